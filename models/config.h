@@ -1,0 +1,45 @@
+// What a model is made of. Read from YAML by train/config_file.h; checked there, trusted here.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace fade {
+
+enum class Kind { transformer_xl, adaptive_span, compressive, expire_span };
+
+/// Learned spans (expire_span and adaptive_span).
+struct SpanConfig {
+  int ramp = 64;         ///< R: length of the soft ramp below which a row fades, in positions; at least 2
+  double loss = 1e-6;    ///< coefficient of the auxiliary span loss
+  double pre_div = 64;   ///< divisor of w·h before the sigmoid
+  double init = 0.1;     ///< initial span as a fraction of max_span (adaptive_span: 0)
+  bool noisy = false;    ///< training: spans are cut at u·S, one u ~ U(0,1) a step
+};
+
+/// Mean-pooled memory (compressive).
+struct CompressConfig {
+  int rate = 4;     ///< c: rows pooled into one slot
+  int slots = 128;  ///< C: slots kept
+};
+
+struct ModelConfig {
+  Kind kind = Kind::expire_span;
+  int layers = 8;
+  int hidden = 256;     ///< H
+  int ff = 1024;        ///< F
+  int heads = 4;        ///< K
+  int block = 256;      ///< M: positions a step reads of every stream
+  int max_span = 4096;  ///< S: the longest span, in positions
+  bool pre_norm = false;
+  double dropout = 0.0;
+  SpanConfig span;
+  CompressConfig compress;
+  int vocab = 256;  ///< V: set from data.vocab
+
+  int head_size() const { return hidden / heads; }                      ///< D
+  int positions() const { return block < max_span ? block : max_span; }  ///< P of expire_span
+};
+
+}  // namespace fade
