@@ -11,11 +11,11 @@ enum class Kind { transformer_xl, adaptive_span, compressive, expire_span };
 
 /// Learned spans (expire_span and adaptive_span).
 struct SpanConfig {
-  int ramp = 64;         ///< R: length of the soft ramp below which a row fades, in positions; at least 2
-  double loss = 1e-6;    ///< coefficient of the auxiliary span loss
-  double pre_div = 64;   ///< divisor of w·h before the sigmoid
-  double init = 0.1;     ///< initial span as a fraction of max_span (adaptive_span: 0)
-  bool noisy = false;    ///< training: spans are cut at u·S, one u ~ U(0,1) a step
+  int ramp = 64;        ///< R: length of the soft ramp below which a row fades, in positions; at least 2
+  double loss = 1e-6;   ///< coefficient of the auxiliary span loss
+  double pre_div = 64;  ///< divisor of w·h before the sigmoid
+  double init = 0.1;    ///< initial span as a fraction of max_span (adaptive_span: 0)
+  bool noisy = false;   ///< training: spans are cut at u·S, one u ~ U(0,1) a step
 };
 
 /// Mean-pooled memory (compressive).
@@ -38,7 +38,7 @@ struct ModelConfig {
   CompressConfig compress;
   int vocab = 256;  ///< V: set from data.vocab
 
-  int head_size() const { return hidden / heads; }                      ///< D
+  int head_size() const { return hidden / heads; }                       ///< D
   int positions() const { return block < max_span ? block : max_span; }  ///< P of expire_span
 };
 

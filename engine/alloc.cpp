@@ -1,0 +1,140 @@
+#include "engine/alloc.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <vector>
+
+#include "engine/error.h"
+
+namespace fade {
+namespace {
+
+// Four size classes an octave (64, 80, 96, 112, 128, 160, ...): at most a quarter of a block is unused.
+constexpr size_t kSmallest = 64;
+constexpr int kClasses = 4 * 48;
+
+struct SizeClass {
+  int index;
+  size_t bytes;
+};
+
+SizeClass class_of(size_t bytes) {
+  const size_t n = std::max(bytes, kSmallest);
+  const int octave = std::bit_width(n - 1) - 1;  // 2^octave < n <= 2^(octave+1), but 5 for n = 64
+  const size_t quarter = (size_t{1} << octave) / 4;
+  const size_t steps = (n - (size_t{1} << octave) + quarter - 1) / quarter;  // 1..4
+  return {4 * (octave - 5) + static_cast<int>(steps) - 1, (size_t{1} << octave) + steps * quarter};
+}
+
+class SpinLock {
+ public:
+  void lock() {
+    while (flag_.test_and_set(std::memory_order_acquire)) flag_.wait(true, std::memory_order_relaxed);
+  }
+  void unlock() {
+    flag_.clear(std::memory_order_release);
+    flag_.notify_one();
+  }
+
+ private:
+  std::atomic_flag flag_;
+};
+
+struct Guard {
+  explicit Guard(SpinLock& l) : lock(l) { lock.lock(); }
+  ~Guard() { lock.unlock(); }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+  SpinLock& lock;
+};
+
+class Pool {
+ public:
+  explicit Pool(Device d) : device_(d) {}
+
+  void* get(size_t bytes) {
+    const SizeClass c = class_of(bytes);
+    const Guard guard(lock_);
+    stats_.live += static_cast<int64_t>(bytes);
+    stats_.peak = std::max(stats_.peak, stats_.live);
+    auto& kept = free_[c.index];
+    if (!kept.empty()) {
+      void* p = kept.back();
+      kept.pop_back();
+      return p;
+    }
+    return get_from_system(bytes, c);
+  }
+
+  void put(void* p, size_t bytes) {
+    const SizeClass c = class_of(bytes);
+    const Guard guard(lock_);
+    stats_.live -= static_cast<int64_t>(bytes);
+    free_[c.index].push_back(p);
+  }
+
+  MemoryStats stats() {
+    const Guard guard(lock_);
+    return stats_;
+  }
+  void reset_peak() {
+    const Guard guard(lock_);
+    stats_.peak = stats_.live;
+  }
+  void trim() {
+    const Guard guard(lock_);
+    trim_locked();
+  }
+
+ private:
+  void* get_from_system(size_t bytes, SizeClass c) {
+    const DeviceBackend& b = backend(device_);
+    void* p = b.allocate(c.bytes);
+    if (!p) {
+      trim_locked();  // blocks kept for other sizes may be what is missing
+      p = b.allocate(c.bytes);
+    }
+    if (!p) {
+      stats_.live -= static_cast<int64_t>(bytes);
+      fail(
+          "{}: out of memory: asked for {} bytes, {} live, peak {} (lower train.batch, model.block or "
+          "model.max_span)",
+          name_of(device_), bytes, stats_.live, stats_.peak);
+    }
+    stats_.system += static_cast<int64_t>(c.bytes);
+    return p;
+  }
+
+  void trim_locked() {
+    for (int i = 0; i < kClasses; ++i) {
+      const size_t bytes = (size_t{1} << (i / 4 + 5)) / 4 * (i % 4 + 5);
+      for (void* p : free_[i]) {
+        backend(device_).release(p);
+        stats_.system -= static_cast<int64_t>(bytes);
+      }
+      free_[i].clear();
+    }
+  }
+
+  Device device_;
+  SpinLock lock_;
+  MemoryStats stats_;
+  std::vector<void*> free_[kClasses];
+};
+
+// Never destroyed: tensors with static storage may outlive any order of destruction.
+Pool& pool(Device d) {
+  static Pool* pools[kDevices] = {new Pool(Device::cpu), new Pool(Device::cuda)};
+  return *pools[static_cast<int>(d)];
+}
+
+}  // namespace
+
+void* allocate(size_t bytes, Device d) { return pool(d).get(bytes); }
+void release(void* p, size_t bytes, Device d) noexcept { pool(d).put(p, bytes); }
+MemoryStats memory_stats(Device d) { return pool(d).stats(); }
+void reset_peak(Device d) { pool(d).reset_peak(); }
+void trim_pool(Device d) { pool(d).trim(); }
+
+}  // namespace fade

@@ -1,0 +1,30 @@
+// Devices, and the few things the engine asks of one: memory, copies, and to be waited for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fade {
+
+enum class Device : uint8_t { cpu, cuda };
+inline constexpr int kDevices = 2;
+
+constexpr const char* name_of(Device d) { return d == Device::cpu ? "cpu" : "cuda"; }
+
+/// What a device provides. The CPU's is built in; another device registers its own before main() runs.
+struct DeviceBackend {
+  void* (*allocate)(size_t bytes);  ///< raw memory, 64-byte aligned; nullptr when there is none left
+  void (*release)(void* p);
+  void (*copy)(void* dst, Device dst_device, const void* src, Device src_device, size_t bytes);
+  void (*zero)(void* p, size_t bytes);
+  void (*synchronize)();  ///< returns when the work handed to the device is done
+};
+
+/// The backend of `d`. Throws InputError, with what is missing, when this build or machine has no such
+/// device.
+const DeviceBackend& backend(Device d);
+
+/// Makes `d` available. Called once, from a static initializer of the backend's own file.
+bool register_backend(Device d, const DeviceBackend& b);
+
+}  // namespace fade

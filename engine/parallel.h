@@ -1,0 +1,39 @@
+// Loops over the cores. OpenMP is the only thread pool in the process: OpenBLAS is its OpenMP build.
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+
+namespace fade {
+
+/// Threads that parallel loops and matrix products use. 0 means all of the machine's.
+inline void set_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_get_num_procs()); }
+inline int threads() { return omp_get_max_threads(); }
+
+/// Calls f(begin, end) over a partition of [0, n). The pieces depend on `n`, `grain` and the number of
+/// threads only, so a run repeats bit by bit. Below `grain` items, or inside another parallel loop, it is a
+/// plain call. An exception thrown by a piece is rethrown here.
+template <class F>
+void parallel_for(int64_t n, int64_t grain, F&& f) {
+  const int64_t pieces = std::min<int64_t>(threads(), grain > 0 ? (n + grain - 1) / grain : n);
+  if (pieces <= 1 || omp_in_parallel()) {
+    if (n > 0) f(int64_t{0}, n);
+    return;
+  }
+  std::exception_ptr error;
+#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(pieces))
+  for (int64_t p = 0; p < pieces; ++p) {
+    try {
+      f(n * p / pieces, n * (p + 1) / pieces);
+    } catch (...) {
+#pragma omp critical(fade_parallel_error)
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace fade

@@ -1,0 +1,65 @@
+// Random numbers that are a function of (key, position): the Philox 4x32-10 generator of Salmon et al.,
+// "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011). Every device computes the same numbers, in any
+// order, and a run's random state is two integers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "engine/host_device.h"
+
+namespace fade {
+
+/// A stream of random numbers: its numbers are philox(seed, (stream, position)).
+struct RngKey {
+  uint64_t seed = 0;
+  uint64_t stream = 0;
+};
+
+struct Philox4 {
+  uint32_t v[4];
+};
+
+/// The four 32-bit words number `position` of a stream (ten rounds).
+FADE_HD inline Philox4 philox(RngKey key, uint64_t position) {
+  uint32_t c0 = static_cast<uint32_t>(position), c1 = static_cast<uint32_t>(position >> 32);
+  uint32_t c2 = static_cast<uint32_t>(key.stream), c3 = static_cast<uint32_t>(key.stream >> 32);
+  uint32_t k0 = static_cast<uint32_t>(key.seed), k1 = static_cast<uint32_t>(key.seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t p0 = uint64_t{0xD2511F53u} * c0, p1 = uint64_t{0xCD9E8D57u} * c2;
+    const uint32_t n0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0,
+                   n2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
+    c1 = static_cast<uint32_t>(p1);
+    c3 = static_cast<uint32_t>(p0);
+    c0 = n0;
+    c2 = n2;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  return {{c0, c1, c2, c3}};
+}
+
+/// Number i of a stream, uniform in [0, 1), a multiple of 2^-24 (exact in f32).
+FADE_HD inline float uniform(RngKey key, uint64_t i) {
+  return static_cast<float>(philox(key, i / 4).v[i % 4] >> 8) * 0x1p-24f;
+}
+
+/// Number i of a stream, uniform in [0, 1), a multiple of 2^-53.
+FADE_HD inline double uniform_f64(RngKey key, uint64_t i) {
+  const Philox4 r = philox(key, i);
+  return static_cast<double>((uint64_t{r.v[0]} << 32 | r.v[1]) >> 11) * 0x1p-53;
+}
+
+/// Hands out streams: each random operation of a run takes the next one.
+class Generator {
+ public:
+  explicit Generator(uint64_t seed = 1) : key_{seed, 0} {}
+  RngKey next() { return {key_.seed, key_.stream++}; }
+  RngKey state() const { return key_; }  ///< the seed, and the stream that next() will hand out
+  void restore(RngKey state) { key_ = state; }
+
+ private:
+  RngKey key_;
+};
+
+}  // namespace fade

@@ -1,0 +1,50 @@
+#include "engine/shape.h"
+
+#include <algorithm>
+
+#include "engine/error.h"
+
+namespace fade {
+
+Shape::Shape(std::initializer_list<int64_t> sizes) {
+  for (int64_t s : sizes) append(s);
+}
+
+void Shape::append(int64_t size) {
+  if (dims_ == kMaxDims)
+    fail("shape {}: a tensor has at most {} dimensions (reshape first)", str(), kMaxDims);
+  if (size < 0) fail("shape: size {} of dimension {} is negative", size, dims_);
+  size_[dims_++] = size;
+}
+
+std::string Shape::str() const {
+  return fmt::format("[{}]", fmt::join(size_.begin(), size_.begin() + dims_, ","));
+}
+
+void Shape::bad_index(int i) const { fail("shape {}: there is no dimension {}", str(), i); }
+
+Shape broadcast(const Shape& a, const Shape& b, const char* who) {
+  const int n = std::max(a.dims(), b.dims());
+  Shape out;
+  for (int i = 0; i < n; ++i) {
+    const int ia = i - (n - a.dims()), ib = i - (n - b.dims());
+    const int64_t x = ia < 0 ? 1 : a[ia], y = ib < 0 ? 1 : b[ib];
+    if (x != y && x != 1 && y != 1)
+      fail("{}: {} and {} do not broadcast: sizes {} and {} differ and neither is 1", who, a.str(), b.str(),
+           x, y);
+    out.append(x == 1 ? y : x);
+  }
+  return out;
+}
+
+std::array<int64_t, kMaxDims> broadcast_strides(const Shape& s, const Shape& as) {
+  std::array<int64_t, kMaxDims> strides{};
+  int64_t step = 1;
+  for (int i = s.dims() - 1, o = as.dims() - 1; i >= 0; --i, --o) {
+    strides[o] = s[i] == 1 ? 0 : step;
+    step *= s[i];
+  }
+  return strides;
+}
+
+}  // namespace fade

@@ -1,0 +1,55 @@
+// Shapes: up to six sizes, stored inline, row-major.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+
+namespace fade {
+
+inline constexpr int kMaxDims = 6;
+
+class Shape {
+ public:
+  Shape() = default;
+  /// Throws when a size is negative or there are more than kMaxDims of them.
+  Shape(std::initializer_list<int64_t> sizes);
+
+  int dims() const { return dims_; }
+  /// Size of dimension i; negative i counts from the end, as in PyTorch. Throws when there is no such
+  /// dimension.
+  int64_t operator[](int i) const { return size_[index(i)]; }
+  void set(int i, int64_t size) { size_[index(i)] = size; }
+  void append(int64_t size);
+
+  int64_t numel() const { return numel(0, dims_); }
+  /// Product of the sizes of dimensions [from, to).
+  int64_t numel(int from, int to) const {
+    int64_t n = 1;
+    for (int i = from; i < to; ++i) n *= size_[i];
+    return n;
+  }
+  bool operator==(const Shape&) const = default;
+  std::string str() const;  ///< "[16,64]"
+
+  /// Non-negative position of dimension i. Throws when there is no such dimension.
+  int index(int i) const {
+    const int k = i < 0 ? i + dims_ : i;
+    if (k < 0 || k >= dims_) bad_index(i);
+    return k;
+  }
+
+ private:
+  [[noreturn]] void bad_index(int i) const;
+  std::array<int64_t, kMaxDims> size_{};
+  int dims_ = 0;
+};
+
+/// The shape of `a` and `b` together under NumPy's broadcasting rule. Throws, naming `who` and both shapes.
+Shape broadcast(const Shape& a, const Shape& b, const char* who);
+
+/// Element strides of `s` seen as a tensor of shape `as`: 0 along dimensions that are broadcast.
+std::array<int64_t, kMaxDims> broadcast_strides(const Shape& s, const Shape& as);
+
+}  // namespace fade

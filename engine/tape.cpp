@@ -1,0 +1,131 @@
+#include "engine/tape.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "engine/primitives.h"
+
+namespace fade {
+
+uint32_t Tape::next_id() {
+  static std::atomic<uint32_t> counter{0};
+  return ++counter;
+}
+
+uint32_t Tape::new_slot(const Tensor& t) {
+  if (slots_.size() >= kNoSlot) fail("tape: more than {} tensors (call backward or clear)", kNoSlot);
+  slots_.push_back({t.shape(), t.dtype(), t.device(), {}});
+  TensorImpl* impl = t.impl();
+  impl->tape_id = id_;
+  return impl->slot = static_cast<uint32_t>(slots_.size() - 1);
+}
+
+uint32_t Tape::slot_of(const Tensor& t) {
+  if (!t) return kNoSlot;
+  if (has(t)) return t.impl()->slot;
+  if (!t.requires_grad()) return kNoSlot;
+  leaves_.push_back(t);
+  return new_slot(t);
+}
+
+Node* Tape::record_node(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
+                        std::initializer_list<const Tensor*> saved) {
+  if (inputs.size() > kMaxInputs || saved.size() > kMaxSaved)
+    fail("{}: {} inputs and {} saved tensors, a node holds {} and {}", op.name, inputs.size(), saved.size(),
+         kMaxInputs, kMaxSaved);
+  uint32_t slots[kMaxInputs];
+  bool any = false;
+  int i = 0;
+  for (const Tensor* t : inputs) {
+    slots[i] = slot_of(*t);
+    any |= slots[i++] != kNoSlot;
+  }
+  if (!any) return nullptr;
+  Node& n = nodes_.emplace_back();
+  n.op = &op;
+  n.input_count = static_cast<uint8_t>(inputs.size());
+  n.saved_count = static_cast<uint8_t>(saved.size());
+  std::copy_n(slots, inputs.size(), n.inputs);
+  i = 0;
+  for (const Tensor* t : saved) n.saved[i++] = {*t, *t ? t->version() : 0};
+  n.output = new_slot(out);
+  return &n;
+}
+
+void Tape::backward(const Tensor& loss, const Tensor& cotangent) {
+  if (!loss || !has(loss))
+    fail(
+        "backward: the loss was not recorded on this tape (compute it inside a Recording, from a leaf with "
+        "set_requires_grad(), and once per backward)");
+  if (cotangent ? cotangent.shape() != loss.shape() : loss.numel() != 1)
+    fail("backward: the loss has shape {}{} (reduce it with sum or mean, or pass a cotangent of its shape)",
+         loss.shape().str(), cotangent ? ", the cotangent " + cotangent.shape().str() : "");
+  const NoGrad off;
+  slots_[loss.impl()->slot].grad =
+      cotangent ? cotangent : Tensor::full(loss.shape(), 1, loss.dtype(), loss.device());
+  for (size_t i = nodes_.size(); i-- > 0;) {
+    Node& n = nodes_[i];
+    if (Tensor g = std::exchange(slots_[n.output].grad, {})) {
+      BackwardCtx ctx(*this, n, std::move(g));
+      n.op->backward(ctx);
+    }
+    for (int k = 0; k < n.saved_count; ++k) n.saved[k].tensor = {};
+  }
+  for (const Tensor& leaf : leaves_) {
+    Tensor g = std::exchange(slots_[leaf.impl()->slot].grad, {});
+    if (!g) continue;
+    if (Tensor sum = leaf.grad()) {
+      add_into_kernel(g.device(), sum, g);
+    } else {
+      leaf.set_grad(g.sole_owner() ? g : g.clone());
+    }
+  }
+  clear();
+}
+
+void Tape::clear() {
+  nodes_.clear();
+  slots_.clear();
+  leaves_.clear();
+  id_ = next_id();
+}
+
+void backward(const Tensor& loss, const Tensor& cotangent) {
+  Tape* tape = Tape::current();
+  if (!tape) fail("backward: nothing is being recorded (put a Recording in scope before computing the loss)");
+  tape->backward(loss, cotangent);
+}
+
+Tensor BackwardCtx::saved(int i) const {
+  const Node::Saved& s = node_.saved[i];
+  if (s.tensor && s.tensor.version() != s.version)
+    fail(
+        "{}: a tensor saved for backward was modified in place since (modify a clone, or modify it after "
+        "backward)",
+        node_.op->name);
+  return s.tensor;
+}
+
+void BackwardCtx::add(int i, Tensor g) {
+  if (!needs(i)) return;
+  Tape::Slot& slot = tape_.slots_[node_.inputs[i]];
+  g = sum_to(g, slot.shape);
+  if (!slot.grad) {
+    slot.grad = std::move(g);
+    return;
+  }
+  // In place only if nobody else can see it: the same tensor may have been added to two inputs.
+  if (!slot.grad.sole_owner()) slot.grad = slot.grad.clone();
+  add_into_kernel(slot.device, slot.grad, g);
+}
+
+Tensor BackwardCtx::accumulate(int i) {
+  Tape::Slot& slot = tape_.slots_[node_.inputs[i]];
+  if (!slot.grad)
+    slot.grad = Tensor::zeros(slot.shape, slot.dtype, slot.device);
+  else if (!slot.grad.sole_owner())
+    slot.grad = slot.grad.clone();
+  return slot.grad;
+}
+
+}  // namespace fade

@@ -1,0 +1,144 @@
+#include "engine/tensor.h"
+
+#include <new>
+
+#include "engine/primitives.h"
+
+namespace fade {
+
+Ref<Storage> Storage::make(size_t bytes, Device d) {
+  void* data = allocate(bytes, d);
+  auto* s = new (allocate(sizeof(Storage), Device::cpu)) Storage;
+  s->device = d;
+  s->bytes = bytes;
+  s->data = data;
+  return Ref<Storage>(s);
+}
+
+void Storage::destroy(Storage* s) {
+  release(s->data, s->bytes, s->device);
+  s->~Storage();
+  release(s, sizeof(Storage), Device::cpu);
+}
+
+void TensorImpl::destroy(TensorImpl* t) {
+  t->~TensorImpl();
+  release(t, sizeof(TensorImpl), Device::cpu);
+}
+
+namespace {
+
+Ref<TensorImpl> make_impl(Ref<Storage> storage, const Shape& shape, DType dtype, int64_t offset) {
+  auto* t = new (allocate(sizeof(TensorImpl), Device::cpu)) TensorImpl;
+  t->dtype = dtype;
+  t->shape = shape;
+  t->offset = offset;
+  t->storage = std::move(storage);
+  return Ref<TensorImpl>(t);
+}
+
+}  // namespace
+
+Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
+  const size_t bytes = static_cast<size_t>(shape.numel()) * size_of(dtype);
+  return Tensor(make_impl(Storage::make(bytes, device), shape, dtype, 0));
+}
+
+Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
+  Tensor t = empty(shape, dtype, device);
+  backend(device).zero(t.mutate_bytes(), t.size_bytes());
+  return t;
+}
+
+Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device) {
+  Tensor t = empty(shape, dtype, device);
+  fill_kernel(device, t, value);
+  return t;
+}
+
+template <class T>
+Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
+  if (static_cast<int64_t>(values.size()) != shape.numel())
+    fail("Tensor::from: {} values for shape {} of {} elements", values.size(), shape.str(), shape.numel());
+  Tensor t = empty(shape, dtype_of<T>);
+  std::copy(values.begin(), values.end(), t.mutate<T>());
+  return t;
+}
+template Tensor Tensor::from(std::span<const float>, const Shape&);
+template Tensor Tensor::from(std::span<const double>, const Shape&);
+template Tensor Tensor::from(std::span<const int32_t>, const Shape&);
+template Tensor Tensor::from(std::span<const uint8_t>, const Shape&);
+
+double Tensor::item() const {
+  if (numel() != 1) fail("item: the tensor has shape {}, needs exactly one element", shape().str());
+  const Tensor host = to(Device::cpu);
+  return dispatch_any(dtype(), [&]<class T>() { return static_cast<double>(*host.data<T>()); });
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  const Tensor host = to(Device::cpu);
+  const T* p = host.data<T>();
+  return {p, p + numel()};
+}
+template std::vector<float> Tensor::to_vector() const;
+template std::vector<double> Tensor::to_vector() const;
+template std::vector<int32_t> Tensor::to_vector() const;
+template std::vector<uint8_t> Tensor::to_vector() const;
+
+Tensor Tensor::to(Device d) const {
+  if (d == device()) return *this;
+  Tensor out = empty(shape(), dtype(), d);
+  out.copy_from(*this);
+  return out;
+}
+
+Tensor Tensor::to(DType t) const {
+  if (t == dtype()) return *this;
+  Tensor out = empty(shape(), t, device());
+  convert_kernel(device(), *this, out);
+  return out;
+}
+
+Tensor Tensor::clone() const {
+  Tensor out = empty(shape(), dtype(), device());
+  out.copy_from(*this);
+  return out;
+}
+
+void Tensor::copy_from(const Tensor& src) const {
+  if (src.shape() != shape() || src.dtype() != dtype())
+    fail("copy_from: {} {} into {} {}", name_of(src.dtype()), src.shape().str(), name_of(dtype()),
+         shape().str());
+  const Device by =
+      device() == Device::cpu ? src.device() : device();  // the copy is the accelerator's, if there is one
+  backend(by).copy(mutate_bytes(), device(), src.data_bytes(), src.device(), size_bytes());
+}
+
+Tensor Tensor::view(const Shape& s) const {
+  if (s.numel() != numel())
+    fail("view: shape {} has not the {} elements of {}", s.str(), numel(), shape().str());
+  return Tensor(make_impl(p_->storage, s, dtype(), p_->offset));
+}
+
+Tensor Tensor::rows(int64_t begin, int64_t end) const {
+  if (begin < 0 || end < begin || end > size(0))
+    fail("rows: [{},{}) is not within the first dimension of {}", begin, end, shape().str());
+  Shape s = shape();
+  s.set(0, end - begin);
+  return Tensor(make_impl(p_->storage, s, dtype(), p_->offset + begin * shape().numel(1, shape().dims())));
+}
+
+Tensor& Tensor::set_requires_grad(bool on) {
+  if (on && dtype() != DType::f32 && dtype() != DType::f64)
+    fail("set_requires_grad: a tensor of {} has no gradient (use f32 or f64)", name_of(dtype()));
+  p_->requires_grad = on;
+  return *this;
+}
+
+void Tensor::wrong_type(DType wanted) const {
+  fail("data: the tensor holds {}, read as {} (convert with .to(DType::{}))", name_of(dtype()),
+       name_of(wanted), name_of(wanted));
+}
+
+}  // namespace fade

@@ -1,0 +1,168 @@
+// Tensor: an 8-byte handle to a row-major array on a device.
+//
+// A handle is cheap to copy; copies name the same array. `data` reads, `mutate` is the only writer, and every
+// use of `mutate` advances the storage's version, by which the tape notices a saved tensor that was changed
+// behind its back. A tensor produced while recording holds two integers, {tape id, slot}, never a pointer to
+// a node: reference cycles cannot exist, and a tensor of an earlier step's tape is a constant by itself,
+// which is truncated back-propagation for free.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "engine/alloc.h"
+#include "engine/device.h"
+#include "engine/dtype.h"
+#include "engine/shape.h"
+
+namespace fade {
+
+/// Intrusive counted pointer. T has an atomic `refs` that starts at 1, and a static `destroy(T*)`.
+template <class T>
+class Ref {
+ public:
+  Ref() = default;
+  explicit Ref(T* owned) : p_(owned) {}
+  Ref(const Ref& o) : p_(o.p_) {
+    if (p_) p_->refs.fetch_add(1, std::memory_order_relaxed);
+  }
+  Ref(Ref&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
+  Ref& operator=(Ref o) noexcept {
+    std::swap(p_, o.p_);
+    return *this;
+  }
+  ~Ref() {
+    if (p_ && p_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) T::destroy(p_);
+  }
+  T* operator->() const { return p_; }
+  T* get() const { return p_; }
+  explicit operator bool() const { return p_ != nullptr; }
+  bool sole() const { return p_->refs.load(std::memory_order_acquire) == 1; }
+
+ private:
+  T* p_ = nullptr;
+};
+
+/// The memory behind one or more tensors.
+struct Storage {
+  std::atomic<int32_t> refs{1};
+  uint32_t version = 0;
+  Device device;
+  size_t bytes;
+  void* data;
+  static Ref<Storage> make(size_t bytes, Device d);
+  static void destroy(Storage* s);
+};
+
+struct TensorImpl {
+  std::atomic<int32_t> refs{1};
+  DType dtype;
+  bool requires_grad = false;
+  uint32_t tape_id = 0, slot = 0;  ///< where on which tape it was produced; tape 0 is no tape
+  Shape shape;
+  int64_t offset = 0;  ///< first element within the storage
+  Ref<Storage> storage;
+  Ref<TensorImpl> grad;
+  static void destroy(TensorImpl* t);
+};
+
+class Tensor {
+ public:
+  Tensor() = default;  ///< no tensor: tests false
+
+  /// A new tensor with undefined contents.
+  static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
+  static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
+  static Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Device device = Device::cpu);
+  /// A CPU tensor holding a copy of `values`, row-major. Throws when their number is not shape.numel().
+  template <class T>
+  static Tensor from(std::span<const T> values, const Shape& shape);
+  template <class T>
+  static Tensor from(const std::vector<T>& values, const Shape& shape) {
+    return from(std::span<const T>(values), shape);
+  }
+  /// A 0-dimensional tensor.
+  static Tensor scalar(double value, DType dtype = DType::f32, Device device = Device::cpu) {
+    return full({}, value, dtype, device);
+  }
+
+  explicit operator bool() const { return static_cast<bool>(p_); }
+  const Shape& shape() const { return p_->shape; }
+  int64_t size(int dim) const { return p_->shape[dim]; }
+  int64_t numel() const { return p_->shape.numel(); }
+  DType dtype() const { return p_->dtype; }
+  Device device() const { return p_->storage->device; }
+
+  /// First element, for reading. Memory of the tensor's device. Throws when T is not the tensor's type.
+  template <class T>
+  const T* data() const {
+    return typed<T>();
+  }
+  /// First element, for writing: advances the storage's version.
+  template <class T>
+  T* mutate() const {
+    ++p_->storage->version;
+    return typed<T>();
+  }
+  void* mutate_bytes() const {
+    ++p_->storage->version;
+    return bytes();
+  }
+  const void* data_bytes() const { return bytes(); }
+  size_t size_bytes() const { return static_cast<size_t>(numel()) * size_of(dtype()); }
+
+  /// The value of a one-element tensor, from whatever device and type.
+  double item() const;
+  /// All values as T (which must be the tensor's type), copied to the host.
+  template <class T>
+  std::vector<T> to_vector() const;
+
+  /// Copies on another device or of another type (values converted). Not recorded: the result is a constant.
+  /// Returns the tensor itself when nothing changes.
+  Tensor to(Device device) const;
+  Tensor to(DType dtype) const;
+  Tensor clone() const;
+  /// Overwrites the values with those of `src`: same shape and type, any device. Throws otherwise.
+  void copy_from(const Tensor& src) const;
+
+  /// The same memory under another shape with the same number of elements. Not recorded (ops/layout has the
+  /// recorded one).
+  Tensor view(const Shape& shape) const;
+  /// Rows [begin, end) of the first dimension, the same memory. Not recorded.
+  Tensor rows(int64_t begin, int64_t end) const;
+  /// The same memory as a constant: gradients stop here.
+  Tensor detach() const { return view(shape()); }
+
+  bool requires_grad() const { return p_->requires_grad; }
+  /// Marks a leaf (a parameter): backward adds its gradient to grad().
+  Tensor& set_requires_grad(bool on = true);
+  /// The accumulated gradient; no tensor before the first backward that reached it.
+  Tensor grad() const { return Tensor(p_->grad); }
+  void set_grad(const Tensor& g) const { p_->grad = g.p_; }
+  void zero_grad() const { p_->grad = {}; }
+
+  /// True iff no other handle or view can see the memory.
+  bool sole_owner() const { return p_.sole() && p_->storage.sole(); }
+  uint32_t version() const { return p_->storage->version; }
+  TensorImpl* impl() const { return p_.get(); }
+
+ private:
+  explicit Tensor(Ref<TensorImpl> p) : p_(std::move(p)) {}
+  void* bytes() const {
+    return static_cast<std::byte*>(p_->storage->data) + static_cast<size_t>(p_->offset) * size_of(p_->dtype);
+  }
+  template <class T>
+  T* typed() const {
+    if (p_->dtype != dtype_of<T>) wrong_type(dtype_of<T>);
+    return static_cast<T*>(bytes());
+  }
+  [[noreturn]] void wrong_type(DType wanted) const;
+
+  Ref<TensorImpl> p_;
+};
+
+}  // namespace fade

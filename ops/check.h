@@ -1,0 +1,32 @@
+// Checks that operations share. Each error names the operation, what was found and what would do.
+#pragma once
+
+#include "engine/tensor.h"
+
+namespace fade {
+
+inline void check_same_type(const char* op, const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype())
+    fail("{}: {} {} with {} {}: one type is needed (convert with .to(DType::{}))", op, name_of(a.dtype()),
+         a.shape().str(), name_of(b.dtype()), b.shape().str(), name_of(a.dtype()));
+  if (a.device() != b.device())
+    fail("{}: operands on {} and {} (move one with .to(Device::{}))", op, name_of(a.device()),
+         name_of(b.device()), name_of(a.device()));
+}
+
+inline void check_dims(const char* op, const char* what, const Tensor& x, int dims) {
+  if (x.shape().dims() != dims)
+    fail("{}: {} has shape {}, needs {} dimensions", op, what, x.shape().str(), dims);
+}
+
+inline void check_shape(const char* op, const char* what, const Tensor& x, const Shape& shape) {
+  if (x.shape() != shape) fail("{}: {} has shape {}, needs {}", op, what, x.shape().str(), shape.str());
+}
+
+inline void check_type(const char* op, const char* what, const Tensor& x, DType t) {
+  if (x.dtype() != t)
+    fail("{}: {} is a tensor of {}, needs {} (convert with .to(DType::{}))", op, what, name_of(x.dtype()),
+         name_of(t), name_of(t));
+}
+
+}  // namespace fade

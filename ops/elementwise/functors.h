@@ -1,0 +1,169 @@
+// Value and derivative of each elementwise operation, shared by every device.
+#pragma once
+
+#include <cmath>
+
+#include "engine/host_device.h"
+#include "ops/elementwise/unary.h"
+
+namespace fade {
+
+struct Neg {
+  static constexpr const char* name = "neg";
+  static constexpr Saves saves = Saves::nothing;
+  template <class T>
+  FADE_HD T forward(T x) const {
+    return -x;
+  }
+  template <class T>
+  FADE_HD T backward(T g, T) const {
+    return -g;
+  }
+};
+
+struct Scale {
+  static constexpr const char* name = "scale";
+  static constexpr Saves saves = Saves::nothing;
+  double c = 1;
+  template <class T>
+  FADE_HD T forward(T x) const {
+    return static_cast<T>(c) * x;
+  }
+  template <class T>
+  FADE_HD T backward(T g, T) const {
+    return static_cast<T>(c) * g;
+  }
+};
+
+struct Relu {
+  static constexpr const char* name = "relu";
+  static constexpr Saves saves = Saves::output;
+  template <class T>
+  FADE_HD T forward(T x) const {
+    return x < 0 ? T{0} : x;
+  }  // NaN stays NaN
+  template <class T>
+  FADE_HD T backward(T g, T y) const {
+    return y > 0 ? g : T{0};
+  }
+};
+
+struct Gelu {
+  static constexpr const char* name = "gelu";
+  static constexpr Saves saves = Saves::input;
+  template <class T>
+  FADE_HD static T phi(T x) {
+    return T(0.5) * std::erfc(-x * T(0.70710678118654752440));
+  }
+  template <class T>
+  FADE_HD T forward(T x) const {
+    return x * phi(x);
+  }
+  template <class T>
+  FADE_HD T backward(T g, T x) const {
+    return g * (phi(x) + x * T(0.39894228040143267794) * std::exp(T(-0.5) * x * x));
+  }
+};
+
+struct Sigmoid {
+  static constexpr const char* name = "sigmoid";
+  static constexpr Saves saves = Saves::output;
+  template <class T>
+  FADE_HD T forward(T x) const {
+    return T{1} / (T{1} + std::exp(-x));
+  }
+  template <class T>
+  FADE_HD T backward(T g, T y) const {
+    return g * y * (T{1} - y);
+  }
+};
+
+struct Tanh {
+  static constexpr const char* name = "tanh";
+  static constexpr Saves saves = Saves::output;
+  template <class T>
+  FADE_HD T forward(T x) const {
+    return std::tanh(x);
+  }
+  template <class T>
+  FADE_HD T backward(T g, T y) const {
+    return g * (T{1} - y * y);
+  }
+};
+
+struct Exp {
+  static constexpr const char* name = "exp";
+  static constexpr Saves saves = Saves::output;
+  template <class T>
+  FADE_HD T forward(T x) const {
+    return std::exp(x);
+  }
+  template <class T>
+  FADE_HD T backward(T g, T y) const {
+    return g * y;
+  }
+};
+
+struct Log {
+  static constexpr const char* name = "log";
+  static constexpr Saves saves = Saves::input;
+  template <class T>
+  FADE_HD T forward(T x) const {
+    return std::log(x);
+  }
+  template <class T>
+  FADE_HD T backward(T g, T x) const {
+    return g / x;
+  }
+};
+
+struct Clamp {
+  static constexpr const char* name = "clamp";
+  static constexpr Saves saves = Saves::input;
+  double low = 0, high = 1;
+  template <class T>
+  FADE_HD T forward(T x) const {
+    return x < T(low) ? T(low) : x > T(high) ? T(high) : x;
+  }
+  template <class T>
+  FADE_HD T backward(T g, T x) const {
+    return x >= T(low) && x <= T(high) ? g : T{0};
+  }
+};
+
+// Binary functors have a value only: their gradient rules are made of other operations (elementwise.cpp).
+struct Add {
+  static constexpr const char* name = "add";
+  template <class T>
+  FADE_HD T forward(T a, T b) const {
+    return a + b;
+  }
+};
+struct Sub {
+  static constexpr const char* name = "sub";
+  template <class T>
+  FADE_HD T forward(T a, T b) const {
+    return a - b;
+  }
+};
+struct Mul {
+  static constexpr const char* name = "mul";
+  template <class T>
+  FADE_HD T forward(T a, T b) const {
+    return a * b;
+  }
+};
+struct Div {
+  static constexpr const char* name = "div";
+  template <class T>
+  FADE_HD T forward(T a, T b) const {
+    return a / b;
+  }
+};
+
+/// y = f(a, b) with broadcasting; y has the broadcast shape.
+template <class F>
+inline constinit Kernel<void(const F& f, const Tensor& a, const Tensor& b, const Tensor& y)> binary_forward{
+    F::name};
+
+}  // namespace fade

@@ -1,0 +1,18 @@
+// The soft mask of Expire-Span: how much of a row is left for a query.
+#pragma once
+
+#include "engine/tensor.h"
+
+namespace fade {
+
+/// Age of a padding row: so far away that no span reaches it.
+inline constexpr int32_t kNoRow = 1 << 30;
+
+/// m[b,i,j] = clamp(r/R + 1, 0, 1), r = e[b,j] − δ, δ = age[b,j] + i; 0 where δ < 1 (strictly causal).
+///   span e [B, L] in positions;  age i32 [B, L]: positions from row j to the block's first query → m [B, M,
+///   L]
+/// de[b,j] = 1/R · Σ_i g[b,i,j] over −R ≤ r ≤ 0, δ ≥ 1 (both ends pass, like PyTorch's clamp).   Saves e,
+/// age. Spec section 3; Sukhbaatar et al. 2021, eq. 5 and 6. Derivation: expire_mask.md. Throws unless R ≥ 2.
+Tensor expire_mask(const Tensor& span, const Tensor& age, int64_t block, int ramp);
+
+}  // namespace fade
