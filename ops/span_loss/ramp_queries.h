@@ -1,0 +1,31 @@
+// Which queries of a block meet a row under its ramp.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "engine/host_device.h"
+
+namespace fade {
+
+/// Consecutive queries first, first + 1, ... that have 0 < m < 1 for one row.
+struct RampQueries {
+  int64_t first, count;
+  /// Σ r over them, for a row with `left` = e − age positions left at query 0: query i has r = left − i.
+  template <class T>
+  FADE_HD T sum_of_remaining(T left) const {
+    const int64_t last = first + count - 1;
+    return static_cast<T>(count) * left - static_cast<T>(count * (first + last) / 2);
+  }
+};
+
+/// 0 < m < 1 is −R < left − i < 0, that is left < i < left + R, and 0 ≤ i < M.
+template <class T>
+FADE_HD RampQueries ramp_queries(T left, int ramp, int64_t block) {
+  const T low = std::floor(left) + 1, high = std::ceil(left + static_cast<T>(ramp)) - 1;
+  const int64_t first = low <= 0 ? 0 : low >= static_cast<T>(block) ? block : static_cast<int64_t>(low);
+  const int64_t last = high < 0 ? -1 : high >= static_cast<T>(block) ? block - 1 : static_cast<int64_t>(high);
+  return {first, last >= first ? last - first + 1 : 0};
+}
+
+}  // namespace fade

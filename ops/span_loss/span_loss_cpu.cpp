@@ -1,0 +1,44 @@
+#include "ops/span_loss/ramp_queries.h"
+#include "ops/span_loss/span_loss.h"
+
+namespace fade {
+namespace {
+
+double force(const Tensor& span, const SpanLoss& a) {
+  return a.coefficient / (static_cast<double>(a.ramp) * static_cast<double>(a.block * span.size(0)));
+}
+
+// O(B·L), a few thousand rows: not worth a second thread.
+void forward_cpu(const Tensor& span, const Tensor& age, const SpanLoss& attrs, const Tensor& loss) {
+  dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
+    const T* e = span.data<T>();
+    const int32_t* a = age.data<int32_t>();
+    double sum = 0;
+    for (int64_t j = 0; j < span.numel(); ++j) {
+      const double left = static_cast<double>(e[j] - static_cast<T>(a[j]));
+      const RampQueries under = ramp_queries(left, attrs.ramp, attrs.block);
+      if (under.count > 0) sum += under.sum_of_remaining(left);
+    }
+    *loss.mutate<T>() = span.numel() ? static_cast<T>(force(span, attrs) * sum) : T{0};
+  });
+}
+
+void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, const SpanLoss& attrs,
+                  const Tensor& dspan) {
+  dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
+    const T* e = span.data<T>();
+    const int32_t* a = age.data<int32_t>();
+    T* de = dspan.mutate<T>();
+    const double push = span.numel() ? static_cast<double>(*g.data<T>()) * force(span, attrs) : 0;
+    for (int64_t j = 0; j < span.numel(); ++j) {
+      const double left = static_cast<double>(e[j] - static_cast<T>(a[j]));
+      de[j] = static_cast<T>(push * static_cast<double>(ramp_queries(left, attrs.ramp, attrs.block).count));
+    }
+  });
+}
+
+[[maybe_unused]] const bool registered = span_loss_forward.implement(Device::cpu, forward_cpu) &&
+                                         span_loss_backward.implement(Device::cpu, backward_cpu);
+
+}  // namespace
+}  // namespace fade
