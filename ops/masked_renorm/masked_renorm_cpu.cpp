@@ -14,7 +14,11 @@ void forward_cpu(const Tensor& a, const Tensor& m, const Tensor& w, const Tensor
         const T *x = pa + row * L, *mask = pm + (row / (K * M) * M + row % M) * L;
         T* y = pw + row * L;
         T sum = 0;
-        for (int64_t j = 0; j < L; ++j) sum += y[j] = x[j] * mask[j];
+#pragma omp simd reduction(+ : sum)
+        for (int64_t j = 0; j < L; ++j) {
+          y[j] = x[j] * mask[j];
+          sum += y[j];
+        }
         pd[row] = sum + static_cast<T>(kRenormEps);
         const T inverse = T{1} / pd[row];
         for (int64_t j = 0; j < L; ++j) y[j] *= inverse;
@@ -39,6 +43,7 @@ void backward_cpu(const Tensor& g, const Tensor& a, const Tensor& m, const Tenso
           const int64_t row = (bi / M * K + h) * M + bi % M;
           const T *gr = pg + row * L, *ar = pa + row * L, *wr = pw + row * L;
           T total = 0;
+#pragma omp simd reduction(+ : total)
           for (int64_t j = 0; j < L; ++j) total += gr[j] * wr[j];
           const T inverse = T{1} / pd[row];
           if (out_a)

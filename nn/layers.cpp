@@ -1,0 +1,60 @@
+#include "nn/layers.h"
+
+#include <cmath>
+
+#include "nn/init.h"
+#include "ops/dropout/dropout.h"
+#include "ops/elementwise/elementwise.h"
+#include "ops/layer_norm/layer_norm.h"
+#include "ops/matmul/matmul.h"
+
+namespace fade {
+
+Linear::Linear(Parameters& p, const std::string& name, int64_t in, int64_t out, bool has_bias,
+               Generator& random)
+    : weight(p.add(name + ".weight", {out, in})) {
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  init_uniform(weight, bound, random.next());
+  if (has_bias) {
+    bias = p.add(name + ".bias", {out});
+    init_uniform(bias, bound, random.next());
+  }
+}
+
+Tensor Linear::operator()(const Tensor& x) const {
+  const Tensor y = matmul(x, weight, {.b = true});
+  return bias ? y + bias : y;
+}
+
+StackedLinear::StackedLinear(Parameters& p, const std::vector<std::string>& names, int64_t in, int64_t out,
+                             Generator& random) {
+  std::vector<std::string> weights;
+  for (const std::string& name : names) weights.push_back(name + ".weight");
+  weight = p.add_stacked(weights, {out, in});
+  init_uniform(weight, 1 / std::sqrt(static_cast<double>(in)), random.next());
+}
+
+Tensor StackedLinear::operator()(const Tensor& x) const { return matmul(x, weight, {.b = true}); }
+
+LayerNorm::LayerNorm(Parameters& p, const std::string& name, int64_t size)
+    : weight(p.add(name + ".weight", {size})), bias(p.add(name + ".bias", {size})) {
+  init_constant(weight, 1);
+}
+
+Tensor LayerNorm::operator()(const Tensor& x) const { return layer_norm(x, weight, bias); }
+
+FeedForward::FeedForward(Parameters& p, const std::string& name, int64_t hidden, int64_t inner,
+                         Generator& random)
+    : fc1(p, name + ".fc1", hidden, inner, true, random),
+      fc2(p, name + ".fc2", inner, hidden, true, random) {}
+
+Tensor FeedForward::operator()(const Tensor& x, double dropout_p, RngKey dropout_key) const {
+  return fc2(dropout(relu(fc1(x)), dropout_p, dropout_key));
+}
+
+Table::Table(Parameters& p, const std::string& name, int64_t rows, int64_t size, Generator& random)
+    : weight(p.add(name + ".weight", {rows, size})) {
+  init_normal(weight, random.next());
+}
+
+}  // namespace fade
