@@ -1,0 +1,21 @@
+// What one forward pass is told, and what it reports beside the logits.
+#pragma once
+
+#include "engine/rng.h"
+#include "engine/tensor.h"
+
+namespace fade {
+
+struct StepOptions {
+  bool training = false;  ///< dropout, span noise and the auxiliary loss are on
+  Generator* random =
+      nullptr;         ///< where dropout and noise take their streams from; needed when training uses any
+  bool forget = true;  ///< false keeps every row in memory: evaluation must not change by it
+};
+
+struct StepReport {
+  Tensor aux;            ///< auxiliary loss, summed over layers: [] (no tensor when there is none)
+  double mean_span = 0;  ///< mean predicted span of the block's own rows, over layers, in positions
+};
+
+}  // namespace fade

@@ -1,0 +1,83 @@
+#include "models/transformer.h"
+
+#include <cmath>
+
+#include "nn/init.h"
+#include "ops/elementwise/elementwise.h"
+#include "ops/embedding/embedding.h"
+#include "ops/layout/layout.h"
+
+namespace fade {
+
+Block::Block(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random)
+    : config_(config),
+      attention_(p, name + ".attn", config, random),
+      ff_(p, name + ".ff", config.hidden, config.ff, random),
+      norm1_(p, name + ".norm1", config.hidden),
+      norm2_(p, name + ".norm2", config.hidden) {
+  if (!config.pre_norm) return;
+  const double divisor = std::sqrt(2.0 * config.layers);
+  attention_.scale_down_output(divisor);
+  init_scale(ff_.fc2.weight, 1 / divisor);
+  init_scale(ff_.fc2.bias, 1 / divisor);
+}
+
+Tensor Block::operator()(const Tensor& x, LayerMemory& memory, const Tensor& positions, double noise,
+                         const StepOptions& options, StepReport& report) const {
+  const ContextRows rows(memory, x.size(0) / memory.streams());
+  const Tensor context = concat(memory.rows, x, 0);                      // [N, H]
+  const Tensor h = config_.pre_norm ? norm1_(context) : context;         // [N, H]
+  const auto attended = attention_(h, rows, positions, noise, options);  // [B·n, H]
+  memory = remember(context, rows, attended.keep);
+  if (attended.aux) report.aux = report.aux ? report.aux + attended.aux : attended.aux;
+  report.mean_span += attended.mean_span / config_.layers;
+
+  const bool drop = options.training && config_.dropout > 0;
+  const double p = drop ? config_.dropout : 0;
+  const RngKey key = drop ? options.random->next() : RngKey{};
+  if (config_.pre_norm) {
+    const Tensor y = x + attended.out;
+    return y + ff_(norm2_(y), p, key);
+  }
+  const Tensor y = norm1_(x + attended.out);
+  return norm2_(y + ff_(y, p, key));
+}
+
+Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, uint64_t seed)
+    : Transformer(config, dtype, device, Generator(seed)) {}
+
+Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, Generator random)
+    : config_(config),
+      dtype_(dtype),
+      device_(device),
+      parameters_(dtype, device),
+      embed_(parameters_, "embed", config.vocab, config.hidden, random),
+      positions_(parameters_, "pos", config.positions(), config.head_size(), random),
+      blocks_([&] {
+        if (config.kind != Kind::expire_span) refuse("model.kind: this build has expire_span only");
+        std::vector<Block> blocks;
+        for (int l = 0; l < config.layers; ++l)
+          blocks.emplace_back(parameters_, fmt::format("layers.{}", l), config, random);
+        return blocks;
+      }()),
+      norm_(config.pre_norm ? std::vector{LayerNorm(parameters_, "norm", config.hidden)}
+                            : std::vector<LayerNorm>{}),
+      out_(parameters_, "out", config.hidden, config.vocab, true, random) {}
+
+Tensor Transformer::forward(const Tensor& tokens, Memory& memory, const StepOptions& options,
+                            StepReport& report) const {
+  const bool noisy = options.training && config_.span.noisy;
+  const double noise =
+      noisy ? uniform_f64(options.random->next(), 0) : 1;  // one u a step, shared by the layers
+  Tensor x = reshape(embedding(embed_.weight, tokens), {-1, config_.hidden});  // [B·n, H]
+  for (size_t l = 0; l < blocks_.size(); ++l)
+    x = blocks_[l](x, memory[l], positions_.weight, noise, options, report);
+  if (config_.pre_norm) x = norm_.front()(x);
+  return out_(x);
+}
+
+Memory Transformer::empty_memory(int64_t streams) const {
+  return fade::empty_memory(config_.layers, streams, config_.hidden, dtype_, device_);
+}
+
+}  // namespace fade

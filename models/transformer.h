@@ -1,0 +1,66 @@
+// The transformer: blocks of attention and feed-forward over a stream of bytes, with a memory a layer.
+//
+// Sizes: B streams, n block queries (1 ≤ n ≤ M), Nm memory rows of a layer, N = Nm + B·n, H hidden, V
+// vocabulary.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/config.h"
+#include "models/expire_span.h"
+#include "models/memory.h"
+#include "models/step.h"
+#include "nn/layers.h"
+
+namespace fade {
+
+/// One layer (spec section 2).
+///   post-norm: y = norm1(x + attention(x)),  out = norm2(y + ff(y))
+///   pre-norm:  y = x + attention(norm1(x)),  out = y + ff(norm2(y))
+class Block {
+ public:
+  Block(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
+
+  /// x [B·n, H] → [B·n, H]. Replaces `memory` by what the next block will need, and adds to `report`.
+  Tensor operator()(const Tensor& x, LayerMemory& memory, const Tensor& positions, double noise,
+                    const StepOptions& options, StepReport& report) const;
+
+ private:
+  ModelConfig config_;
+  ExpireSpanAttention attention_;
+  FeedForward ff_;
+  LayerNorm norm1_, norm2_;
+};
+
+class Transformer {
+ public:
+  /// A freshly initialised model; all its randomness is `seed`'s. Throws InputError for a kind that is not
+  /// built in.
+  Transformer(const ModelConfig& config, DType dtype, Device device, uint64_t seed);
+  Transformer(const Transformer&) = delete;
+  Transformer& operator=(const Transformer&) = delete;
+
+  /// tokens i32 [B, n] → logits [B·n, V] for the byte after each. `memory` moves on by the block.
+  Tensor forward(const Tensor& tokens, Memory& memory, const StepOptions& options, StepReport& report) const;
+
+  Memory empty_memory(int64_t streams) const;
+  const ModelConfig& config() const { return config_; }
+  const Parameters& parameters() const { return parameters_; }
+  DType dtype() const { return dtype_; }
+  Device device() const { return device_; }
+
+ private:
+  Transformer(const ModelConfig& config, DType dtype, Device device, Generator random);
+
+  ModelConfig config_;
+  DType dtype_;
+  Device device_;
+  Parameters parameters_;
+  Table embed_, positions_;
+  std::vector<Block> blocks_;
+  std::vector<LayerNorm> norm_;  ///< pre-norm only: one, before the output projection
+  Linear out_;
+};
+
+}  // namespace fade
