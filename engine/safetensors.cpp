@@ -1,0 +1,141 @@
+#include "engine/safetensors.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "engine/files.h"
+
+namespace fade {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
+
+struct TypeName {
+  DType dtype;
+  const char* name;
+};
+constexpr TypeName kTypes[] = {
+    {DType::f32, "F32"}, {DType::f64, "F64"}, {DType::i32, "I32"}, {DType::u8, "U8"}};
+
+const char* file_name_of(DType t) { return std::ranges::find(kTypes, t, &TypeName::dtype)->name; }
+
+/// Reads one file; every complaint names it.
+class Reader {
+ public:
+  explicit Reader(const std::filesystem::path& path) : path_(path.string()), bytes_(read_file(path)) {}
+
+  TensorFile read() {
+    uint64_t length = 0;
+    if (bytes_.size() < sizeof length) wrong("it ends before its header");
+    std::memcpy(&length, bytes_.data(), sizeof length);
+    if (length > bytes_.size() - sizeof length) wrong(fmt::format("its header claims {} bytes", length));
+    data_ = std::string_view(bytes_).substr(sizeof length + length);
+    const auto header =
+        nlohmann::json::parse(bytes_.begin() + sizeof length,
+                              bytes_.begin() + sizeof length + static_cast<int64_t>(length), nullptr,
+                              /*allow_exceptions=*/false);
+    if (!header.is_object()) wrong("its header is not a JSON object");
+    TensorFile out;
+    for (const auto& [name, entry] : header.items()) {
+      if (name == "__metadata__")
+        read_metadata(entry, out);
+      else
+        out.tensors.push_back({name, read_tensor(name, entry)});
+    }
+    return out;
+  }
+
+ private:
+  [[noreturn]] void wrong(const std::string& what) const {
+    refuse("{}: not a readable safetensors file: {} (is it damaged, or another kind of file?)", path_, what);
+  }
+
+  void read_metadata(const nlohmann::json& entry, TensorFile& out) const {
+    if (!entry.is_object()) wrong("__metadata__ is not an object");
+    for (const auto& [key, value] : entry.items()) {
+      if (!value.is_string()) wrong(fmt::format("__metadata__.{} is not a string", key));
+      out.metadata[key] = value.get<std::string>();
+    }
+  }
+
+  static uint64_t natural(const nlohmann::json& j) {
+    return j.is_number_unsigned() ? j.get<uint64_t>() : ~uint64_t{0};
+  }
+
+  Tensor read_tensor(const std::string& name, const nlohmann::json& entry) const {
+    const auto member = [&](const char* key) {
+      return entry.is_object() && entry.contains(key) ? entry[key] : nlohmann::json();
+    };
+    const auto type = member("dtype"), sizes = member("shape"), offsets = member("data_offsets");
+    if (!type.is_string() || !sizes.is_array() || !offsets.is_array() || offsets.size() != 2)
+      wrong(fmt::format("tensor {} lacks dtype, shape or data_offsets", name));
+    const auto known = std::ranges::find_if(kTypes, [&](const TypeName& t) { return t.name == type; });
+    if (known == std::end(kTypes))
+      wrong(fmt::format("tensor {} is of {}, only F32, F64, I32 and U8 are known", name,
+                        type.get<std::string>()));
+    if (sizes.size() > kMaxDims) wrong(fmt::format("tensor {} has {} dimensions", name, sizes.size()));
+
+    const uint64_t begin = natural(offsets[0]), end = natural(offsets[1]);
+    if (begin > end || end > data_.size()) wrong(fmt::format("tensor {} lies outside the file", name));
+    Shape shape;
+    uint64_t expected = size_of(known->dtype);
+    for (const auto& size : sizes) {
+      const uint64_t n = natural(size);
+      if (n > data_.size() || (n && expected > data_.size() / n))
+        wrong(fmt::format("tensor {} is larger than the file", name));
+      expected *= n;
+      shape.append(static_cast<int64_t>(n));
+    }
+    if (expected != end - begin)
+      wrong(fmt::format("tensor {} of shape {} takes {} bytes, the file gives it {}", name, shape.str(),
+                        expected, end - begin));
+    Tensor t = Tensor::empty(shape, known->dtype);
+    std::memcpy(t.mutate_bytes(), data_.data() + begin, end - begin);
+    return t;
+  }
+
+  std::string path_, bytes_;
+  std::string_view data_;
+};
+
+}  // namespace
+
+const Tensor& TensorFile::at(std::string_view name) const {
+  const auto it = std::ranges::find(tensors, name, &NamedTensor::name);
+  if (it == tensors.end()) refuse("safetensors: there is no tensor called {}", name);
+  return it->tensor;
+}
+
+bool TensorFile::has(std::string_view name) const {
+  return std::ranges::find(tensors, name, &NamedTensor::name) != tensors.end();
+}
+
+void save_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+  nlohmann::ordered_json header;
+  if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
+  size_t at = 0;
+  for (const auto& [name, t] : file.tensors) {
+    std::vector<int64_t> shape;
+    for (int i = 0; i < t.shape().dims(); ++i) shape.push_back(t.size(i));
+    header[name] = {
+        {"dtype", file_name_of(t.dtype())}, {"shape", shape}, {"data_offsets", {at, at + t.size_bytes()}}};
+    at += t.size_bytes();
+  }
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');  // the data starts aligned
+  const uint64_t length = text.size();
+  std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
+  bytes.reserve(sizeof length + text.size() + at);
+  bytes += text;
+  for (const auto& [name, t] : file.tensors) {
+    const Tensor host = t.to(Device::cpu);
+    bytes.append(static_cast<const char*>(host.data_bytes()), host.size_bytes());
+  }
+  write_file_atomically(path, bytes);
+}
+
+TensorFile load_safetensors(const std::filesystem::path& path) { return Reader(path).read(); }
+
+}  // namespace fade
