@@ -38,8 +38,7 @@ struct ModelConfig {
   CompressConfig compress;
   int vocab = 256;  ///< V: set from data.vocab
 
-  int head_size() const { return hidden / heads; }                       ///< D
-  int positions() const { return block < max_span ? block : max_span; }  ///< P of expire_span
+  int head_size() const { return hidden / heads; }  ///< D
 };
 
 }  // namespace fade

@@ -1,6 +1,8 @@
 // What one forward pass is told, and what it reports beside the logits.
 #pragma once
 
+#include <vector>
+
 #include "engine/rng.h"
 #include "engine/tensor.h"
 
@@ -14,8 +16,10 @@ struct StepOptions {
 };
 
 struct StepReport {
-  Tensor aux;            ///< auxiliary loss, summed over layers: [] (no tensor when there is none)
-  double mean_span = 0;  ///< mean predicted span of the block's own rows, over layers, in positions
+  Tensor aux;  ///< auxiliary loss, summed over layers: [] (no tensor when there is none)
+  std::vector<std::vector<double>> spans;  ///< a layer: [B·n] spans of the block's own rows, in positions
+
+  double mean_span() const;  ///< over layers and rows; 0 for a kind without spans
 };
 
 }  // namespace fade

@@ -9,15 +9,24 @@
 
 namespace fade {
 
+double StepReport::mean_span() const {
+  double sum = 0, rows = 0;
+  for (const std::vector<double>& layer : spans) {
+    for (double e : layer) sum += e;
+    rows += static_cast<double>(layer.size());
+  }
+  return rows > 0 ? sum / rows : 0;
+}
+
 Block::Block(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random)
     : config_(config),
-      attention_(p, name + ".attn", config, random),
+      attention_(make_attention(p, name + ".attn", config, random)),
       ff_(p, name + ".ff", config.hidden, config.ff, random),
       norm1_(p, name + ".norm1", config.hidden),
       norm2_(p, name + ".norm2", config.hidden) {
   if (!config.pre_norm) return;
   const double divisor = std::sqrt(2.0 * config.layers);
-  attention_.scale_down_output(divisor);
+  attention_->scale_down_output(divisor);
   init_scale(ff_.fc2.weight, 1 / divisor);
   init_scale(ff_.fc2.bias, 1 / divisor);
 }
@@ -25,12 +34,12 @@ Block::Block(Parameters& p, const std::string& name, const ModelConfig& config, 
 Tensor Block::operator()(const Tensor& x, LayerMemory& memory, const Tensor& positions, double noise,
                          const StepOptions& options, StepReport& report) const {
   const ContextRows rows(memory, x.size(0) / memory.streams());
-  const Tensor context = concat(memory.rows, x, 0);                      // [N, H]
-  const Tensor h = config_.pre_norm ? norm1_(context) : context;         // [N, H]
-  const auto attended = attention_(h, rows, positions, noise, options);  // [B·n, H]
+  const Tensor context = concat(memory.rows, x, 0);               // [N, H]
+  const Tensor h = config_.pre_norm ? norm1_(context) : context;  // [N, H]
+  Attention::Result attended = (*attention_)({h, rows, positions, noise, options});
   memory = remember(context, rows, attended.keep);
   if (attended.aux) report.aux = report.aux ? report.aux + attended.aux : attended.aux;
-  report.mean_span += attended.mean_span / config_.layers;
+  report.spans.push_back(std::move(attended.spans));
 
   const bool drop = options.training && config_.dropout > 0;
   const double p = drop ? config_.dropout : 0;
@@ -52,9 +61,8 @@ Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, 
       device_(device),
       parameters_(dtype, device),
       embed_(parameters_, "embed", config.vocab, config.hidden, random),
-      positions_(parameters_, "pos", config.positions(), config.head_size(), random),
+      positions_(parameters_, "pos", position_rows(config), config.head_size(), random),
       blocks_([&] {
-        if (config.kind != Kind::expire_span) refuse("model.kind: this build has expire_span only");
         std::vector<Block> blocks;
         for (int l = 0; l < config.layers; ++l)
           blocks.emplace_back(parameters_, fmt::format("layers.{}", l), config, random);

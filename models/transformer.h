@@ -4,11 +4,12 @@
 // vocabulary.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "models/attention.h"
 #include "models/config.h"
-#include "models/expire_span.h"
 #include "models/memory.h"
 #include "models/step.h"
 #include "nn/layers.h"
@@ -28,7 +29,7 @@ class Block {
 
  private:
   ModelConfig config_;
-  ExpireSpanAttention attention_;
+  std::unique_ptr<Attention> attention_;
   FeedForward ff_;
   LayerNorm norm1_, norm2_;
 };

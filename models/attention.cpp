@@ -1,0 +1,74 @@
+#include "models/attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "models/expire_span.h"
+#include "models/transformer_xl.h"
+#include "nn/init.h"
+#include "ops/dropout/dropout.h"
+#include "ops/elementwise/elementwise.h"
+#include "ops/gather_rows/gather_rows.h"
+#include "ops/layout/layout.h"
+#include "ops/matmul/matmul.h"
+#include "ops/relative_position/relative_position.h"
+
+namespace fade {
+namespace {
+
+// [B, L, K·D] → [B, K, L, D]
+Tensor split_heads(const Tensor& x, int64_t heads) {
+  return permute(reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads}), {0, 2, 1, 3});
+}
+
+// [B, K, n, D] → [B·n, K·D]
+Tensor merge_heads(const Tensor& x) {
+  return reshape(permute(x, {0, 2, 1, 3}), {x.size(0) * x.size(2), x.size(1) * x.size(3)});
+}
+
+}  // namespace
+
+Attention::Attention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random)
+    : config_(config),
+      query_(p, name + ".query", config.hidden, config.hidden, false, random),
+      key_value_(p, {name + ".key", name + ".value"}, config.hidden, config.hidden, random),
+      out_(p, name + ".out", config.hidden, config.hidden, false, random) {}
+
+void Attention::scale_down_output(double divisor) const { init_scale(out_.weight, 1 / divisor); }
+
+Attention::Scored Attention::score(const Input& in, const ContextRows::Padded& padded) const {
+  const ContextRows& rows = in.rows;
+  const int64_t B = rows.streams, n = rows.block, K = config_.heads, H = config_.hidden;
+  const Tensor block = slice(in.h, 0, rows.memory_rows(), rows.count());  // [B·n, H]
+  const Tensor q = split_heads(reshape(query_(block), {B, n, H}), K);     // [B, K, n, D]
+  const Tensor kv = gather_rows(key_value_(in.h), padded.index);          // [B, L, 2H]
+  const Tensor k = split_heads(slice(kv, 2, 0, H), K);                    // [B, K, L, D]
+  const Tensor v = split_heads(slice(kv, 2, H, 2 * H), K);                // [B, K, L, D]
+  const Tensor by_distance = matmul(q, in.positions, {.b = true});        // [B, K, n, P]
+  const Tensor s = matmul(q, k, {.b = true}) + relative_position(by_distance, padded.age);
+  return {s * (1 / std::sqrt(static_cast<double>(config_.head_size()))), v};  // [B, K, n, L], [B, K, L, D]
+}
+
+Tensor Attention::mix(const Tensor& weights, const Tensor& values, const StepOptions& options) const {
+  const bool drop = options.training && config_.dropout > 0;
+  const Tensor w = drop ? dropout(weights, config_.dropout, options.random->next()) : weights;
+  return out_(merge_heads(matmul(w, values)));
+}
+
+int64_t position_rows(const ModelConfig& config) {
+  return config.kind == Kind::expire_span ? std::min(config.block, config.max_span) : config.max_span;
+}
+
+std::unique_ptr<Attention> make_attention(Parameters& p, const std::string& name, const ModelConfig& config,
+                                          Generator& random) {
+  switch (config.kind) {
+    case Kind::expire_span:
+      return std::make_unique<ExpireSpanAttention>(p, name, config, random);
+    case Kind::transformer_xl:
+      return std::make_unique<TransformerXlAttention>(p, name, config, random);
+    default:
+      refuse("model.kind: this build has expire_span and transformer_xl only");
+  }
+}
+
+}  // namespace fade

@@ -1,0 +1,74 @@
+// What the attention of every kind of model has in common: projections, scores, and the order of things. What
+// differs - which rows a query sees, how strongly, and which rows stay in memory - is one short file a kind.
+//
+// Sizes: B streams, n block queries, N context rows (memory, then block), L padded context rows of the
+// longest stream,
+//        H hidden, K heads, D = H/K, P positions with a learned embedding.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/config.h"
+#include "models/memory.h"
+#include "models/step.h"
+#include "nn/layers.h"
+
+namespace fade {
+
+class Attention {
+ public:
+  /// What a layer's attention is given.
+  struct Input {
+    const Tensor& h;  ///< [N, H]: the context, normalised if the model is pre-norm
+    const ContextRows& rows;
+    const Tensor& positions;  ///< [P, D]
+    double noise;             ///< spans are cut at noise·S; 1 is no noise
+    const StepOptions& options;
+  };
+  struct Result {
+    Tensor out;              ///< [B·n, H]
+    Tensor aux;              ///< [] auxiliary loss of this layer; no tensor when there is none
+    std::vector<bool> keep;  ///< [N]: rows that a later query can still see
+    std::vector<double>
+        spans;  ///< [B·n]: span of each of the block's own rows, in positions; empty without spans
+  };
+
+  virtual ~Attention() = default;
+  /// Spec section 2.
+  virtual Result operator()(const Input& in) const = 0;
+
+  /// Divides the output projection by `divisor` (pre-norm initialisation).
+  void scale_down_output(double divisor) const;
+
+ protected:
+  Attention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
+
+  /// Attention before the weights are known: scores of every query and row, and the values to be mixed.
+  struct Scored {
+    Tensor scores;  ///< [B, K, n, L]:  (q·k + q·pos[δ − 1])/sqrt(D)
+    Tensor values;  ///< [B, K, L, D]
+  };
+  Scored score(const Input& in, const ContextRows::Padded& padded) const;
+
+  /// out(Σ_j dropout(w_ij)·v_j):  weights [B, K, n, L] → [B·n, H]
+  Tensor mix(const Tensor& weights, const Tensor& values, const StepOptions& options) const;
+
+  const ModelConfig& config() const { return config_; }
+
+ private:
+  ModelConfig config_;
+  Linear query_;
+  StackedLinear key_value_;
+  Linear out_;
+};
+
+/// Rows of the position table that a kind needs (spec section 2).
+int64_t position_rows(const ModelConfig& config);
+
+/// The attention of config.kind. Throws InputError for a kind that this build does not have.
+std::unique_ptr<Attention> make_attention(Parameters& p, const std::string& name, const ModelConfig& config,
+                                          Generator& random);
+
+}  // namespace fade

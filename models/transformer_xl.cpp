@@ -1,0 +1,37 @@
+#include "models/transformer_xl.h"
+
+#include "ops/softmax/softmax.h"
+
+namespace fade {
+namespace {
+
+// [B, n, L]: 1 where row j is at a distance of 1..S from query i, else 0.
+Tensor window_mask(const Tensor& age, int64_t block, int64_t max_span, DType dtype) {
+  const int64_t B = age.size(0), L = age.size(1);
+  const std::vector<int32_t> a = age.to_vector<int32_t>();
+  std::vector<float> mask(static_cast<size_t>(B * block * L));
+  for (int64_t b = 0; b < B; ++b)
+    for (int64_t i = 0; i < block; ++i)
+      for (int64_t j = 0; j < L; ++j) {
+        const int64_t distance = a[b * L + j] + i;
+        mask[(b * block + i) * L + j] = distance >= 1 && distance <= max_span;
+      }
+  return Tensor::from(mask, {B, block, L}).to(dtype).to(age.device());
+}
+
+}  // namespace
+
+Attention::Result TransformerXlAttention::operator()(const Input& in) const {
+  const ContextRows& rows = in.rows;
+  const int64_t S = config().max_span;
+  const ContextRows::Padded padded = rows.pad(in.h.device());
+  const auto [scores, values] = score(in, padded);                           // [B, K, n, L], [B, K, L, D]
+  const Tensor mask = window_mask(padded.age, rows.block, S, in.h.dtype());  // [B, n, L]
+
+  Result result;
+  result.out = mix(softmax_where(scores, mask), values, in.options);
+  for (int32_t age : rows.age) result.keep.push_back(!in.options.forget || age + rows.block <= S);
+  return result;
+}
+
+}  // namespace fade

@@ -1,0 +1,18 @@
+// Attention over a fixed window, as in Transformer-XL (Dai et al. 2019): the baseline that cannot forget.
+//
+// Sizes: B streams, n block queries, L padded context rows of the longest stream, S max_span.
+#pragma once
+
+#include "models/attention.h"
+
+namespace fade {
+
+class TransformerXlAttention final : public Attention {
+ public:
+  TransformerXlAttention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random)
+      : Attention(p, name, config, random) {}
+  /// Spec section 2: every query sees the rows at distance 1..S.
+  Result operator()(const Input& in) const override;
+};
+
+}  // namespace fade
