@@ -26,6 +26,8 @@ const DeviceBackend& backend(Device d) {
   return *b;
 }
 
+bool has_backend(Device d) { return backends[static_cast<int>(d)] != nullptr; }
+
 bool register_backend(Device d, const DeviceBackend& b) {
   backends[static_cast<int>(d)] = &b;
   return true;

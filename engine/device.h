@@ -24,6 +24,8 @@ struct DeviceBackend {
 /// device.
 const DeviceBackend& backend(Device d);
 
+bool has_backend(Device d);
+
 /// Makes `d` available. Called once, from a static initializer of the backend's own file.
 bool register_backend(Device d, const DeviceBackend& b);
 

@@ -50,7 +50,7 @@ Attention::Scored Attention::score(const Input& in, const ContextRows::Padded& p
 }
 
 Tensor Attention::mix(const Tensor& weights, const Tensor& values, const StepOptions& options) const {
-  const bool drop = options.training && config_.dropout > 0;
+  const bool drop = options.stochastic() && config_.dropout > 0;
   const Tensor w = drop ? dropout(weights, config_.dropout, options.random->next()) : weights;
   return out_(merge_heads(matmul(w, values)));
 }

@@ -41,7 +41,7 @@ Tensor Block::operator()(const Tensor& x, LayerMemory& memory, const Tensor& pos
   if (attended.aux) report.aux = report.aux ? report.aux + attended.aux : attended.aux;
   report.spans.push_back(std::move(attended.spans));
 
-  const bool drop = options.training && config_.dropout > 0;
+  const bool drop = options.stochastic() && config_.dropout > 0;
   const double p = drop ? config_.dropout : 0;
   const RngKey key = drop ? options.random->next() : RngKey{};
   if (config_.pre_norm) {
@@ -74,7 +74,7 @@ Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, 
 
 Tensor Transformer::forward(const Tensor& tokens, Memory& memory, const StepOptions& options,
                             StepReport& report) const {
-  const bool noisy = options.training && config_.span.noisy;
+  const bool noisy = options.stochastic() && config_.span.noisy;
   const double noise =
       noisy ? uniform_f64(options.random->next(), 0) : 1;  // one u a step, shared by the layers
   Tensor x = reshape(embedding(embed_.weight, tokens), {-1, config_.hidden});  // [B·n, H]

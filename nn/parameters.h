@@ -35,6 +35,7 @@ class Parameters {
   const std::vector<Tensor>& leaves() const { return leaves_; }
   /// The parameter called `name`. Throws InputError when there is none.
   const Parameter& find(std::string_view name) const;
+  bool has(std::string_view name) const;
   int64_t count() const;  ///< scalars in all
   void zero_grad() const;
 

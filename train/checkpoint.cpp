@@ -1,0 +1,181 @@
+#include "train/checkpoint.h"
+
+#include <charconv>
+
+#include "engine/files.h"
+#include "engine/safetensors.h"
+#include "train/config_file.h"
+
+namespace fade {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kModelFile = "model.safetensors";
+constexpr const char* kStateFile = "state.safetensors";
+constexpr const char* kLatest = "latest";
+
+int64_t number(const TensorFile& file, const fs::path& path, const char* key) {
+  const auto it = file.metadata.find(key);
+  int64_t value = 0;
+  if (it == file.metadata.end() ||
+      std::from_chars(it->second.data(), it->second.data() + it->second.size(), value).ec != std::errc())
+    refuse("{}: its metadata has no number called {} (not a state file of fade?)", path.string(), key);
+  return value;
+}
+
+const Tensor& tensor(const TensorFile& file, const fs::path& path, const std::string& name,
+                     const Shape& shape, DType dtype) {
+  if (!file.has(name)) refuse("{}: has no tensor {}", path.string(), name);
+  const Tensor& t = file.at(name);
+  if (t.shape() != shape || t.dtype() != dtype)
+    refuse("{}: {} is {} {}, needs {} {} (from a run with another model?)", path.string(), name,
+           fade::name_of(t.dtype()), t.shape().str(), fade::name_of(dtype), shape.str());
+  return t;
+}
+
+void put_memory(TensorFile& file, const Memory& memory) {
+  for (size_t l = 0; l < memory.size(); ++l) {
+    const LayerMemory& m = memory[l];
+    const std::string name = fmt::format("memory.{}.", l);
+    const std::vector<int32_t> start(m.start.begin(), m.start.end());
+    file.tensors.push_back({name + "rows", m.rows});
+    file.tensors.push_back({name + "age", Tensor::from(m.age, {m.count()})});
+    file.tensors.push_back({name + "start", Tensor::from(start, {m.streams() + 1})});
+  }
+}
+
+LayerMemory get_memory(const TensorFile& file, const fs::path& path, size_t layer, const Transformer& model) {
+  const std::string name = fmt::format("memory.{}.", layer);
+  for (const char* part : {"rows", "age", "start"})
+    if (!file.has(name + part)) refuse("{}: has no tensor {}{}", path.string(), name, part);
+  const int64_t count = file.at(name + "age").numel();
+  const int64_t streams = file.at(name + "start").numel() - 1;
+  LayerMemory m;
+  m.rows =
+      tensor(file, path, name + "rows", {count, model.config().hidden}, model.dtype()).to(model.device());
+  m.age = tensor(file, path, name + "age", {count}, DType::i32).to_vector<int32_t>();
+  for (int32_t s : tensor(file, path, name + "start", {streams + 1}, DType::i32).to_vector<int32_t>()) {
+    if (s < (m.start.empty() ? 0 : m.start.back()))
+      refuse("{}: {}start does not ascend", path.string(), name);
+    m.start.push_back(s);
+  }
+  if (m.start.empty() || m.start.back() != count)
+    refuse("{}: {}start does not end at its {} rows", path.string(), name, count);
+  return m;
+}
+
+}  // namespace
+
+void save_weights(const fs::path& file, const Transformer& model, const Config& config) {
+  TensorFile out;
+  out.metadata["config"] = to_yaml(config);
+  for (const Parameter& p : model.parameters().all()) out.tensors.push_back({p.name, p.value()});
+  save_safetensors(file, out);
+}
+
+void save_checkpoint(const fs::path& run, const Transformer& model, const Optimizer& optimizer,
+                     const RunState& state, const Config& config) {
+  const std::string name = fmt::format("step-{}", state.step);
+  const fs::path beside = run / (name + ".tmp");
+  fs::remove_all(beside);
+  fs::create_directories(beside);
+  save_weights(beside / kModelFile, model, config);
+
+  TensorFile file;
+  file.metadata = {{"step", fmt::to_string(state.step)},
+                   {"updates", fmt::to_string(optimizer.steps())},
+                   {"random.stream", fmt::to_string(state.random.stream)},
+                   {"data.epoch", fmt::to_string(state.position.epoch)},
+                   {"data.offset", fmt::to_string(state.position.offset)}};
+  for (const Parameter& p : optimizer.state()) file.tensors.push_back({p.name, p.value()});
+  put_memory(file, state.memory);
+  save_safetensors(beside / kStateFile, file);
+
+  fs::remove_all(run / name);
+  fs::rename(beside, run / name);
+  flush_directory(run);
+  write_file_atomically(run / kLatest, name + "\n");
+}
+
+fs::path find_weights(const fs::path& checkpoint) {
+  if (!fs::exists(checkpoint)) refuse("{}: there is no such run, checkpoint or file", checkpoint.string());
+  if (!fs::is_directory(checkpoint)) return checkpoint;
+  if (fs::exists(checkpoint / kModelFile)) return checkpoint / kModelFile;
+  if (!fs::exists(checkpoint / kLatest))
+    refuse("{}: neither a checkpoint (no {}) nor a run with one (no {})", checkpoint.string(), kModelFile,
+           kLatest);
+  std::string name = read_file(checkpoint / kLatest);
+  while (!name.empty() && name.back() == '\n') name.pop_back();
+  const fs::path file = checkpoint / fs::path(name).filename() / kModelFile;
+  if (!fs::exists(file)) refuse("{}: {} names {}, which is not there", checkpoint.string(), kLatest, name);
+  return file;
+}
+
+void load_weights(const fs::path& path, const Transformer& model) {
+  const TensorFile file = load_safetensors(path);
+  for (const auto& [name, t] : file.tensors)
+    if (!model.parameters().has(name))
+      refuse("{}: tensor {} is not a parameter of this model (another kind or size?)", path.string(), name);
+  for (const Parameter& p : model.parameters().all()) {
+    if (!file.has(p.name)) refuse("{}: tensor {} is missing", path.string(), p.name);
+    const Tensor& t = file.at(p.name);
+    const Tensor value = p.value();
+    if (t.shape() != value.shape())
+      refuse("{}: {} has shape {}, the model needs {}", path.string(), p.name, t.shape().str(),
+             value.shape().str());
+    if (t.dtype() != DType::f32 && t.dtype() != DType::f64)
+      refuse("{}: {} is a tensor of {}, needs f32 or f64", path.string(), p.name, fade::name_of(t.dtype()));
+    value.copy_from(t.to(model.dtype()));
+  }
+}
+
+RunState load_state(const fs::path& checkpoint, const Transformer& model, Optimizer& optimizer) {
+  const fs::path path = find_weights(checkpoint).parent_path() / kStateFile;
+  const TensorFile file = load_safetensors(path);
+  RunState state;
+  state.step = number(file, path, "step");
+  state.random.stream = static_cast<uint64_t>(number(file, path, "random.stream"));
+  state.position = {number(file, path, "data.epoch"), number(file, path, "data.offset")};
+  optimizer.set_steps(number(file, path, "updates"));
+  for (const Parameter& p : optimizer.state()) {
+    const Tensor value = p.value();
+    value.copy_from(tensor(file, path, p.name, value.shape(), value.dtype()));
+  }
+  for (size_t l = 0; l < static_cast<size_t>(model.config().layers); ++l)
+    state.memory.push_back(get_memory(file, path, l, model));
+  return state;
+}
+
+LoadedModel load_model(const fs::path& checkpoint, DeviceChoice device) {
+  LoadedModel loaded{.file = find_weights(checkpoint), .config = {}, .model = nullptr};
+  const TensorFile file = load_safetensors(loaded.file);
+  const auto text = file.metadata.find("config");
+  if (text == file.metadata.end())
+    refuse("{}: has no configuration in its metadata (was it written by fade?)", loaded.file.string());
+  loaded.config = parse_config(text->second, loaded.file.string() + " (its configuration)");
+  const Device d = resolve(device == DeviceChoice::automatic ? loaded.config.device : device);
+  loaded.model =
+      std::make_unique<Transformer>(loaded.config.model, resolve(loaded.config.dtype), d, loaded.config.seed);
+  load_weights(loaded.file, *loaded.model);
+  return loaded;
+}
+
+Device resolve(DeviceChoice choice) {
+  if (choice == DeviceChoice::cpu) return Device::cpu;
+  if (choice == DeviceChoice::automatic && !has_backend(Device::cuda)) return Device::cpu;
+  backend(Device::cuda);  // says what is missing
+  return Device::cuda;
+}
+
+DType resolve(Precision precision) {
+  switch (precision) {
+    case Precision::f32:
+      return DType::f32;
+    case Precision::f64:
+      return DType::f64;
+    default:
+      refuse("dtype: bf16 is not part of this build (use f32)");
+  }
+}
+
+}  // namespace fade

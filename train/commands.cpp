@@ -1,0 +1,237 @@
+#include "train/commands.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "engine/files.h"
+#include "engine/parallel.h"
+#include "train/checkpoint.h"
+#include "train/config_file.h"
+#include "train/corpus.h"
+#include "train/evaluate.h"
+#include "train/generate.h"
+#include "train/gradients.h"
+#include "train/run.h"
+
+namespace fade {
+namespace {
+
+// The value of an enum by the name that configurations give it.
+template <class E>
+E parse_name(const std::string& option, const std::string& name) {
+  const auto it = std::ranges::find(names_of<E>, name);
+  if (it == names_of<E>.end()) refuse("{} {}: allowed: {}", option, name, fmt::join(names_of<E>, ", "));
+  return static_cast<E>(it - names_of<E>.begin());
+}
+
+/// One command: its options, filled by CLI11, and what it does.
+struct Command {
+  virtual ~Command() = default;
+  virtual void run() = 0;
+};
+
+struct ConfigArguments {
+  std::string path;
+  std::vector<std::string> sets;
+
+  void declare(CLI::App& app) {
+    app.add_option("CONFIG", path, "configuration file (YAML; docs/configuration.md lists the keys)")
+        ->required();
+    app.add_option("--set", sets, "key.path=value: overrides a key of the configuration; may be repeated")
+        ->allow_extra_args(false);
+  }
+  Config load(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> all = sets;
+    all.insert(all.end(), more.begin(), more.end());
+    return load_config(path, all);
+  }
+};
+
+struct Train final : Command {
+  ConfigArguments config;
+  std::string out, device;
+  bool resume = false;
+
+  explicit Train(CLI::App& app) {
+    config.declare(app);
+    app.add_option("--out", out, "run directory (default: runs/ and the configuration's name)");
+    app.add_option("--device", device, "auto, cpu or cuda: overrides the configuration's");
+    app.add_flag("--resume", resume, "go on from the run directory's newest checkpoint");
+  }
+  void run() override {
+    const Config c =
+        config.load(device.empty() ? std::vector<std::string>{} : std::vector{"device=" + device});
+    set_threads(c.threads);
+    const std::filesystem::path stem = std::filesystem::path(config.path).stem();
+    run_training(c, {.out = out.empty() ? std::filesystem::path("runs") / stem : std::filesystem::path(out),
+                     .resume = resume});
+  }
+};
+
+struct CheckpointArguments {
+  std::string path, device = "auto";
+
+  void declare(CLI::App& app) {
+    app.add_option("CHECKPOINT", path, "a run directory, a checkpoint directory, or a model.safetensors")
+        ->required();
+    app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
+  }
+  LoadedModel load() const {
+    LoadedModel loaded = load_model(path, parse_name<DeviceChoice>("--device", device));
+    set_threads(loaded.config.threads);
+    return loaded;
+  }
+};
+
+struct Eval final : Command {
+  CheckpointArguments checkpoint;
+  std::string data, split = "valid";
+  int streams = 0;
+  bool json = false;
+
+  explicit Eval(CLI::App& app) {
+    checkpoint.declare(app);
+    app.add_option("--data", data, "a file to read instead of the configuration's corpus");
+    app.add_option("--split", split, "train, valid, test or all")->capture_default_str();
+    app.add_option("--streams", streams,
+                   "streams read side by side; 1 is the strict figure (default: train.batch)")
+        ->check(CLI::PositiveNumber);
+    app.add_flag("--json", json, "print one JSON object");
+  }
+  void run() override {
+    LoadedModel loaded = checkpoint.load();
+    DataConfig& d = loaded.config.data;
+    if (!data.empty()) {
+      d.kind = DataKind::file;
+      d.path = data;
+    }
+    const Corpus corpus(d);
+    const EvalResult r = evaluate(*loaded.model, corpus.bytes(parse_name<Split>("--split", split)),
+                                  fmt::format("{} ({})", corpus.name(), split),
+                                  {.streams = streams ? streams : loaded.config.train.batch});
+    if (json) {
+      const nlohmann::ordered_json out = {{"bits_per_byte", r.bits_per_byte},
+                                          {"bytes", r.bytes},
+                                          {"split", split},
+                                          {"streams", r.streams},
+                                          {"mean_rows", r.mean_rows},
+                                          {"mean_span", r.mean_span}};
+      fmt::print("{}\n", out.dump());
+      return;
+    }
+    fmt::print("{:.4f} bits per byte on {} of {} ({} bytes predicted, {} streams)\n", r.bits_per_byte, split,
+               corpus.name(), r.bytes, r.streams);
+    fmt::print("{:.1f} rows in memory a stream and layer; mean span {:.1f}\n", r.mean_rows, r.mean_span);
+  }
+};
+
+struct Generate final : Command {
+  CheckpointArguments checkpoint;
+  std::string prompt;
+  GenerateOptions options;
+
+  explicit Generate(CLI::App& app) {
+    checkpoint.declare(app);
+    app.add_option("--prompt", prompt, "text to go on from");
+    app.add_option("--bytes", options.bytes, "how much to write")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--temperature", options.temperature, "0: always the likeliest byte")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--top-k", options.top_k, "sample among the k likeliest bytes; 0: all")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--seed", options.seed, "another seed writes another text")->capture_default_str();
+  }
+  void run() override {
+    const LoadedModel loaded = checkpoint.load();
+    fmt::print("{}", prompt);
+    generate(*loaded.model, prompt, options, [](char c) {
+      std::fputc(c, stdout);
+      std::fflush(stdout);
+    });
+    std::fputc('\n', stdout);
+  }
+};
+
+struct Grad final : Command {
+  ConfigArguments config;
+  std::string weights, tokens, out, dtype = "f64", device = "cpu";
+  int blocks = 1;
+
+  explicit Grad(CLI::App& app) {
+    config.declare(app);
+    app.add_option("--weights", weights, "safetensors file of the parameters")->required();
+    app.add_option("--tokens", tokens, "file whose bytes are the tokens; stream b takes the b-th part")
+        ->required();
+    app.add_option("--blocks", blocks, "blocks to read, carrying memory")
+        ->required()
+        ->check(CLI::PositiveNumber);
+    app.add_option("--out", out, "safetensors file to write: loss, aux, grad.NAME")->required();
+    app.add_option("--dtype", dtype, "f32 or f64")->capture_default_str();
+    app.add_option("--device", device, "cpu or cuda")->capture_default_str();
+  }
+  void run() override {
+    const Config c = config.load({"dtype=" + dtype, "device=" + device});
+    set_threads(c.threads);
+    const Transformer model(c.model, resolve(c.dtype), resolve(c.device), c.seed);
+    load_weights(weights, model);
+    const std::string bytes = read_file(tokens);
+    save_safetensors(out, gradients(model, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()},
+                                    c.train.batch, blocks));
+  }
+};
+
+struct Info final : Command {
+  CheckpointArguments checkpoint;
+
+  explicit Info(CLI::App& app) { checkpoint.declare(app); }
+  void run() override {
+    const LoadedModel loaded = checkpoint.load();
+    fmt::print("{}\n{} parameters in {} tensors\n", loaded.file.string(), loaded.model->parameters().count(),
+               loaded.model->parameters().all().size());
+    for (const Parameter& p : loaded.model->parameters().all())
+      fmt::print("  {:<34} {}\n", p.name, p.value().shape().str());
+    fmt::print("\n{}", to_yaml(loaded.config));
+  }
+};
+
+template <class C>
+void add(CLI::App& app, std::vector<std::unique_ptr<Command>>& commands, const char* name, const char* what,
+         Command*& chosen) {
+  CLI::App* sub = app.add_subcommand(name, what);
+  commands.push_back(std::make_unique<C>(*sub));
+  sub->callback([command = commands.back().get(), &chosen] { chosen = command; });
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app{"fade: train transformers that learn what to forget (Expire-Span)", "fade"};
+  app.require_subcommand(1);
+  std::vector<std::unique_ptr<Command>> commands;
+  Command* chosen = nullptr;
+  add<Train>(app, commands, "train", "train a model", chosen);
+  add<Eval>(app, commands, "eval", "bits per byte of a checkpoint", chosen);
+  add<Generate>(app, commands, "generate", "text from a checkpoint", chosen);
+  add<Grad>(app, commands, "grad", "losses and gradients on given bytes, for comparison", chosen);
+  add<Info>(app, commands, "info", "what is in a checkpoint", chosen);
+  try {
+    app.parse(argc, argv);
+    chosen->run();
+    return 0;
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  } catch (const InputError& e) {
+    fmt::print(stderr, "fade: {}\n", e.what());
+    return 2;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "fade: {}\n", e.what());
+    return 1;
+  }
+}
+
+}  // namespace fade

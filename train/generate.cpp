@@ -1,0 +1,63 @@
+#include "train/generate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "engine/tape.h"
+
+namespace fade {
+namespace {
+
+// Samples from softmax(logits/temperature) among the k likeliest; u is uniform in [0, 1).
+int32_t sample(const std::vector<double>& logits, const GenerateOptions& options, double u) {
+  std::vector<int32_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::greater{}, [&](int32_t i) { return logits[i]; });
+  if (options.temperature <= 0) return order.front();
+  if (options.top_k > 0) order.resize(std::min(order.size(), static_cast<size_t>(options.top_k)));
+  std::vector<double> weight;
+  for (int32_t i : order)
+    weight.push_back(std::exp((logits[i] - logits[order.front()]) / options.temperature));
+  double left = u * std::accumulate(weight.begin(), weight.end(), 0.0);
+  for (size_t k = 0; k < order.size(); ++k)
+    if ((left -= weight[k]) < 0) return order[k];
+  return order.back();
+}
+
+}  // namespace
+
+void generate(const Transformer& model, std::string_view prompt, const GenerateOptions& options,
+              const std::function<void(char)>& emit) {
+  const NoGrad off;
+  const int64_t vocab = model.config().vocab;
+  Memory memory = model.empty_memory(1);
+  const RngKey key{options.seed, 0};
+
+  std::vector<double> logits;  // of the byte after what was read last
+  const auto read = [&](const std::vector<int32_t>& block) {
+    StepReport report;
+    const int64_t n = static_cast<int64_t>(block.size());
+    const Tensor y = model.forward(Tensor::from(block, {1, n}).to(model.device()), memory, {}, report);
+    logits = y.rows(n - 1, n).to(DType::f64).to_vector<double>();
+  };
+
+  std::vector<int32_t> block;
+  for (const char c : prompt.empty() ? std::string_view("\n") : prompt) {
+    const int32_t token = static_cast<unsigned char>(c);
+    if (token >= vocab) refuse("prompt: byte {} is outside the vocabulary of {} (data.vocab)", token, vocab);
+    block.push_back(token);
+    if (static_cast<int>(block.size()) == model.config().block) {
+      read(block);
+      block.clear();
+    }
+  }
+  if (!block.empty()) read(block);
+  for (int64_t i = 0; i < options.bytes; ++i) {
+    const int32_t token = sample(logits, options, uniform_f64(key, static_cast<uint64_t>(i)));
+    emit(static_cast<char>(token));
+    if (i + 1 < options.bytes) read({token});
+  }
+}
+
+}  // namespace fade

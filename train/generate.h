@@ -1,0 +1,24 @@
+// Text from a trained model, byte by byte.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "models/transformer.h"
+
+namespace fade {
+
+struct GenerateOptions {
+  int64_t bytes = 256;
+  double temperature = 0.8;  ///< 0: always the likeliest byte
+  int top_k = 0;             ///< sample among the k likeliest; 0: all
+  uint64_t seed = 1;
+};
+
+/// Reads the prompt (a newline when it is empty), then hands each sampled byte to `emit`. Memory is carried
+/// and forgotten as in evaluation, so the text may be of any length. Throws InputError for prompt bytes
+/// outside the vocabulary.
+void generate(const Transformer& model, std::string_view prompt, const GenerateOptions& options,
+              const std::function<void(char)>& emit);
+
+}  // namespace fade

@@ -1,0 +1,114 @@
+#include "train/report.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string_view>
+
+#include "train/recall.h"
+
+namespace fade {
+namespace {
+
+/// A kind of byte: a row of the span table.
+constexpr std::array<std::string_view, 6> kTextKinds = {"letters",  "digits",      "spaces",
+                                                        "newlines", "punctuation", "other bytes"};
+constexpr std::array<std::string_view, 5> kRecallKinds = {"noise", "fact: @k=;", "fact: its value",
+                                                          "question", "answer"};
+
+std::vector<uint8_t> kinds_of_text(std::span<const uint8_t> text) {
+  std::vector<uint8_t> kinds;
+  for (const uint8_t c : text)
+    kinds.push_back(c == ' '                                           ? 2
+                    : c == '\n'                                        ? 3
+                    : (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ? 0
+                    : c >= '0' && c <= '9'                             ? 1
+                    : c > ' ' && c < 127                               ? 4
+                                                                       : 5);
+  return kinds;
+}
+
+std::vector<uint8_t> kinds_of_recall(std::span<const uint8_t> text) {
+  std::vector<uint8_t> kinds;
+  for (const RecallRole role : recall_roles(text)) kinds.push_back(static_cast<uint8_t>(role));
+  return kinds;
+}
+
+/// Gathers what the report needs during one evaluation.
+struct Observer {
+  std::vector<uint8_t> kinds;              // of each byte of the text
+  std::vector<bool> right;                 // [text]: the byte after this one was the likeliest
+  std::vector<std::array<double, 8>> sum;  // [layer][kind]
+  std::array<int64_t, 8> count{};
+
+  void operator()(const EvalBlock& block) {
+    const int64_t streams = static_cast<int64_t>(block.tokens.size()) / block.length;
+    sum.resize(block.report.spans.size());
+    const std::vector<double> logits = block.logits.to(DType::f64).to_vector<double>();
+    const int64_t V = block.logits.size(1);
+    for (int64_t b = 0; b < streams; ++b)
+      for (int64_t i = 0; i < block.length; ++i) {
+        const int64_t at = b * block.length + i, place = b * block.stride + block.offset + i;
+        const auto row = logits.begin() + at * V;
+        right[place] = std::max_element(row, row + V) - row == block.targets[at];
+        ++count[kinds[place]];
+        for (size_t l = 0; l < sum.size(); ++l)
+          if (!block.report.spans[l].empty()) sum[l][kinds[place]] += block.report.spans[l][at];
+      }
+  }
+};
+
+void print_spans(const Observer& seen, std::span<const std::string_view> names) {
+  fmt::print("\nmean span, in bytes, by kind of byte\n  {:<18}", "");
+  for (size_t l = 0; l < seen.sum.size(); ++l) fmt::print("{:>9}", fmt::format("layer {}", l));
+  fmt::print("{:>9}\n", "share");
+  int64_t total = 0;
+  for (int64_t n : seen.count) total += n;
+  for (size_t k = 0; k < names.size(); ++k) {
+    if (!seen.count[k]) continue;
+    fmt::print("  {:<18}", names[k]);
+    for (const auto& layer : seen.sum) fmt::print("{:>9.1f}", layer[k] / static_cast<double>(seen.count[k]));
+    fmt::print("{:>8.1f}%\n", 100.0 * static_cast<double>(seen.count[k]) / static_cast<double>(total));
+  }
+}
+
+void print_recall(const Observer& seen, std::span<const uint8_t> text, const RecallConfig& config) {
+  struct Bucket {
+    int64_t asked = 0, right = 0;
+  };
+  std::array<Bucket, 12> buckets{};  // distances up to 2^k
+  for (const RecallQuestion& q : recall_questions(text)) {
+    Bucket& bucket = buckets[static_cast<size_t>(std::bit_width(q.distance - 1))];
+    ++bucket.asked;
+    bucket.right += seen.right[q.answer - 1];
+  }
+  fmt::print("\nquestions answered, by distance to the fact (a guess: {:.1f}%)\n", 100.0 / config.values);
+  for (size_t k = 0; k < buckets.size(); ++k)
+    if (buckets[k].asked)
+      fmt::print("  {:>4} - {:<4} {:>6.1f}%  of {}\n", k ? (1u << (k - 1)) + 1 : 1, 1u << k,
+                 100.0 * static_cast<double>(buckets[k].right) / static_cast<double>(buckets[k].asked),
+                 buckets[k].asked);
+  fmt::print("  best possible {:.4f} bits per byte; {:.4f} for one who guesses every answer\n",
+             recall_best_bpb(config), recall_forgetful_bpb(config));
+}
+
+}  // namespace
+
+void print_report(const Trainer& trainer, const Config& config, const Corpus& corpus) {
+  const auto text = corpus.bytes(Split::valid);
+  const bool recall = config.data.kind == DataKind::recall;
+  Observer seen{.kinds = recall ? kinds_of_recall(text) : kinds_of_text(text),
+                .right = std::vector<bool>(text.size()),
+                .sum = {}};
+  const EvalResult v = trainer.validate(
+      {.streams = trainer.validation_streams(), .on_block = [&](const EvalBlock& b) { seen(b); }});
+  fmt::print("validation: {:.4f} bits per byte over {} bytes in {} streams\n", v.bits_per_byte, v.bytes,
+             v.streams);
+  fmt::print("memory: {:.1f} rows a stream and layer; mean span {:.1f} of at most {}\n", v.mean_rows,
+             v.mean_span, config.model.max_span);
+  if (config.model.kind == Kind::expire_span)
+    print_spans(seen, recall ? std::span<const std::string_view>(kRecallKinds) : kTextKinds);
+  if (recall) print_recall(seen, text, config.data.recall);
+}
+
+}  // namespace fade

@@ -1,0 +1,161 @@
+#include "train/run.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "engine/files.h"
+#include "train/config_file.h"
+#include "train/interrupt.h"
+#include "train/metrics.h"
+#include "train/progress.h"
+#include "train/report.h"
+#include "train/trainer.h"
+
+namespace fade {
+namespace fs = std::filesystem;
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// The model of a configuration, as text.
+std::string model_of(const Config& config) {
+  Config model_only;
+  model_only.model = config.model;
+  return to_yaml(model_only);
+}
+
+// Makes the run directory, or checks that it holds the run to be resumed.
+void prepare_directory(const Config& config, const RunOptions& options) {
+  const bool started = fs::exists(options.out / "latest");
+  if (options.resume) {
+    if (!started)
+      refuse("--resume: {} holds no checkpoint (leave --resume out to start)", options.out.string());
+    const Config before = load_config((options.out / "config.yaml").string());
+    if (model_of(before) != model_of(config))
+      refuse(
+          "--resume: {} holds a run of another model than this configuration's (compare its config.yaml, or "
+          "use "
+          "--out for a new run)",
+          options.out.string());
+  } else if (started) {
+    refuse("{}: already holds a run (--resume goes on with it, --out DIR starts another)",
+           options.out.string());
+  }
+  std::error_code error;
+  fs::create_directories(options.out, error);
+  if (error) refuse("--out {}: cannot be made: {}", options.out.string(), error.message());
+  write_file_atomically(options.out / "config.yaml", to_yaml(config));
+}
+
+class Run {
+ public:
+  Run(const Config& config, const RunOptions& options, const Corpus& corpus)
+      : config_(config), options_(options), corpus_(corpus), trainer_(config, corpus) {
+    if (options.resume) trainer_.restore(options.out);
+    metrics_.emplace(options.out, trainer_.steps_done());
+  }
+
+  void train() {
+    const InterruptGuard guard;
+    announce();
+    start_ = last_log_ = std::chrono::steady_clock::now();
+    first_step_ = trainer_.steps_done();
+    const TrainConfig& t = config_.train;
+    while (trainer_.steps_done() < t.steps && !InterruptGuard::requested()) {
+      const Trainer::Step s = trainer_.step();
+      const int64_t step = trainer_.steps_done();
+      log(s, step, step % t.log_every == 0 || step == t.steps);
+      if (step == t.steps || (t.eval_every && step % t.eval_every == 0)) validate(step);
+      if (step < t.steps && t.checkpoint_every && step % t.checkpoint_every == 0) trainer_.save(options_.out);
+    }
+    trainer_.save(options_.out);
+    finish();
+  }
+
+ private:
+  void announce() {
+    progress_.note(fmt::format("{}: {}, {} parameters, {} on {}; {} steps of {}x{} bytes into {}",
+                               corpus_.name(), fade::name_of(config_.model.kind),
+                               trainer_.model().parameters().count(), fade::name_of(trainer_.model().dtype()),
+                               fade::name_of(trainer_.model().device()), config_.train.steps,
+                               config_.train.batch, config_.model.block, options_.out.string()));
+    if (trainer_.steps_done()) progress_.note(fmt::format("resumed after step {}", trainer_.steps_done()));
+  }
+
+  void log(const Trainer::Step& s, int64_t step, bool log_step) {
+    const TrainConfig& t = config_.train;
+    const double bytes_a_step = static_cast<double>(t.batch) * config_.model.block * t.accumulate;
+    const double elapsed = seconds_since(start_);
+    const double rate = static_cast<double>(step - last_log_step()) * bytes_a_step / seconds_since(last_log_);
+    const double left =
+        elapsed / static_cast<double>(step - first_step_) * static_cast<double>(t.steps - step);
+    const ProgressLine line{step, t.steps, s.bits, s.mean_span, s.mean_rows, rate, left};
+    if (!log_step) return progress_.update(line);
+    progress_.log(line);
+    metrics_->write({{"step", step},
+                     {"train_bpb", s.bits},
+                     {"aux", s.aux},
+                     {"grad_norm", s.grad_norm},
+                     {"lr", s.lr},
+                     {"mean_span", s.mean_span},
+                     {"mean_rows", s.mean_rows},
+                     {"tokens_per_s", rate},
+                     {"seconds", elapsed}});
+    last_log_ = std::chrono::steady_clock::now();
+    logged_step_ = step;
+  }
+  int64_t last_log_step() const { return std::max(logged_step_, first_step_); }
+
+  void validate(int64_t step) {
+    const auto before = std::chrono::steady_clock::now();
+    const EvalResult v = trainer_.validate({.streams = trainer_.validation_streams()});
+    progress_.note(
+        fmt::format("step {}: validation {:.4f} bits per byte ({} bytes, {} streams), {:.1f} rows in memory",
+                    step, v.bits_per_byte, v.bytes, v.streams, v.mean_rows));
+    metrics_->write({{"step", step},
+                     {"valid_bpb", v.bits_per_byte},
+                     {"valid_bytes", v.bytes},
+                     {"valid_streams", v.streams},
+                     {"valid_mean_rows", v.mean_rows},
+                     {"valid_mean_span", v.mean_span},
+                     {"seconds", seconds_since(start_)}});
+    last_log_ += std::chrono::steady_clock::now() - before;  // the rate is of training
+  }
+
+  void finish() {
+    const int64_t step = trainer_.steps_done();
+    if (step < config_.train.steps) {
+      progress_.note(
+          fmt::format("interrupted after step {}; checkpoint written (go on with --resume)", step));
+      return;
+    }
+    progress_.note(
+        fmt::format("trained {} steps in {}", step - first_step_, format_duration(seconds_since(start_))));
+    print_report(trainer_, config_, corpus_);
+    fmt::print("checkpoint: {}\n", (options_.out / fmt::format("step-{}", step)).string());
+  }
+
+  Config config_;
+  RunOptions options_;
+  const Corpus& corpus_;
+  Trainer trainer_;
+  std::optional<Metrics> metrics_;
+  Progress progress_;
+  std::chrono::steady_clock::time_point start_, last_log_;
+  int64_t first_step_ = 0, logged_step_ = 0;
+};
+
+}  // namespace
+
+void run_training(const Config& config, const RunOptions& options) {
+  const Corpus corpus(config.data);
+  prepare_directory(config, options);
+  Run(config, options, corpus).train();
+}
+
+}  // namespace fade

@@ -1,0 +1,63 @@
+// The training loop.
+//
+// Sizes: B streams, M block positions.
+#pragma once
+
+#include <filesystem>
+
+#include "engine/tape.h"
+#include "models/transformer.h"
+#include "nn/optimizer.h"
+#include "train/checkpoint.h"
+#include "train/config.h"
+#include "train/corpus.h"
+#include "train/evaluate.h"
+#include "train/streams.h"
+
+namespace fade {
+
+/// One model in training: everything that a step reads and changes, and nothing of files or terminals.
+class Trainer {
+ public:
+  /// What one step (an optimizer update over B·M·accumulate bytes) did.
+  struct Step {
+    double bits = 0;       ///< mean training loss, bits per byte
+    double aux = 0;        ///< auxiliary loss (negative under the ramp: see ops/span_loss)
+    double grad_norm = 0;  ///< before clipping
+    double lr = 0;
+    double mean_span = 0, mean_rows = 0;
+  };
+
+  /// Throws InputError when the training split is too small for the batch.
+  Trainer(const Config& config, const Corpus& corpus);
+
+  /// One update. Throws Error when the loss or the gradient is not finite, naming the step; the weights are
+  /// then those before the step.
+  Step step();
+
+  int64_t steps_done() const { return optimizer_.steps(); }
+  const Transformer& model() const { return model_; }
+  EvalResult validate(const EvalOptions& options) const;
+  /// The most streams, up to B, into which the validation split can be cut.
+  int validation_streams() const;
+
+  void save(const std::filesystem::path& run) const;
+  /// Goes on from a checkpoint, bit for bit. Throws InputError when it belongs to another model.
+  void restore(const std::filesystem::path& checkpoint);
+
+ private:
+  void accumulate_gradients(Step& result);
+
+  Config config_;
+  const Corpus& corpus_;
+  Transformer model_;
+  Optimizer optimizer_;
+  Schedule schedule_;
+  TrainReader reader_;
+  Generator random_;
+  Memory memory_;
+  Tape tape_;
+  std::vector<int32_t> tokens_, targets_;
+};
+
+}  // namespace fade
