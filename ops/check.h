@@ -5,13 +5,17 @@
 
 namespace fade {
 
+inline void check_same_device(const char* op, const Tensor& a, const Tensor& b) {
+  if (a.device() != b.device())
+    fail("{}: operands on {} and {} (move one with .to(Device::{}))", op, name_of(a.device()),
+         name_of(b.device()), name_of(a.device()));
+}
+
 inline void check_same_type(const char* op, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype())
     fail("{}: {} {} with {} {}: one type is needed (convert with .to(DType::{}))", op, name_of(a.dtype()),
          a.shape().str(), name_of(b.dtype()), b.shape().str(), name_of(a.dtype()));
-  if (a.device() != b.device())
-    fail("{}: operands on {} and {} (move one with .to(Device::{}))", op, name_of(a.device()),
-         name_of(b.device()), name_of(a.device()));
+  check_same_device(op, a, b);
 }
 
 inline void check_dims(const char* op, const char* what, const Tensor& x, int dims) {

@@ -1,0 +1,22 @@
+// Kernels of gather_rows and embedding. A row is all that follows the first dimension of x.
+#pragma once
+
+#include "engine/kernel.h"
+#include "engine/tensor.h"
+
+namespace fade {
+
+/// Which operation asks, for the error, and the lowest index it allows: −1 where padding is a row of zeros.
+struct GatherRule {
+  const char* op;
+  int32_t lowest;
+};
+
+/// y[p] = x[index[p]], zeros where the index is −1. Throws on an index outside [rule.lowest, x.size(0)).
+inline constinit Kernel<void(const Tensor& x, const Tensor& index, GatherRule rule, const Tensor& y)>
+    gather_rows_forward{"gather_rows"};
+/// dx[index[p]] += g[p] for every place p, in order; nothing where the index is −1.
+inline constinit Kernel<void(const Tensor& g, const Tensor& index, const Tensor& dx)> gather_rows_backward{
+    "gather_rows"};
+
+}  // namespace fade
