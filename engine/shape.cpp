@@ -18,7 +18,9 @@ void Shape::append(int64_t size) {
 }
 
 std::string Shape::str() const {
-  return fmt::format("[{}]", fmt::join(size_.begin(), size_.begin() + dims_, ","));
+  std::string s = "[";  // not fmt::join: GCC 12 warns falsely inside it
+  for (int i = 0; i < dims_; ++i) s += (i ? "," : "") + std::to_string(size_[i]);
+  return s + "]";
 }
 
 void Shape::bad_index(int i) const { fail("shape {}: there is no dimension {}", str(), i); }
