@@ -19,8 +19,12 @@ void Shape::append(int64_t size) {
 
 std::string Shape::str() const {
   std::string s = "[";  // not fmt::join: GCC 12 warns falsely inside it
-  for (int i = 0; i < dims_; ++i) s += (i ? "," : "") + std::to_string(size_[i]);
-  return s + "]";
+  for (int i = 0; i < dims_; ++i) {
+    if (i > 0) s += ',';
+    s += std::to_string(size_[i]);
+  }
+  s += ']';
+  return s;
 }
 
 void Shape::bad_index(int i) const { fail("shape {}: there is no dimension {}", str(), i); }

@@ -1,0 +1,40 @@
+// The test program. Suites are written with Boost.Test's macros, but those of the operations are made here,
+// at run time, from the case table: ops/<folder>/<operation>.<variant>.
+#define BOOST_TEST_NO_MAIN
+#define BOOST_TEST_ALTERNATIVE_INIT_API
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <map>
+
+#include "tests/op_checks.h"
+
+namespace {
+
+using namespace fade;
+using namespace fade::test;
+
+void run_case(const OpCase& c) {
+  for (const Device device : available_devices()) {
+    const Verdict v = check_case(c, device);
+    BOOST_TEST(v.ok, c.name << " on " << name_of(device) << ": " << v.why);
+  }
+}
+
+bool make_suites() {
+  namespace ut = boost::unit_test;
+  auto* const ops = BOOST_TEST_SUITE("ops");
+  std::map<std::string, ut::test_suite*> folders;
+  for (const OpCase& c : op_cases()) {
+    auto& folder = folders[c.folder];
+    if (!folder) ops->add(folder = BOOST_TEST_SUITE(c.folder));
+    std::string name = c.name;
+    std::replace(name.begin(), name.end(), '/', '.');  // Boost separates suites by '/'
+    folder->add(ut::make_test_case([&c] { run_case(c); }, name, "tests/op_case.h", 1));
+  }
+  ut::framework::master_test_suite().add(ops);
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return boost::unit_test::unit_test_main(make_suites, argc, argv); }

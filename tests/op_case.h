@@ -1,0 +1,93 @@
+// The one case table of the operations: each entry is checked for its values, its gradient, its f32 results,
+// the bytes it saves, and is then planted with bugs that the checks must notice (planted_bugs_test.cpp).
+//
+// ops/<folder>/<op>_cases.cpp adds entries from a static initializer:
+//
+//   const bool added = add_cases("elementwise", {{
+//       .name = "mul/same_shape",
+//       .inputs = {{{3, 5}}, {{3, 5}}},
+//       .run = [](const Tensors& in) { return mul(in[0], in[1]); },
+//       .reference = [](const Arrays& in) { return map2(in[0], in[1], std::multiplies()); },
+//       .shape = {3, 5},
+//   }});
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace fade::test {
+
+using Values = std::vector<double>;
+using Tensors = std::vector<Tensor>;
+using Arrays = std::vector<Values>;
+
+/// Value of element i, given a number u in [0, 1) drawn for it.
+using Fill = std::function<double(int64_t i, double u)>;
+
+/// low ≤ v < high, and at least kKinkDistance from every number in `kinks`.
+Fill uniform_values(double low, double high, Values kinks = {});
+/// low ≤ v < high, at least kKinkDistance from every whole number.
+Fill between_integers(int low, int high);
+/// All different by at least 0.05, in shuffled order: no ties.
+Fill distinct_values(int64_t count);
+/// The values themselves, row-major.
+Fill these(Values values);
+
+/// Inputs stay this far from points where a derivative jumps, well beyond the steps of the finite
+/// differences.
+inline constexpr double kKinkDistance = 0.02;
+
+enum class Role {
+  differentiable,  ///< f64 or f32; its gradient is checked
+  constant,        ///< f64 or f32, not differentiated
+  integers,        ///< i32
+};
+
+struct Input {
+  Shape shape;
+  Fill fill = uniform_values(-2, 2);
+  Role role = Role::differentiable;
+};
+
+using Run = std::function<Tensor(const Tensors& inputs)>;
+
+/// A mistake that somebody could make in the operation: the checks of values must notice it.
+struct WrongRun {
+  std::string what;
+  Run run;
+};
+
+struct OpCase {
+  std::string name;  ///< operation/variant
+  std::vector<Input> inputs;
+  Run run;
+  /// The values of the result, computed naively in double from the formula and nothing else of this project.
+  std::function<Values(const Arrays& inputs)> reference;
+  Shape shape;                 ///< of the result
+  int64_t saved_bytes = 0;     ///< what the tape keeps alive for backward in f64 beyond the inputs
+  bool zero_gradient = false;  ///< a gradient of zeros is right
+  bool broadcasts = false;     ///< an input is broadcast: its gradient is summed by the tape
+  std::vector<WrongRun> wrong = {};
+  std::string folder = {};  ///< ops/<folder>, filled in by add_cases
+};
+
+/// Adds to the table. Returns true so that it can initialise a static constant. Throws on a second case of
+/// the same name.
+bool add_cases(std::string_view folder, std::vector<OpCase> cases);
+/// The whole table; complete when main() begins.
+const std::vector<OpCase>& op_cases();
+
+/// The case's inputs in double, the same on every run, rounded to f32 so that both types see the same
+/// numbers.
+Arrays input_values(const OpCase& c);
+/// `values` as tensors: f32 or f64 by `dtype`, i32 where the case says so. Differentiable ones are leaves.
+Tensors input_tensors(const OpCase& c, const Arrays& values, DType dtype, Device device);
+
+/// Offset of the element at `index` in a row-major array of `shape`.
+int64_t offset(const Shape& shape, std::initializer_list<int64_t> index);
+
+}  // namespace fade::test
