@@ -95,4 +95,15 @@ int64_t offset(const Shape& shape, std::initializer_list<int64_t> index) {
   return at;
 }
 
+Values tabulate(const Shape& shape, const std::function<double(const std::array<int64_t, 4>&)>& f) {
+  Values v(static_cast<size_t>(shape.numel()));
+  std::array<int64_t, 4> index{};
+  for (double& x : v) {
+    x = f(index);
+    for (int d = shape.dims() - 1; d >= 0 && ++index[static_cast<size_t>(d)] == shape[d]; --d)
+      index[static_cast<size_t>(d)] = 0;
+  }
+  return v;
+}
+
 }  // namespace fade::test

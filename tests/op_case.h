@@ -12,6 +12,7 @@
 //   }});
 #pragma once
 
+#include <array>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -51,6 +52,7 @@ struct Input {
   Shape shape;
   Fill fill = uniform_values(-2, 2);
   Role role = Role::differentiable;
+  bool zero_gradient = false;  ///< a gradient of nothing but zeros is right
 };
 
 using Run = std::function<Tensor(const Tensors& inputs)>;
@@ -67,10 +69,9 @@ struct OpCase {
   Run run;
   /// The values of the result, computed naively in double from the formula and nothing else of this project.
   std::function<Values(const Arrays& inputs)> reference;
-  Shape shape;                 ///< of the result
-  int64_t saved_bytes = 0;     ///< what the tape keeps alive for backward in f64 beyond the inputs
-  bool zero_gradient = false;  ///< a gradient of zeros is right
-  bool broadcasts = false;     ///< an input is broadcast: its gradient is summed by the tape
+  Shape shape;              ///< of the result
+  int64_t saved_bytes = 0;  ///< what the tape keeps alive for backward in f64 beyond the inputs
+  bool broadcasts = false;  ///< an input is broadcast: its gradient is summed by the tape
   std::vector<WrongRun> wrong = {};
   std::string folder = {};  ///< ops/<folder>, filled in by add_cases
 };
@@ -87,7 +88,9 @@ Arrays input_values(const OpCase& c);
 /// `values` as tensors: f32 or f64 by `dtype`, i32 where the case says so. Differentiable ones are leaves.
 Tensors input_tensors(const OpCase& c, const Arrays& values, DType dtype, Device device);
 
-/// Offset of the element at `index` in a row-major array of `shape`.
+/// For references: offset, in a row-major array of `shape`, of the element at `index`.
 int64_t offset(const Shape& shape, std::initializer_list<int64_t> index);
+/// For references: an array of `shape` (two to four dimensions) with f(index) everywhere.
+Values tabulate(const Shape& shape, const std::function<double(const std::array<int64_t, 4>& index)>& f);
 
 }  // namespace fade::test

@@ -88,13 +88,29 @@ double difference(const OpCase& c, Device device, Arrays& values, size_t k, size
   return sum;
 }
 
+// Elements whose gradient is checked against differences: all of a small input, some of a large one.
+std::vector<size_t> probes(size_t count) {
+  constexpr size_t kAll = 200, kSome = 12;
+  const size_t n = count <= kAll ? count : kSome;
+  std::vector<size_t> elements(n);
+  for (size_t i = 0; i < n; ++i) elements[i] = i * (count - 1) / std::max<size_t>(n - 1, 1);
+  return elements;
+}
+
+Arrays probed(const Arrays& all) {
+  Arrays some(all.size());
+  for (size_t k = 0; k < all.size(); ++k)
+    for (const size_t i : probes(all[k].size())) some[k].push_back(all[k][i]);
+  return some;
+}
+
 Arrays numeric_gradients(const OpCase& c, Device device) {
   const NoGrad off;
   const Values cotangent = cotangent_values(c);
   Arrays values = input_values(c), gradients(values.size());
   for (size_t k = 0; k < values.size(); ++k)
     if (c.inputs[k].role == Role::differentiable)
-      for (size_t i = 0; i < values[k].size(); ++i)
+      for (const size_t i : probes(values[k].size()))
         gradients[k].push_back(difference(c, device, values, k, i, cotangent));
   return gradients;
 }
@@ -140,18 +156,16 @@ Verdict check_values(const OpCase& c, Device device, const Run& run) {
 
 Verdict check_gradient(const OpCase& c, Device device, const Tamper& tamper) {
   const Arrays got = tape_gradients(c, device, DType::f64, tamper);
-  if (Verdict v = compare_gradients(got, numeric_gradients(c, device), kGradientTolerance,
+  if (Verdict v = compare_gradients(probed(got), numeric_gradients(c, device), kGradientTolerance,
                                     "gradient against differences");
       !v.ok)
     return v;
-  bool any_gradient = false;
   for (size_t k = 0; k < got.size(); ++k) {
     if (got[k].empty() || c.shape.numel() == 0) continue;  // nothing could arrive
-    any_gradient |= !all_zero(got[k]);
-    if (!c.zero_gradient && all_zero(got[k]))
-      return {false, fmt::format("the gradient of input {} is all zeros (declare zero_gradient)", k)};
+    if (all_zero(got[k]) != c.inputs[k].zero_gradient)
+      return {false, fmt::format("the gradient of input {} is {}all zeros (zero_gradient says otherwise)", k,
+                                 all_zero(got[k]) ? "" : "not ")};
   }
-  if (c.zero_gradient && any_gradient) return {false, "zero_gradient is declared, but there is a gradient"};
   return {};
 }
 
