@@ -1,0 +1,57 @@
+#include "ops/relative_position/relative_position.h"
+
+#include "ops/expire_mask/expire_mask.h"
+#include "tests/op_case.h"
+
+namespace fade::test {
+namespace {
+
+struct Sizes {
+  int64_t streams, heads, block, distances, rows;
+};
+
+OpCase position_case(const char* name, const Sizes& s, Fill age, bool out_of_reach = false) {
+  const Shape by_distance{s.streams, s.heads, s.block, s.distances},
+      result{s.streams, s.heads, s.block, s.rows};
+  const auto older = [](const Tensors& in) {  // every row one position further away
+    std::vector<int32_t> ages = in[1].to_vector<int32_t>();
+    for (int32_t& a : ages) ++a;
+    return relative_position(in[0], Tensor::from(ages, in[1].shape()));
+  };
+  OpCase c{.name = fmt::format("relative_position/{}", name),
+           .inputs = {{.shape = by_distance, .zero_gradient = out_of_reach},
+                      {{s.streams, s.rows}, std::move(age), Role::integers}},
+           .run = [](const Tensors& in) { return relative_position(in[0], in[1]); },
+           .reference =
+               [=](const Arrays& in) {
+                 return tabulate(result, [&](const auto& at) {
+                   const auto [b, h, i, j] = at;
+                   const int64_t distance =
+                       static_cast<int64_t>(in[1][static_cast<size_t>(b * s.rows + j)]) + i;
+                   return distance >= 1 && distance <= s.distances
+                              ? in[0][static_cast<size_t>(offset(by_distance, {b, h, i, distance - 1}))]
+                              : 0.0;
+                 });
+               },
+           .shape = result};
+  if (!out_of_reach && result.numel() > 0) c.wrong = {{"ages one too large", older}};
+  return c;
+}
+
+std::vector<OpCase> cases() {
+  const auto descending = [](int64_t rows, int64_t oldest) {
+    return [=](int64_t i, double) { return static_cast<double>(oldest - i % rows); };
+  };
+  return {position_case("block_alone", {1, 2, 5, 5, 5}, descending(5, 0)),
+          position_case("memory_and_block", {2, 2, 3, 4, 7}, descending(7, 4)),
+          position_case("any_order_with_padding", {2, 3, 3, 3, 5},
+                        these({2, kNoRow, -1, 0, 7, -2, 1, kNoRow, 3, 0})),
+          position_case("one", {1, 1, 1, 1, 1}, these({1})),
+          position_case("out_of_reach", {1, 2, 3, 3, 2}, these({kNoRow, 4}), true),
+          position_case("no_rows", {1, 2, 3, 3, 0}, these({}))};
+}
+
+[[maybe_unused]] const bool added = add_cases("relative_position", cases());
+
+}  // namespace
+}  // namespace fade::test
