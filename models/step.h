@@ -9,10 +9,12 @@
 namespace fade {
 
 struct StepOptions {
-  bool training = false;  ///< dropout, span noise and the auxiliary loss are on
+  bool training = false;  ///< the auxiliary loss is on, and with `random` dropout and span noise
   Generator* random =
-      nullptr;         ///< where dropout and noise take their streams from; needed when training uses any
+      nullptr;         ///< where dropout and span noise take their streams from; both are off without
   bool forget = true;  ///< false keeps every row in memory: evaluation must not change by it
+
+  bool stochastic() const { return training && random; }
 };
 
 struct StepReport {
