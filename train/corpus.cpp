@@ -1,0 +1,50 @@
+#include "train/corpus.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "engine/error.h"
+#include "train/recall.h"
+
+namespace fade {
+
+namespace {
+
+void check_vocabulary(std::span<const std::uint8_t> bytes, int vocab, const std::string& name) {
+  const auto outside = std::find_if(bytes.begin(), bytes.end(), [&](int byte) { return byte >= vocab; });
+  if (outside == bytes.end()) return;
+  refuse("{}: byte {} at offset {} is outside the vocabulary: data.vocab is {} (raise it to {} or more)",
+         name, int{*outside}, outside - bytes.begin(), vocab, *std::max_element(outside, bytes.end()) + 1);
+}
+
+}  // namespace
+
+Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.split) {
+  if (config.kind == DataKind::recall) {
+    name_ = "recall";
+    made_ = make_recall(config.recall);
+    all_ = made_;
+  } else {
+    if (config.path.empty()) refuse("data.path: not set (give the file to train on: any file will do)");
+    if (!std::filesystem::exists(config.path))
+      refuse("{}: no such file (set data.path to any file; scripts/get_enwik8.sh fetches enwik8)",
+             config.path);
+    file_.emplace(config.path);
+    all_ = file_->bytes();
+  }
+  check_vocabulary(all_, config.vocab, name_);
+}
+
+std::span<const std::uint8_t> Corpus::bytes(Split split) const {
+  if (split == Split::all) return all_;
+  const auto end_of = [&](int percent) {  // whole hundreds first: size * percent cannot overflow
+    const std::size_t share = static_cast<std::size_t>(percent);
+    return all_.size() / 100 * share + all_.size() % 100 * share / 100;
+  };
+  const std::size_t train = end_of(percent_[0]), valid = end_of(percent_[0] + percent_[1]);
+  if (split == Split::train) return all_.first(train);
+  if (split == Split::valid) return all_.subspan(train, valid - train);
+  return all_.subspan(valid);
+}
+
+}  // namespace fade

@@ -1,0 +1,80 @@
+// Reading bytes as parallel streams, block by block (section 1 of the specification).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace fade {
+
+/// A stretch of bytes cut into `count` contiguous streams: stream b starts at b * stride.
+struct Streams {
+  std::span<const std::uint8_t> bytes;
+  std::size_t count;
+  std::size_t stride;
+
+  /// Writes tokens [begin, begin + length) of every stream to `tokens` and the byte after each to `targets`,
+  /// both [count, length]. The caller keeps begin + length + (count - 1) * stride below the number of bytes.
+  void read(std::size_t begin, std::size_t length, std::span<std::int32_t> tokens,
+            std::span<std::int32_t> targets) const;
+};
+
+/// Where a TrainReader stands: all it needs to go on bit for bit, together with its seed.
+struct StreamPosition {
+  std::int64_t epoch = 0;   ///< how often the streams have gone back to their start
+  std::int64_t offset = 0;  ///< of the next token, in every stream
+  bool operator==(const StreamPosition&) const = default;
+};
+
+/// Endless blocks for training. `bytes` is cut into B streams of n = size div B bytes (fewer than B bytes at
+/// the end go unread). A stream hands out whole blocks until fewer than M + 1 bytes are left; then all
+/// streams go back to their start plus an offset, a function of (seed, epoch) uniform on [0, M), or on [0, n
+/// - M) in streams shorter than two blocks, so that a whole block always fits. The first epoch starts at 0.
+class TrainReader {
+ public:
+  /// Throws InputError unless there are B (M + 1) bytes at least; `name` is what the message calls them.
+  TrainReader(std::span<const std::uint8_t> bytes, int streams, int block, std::uint64_t seed,
+              const std::string& name);
+
+  /// Fills tokens and targets, both [B, M]. True if this block starts an epoch: memories must be cleared
+  /// first.
+  bool next(std::span<std::int32_t> tokens, std::span<std::int32_t> targets);
+
+  StreamPosition position() const { return position_; }
+
+  /// Goes on from a position taken from a reader of the same bytes, sizes and seed. Throws InputError if no
+  /// block of these streams can start there.
+  void restore(StreamPosition position);
+
+ private:
+  std::int64_t start_of(std::int64_t epoch) const;
+
+  Streams streams_;
+  std::int64_t block_;
+  std::uint64_t seed_;
+  StreamPosition position_;
+};
+
+/// One pass for evaluation. B streams predict n = (size - 1) div B bytes each; a stream's last target is the
+/// next stream's first token, so that every byte is predicted once but the very first and, where B doesn't
+/// divide size - 1, fewer than B at the end. With one stream: every byte but the first.
+class EvalReader {
+ public:
+  /// Throws InputError unless every stream has a byte to predict; `name` is what the message calls the bytes.
+  EvalReader(std::span<const std::uint8_t> bytes, int streams, int block, const std::string& name);
+
+  /// Fills the first B * length numbers of tokens and targets, both [B, length], and returns length: M, less
+  /// in the last block, 0 when the pass is over. Both spans have room for B * M numbers.
+  std::size_t next(std::span<std::int32_t> tokens, std::span<std::int32_t> targets);
+
+  /// Bytes predicted by the whole pass.
+  std::size_t predicted() const { return streams_.count * streams_.stride; }
+
+ private:
+  Streams streams_;
+  std::size_t block_;
+  std::size_t offset_ = 0;
+};
+
+}  // namespace fade
