@@ -1,0 +1,130 @@
+#!/bin/sh
+# Fetches enwik8, the first 10^8 bytes of the English Wikipedia of March 2006.
+set -eu
+
+url=http://mattmahoney.net/dc/enwik8.zip
+zip_sha256=547994d9980ebed1288380d652999f38a14fe291a6247c157c3d33d4932534bc
+file_sha256=2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8
+
+usage() {
+  cat <<END
+usage: scripts/get_enwik8.sh [--from FILE_OR_URL] [DEST]
+
+Downloads enwik8.zip (36,445,475 bytes), checks it, and unpacks it to DEST (data/enwik8 unless given).
+Run it again to continue a broken download. DEST appears whole and checked, or not at all.
+
+  --from URL    take enwik8.zip from a mirror
+  --from FILE   take a local enwik8.zip, or enwik8 itself
+
+Exit codes: 0 DEST is there, 1 the work failed, 2 the call was wrong.
+END
+}
+
+fail() {
+  echo "get_enwik8: $*" >&2
+  exit 1
+}
+
+bad_call() {
+  echo "get_enwik8: $* (--help shows how to call it)" >&2
+  exit 2
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+sha256() { $hasher <"$1" | cut -d ' ' -f 1; }
+
+# download URL FILE: continues FILE if part of it is there
+download() {
+  if have curl; then
+    curl --fail --location --continue-at - --output "$2" "$1"
+  elif have wget; then
+    wget --continue --output-document "$2" "$1"
+  else
+    fail "neither curl nor wget is installed (install one, or give a local file with --from)"
+  fi
+}
+
+# unpack ZIP FILE: the archive's one member, enwik8
+unpack() {
+  if have unzip; then
+    unzip -p "$1" enwik8 >"$2"
+  elif have python3; then
+    python3 -c 'import shutil, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]).open("enwik8") as member, open(sys.argv[2], "wb") as out:
+    shutil.copyfileobj(member, out)' "$1" "$2"
+  elif have bsdtar; then
+    bsdtar -xOf "$1" enwik8 >"$2"
+  else
+    fail "none of unzip, python3 and bsdtar is installed to unpack $1"
+  fi
+}
+
+if have sha256sum; then hasher=sha256sum; elif have shasum; then hasher='shasum -a 256'; else
+  fail "neither sha256sum nor shasum is installed: enwik8 could not be checked"
+fi
+
+from=$url
+dest=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --help | -h) usage; exit 0 ;;
+    --from)
+      [ $# -ge 2 ] || bad_call "--from needs a file or a URL"
+      from=$2
+      shift
+      ;;
+    -*) bad_call "$1: no such option" ;;
+    *)
+      [ -z "$dest" ] || bad_call "$1: one DEST is enough ($dest)"
+      dest=$1
+      ;;
+  esac
+  shift
+done
+dest=${dest:-data/enwik8}
+[ ! -d "$dest" ] || bad_call "$dest: a directory, where a file name was expected"
+
+if [ -e "$dest" ]; then
+  [ "$(sha256 "$dest")" = $file_sha256 ] || bad_call "$dest: something else than enwik8 is there (remove it)"
+  echo "$dest is there already, and is enwik8"
+  exit 0
+fi
+
+mkdir -p "$(dirname "$dest")"
+part=$dest.part # what is being unpacked; renamed when it has been checked
+trap 'rm -f "$part"' EXIT
+trap 'exit 1' INT TERM
+
+case $from in
+  *://*)
+    source=$dest.zip
+    if [ ! -e "$source" ] || [ "$(sha256 "$source")" != $zip_sha256 ]; then
+      download "$from" "$source" ||
+        fail "$from: the download broke off (run this again to continue it, or remove $source to start over)"
+    fi
+    ;;
+  *)
+    [ -f "$from" ] || bad_call "$from: no such file"
+    source=$from
+    ;;
+esac
+
+# refuse HASH EXPECTED: a complete download that is wrong goes, or the next run would try to continue it
+refuse() {
+  [ "$source" = "$from" ] || rm -f "$source"
+  fail "$from: neither enwik8.zip nor enwik8: its SHA-256 is $1, not $2"
+}
+
+if [ "$(head -c 2 "$source")" = PK ]; then
+  found=$(sha256 "$source")
+  [ "$found" = $zip_sha256 ] || refuse "$found" $zip_sha256
+  unpack "$source" "$part" || fail "$source: cannot be unpacked to $part"
+else
+  cp "$source" "$part"
+fi
+found=$(sha256 "$part")
+[ "$found" = $file_sha256 ] || refuse "$found" $file_sha256
+mv "$part" "$dest"
+[ "$source" = "$from" ] || rm -f "$source"
+echo "$dest: enwik8, complete and checked"
