@@ -77,6 +77,7 @@ class Tape {
 
  private:
   friend class BackwardCtx;
+  friend struct TapeTestAccess;  // tests plant bugs in recorded nodes
   friend class Recording;
   friend class NoGrad;
 
@@ -169,6 +170,7 @@ class BackwardCtx {
   Tensor accumulate(int i);
 
  private:
+  friend struct TapeTestAccess;
   Tape& tape_;
   Node& node_;
   Tensor grad_;

@@ -106,4 +106,11 @@ Values tabulate(const Shape& shape, const std::function<double(const std::array<
   return v;
 }
 
+Tensor shifted(const Tensor& integers, int by) {
+  if (by == 0) return integers;
+  std::vector<int32_t> values = integers.to_vector<int32_t>();
+  for (int32_t& v : values) v += by;
+  return Tensor::from(values, integers.shape()).to(integers.device());
+}
+
 }  // namespace fade::test

@@ -93,4 +93,7 @@ int64_t offset(const Shape& shape, std::initializer_list<int64_t> index);
 /// For references: an array of `shape` (two to four dimensions) with f(index) everywhere.
 Values tabulate(const Shape& shape, const std::function<double(const std::array<int64_t, 4>& index)>& f);
 
+/// For wrong runs: every one of `integers` (i32) larger by `by`; the tensor itself when that is 0.
+Tensor shifted(const Tensor& integers, int by);
+
 }  // namespace fade::test

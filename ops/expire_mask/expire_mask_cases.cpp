@@ -13,11 +13,7 @@ struct Sizes {
 };
 
 Run run_with(int64_t block, int ramp, int older = 0) {
-  return [=](const Tensors& in) {
-    std::vector<int32_t> ages = in[1].to_vector<int32_t>();
-    for (int32_t& a : ages) a += older;
-    return expire_mask(in[0], Tensor::from(ages, in[1].shape()).to(in[1].device()), block, ramp);
-  };
+  return [=](const Tensors& in) { return expire_mask(in[0], shifted(in[1], older), block, ramp); };
 }
 
 OpCase mask_case(const char* name, const Sizes& s, Fill span, Fill age, bool flat = false) {

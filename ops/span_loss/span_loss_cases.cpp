@@ -26,11 +26,8 @@ double loss_of(const Arrays& in, const Sizes& s) {
 }
 
 Run run_with(int64_t block, int ramp, int older = 0) {
-  return [=](const Tensors& in) {
-    std::vector<int32_t> ages = in[1].to_vector<int32_t>();
-    for (int32_t& a : ages) a += older;
-    return span_loss(in[0], Tensor::from(ages, in[1].shape()).to(in[1].device()), block, ramp, kCoefficient);
-  };
+  return
+      [=](const Tensors& in) { return span_loss(in[0], shifted(in[1], older), block, ramp, kCoefficient); };
 }
 
 OpCase loss_case(const char* name, const Sizes& s, Fill span, Fill age, bool nothing_fades = false) {
