@@ -24,8 +24,9 @@ uint32_t Tape::slot_of(const Tensor& t) {
   if (!t) return kNoSlot;
   if (has(t)) return t.impl()->slot;
   if (!t.requires_grad()) return kNoSlot;
-  leaves_.push_back(t);
-  return new_slot(t);
+  const uint32_t slot = new_slot(t);
+  leaves_.push_back({t, slot});
+  return slot;
 }
 
 Node* Tape::record_node(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
@@ -63,6 +64,17 @@ void Tape::backward(const Tensor& loss, const Tensor& cotangent) {
   const NoGrad off;
   slots_[loss.impl()->slot].grad =
       cotangent ? cotangent : Tensor::full(loss.shape(), 1, loss.dtype(), loss.device());
+  try {
+    walk_back();
+    give_to_leaves();
+  } catch (...) {
+    clear();  // half-spent gradients must not leak into the next backward
+    throw;
+  }
+  clear();
+}
+
+void Tape::walk_back() {
   for (size_t i = nodes_.size(); i-- > 0;) {
     Node& n = nodes_[i];
     if (Tensor g = std::exchange(slots_[n.output].grad, {})) {
@@ -71,8 +83,11 @@ void Tape::backward(const Tensor& loss, const Tensor& cotangent) {
     }
     for (int k = 0; k < n.saved_count; ++k) n.saved[k].tensor = {};
   }
-  for (const Tensor& leaf : leaves_) {
-    Tensor g = std::exchange(slots_[leaf.impl()->slot].grad, {});
+}
+
+void Tape::give_to_leaves() {
+  for (const auto& [leaf, slot] : leaves_) {
+    Tensor g = std::exchange(slots_[slot].grad, {});
     if (!g) continue;
     if (Tensor sum = leaf.grad()) {
       add_into_kernel(g.device(), sum, g);
@@ -80,7 +95,6 @@ void Tape::backward(const Tensor& loss, const Tensor& cotangent) {
       leaf.set_grad(g.sole_owner() ? g : g.clone());
     }
   }
-  clear();
 }
 
 void Tape::clear() {

@@ -62,7 +62,7 @@ class Tape {
 
   /// Walks the tape backwards from `loss` and adds the gradients to grad() of the leaves. `cotangent` (loss's
   /// shape) is the gradient to start from; without one, loss must have one element and starts from 1. The
-  /// tape is empty afterwards. Throws when `loss` was not recorded here.
+  /// tape is empty afterwards, also when a gradient rule throws. Throws when `loss` was not recorded here.
   void backward(const Tensor& loss, const Tensor& cotangent = {});
 
   /// Forgets all that was recorded. Tensors produced so far become constants.
@@ -89,6 +89,15 @@ class Tape {
     Tensor grad;
   };
 
+  /// A tensor with requires_grad that was used, and where its gradient gathers. The slot is kept here, too,
+  /// because an inner tape that uses the same leaf overwrites the one in the tensor.
+  struct Leaf {
+    Tensor tensor;
+    uint32_t slot;
+  };
+
+  void walk_back();
+  void give_to_leaves();
   static uint32_t next_id();
   uint32_t slot_of(const Tensor& t);
   uint32_t new_slot(const Tensor& t);
@@ -99,7 +108,7 @@ class Tape {
   uint32_t id_;
   std::vector<Node> nodes_;
   std::vector<Slot> slots_;
-  std::vector<Tensor> leaves_;
+  std::vector<Leaf> leaves_;
 };
 
 /// While in scope, operations are recorded, on its own tape or on one that is kept from step to step.
