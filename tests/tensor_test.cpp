@@ -1,0 +1,164 @@
+// Tensors, shapes and memory; and that errors name the values and the remedy.
+#include "engine/tensor.h"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "engine/error.h"
+#include "engine/primitives.h"
+#include "ops/elementwise/elementwise.h"
+#include "ops/matmul/matmul.h"
+
+namespace fade {
+namespace {
+
+auto says(const std::string& whole) {
+  return [whole](const Error& e) {
+    BOOST_TEST(e.what() == whole);
+    return e.what() == whole;
+  };
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(tensor)
+
+BOOST_AUTO_TEST_CASE(shapes) {
+  const Shape s{2, 3, 5};
+  BOOST_TEST(s.str() == "[2,3,5]");
+  BOOST_TEST(Shape{}.str() == "[]");
+  BOOST_TEST(s.numel() == 30);
+  BOOST_TEST(Shape{}.numel() == 1);
+  BOOST_TEST((Shape{4, 0}.numel()) == 0);
+  BOOST_TEST(s[-1] == 5);
+  BOOST_TEST(s.numel(1, 3) == 15);
+  BOOST_CHECK((s != Shape{2, 3}));
+  BOOST_CHECK_THROW(s[3], Error);
+  BOOST_CHECK_THROW((Shape{1, 1, 1, 1, 1, 1, 1}), Error);
+  BOOST_CHECK_THROW((Shape{-1}), Error);
+}
+
+BOOST_AUTO_TEST_CASE(values_go_in_and_come_out) {
+  const Tensor t = Tensor::from(std::vector<int32_t>{1, 2, 3, 4, 5, 6}, {2, 3});
+  BOOST_TEST(t.to(DType::f64).to_vector<double>()[4] == 5.0);
+  BOOST_TEST(t.to(DType::u8).to_vector<uint8_t>()[5] == 6);
+  BOOST_TEST(t.rows(1, 2).to_vector<int32_t>() == (std::vector{4, 5, 6}), boost::test_tools::per_element());
+  BOOST_TEST(Tensor::full({}, 2.5).item() == 2.5);
+  BOOST_TEST(Tensor::zeros({3}, DType::f64).to_vector<double>()[2] == 0.0);
+  BOOST_TEST(!Tensor());
+}
+
+BOOST_AUTO_TEST_CASE(views_share_and_clones_do_not) {
+  const Tensor t = Tensor::full({2, 3}, 1), view = t.view({3, 2}), row = t.rows(1, 2), copy = t.clone();
+  t.mutate<float>()[3] = 7;
+  BOOST_TEST(view.to_vector<float>()[3] == 7);
+  BOOST_TEST(row.to_vector<float>()[0] == 7);
+  BOOST_TEST(copy.to_vector<float>()[3] == 1);
+  BOOST_TEST(view.version() == t.version());
+}
+
+BOOST_AUTO_TEST_CASE(writing_advances_the_version_and_reading_does_not) {
+  const Tensor t = Tensor::full({2}, 1);
+  const uint32_t version = t.version();
+  t.data<float>();
+  BOOST_TEST(t.version() == version);
+  t.rows(0, 1).mutate<float>();
+  BOOST_TEST(t.version() == version + 1);
+}
+
+BOOST_AUTO_TEST_CASE(sole_owner_sees_handles_and_views) {
+  Tensor t = Tensor::full({2}, 1);
+  BOOST_TEST(t.sole_owner());
+  {
+    const Tensor handle = t;
+    BOOST_TEST(!t.sole_owner());
+  }
+  {
+    const Tensor view = t.view({1, 2});
+    BOOST_TEST(!t.sole_owner());
+  }
+  BOOST_TEST(t.sole_owner());
+}
+
+BOOST_AUTO_TEST_CASE(memory_is_counted_and_reused) {
+  const MemoryStats before = memory_stats(Device::cpu);
+  reset_peak(Device::cpu);
+  { const Tensor t = Tensor::empty({1000}); }
+  const MemoryStats once = memory_stats(Device::cpu);
+  BOOST_TEST(once.live == before.live);
+  BOOST_TEST(once.peak >= before.live + 4000);
+  for (int i = 0; i < 10; ++i) {
+    const Tensor t = Tensor::empty({1000});
+  }
+  BOOST_TEST(memory_stats(Device::cpu).system == once.system);
+  BOOST_TEST(memory_stats(Device::cpu).peak == once.peak);
+  trim_pool(Device::cpu);
+  BOOST_TEST(memory_stats(Device::cpu).system < once.system);
+}
+
+BOOST_AUTO_TEST_CASE(memory_is_aligned) {
+  for (const int64_t n : {0, 1, 17, 1000, 100'003})
+    BOOST_TEST(reinterpret_cast<uintptr_t>(Tensor::empty({n}).data<float>()) % 64 == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(sum_to_is_the_adjoint_of_broadcasting) {
+  const Tensor x = Tensor::from(std::vector<double>{1, 2, 3, 4, 5, 6}, {2, 3});
+  BOOST_TEST(sum_to(x, {3}).to_vector<double>() == (std::vector<double>{5, 7, 9}),
+             boost::test_tools::per_element());
+  BOOST_TEST(sum_to(x, {2, 1}).to_vector<double>() == (std::vector<double>{6, 15}),
+             boost::test_tools::per_element());
+  BOOST_TEST(sum_to(x, {}).item() == 21.0);
+  BOOST_TEST(
+      sum_to(Tensor::empty({0, 2}, DType::f64), {2}).to_vector<double>() == (std::vector<double>{0, 0}),
+      boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(not_a_number_stays_one) {
+  const Tensor x = Tensor::full({1}, std::nan(""));
+  for (const Tensor& y : {relu(x), clamp(x, 0, 1), gelu(x), sigmoid(x), tanh(x), exp(x), log(x)})
+    BOOST_TEST(std::isnan(y.item()));
+}
+
+BOOST_AUTO_TEST_CASE(errors_of_tensors) {
+  const Tensor t = Tensor::full({2, 3}, 1);
+  BOOST_CHECK_EXCEPTION(t.data<double>(), Error,
+                        says("data: the tensor holds f32, read as f64 (convert with .to(DType::f64))"));
+  BOOST_CHECK_EXCEPTION(t.item(), Error, says("item: the tensor has shape [2,3], needs exactly one element"));
+  BOOST_CHECK_EXCEPTION(t.view({4}), Error, says("view: shape [4] has not the 6 elements of [2,3]"));
+  BOOST_CHECK_EXCEPTION(t.rows(1, 3), Error, says("rows: [1,3) is not within the first dimension of [2,3]"));
+  BOOST_CHECK_EXCEPTION(Tensor::from(std::vector<float>{1, 2}, {3}), Error,
+                        says("Tensor::from: 2 values for shape [3] of 3 elements"));
+  Tensor integers = Tensor::zeros({2}, DType::i32);
+  BOOST_CHECK_EXCEPTION(integers.set_requires_grad(), Error,
+                        says("set_requires_grad: a tensor of i32 has no gradient (use f32 or f64)"));
+  BOOST_CHECK_EXCEPTION(exp(integers), Error,
+                        says("exp: got a tensor of i32, needs f32 or f64 (convert with .to(DType::f32))"));
+}
+
+BOOST_AUTO_TEST_CASE(errors_of_operations) {
+  const auto f32 = [](const Shape& s) { return Tensor::zeros(s); };
+  BOOST_CHECK_EXCEPTION(
+      matmul(f32({16, 64}), f32({128, 64})), Error,
+      says("matmul: [16,64] x [128,64]: inner sizes 64 and 128 differ (did you mean transpose.b?)"));
+  BOOST_CHECK_EXCEPTION(
+      matmul(f32({64, 16}), f32({64, 8})), Error,
+      says("matmul: [64,16] x [64,8]: inner sizes 16 and 64 differ (did you mean transpose.a?)"));
+  BOOST_CHECK_EXCEPTION(
+      matmul(f32({16, 64}), f32({64, 128}), {.b = true}), Error,
+      says("matmul: [16,64] x [64,128]: inner sizes 64 and 128 differ (did you mean no transpose.b?)"));
+  BOOST_CHECK_EXCEPTION(matmul(f32({2, 3}), f32({5, 7})), Error,
+                        says("matmul: [2,3] x [5,7]: inner sizes 3 and 5 differ"));
+  BOOST_CHECK_EXCEPTION(
+      matmul(f32({2, 3, 5}), f32({4, 5, 7})), Error,
+      says("matmul: [2,3,5] x [4,5,7]: batch sizes differ (expand one of them, or give b two "
+           "dimensions)"));
+  BOOST_CHECK_EXCEPTION(add(f32({2, 3}), f32({2})), Error,
+                        says("add: [2,3] and [2] do not broadcast: sizes 3 and 2 differ and neither is 1"));
+  BOOST_CHECK_EXCEPTION(mul(f32({2}), Tensor::zeros({2}, DType::f64)), Error,
+                        says("mul: f32 [2] with f64 [2]: one type is needed (convert with .to(DType::f32))"));
+  BOOST_CHECK_EXCEPTION(clamp(f32({2}), 1, 0), Error, says("clamp: low 1 is above high 0 (swap them)"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade
