@@ -1,0 +1,229 @@
+"""Expire-Span in PyTorch: the model that peer_pytorch.py measures, and its check against the goldens.
+
+Sizes, used in every comment below:
+    B streams    M block length      L rows in a layer's context: memory, then the block itself
+    H hidden     K heads             D = H / K
+    V vocabulary S max_span          R ramp length      P distances with a position row
+
+Plain PyTorch written from the formulas of the specification, the way a careful user would write it: batched matrix products, one
+for keys and values together, the position term by pad-and-reshape, in-place where autograd allows it. Rows of memory are padded to the
+same number in every stream, a multiple of M, and expired rows are masked; that is the usual policy, since a tensor is rectangular.
+PyTorch's own fused attention does not apply: the position term and the mask need gradients.
+"""
+
+import math
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+KINDS = ("expire_span", "transformer_xl")
+FORGOTTEN = 1e9  # the age of a padding row: so far away that every mask is 0
+HIDDEN_SCORE = -1e30  # finite, so that a query that sees nothing gets finite weights, which its mask turns into zeros
+
+
+@dataclass
+class Sizes:
+    kind: str = "expire_span"  # or transformer_xl
+    layers: int = 4
+    hidden: int = 128
+    ff: int = 512
+    heads: int = 4
+    block: int = 64
+    max_span: int = 0
+    pre_norm: bool = False
+    batch: int = 16
+    vocab: int = 256
+    ramp: int = 32
+    span_loss: float = 1e-6
+    pre_div: float = 1.0
+
+    @property
+    def positions(self) -> int:
+        """P: the distances that have a row in the position table."""
+        return self.max_span if self.kind == "transformer_xl" else min(self.block, self.max_span)
+
+
+def read_sizes(path) -> Sizes:
+    """The sizes in one of fade's YAML configs; a key left out keeps the default above."""
+    import yaml
+
+    config = yaml.safe_load(Path(path).read_text())
+    model, span = config.get("model", {}), config.get("model", {}).get("span", {})
+    found = {**model, **{k: span[k] for k in ("ramp", "pre_div") if k in span}}
+    found |= {"span_loss": span["loss"]} if "loss" in span else {}
+    found |= {"vocab": config["data"]["vocab"]} if "vocab" in config.get("data", {}) else {}
+    found |= {"batch": config["train"]["batch"]} if "batch" in config.get("train", {}) else {}
+    known = {f.name: f.type for f in fields(Sizes)}
+    return Sizes(**{k: float(v) if known[k] is float else v for k, v in found.items() if k in known})
+
+
+def by_distance(term):
+    """Moves a term indexed by distance to context rows: [.., M, P] whose column c is distance P - c -> [.., M, P + M].
+
+    Query i keeps its columns at i .. i + P - 1: padding each row to P + M + 1 and reading the result in rows of P + M shifts
+    row i by i places.
+    """
+    M, P = term.shape[-2:]
+    return F.pad(term, (0, M + 1)).flatten(-2)[..., : M * (P + M)].unflatten(-1, (M, P + M))
+
+
+class Layer(nn.Module):
+    def __init__(self, z: Sizes):
+        super().__init__()
+        self.z = z
+        names = ("query", "key", "value", "out")
+        self.attn = nn.ModuleDict({n: nn.Linear(z.hidden, z.hidden, bias=False) for n in names})
+        if z.kind == "expire_span":
+            self.attn["span"] = nn.Linear(z.hidden, 1)
+        self.ff = nn.ModuleDict({"fc1": nn.Linear(z.hidden, z.ff), "fc2": nn.Linear(z.ff, z.hidden)})
+        self.norm1, self.norm2 = nn.LayerNorm(z.hidden), nn.LayerNorm(z.hidden)
+
+    def forward(self, x, memory, age, pos):
+        """x [B,M,H], memory [B,L-M,H], age [B,L] -> out [B,M,H], aux [], context [B,L,H], span [B,L].
+
+        The age of a row is its distance to the block's first query: 0, -1, .. inside the block.
+        """
+        context = torch.cat([memory, x.detach()], 1)
+        z = self.z
+        rows, asking = (self.norm1(memory), self.norm1(x)) if z.pre_norm else (memory, x)
+        mask, aux, span = self.mask(rows, asking, age)
+        y = x + self.attention(rows, asking, mask, pos)
+        if z.pre_norm:
+            out = y + self.feed_forward(self.norm2(y))
+        else:
+            y = self.norm1(y)
+            out = self.norm2(y + self.feed_forward(y))
+        return out, aux, context, span.detach()
+
+    def feed_forward(self, x):
+        return self.ff["fc2"](F.relu_(self.ff["fc1"](x)))
+
+    def mask(self, memory, block, age):
+        """m_ij [B,M,L] in [0,1], zero where row j is not before query i; the layer's auxiliary loss; the spans e_j [B,L]."""
+        z, (B, M, _) = self.z, block.shape
+        query = torch.arange(M, device=age.device, dtype=age.dtype)[:, None]
+        if z.kind == "transformer_xl":
+            distance = age[:, None, :] + query
+            return ((distance >= 1) & (distance <= z.max_span)).to(age.dtype), age.new_zeros(()), age
+        w, b = self.attn["span"].weight / z.pre_div, self.attn["span"].bias
+        span = z.max_span * torch.sigmoid(torch.cat([F.linear(memory, w, b), F.linear(block, w, b)], 1)).squeeze(-1)
+        ramp = ((span - age) / z.ramp + 1)[:, None, :] - query / z.ramp  # r_ij / R + 1
+        under = (ramp.detach() > 0) & (ramp.detach() < 1)  # never a row at or after its query, which has r > 0
+        aux = torch.where(under, ramp - 1, 0).sum() * (z.span_loss / (M * B))
+        before = torch.ones(M, M, device=age.device, dtype=age.dtype).tril(-1)
+        return ramp.clamp(0, 1) * F.pad(before, (age.shape[1] - M, 0), value=1.0), aux, span
+
+    def attention(self, memory, block, mask, pos):
+        """memory [B,L-M,H], block [B,M,H], mask [B,M,L], pos [P,D] -> [B,M,H]."""
+        z, (B, M, L), P = self.z, mask.shape, self.z.positions
+        K, D = z.heads, z.hidden // z.heads
+        q = self.attn["query"](block * D**-0.5).unflatten(-1, (K, D)).transpose(1, 2).flatten(0, 1)  # [BK,M,D]
+        # Memory and block are projected apart, so that no gradient is computed for memory rows.
+        w = torch.cat([self.attn["key"].weight, self.attn["value"].weight])
+        parts = [F.linear(rows, w).unflatten(-1, (2, K, D)).permute(2, 0, 3, 1, 4) for rows in (memory, block)]
+        k, v = torch.cat(parts, 3).flatten(1, 2).unbind()  # [BK,L,D] each
+
+        near = min(L, P + M)  # position rows reach only this far back
+        scores = F.pad(by_distance(q @ pos.flip(0).T)[..., P + M - near :], (L - near, 0))  # [BK,M,L]
+        with torch.no_grad():  # adding a constant needs no place in the graph
+            scores.view(B, K, M, L).add_((mask == 0)[:, None] * HIDDEN_SCORE)
+        scores = scores.baddbmm_(q, k.transpose(1, 2))
+        weights = torch.softmax(scores, -1).view(B, K, M, L) * mask[:, None]  # one mask for all heads
+        out = weights.flatten(0, 1) @ v
+        if z.kind == "expire_span":  # divided after the product: D columns' work, not L
+            out = out / (weights.sum(-1).view(-1, M, 1) + 1e-8)
+        return self.attn["out"](out.view(B, K, M, D).transpose(1, 2).flatten(2))
+
+
+class Model(nn.Module):
+    def __init__(self, z: Sizes, initial_span=0.1):
+        super().__init__()
+        self.z = z
+        self.embed = nn.Embedding(z.vocab, z.hidden)
+        self.pos = nn.Embedding(z.positions, z.hidden // z.heads)
+        self.layers = nn.ModuleList(Layer(z) for _ in range(z.layers))
+        if z.pre_norm:
+            self.norm = nn.LayerNorm(z.hidden)
+        self.out = nn.Linear(z.hidden, z.vocab)
+        for layer in self.layers:
+            if z.kind == "expire_span":
+                nn.init.zeros_(layer.attn["span"].weight)
+                nn.init.constant_(layer.attn["span"].bias, -math.log(1 / initial_span - 1))
+            if z.pre_norm:
+                for p in (layer.attn["out"].weight, layer.ff["fc2"].weight, layer.ff["fc2"].bias):
+                    p.data.div_(math.sqrt(2 * z.layers))
+
+    def forward(self, tokens, targets, memory):
+        """tokens, targets [B,M]; memory: (rows, age) a layer -> loss [], aux [], and (context, age, span) a layer."""
+        x, aux, seen = self.embed(tokens), 0.0, []
+        inside = -torch.arange(self.z.block, device=x.device, dtype=x.dtype).expand(tokens.shape)
+        for layer, (rows, age) in zip(self.layers, memory):
+            age = torch.cat([age, inside], 1)
+            x, layer_aux, context, span = layer(x, rows, age, self.pos.weight)
+            aux = aux + layer_aux
+            seen.append((context, age, span))
+        logits = self.out(self.norm(x) if self.z.pre_norm else x)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), aux, seen
+
+    def empty_memory(self):
+        like = self.out.weight
+        return [(like.new_empty(self.z.batch, 0, self.z.hidden), like.new_empty(self.z.batch, 0)) for _ in self.layers]
+
+
+@torch.no_grad()
+def forget(context, age, span, z: Sizes):
+    """The memory of the next block: rows [B,N,H] and ages [B,N], N the same multiple of M for every stream.
+
+    The newest block stays in place whole, because the position term counts on it; of the older rows, a stream keeps those that can
+    still be seen, and is padded at the front up to the fullest stream.
+    """
+    M, age = z.block, age + z.block
+    if z.kind == "transformer_xl":
+        return context[:, -z.max_span :], age[:, -z.max_span :]
+    live = span + z.ramp > age
+    age = torch.where(live, age, FORGOTTEN)
+    older = age.shape[1] - M
+    keep = math.ceil(int(live[:, :older].sum(1).max()) / M) * M if older else 0
+    if keep == older:
+        return context, age
+    order = live[:, :older].to(torch.uint8).argsort(dim=1, stable=True)  # dead rows first, then live ones in order
+    order = order[:, older - keep :]
+    order = torch.cat([order, torch.arange(older, older + M, device=order.device).expand(order.shape[0], M)], 1)
+    return context.gather(1, order[..., None].expand(-1, -1, z.hidden)), age.gather(1, order)
+
+
+def worst_error(found, expected):
+    """Largest difference, relative to the largest entry of the expected tensor."""
+    return float((found - expected).abs().max() / expected.abs().max().clamp_min(1e-300))
+
+
+def check_golden(path, tolerance=1e-9) -> bool:
+    from safetensors.torch import load_file
+
+    z, case = read_sizes(path.with_suffix(".yaml")), load_file(path)
+    model = Model(z).double()
+    model.load_state_dict({k.removeprefix("weight."): v for k, v in case.items() if k.startswith("weight.")})
+    tokens = case["tokens"].long().view(z.batch, -1)
+    memory, errors = model.empty_memory(), {}
+    for n in range(len(case["loss"])):
+        block = tokens[:, n * z.block : (n + 1) * z.block + 1]
+        loss, aux, seen = model(block[:, :-1], block[:, 1:], memory)
+        model.zero_grad()
+        (loss + aux).backward()
+        memory = [forget(*layer, z) for layer in seen]
+        errors[f"loss {n}"] = worst_error(loss.detach(), case["loss"][n])
+        if z.kind == "expire_span":
+            errors[f"aux {n}"] = worst_error(aux.detach(), case["aux"][n])
+    errors |= {f"grad {name}": worst_error(p.grad, case["grad." + name]) for name, p in model.named_parameters()}
+    worst = max(errors, key=errors.get)
+    passed = errors[worst] <= tolerance
+    print(f"{'ok  ' if passed else 'FAIL'} {path.stem}: {len(errors)} values, worst relative error {errors[worst]:.1e} ({worst})")
+    return passed
+
+
+def check_goldens(folder) -> bool:
+    paths = [p for p in sorted(Path(folder).glob("*.safetensors")) if read_sizes(p.with_suffix(".yaml")).kind in KINDS]
+    return all([check_golden(p) for p in paths]) and bool(paths)

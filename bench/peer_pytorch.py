@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Times one Expire-Span training step in PyTorch, alone or against fade, at the same sizes and threads.
+
+A step is forward, backward, clipping, Adam, and forgetting, in float32, with exactly L context rows (memory, then the block) in
+every layer and stream. The model is the one in peer_model.py. Needs torch, safetensors and pyyaml.
+
+    peer_pytorch.py --golden                             first check losses and gradients against the goldens, in float64
+    peer_pytorch.py --live 192 384 576 [--compile]       time PyTorch
+    peer_pytorch.py --live 192 384 576 --against "build/fade bench configs/enwik8_cpu.yaml"
+                                                         time both, pair by pair, with the sizes of that config
+"""
+
+import argparse
+import ctypes
+import itertools
+import json
+import os
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from peer_model import FORGOTTEN, Model, Sizes, check_goldens, forget, read_sizes
+
+
+class Bench:
+    """The step with L context rows in every layer and stream, of which `live_fraction` (a mean over streams) can be seen."""
+
+    def __init__(self, z: Sizes, live: int, live_fraction: float, compiled: bool):
+        self.z, rows = z, live - z.block
+        self.model = Model(z, initial_span=0.75)  # S is at least 2 L, so spans are at least 1.5 L: all live
+        self.forward = torch.compile(self.model, dynamic=False) if compiled else self.model
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4, fused=True)
+        self.tokens = torch.randint(z.vocab, (z.batch, z.block + 1))
+        # Stream 0 keeps every row, which is what forces the others to be padded to L; these share the remaining live rows.
+        self.age = torch.arange(rows, 0, -1.0).repeat(z.batch, 1)
+        dead = round((1 - live_fraction) * live * z.batch / max(1, z.batch - 1))
+        if dead > rows:
+            raise SystemExit(f"--live-fraction {live_fraction}: too small, only the {rows} rows of memory can be dead")
+        for stream in range(1, z.batch):
+            self.age[stream, torch.randperm(rows)[:dead]] = FORGOTTEN
+        self.memory = [(torch.randn(z.batch, rows, z.hidden), self.age) for _ in range(z.layers)]
+
+    def step(self):
+        loss, aux, seen = self.forward(self.tokens[:, :-1], self.tokens[:, 1:], self.memory)
+        self.optimizer.zero_grad(set_to_none=True)
+        (loss + aux).backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 0.3, foreach=True)
+        self.optimizer.step()
+        # The full work of forgetting; then back to the pattern of ages above, so that every step is the same.
+        kept = [forget(*layer, self.z)[0] for layer in seen]
+        self.memory = [(rows[:, rows.shape[1] - self.age.shape[1] :], self.age) for rows in kept]
+
+
+def resident(field):
+    """VmRSS (now) or VmHWM (most so far) of this process, in bytes."""
+    return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(field))
+
+
+def tensor_peak(build):
+    """Most bytes that PyTorch's allocator had handed out at once while building the model and doing two steps."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
+        bench = build()
+        bench.step()
+        bench.step()
+    events = [e for e in trace.profiler.kineto_results.events() if e.name() == "[memory]"]
+    sizes = [e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())]  # a release is negative
+    return max(itertools.accumulate(sizes))
+
+
+def measure(z: Sizes, live: int, args) -> dict:
+    torch.manual_seed(1)
+    build = lambda: Bench(z, live, args.live_fraction, args.compile)
+    Bench(replace(z, batch=2, layers=1), live, 1.0, False).step()  # puts code, threads and library buffers into the baseline
+    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again from the present VmRSS
+    baseline = resident("VmRSS")
+    bench = build()
+    times = []
+    for _ in range(args.warmup + args.steps):
+        start = time.perf_counter()
+        bench.step()
+        times.append(1e3 * (time.perf_counter() - start))
+    ms = statistics.median(times[args.warmup :])
+    result = {"ms": ms, "tokens_per_s": 1e3 * z.batch * z.block / ms, "live": live, "live_fraction": args.live_fraction}
+    result["resident_peak_bytes"] = resident("VmHWM") - baseline
+    return result | {"peak_bytes": tensor_peak(build)}
+
+
+# Runs its arguments and prints [their output, the most KiB resident]. A small process in between, because Linux counts what the
+# parent had resident at the fork as the child's, and this parent holds all of PyTorch.
+WATCH = """
+import json, resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, text=True)
+print(json.dumps([done.stdout, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss]))
+sys.exit(done.returncode)
+"""
+
+
+def run_process(command, threads):
+    """Runs one measuring process; its JSON, with the most memory it ever had resident."""
+    env = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run([sys.executable, "-c", WATCH, *command], env=env, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"failed: {shlex.join(command)}")
+    text, kib = json.loads(done.stdout)
+    return json.loads(text) | {"process_peak_bytes": kib * 1024}
+
+
+def run_pytorch(z: Sizes, live: int, args):
+    command = [sys.executable, __file__, "--child", json.dumps(vars(z)), "--live", str(live)]
+    for name in ("live_fraction", "threads", "steps", "warmup"):
+        command += ["--" + name.replace("_", "-"), str(getattr(args, name))]
+    return run_process(command + ["--compile"] * args.compile, args.threads)
+
+
+def run_fade(live: int, args):
+    """fade has no padding: it is given only the rows that can be seen."""
+    rows = str(round(args.live_fraction * live))
+    return run_process([*shlex.split(args.against), "--live", rows, "--steps", str(args.steps), "--json"], args.threads)
+
+
+def compare(z: Sizes, live: int, args) -> dict:
+    """Alternates the processes, so that a slow minute of the machine hits both alike; ratios are taken pair by pair."""
+    pairs = [(run_pytorch(z, live, args), run_fade(live, args)) for _ in range(args.pairs)]
+    ratios = [peer["ms"] / fade["ms"] for peer, fade in pairs]
+    middle = lambda side, key: statistics.median(pair[side][key] for pair in pairs)
+    return {
+        "live": live,
+        "live_fraction": args.live_fraction,
+        "ms": [middle(0, "ms"), middle(1, "ms")],
+        "ratio": [statistics.median(ratios), min(ratios), max(ratios)],
+        "tensor_peak_bytes": [middle(0, "peak_bytes"), middle(1, "peak_bytes")],
+        "resident_peak_bytes": [middle(0, "resident_peak_bytes"), middle(1, "process_peak_bytes")],
+        "pairs": pairs,
+    }
+
+
+def print_comparison(results):
+    print("| L (live) | ms: PyTorch, fade | times as fast [min, max] | tensors, MiB | resident, MiB |\n|---|---|---|---|---|")
+    for r in results:
+        memory = []
+        for peer, fade in (r["tensor_peak_bytes"], r["resident_peak_bytes"]):
+            memory.append(f"{peer / 2**20:.0f}, {fade / 2**20:.0f} ({fade / peer:.0%})")
+        speed = "{:.1f}, {:.1f} | {:.2f} [{:.2f}, {:.2f}]".format(*r["ms"], *r["ratio"])
+        print(f"| {r['live']} ({r['live_fraction']:.0%}) | {speed} | {memory[0]} | {memory[1]} |")
+    print("tensors: the most bytes the allocator had handed out at once. resident: of PyTorch, growth over a process that has")
+    print("imported torch and run a small step (compiled: with what the compiler itself took); of fade, the whole process.")
+
+
+def print_alone(result):
+    mib = [f"{result[key] / 2**20:.0f} MiB" for key in ("peak_bytes", "resident_peak_bytes")]
+    print("L {live} ({live_fraction:.0%} live): {ms:.1f} ms, {tokens_per_s:.0f} tokens/s".format(**result), end="")
+    print(f", tensors at most {mib[0]}, resident +{mib[1]}")
+
+
+def describe(args) -> dict:
+    cpu = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    setting = {"cpu": cpu[0] if cpu else platform.machine(), "cores": os.cpu_count(), "simd": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__}
+    setting["mode"] = "compiled" if args.compile else "eager"
+    return setting | {"threads": args.threads, "steps": args.steps, "pairs": args.pairs}
+
+
+def keep_freed_memory():
+    """Stops glibc from returning every large tensor to the system, which costs PyTorch thousands of page faults a step."""
+    M_MMAP_MAX, M_TRIM_THRESHOLD = -4, -1
+    libc = ctypes.CDLL(None)
+    libc.mallopt(M_MMAP_MAX, 0)
+    libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def parse_arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    goldens = "tests/data/golden"
+    p.add_argument("--golden", nargs="?", const=goldens, metavar="DIR", help=f"check the cases in DIR ({goldens})")
+    p.add_argument("--live", type=int, nargs="+", default=[], metavar="L", help="context rows to time, memory and block together")
+    p.add_argument("--live-fraction", type=float, default=1.0, metavar="F", help="share of the rows that can be seen (1.0)")
+    p.add_argument("--against", metavar="COMMAND", help='"build/fade bench CONFIG.yaml": time that too; the config gives the sizes')
+    p.add_argument("--compile", action="store_true", help="torch.compile instead of eager")
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--steps", type=int, default=20, help="timed steps a process (20)")
+    p.add_argument("--warmup", type=int, default=5, help="steps before those (5)")
+    p.add_argument("--pairs", type=int, default=5, help="pairs of processes with --against (5)")
+    p.add_argument("--json", action="store_true", help="print JSON: setting, medians, and every process")
+    p.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)  # measure here: sizes as JSON
+    sizes = p.add_argument_group("sizes (default: those of the --against config, or as given here)")
+    for f in fields(Sizes):
+        kind = {"action": "store_const", "const": True} if f.type is bool else {"type": f.type}
+        sizes.add_argument("--" + f.name.replace("_", "-"), help=f"{f.default}", **kind)
+    return p.parse_args()
+
+
+def chosen_sizes(args) -> Sizes:
+    config = next((word for word in shlex.split(args.against or "") if word.endswith((".yaml", ".yml"))), None)
+    given = {f.name: getattr(args, f.name) for f in fields(Sizes) if getattr(args, f.name) is not None}
+    return replace(read_sizes(config) if config else Sizes(), **given)
+
+
+def main():
+    args = parse_arguments()
+    torch.set_num_threads(args.threads)
+    keep_freed_memory()
+    if args.child:
+        print(json.dumps(measure(Sizes(**args.child), args.live[0], args)))
+        return
+    if not args.golden and not args.live:
+        raise SystemExit("nothing to do: give --golden, --live L or both (--help explains)")
+    if args.golden and not check_goldens(args.golden):
+        raise SystemExit(f"{args.golden}: no golden cases, or they differ")
+    results, z = [], chosen_sizes(args)
+    if args.live and z.kind != "expire_span":
+        raise SystemExit(f"kind {z.kind}: only expire_span is timed")
+    for live in args.live:
+        if live < z.block or live % z.block:
+            raise SystemExit(f"--live {live}: give a multiple of the block, {z.block}; the peer pads memory to whole blocks")
+        sized = replace(z, max_span=max(z.max_span, 2 * live))
+        results.append(compare(sized, live, args) if args.against else run_pytorch(sized, live, args))
+        if not args.json and not args.against:
+            print_alone(results[-1])
+    if args.against and not args.json:
+        print("{mode} PyTorch {torch} against fade; {cpu}, {simd}, {threads} threads, {pairs} pairs".format(**describe(args)))
+        print_comparison(results)
+    if args.json:
+        print(json.dumps(describe(args) | {"results": results}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
