@@ -9,7 +9,8 @@ namespace fade {
 ///   logits [N, V], targets i32 [N] with 0 ≤ target < V → []
 ///   dlogits = g/N·(softmax(logits) − onehot(target)).   Saves logits, targets and the log-sum-exp of each
 ///   row [N].
-/// Throws on a target outside the vocabulary, naming the row and the value, and when N = 0.
+/// Throws on a target outside the vocabulary, naming the row and the value, and when N = 0. Derivation:
+/// cross_entropy.md.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets);
 
 }  // namespace fade

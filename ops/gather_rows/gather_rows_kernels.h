@@ -1,7 +1,8 @@
-// Kernels of gather_rows and embedding. A row is all that follows the first dimension of x.
+// What gather_rows and embedding share. A row is all that follows the first dimension of x.
 #pragma once
 
 #include "engine/kernel.h"
+#include "engine/tape.h"
 #include "engine/tensor.h"
 
 namespace fade {
@@ -18,5 +19,11 @@ inline constinit Kernel<void(const Tensor& x, const Tensor& index, GatherRule ru
 /// dx[index[p]] += g[p] for every place p, in order; nothing where the index is −1.
 inline constinit Kernel<void(const Tensor& g, const Tensor& index, const Tensor& dx)> gather_rows_backward{
     "gather_rows"};
+
+/// y = the rows of x that the index names, recorded as `op`; its rule is scatter_rows. Throws on an index
+/// outside [lowest, x.size(0)).
+Tensor take_rows(const OpDef& op, const Tensor& x, const Tensor& index, int32_t lowest);
+/// The gradient rule: each row of g is added to the row it was taken from; the others are not touched.
+void scatter_rows(BackwardCtx& ctx);
 
 }  // namespace fade

@@ -1,7 +1,6 @@
 #include <cmath>
 
 #include "engine/parallel.h"
-#include "engine/primitives.h"
 #include "ops/layer_norm/layer_norm_kernels.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -7,6 +7,7 @@ namespace fade {
 
 /// y_j = e^(x_j − max x) / Σ e^(x − max x).   dx = y·(g − Σ g·y).   Saves y.
 ///   x [..., L] → y [..., L]
+/// A row of nothing but −inf gives zeros, and one with a NaN gives NaN. Derivation and edges: softmax.md.
 Tensor softmax(const Tensor& x);
 
 /// The same over the columns with mask > 0; y is 0 at the others, and a row without any is all zeros.
@@ -16,6 +17,7 @@ Tensor softmax_where(const Tensor& x, const Tensor& mask);
 
 /// y = x − max x − log Σ e^(x − max x).   dx = g − e^y·Σ g.   Saves y.
 ///   x [..., L] → y [..., L]
+/// A row of nothing but −inf stays that.
 Tensor log_softmax(const Tensor& x);
 
 }  // namespace fade
