@@ -1,0 +1,141 @@
+// The house is as the documents say: arrows between layers point left, and the index of operations is
+// complete.
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+
+#include "engine/tape.h"
+#include "tests/op_case.h"
+
+namespace fade::test {
+namespace {
+
+namespace fs = std::filesystem;
+const fs::path kRoot = FADE_SOURCE_DIR;
+const std::vector<std::string> kLayers{"engine", "ops", "nn", "models", "train"};
+
+template <class F>
+void for_lines(const fs::path& file, const F& f) {
+  std::ifstream in(file);
+  BOOST_REQUIRE_MESSAGE(in, file << " cannot be read");
+  std::string line;
+  for (int number = 1; std::getline(in, line); ++number) f(number, line);
+}
+
+bool is_source(const fs::path& file) {
+  const std::string name = file.filename().string(), extension = file.extension().string();
+  return (extension == ".h" || extension == ".cpp" || extension == ".cu" || extension == ".cuh") &&
+         name.find("_cases.cpp") == std::string::npos;  // those belong to the tests
+}
+
+size_t position(const std::string& layer) {
+  return static_cast<size_t>(std::find(kLayers.begin(), kLayers.end(), layer) - kLayers.begin());
+}
+
+// What is wrong with an #include in a file of `layer`; empty when nothing is.
+std::string complaint(const std::string& layer, const std::string& included) {
+  const size_t slash = included.find('/');
+  if (slash == std::string::npos) return "is not written from the root";
+  const std::string target = included.substr(0, slash);
+  if (position(target) == kLayers.size()) return "is of no layer";
+  if (position(target) > position(layer)) return "points right: " + layer + " must not know " + target;
+  return "";
+}
+
+struct Row {
+  std::string folder;
+  int line;
+};
+
+// Rows "| `name` | [folder](folder/...) | ..." of the index.
+std::map<std::string, Row> index_rows() {
+  const std::regex row(R"(^\| `([a-z_]+)` \| \[([a-z_]+)\]\(([^)]+)\) \|.*)");
+  std::map<std::string, Row> rows;
+  for_lines(kRoot / "ops/README.md", [&](int number, const std::string& line) {
+    std::smatch m;
+    if (!std::regex_match(line, m, row)) return;
+    BOOST_TEST(rows.emplace(m[1], Row{m[2], number}).second, "ops/README.md:" << number << ": a second row");
+    BOOST_TEST(fs::exists(kRoot / "ops" / m[3].str()),
+               "ops/README.md:" << number << ": the link leads nowhere: " << m[3]);
+  });
+  return rows;
+}
+
+// Folders of each operation, by the nodes that the cases record.
+std::map<std::string, std::set<std::string>> recorded_operations() {
+  std::map<std::string, std::set<std::string>> folders;
+  for (const OpCase& c : op_cases()) {
+    Tape tape;
+    const Recording on(tape);
+    const Tensor y = c.run(input_tensors(c, input_values(c), DType::f64, Device::cpu));
+    for (size_t i = 0; i < tape.size(); ++i) folders[tape.node(i).op->name].insert(c.folder);
+  }
+  return folders;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(structure)
+
+BOOST_AUTO_TEST_CASE(includes_point_left) {
+  const std::regex include(R"re(^\s*#\s*include\s+"([^"]+)".*)re");
+  int seen = 0;
+  for (const std::string& layer : kLayers) {
+    if (!fs::exists(kRoot / layer)) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / layer)) {
+      if (!entry.is_regular_file() || !is_source(entry.path())) continue;
+      for_lines(entry.path(), [&](int number, const std::string& line) {
+        std::smatch m;
+        if (!std::regex_match(line, m, include)) return;
+        ++seen;
+        const std::string wrong = complaint(layer, m[1]);
+        BOOST_TEST(wrong.empty(), fs::relative(entry.path(), kRoot).string()
+                                      << ':' << number << ": " << m[1] << ' ' << wrong);
+      });
+    }
+  }
+  BOOST_TEST(seen > 50);
+}
+
+BOOST_AUTO_TEST_CASE(an_include_that_points_right_is_noticed) {
+  BOOST_TEST(!complaint("engine", "ops/matmul/matmul.h").empty());
+  BOOST_TEST(!complaint("models", "train/trainer.h").empty());
+  BOOST_TEST(!complaint("ops", "tests/op_case.h").empty());
+  BOOST_TEST(!complaint("ops", "matmul.h").empty());
+  BOOST_TEST(complaint("train", "engine/tape.h").empty());
+  BOOST_TEST(complaint("ops", "ops/check.h").empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_index_lists_every_operation) {
+  const auto rows = index_rows();
+  const auto recorded = recorded_operations();
+  for (const auto& [name, folders] : recorded)
+    BOOST_TEST(rows.count(name) == 1u, "ops/README.md has no row for `" << name << "`");
+  for (const auto& [name, row] : rows) {
+    const auto found = recorded.find(name);
+    BOOST_TEST((found != recorded.end()), "ops/README.md:" << row.line << ": no case records `" << name
+                                                           << "` (add one to ops/" << row.folder << ')');
+    if (found != recorded.end())
+      BOOST_TEST(found->second.count(row.folder) == 1u,
+                 "ops/README.md:" << row.line << ": `" << name << "` is not in ops/" << row.folder);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_index_lists_every_folder) {
+  std::set<std::string> listed;
+  for (const auto& [name, row] : index_rows()) listed.insert(row.folder);
+  for (const auto& entry : fs::directory_iterator(kRoot / "ops")) {
+    if (!entry.is_directory()) continue;
+    const std::string folder = entry.path().filename().string();
+    BOOST_TEST(listed.count(folder) == 1u, "ops/README.md has no row for the folder " << folder);
+    BOOST_TEST(fs::exists(entry.path() / (folder + "_cases.cpp")), "ops/" << folder << " has no cases");
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade::test
