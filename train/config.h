@@ -74,7 +74,8 @@ struct TrainConfig {
   ScheduleConfig schedule;
   double clip = 0.3;            ///< global gradient norm; 0: off
   int accumulate = 1;           ///< blocks whose gradients are averaged into one update
-  int eval_every = 1000;        ///< steps; 0: never
+  int eval_every = 1000;        ///< steps; 0: only at the end
+  int64_t eval_bytes = 0;       ///< of the validation split, at most; 0: all
   int checkpoint_every = 1000;  ///< steps; 0: only at the end
   int log_every = 50;           ///< steps
 };

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <string_view>
 
 #include "train/recall.h"
@@ -94,14 +96,13 @@ void print_recall(const Observer& seen, std::span<const uint8_t> text, const Rec
 
 }  // namespace
 
-void print_report(const Trainer& trainer, const Config& config, const Corpus& corpus) {
-  const auto text = corpus.bytes(Split::valid);
+EvalResult print_report(const Trainer& trainer, const Config& config) {
+  const auto text = trainer.validation_text();
   const bool recall = config.data.kind == DataKind::recall;
   Observer seen{.kinds = recall ? kinds_of_recall(text) : kinds_of_text(text),
                 .right = std::vector<bool>(text.size()),
                 .sum = {}};
-  const EvalResult v = trainer.validate(
-      {.streams = trainer.validation_streams(), .on_block = [&](const EvalBlock& b) { seen(b); }});
+  const EvalResult v = trainer.validate([&](const EvalBlock& b) { seen(b); });
   fmt::print("validation: {:.4f} bits per byte over {} bytes in {} streams\n", v.bits_per_byte, v.bytes,
              v.streams);
   fmt::print("memory: {:.1f} rows a stream and layer; mean span {:.1f} of at most {}\n", v.mean_rows,
@@ -109,6 +110,7 @@ void print_report(const Trainer& trainer, const Config& config, const Corpus& co
   if (config.model.kind == Kind::expire_span)
     print_spans(seen, recall ? std::span<const std::string_view>(kRecallKinds) : kTextKinds);
   if (recall) print_recall(seen, text, config.data.recall);
+  return v;
 }
 
 }  // namespace fade

@@ -5,8 +5,8 @@
 
 namespace fade {
 
-/// Prints to standard output the validation figure, a table of mean spans by kind of byte, and for the recall
-/// corpus how many questions are answered at each distance.
-void print_report(const Trainer& trainer, const Config& config, const Corpus& corpus);
+/// Evaluates on the validation split, and prints to standard output its bits per byte, a table of mean spans
+/// by kind of byte, and for the recall corpus how many questions are answered at each distance.
+EvalResult print_report(const Trainer& trainer, const Config& config);
 
 }  // namespace fade

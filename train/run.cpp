@@ -70,8 +70,9 @@ class Run {
       const Trainer::Step s = trainer_.step();
       const int64_t step = trainer_.steps_done();
       log(s, step, step % t.log_every == 0 || step == t.steps);
-      if (step == t.steps || (t.eval_every && step % t.eval_every == 0)) validate(step);
-      if (step < t.steps && t.checkpoint_every && step % t.checkpoint_every == 0) trainer_.save(options_.out);
+      if (step == t.steps) break;
+      if (t.eval_every && step % t.eval_every == 0) validate(step);
+      if (t.checkpoint_every && step % t.checkpoint_every == 0) trainer_.save(options_.out);
     }
     trainer_.save(options_.out);
     finish();
@@ -113,10 +114,15 @@ class Run {
 
   void validate(int64_t step) {
     const auto before = std::chrono::steady_clock::now();
-    const EvalResult v = trainer_.validate({.streams = trainer_.validation_streams()});
+    const EvalResult v = trainer_.validate();
     progress_.note(
         fmt::format("step {}: validation {:.4f} bits per byte ({} bytes, {} streams), {:.1f} rows in memory",
                     step, v.bits_per_byte, v.bytes, v.streams, v.mean_rows));
+    write_validation(step, v);
+    last_log_ += std::chrono::steady_clock::now() - before;  // the rate is of training
+  }
+
+  void write_validation(int64_t step, const EvalResult& v) {
     metrics_->write({{"step", step},
                      {"valid_bpb", v.bits_per_byte},
                      {"valid_bytes", v.bytes},
@@ -124,7 +130,6 @@ class Run {
                      {"valid_mean_rows", v.mean_rows},
                      {"valid_mean_span", v.mean_span},
                      {"seconds", seconds_since(start_)}});
-    last_log_ += std::chrono::steady_clock::now() - before;  // the rate is of training
   }
 
   void finish() {
@@ -136,7 +141,7 @@ class Run {
     }
     progress_.note(
         fmt::format("trained {} steps in {}", step - first_step_, format_duration(seconds_since(start_))));
-    print_report(trainer_, config_, corpus_);
+    write_validation(step, print_report(trainer_, config_));
     fmt::print("checkpoint: {}\n", (options_.out / fmt::format("step-{}", step)).string());
   }
 

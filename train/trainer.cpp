@@ -67,13 +67,18 @@ Trainer::Step Trainer::step() {
   return result;
 }
 
-int Trainer::validation_streams() const {
-  const auto bytes = static_cast<int64_t>(corpus_.bytes(Split::valid).size());
-  return static_cast<int>(std::clamp<int64_t>(bytes - 1, 1, config_.train.batch));
+std::span<const uint8_t> Trainer::validation_text() const {
+  const auto all = corpus_.bytes(Split::valid);
+  const auto limit = static_cast<size_t>(config_.train.eval_bytes);
+  return limit && limit < all.size() ? all.first(limit) : all;
 }
 
-EvalResult Trainer::validate(const EvalOptions& options) const {
-  return evaluate(model_, corpus_.bytes(Split::valid), corpus_.name() + " (validation split)", options);
+EvalResult Trainer::validate(const std::function<void(const EvalBlock&)>& on_block) const {
+  const auto text = validation_text();
+  const int64_t room = static_cast<int64_t>(text.size()) - 1;
+  const int streams = static_cast<int>(std::clamp<int64_t>(room, 1, config_.train.batch));
+  return evaluate(model_, text, corpus_.name() + " (validation split)",
+                  {.streams = streams, .on_block = on_block});
 }
 
 void Trainer::save(const std::filesystem::path& run) const {

@@ -37,9 +37,10 @@ class Trainer {
 
   int64_t steps_done() const { return optimizer_.steps(); }
   const Transformer& model() const { return model_; }
-  EvalResult validate(const EvalOptions& options) const;
-  /// The most streams, up to B, into which the validation split can be cut.
-  int validation_streams() const;
+  /// The validation split, or its first train.eval_bytes.
+  std::span<const uint8_t> validation_text() const;
+  /// Reads it in as many streams as training does, or as many as it has bytes for.
+  EvalResult validate(const std::function<void(const EvalBlock&)>& on_block = {}) const;
 
   void save(const std::filesystem::path& run) const;
   /// Goes on from a checkpoint, bit for bit. Throws InputError when it belongs to another model.

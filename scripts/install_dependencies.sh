@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs, from the distribution's packages, what fade needs to build and is not there yet (Debian and Ubuntu).
+#   scripts/install_dependencies.sh [--no-tests]      --no-tests: leave out what only the tests and benchmarks need
+set -euo pipefail
+
+packages=(g++ cmake ninja-build pkg-config libfmt-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libopenblas-openmp-dev libhwy-dev)
+if [ "${1:-}" != --no-tests ]; then
+  packages+=(libboost-test-dev libbenchmark-dev clang-format unzip zip curl)
+fi
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "not a Debian or Ubuntu system: make sure that the equivalents of these are installed: ${packages[*]}" >&2
+  exit 0
+fi
+
+missing=()
+for p in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing+=("$p")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || { echo "these packages are missing, and there is no sudo to install them: ${missing[*]}" >&2; exit 1; }
+  as_root=(sudo)
+fi
+echo "installing: ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
