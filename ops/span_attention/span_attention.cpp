@@ -1,0 +1,95 @@
+#include "ops/span_attention/span_attention.h"
+
+#include "engine/tape.h"
+#include "ops/check.h"
+
+namespace fade {
+namespace {
+
+constexpr const char* kName = "span_attention";
+constexpr int64_t kLargestHead = 256;
+
+void check_mask(const SpanMask& mask, int64_t rows, int64_t heads, const Tensor& q) {
+  if (mask.window < 0) fail("span_attention: window {} is negative (0 is no limit)", mask.window);
+  if (mask.kind == SpanMask::Kind::window) return;
+  if (mask.ramp < 2) fail("span_attention: ramp {} is too short to learn on (use at least 2)", mask.ramp);
+  check_same_type(kName, q, mask.span);
+  check_shape(kName, "span", mask.span, {mask.kind == SpanMask::Kind::expiring ? rows : heads});
+}
+
+void check_rows(const PackedRows& rows, int64_t count) {
+  check_type(kName, "start", rows.start, DType::i32);
+  check_type(kName, "age", rows.age, DType::i32);
+  check_shape(kName, "start", rows.start, {rows.streams + 1});
+  check_shape(kName, "age", rows.age, {count});
+}
+
+void check(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRows& rows, const SpanMask& mask,
+           const SpanAttentionOptions& options) {
+  check_dims(kName, "q", q, 2);
+  check_same_type(kName, q, kv);
+  const int64_t hidden = q.size(1), count = rows.memory_rows + rows.streams * rows.block;
+  if (options.heads < 1 || hidden % options.heads != 0 || hidden == 0)
+    fail("span_attention: {} columns of q cannot be shared by {} heads (make hidden a multiple of heads)",
+         hidden, options.heads);
+  const int64_t head_size = hidden / options.heads;
+  if (head_size > kLargestHead)
+    fail("span_attention: {} features a head, at most {} (use more heads)", head_size, kLargestHead);
+  check_shape(kName, "q", q, {rows.streams * rows.block, hidden});
+  check_shape(kName, "kv", kv, {count, 2 * hidden});
+  if (pos) {
+    check_same_type(kName, q, pos);
+    check_dims(kName, "pos", pos, 2);
+    check_shape(kName, "pos", pos, {pos.size(0), head_size});
+  }
+  check_rows(rows, count);
+  check_mask(mask, count, options.heads, q);
+  if (!(options.dropout >= 0 && options.dropout < 1))
+    fail("span_attention: dropout {} is not a probability below 1", options.dropout);
+}
+
+constexpr OpDef kSpanAttention{
+    kName, [](BackwardCtx& ctx) {
+      const SpanAttentionInputs in{ctx.saved(0),
+                                   ctx.saved(1),
+                                   ctx.saved(2),
+                                   ctx.saved(3),
+                                   ctx.saved(4),
+                                   ctx.saved(5),
+                                   ctx.attrs<SpanAttentionSizes>()};
+      const auto like = [](const Tensor& t) {
+        return t ? Tensor::empty(t.shape(), t.dtype(), t.device()) : Tensor();
+      };
+      const SpanAttentionGradients d{like(in.q), like(in.kv), like(in.pos), like(in.span)};
+      span_attention_backward(in.q.device(), in, {ctx.saved(6), ctx.saved(7)}, ctx.grad(), d);
+      ctx.add(0, d.q);
+      ctx.add(1, d.kv);
+      if (d.pos) ctx.add(2, d.pos);
+      if (d.span) ctx.add(3, d.span);
+    }};
+
+}  // namespace
+
+Tensor span_attention(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRows& rows,
+                      const SpanMask& mask, const SpanAttentionOptions& options) {
+  check(q, kv, pos, rows, mask, options);
+  const SpanAttentionSizes sizes{static_cast<int32_t>(rows.streams),
+                                 static_cast<int32_t>(rows.block),
+                                 static_cast<int32_t>(options.heads),
+                                 mask.ramp,
+                                 mask.window,
+                                 rows.memory_rows,
+                                 mask.kind,
+                                 options.dropout,
+                                 options.key};
+  const SpanAttentionResult result{
+      Tensor::empty(q.shape(), q.dtype(), q.device()),
+      Tensor::empty({rows.streams, options.heads, rows.block}, q.dtype(), q.device())};
+  span_attention_forward(q.device(), {q, kv, pos, mask.span, rows.start, rows.age, sizes}, result);
+  Tensor out = result.out;
+  record(kSpanAttention, out, {&q, &kv, &pos, &mask.span},
+         {&q, &kv, &pos, &mask.span, &rows.start, &rows.age, &result.out, &result.log_sum}, sizes);
+  return out;
+}
+
+}  // namespace fade

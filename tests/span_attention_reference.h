@@ -1,0 +1,130 @@
+// Span attention the slow way, in float64: one query at a time, each step of the specification as it is
+// written there, and the gradient of each step in turn. It shares no formula with the fused kernels.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include "ops/span_attention/span_attention.h"
+
+namespace fade {
+
+/// What span_attention takes, on the host in float64.
+struct ReferenceInputs {
+  int64_t streams, block, heads, head_size, positions;
+  std::vector<double> q, kv, pos, span;
+  std::vector<int32_t> start, age;
+  SpanMask::Kind kind;
+  int32_t ramp;
+  int64_t window;
+  double dropout;
+  RngKey key;
+};
+
+struct ReferenceResult {
+  std::vector<double> out, dq, dkv, dpos, dspan;
+};
+
+class Reference {
+ public:
+  Reference(const ReferenceInputs& inputs, const std::vector<double>& grad) : in(inputs), grad_(grad) {
+    result.out.resize(in.q.size());
+    result.dq.resize(in.q.size());
+    result.dkv.resize(in.kv.size());
+    result.dpos.resize(in.pos.size());
+    result.dspan.resize(in.span.size());
+    for (int64_t b = 0; b < in.streams; ++b)
+      for (int64_t h = 0; h < in.heads; ++h)
+        for (int64_t i = 0; i < in.block; ++i) attend(b, h, i);
+  }
+  ReferenceResult result;
+
+ private:
+  struct Row {  // a context row within reach of a query
+    int64_t j, distance;
+    double left, m, score = 0, a = 0, w = 0, kept = 1, dw = 0, da = 0;
+  };
+
+  double span_left(int64_t h, int64_t j, int64_t distance) const {
+    if (in.kind == SpanMask::Kind::expiring) return in.span[j] - static_cast<double>(distance);
+    return in.span[h] - static_cast<double>(distance - 1);
+  }
+
+  std::vector<Row> rows_of(int64_t b, int64_t h, int64_t i) const {
+    std::vector<Row> rows;
+    const auto consider = [&](int64_t j) {
+      const int64_t distance = in.age[j] + i;
+      if (distance < 1 || (in.window > 0 && distance > in.window)) return;
+      Row row{j, distance, 0, 1};
+      if (in.kind != SpanMask::Kind::window) {
+        row.left = span_left(h, j, distance);
+        row.m = std::min(1., std::max(0., row.left / in.ramp + 1));
+      }
+      if (in.kind == SpanMask::Kind::expiring && !(row.m > 0)) return;
+      if (in.dropout > 0) {
+        const uint64_t index = dropout_index(b, in.heads, h, in.block, in.age[j], i);
+        row.kept = uniform(in.key, index) < in.dropout ? 0 : 1 / (1 - in.dropout);
+      }
+      rows.push_back(row);
+    };
+    for (int64_t j = in.start[b]; j < in.start[b + 1]; ++j) consider(j);
+    for (int64_t p = 0; p < in.block; ++p) consider(in.start[in.streams] + b * in.block + p);
+    return rows;
+  }
+
+  void attend(int64_t b, int64_t h, int64_t i) {
+    const int64_t D = in.head_size, H = in.heads * D;
+    const double scale = 1 / std::sqrt(static_cast<double>(D));
+    const double eps = in.kind == SpanMask::Kind::window ? 0 : 1e-8;
+    const int64_t query = (b * in.block + i) * H + h * D;
+    std::vector<Row> rows = rows_of(b, h, i);
+    const auto has_position = [&](const Row& r) { return r.distance <= in.positions; };
+    const auto key = [&](const Row& r) { return r.j * 2 * H + h * D; };
+
+    double highest = -INFINITY, sum = 0, denominator = eps;
+    for (Row& r : rows) {
+      for (int64_t d = 0; d < D; ++d) {
+        r.score += in.q[query + d] * in.kv[key(r) + d];
+        if (has_position(r)) r.score += in.q[query + d] * in.pos[(r.distance - 1) * D + d];
+      }
+      r.score *= scale;
+      highest = std::max(highest, r.score);
+    }
+    for (Row& r : rows) sum += r.a = std::exp(r.score - highest);
+    for (Row& r : rows) r.a /= sum;
+    for (Row& r : rows) denominator += r.a * r.m;
+    double weighted = 0, softmax_mean = 0;
+    for (Row& r : rows) {
+      r.w = r.a * r.m / denominator;
+      for (int64_t d = 0; d < D; ++d) {
+        const int64_t value = key(r) + H + d;
+        result.out[query + d] += r.kept * r.w * in.kv[value];
+        r.dw += r.kept * grad_[query + d] * in.kv[value];
+        result.dkv[value] += r.kept * r.w * grad_[query + d];
+      }
+      weighted += r.dw * r.w;
+    }
+    for (Row& r : rows) {
+      r.da = r.m * (r.dw - weighted) / denominator;
+      softmax_mean += r.a * r.da;
+      if (in.kind != SpanMask::Kind::window && r.left >= -in.ramp && r.left <= 0)
+        result.dspan[in.kind == SpanMask::Kind::expiring ? r.j : h] +=
+            r.a * (r.dw - weighted) / denominator / in.ramp;
+    }
+    for (const Row& r : rows) {
+      const double dscore = scale * r.a * (r.da - softmax_mean);
+      for (int64_t d = 0; d < D; ++d) {
+        result.dq[query + d] += dscore * in.kv[key(r) + d];
+        result.dkv[key(r) + d] += dscore * in.q[query + d];
+        if (!has_position(r)) continue;
+        result.dq[query + d] += dscore * in.pos[(r.distance - 1) * D + d];
+        result.dpos[(r.distance - 1) * D + d] += dscore * in.q[query + d];
+      }
+    }
+  }
+
+  const ReferenceInputs& in;
+  const std::vector<double>& grad_;
+};
+
+}  // namespace fade

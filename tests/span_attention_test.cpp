@@ -1,0 +1,329 @@
+// The fused attention against the slow reference, and against central differences.
+#include "ops/span_attention/span_attention.h"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <random>
+#include <string>
+
+#include "engine/parallel.h"
+#include "engine/tape.h"
+#include "tests/span_attention_reference.h"
+
+namespace fade {
+namespace {
+
+/// A case: sizes, the memory of each stream, and how spans are drawn.
+struct Case {
+  std::string name;
+  int64_t block, heads, head_size, positions;
+  std::vector<int64_t> memory;  ///< rows a stream
+  SpanMask::Kind kind = SpanMask::Kind::expiring;
+  int32_t ramp = 8;
+  int64_t window = 0;
+  double shortest = 0, longest = 200;  ///< spans are uniform between them
+  double cut = 1e9;                    ///< noise: spans end here
+  double dropout = 0;
+  bool shuffled = false;
+  friend std::ostream& operator<<(std::ostream& os, const Case& c) { return os << c.name; }
+};
+
+using enum SpanMask::Kind;
+
+const std::vector<Case> kCases{
+    {.name = "one query", .block = 1, .heads = 1, .head_size = 1, .positions = 1, .memory = {1}},
+    {.name = "no memory", .block = 5, .heads = 2, .head_size = 4, .positions = 5, .memory = {0, 0}},
+    {.name = "ragged", .block = 7, .heads = 3, .head_size = 5, .positions = 7, .memory = {0, 13, 130, 1}},
+    {.name = "gaps", .block = 16, .heads = 2, .head_size = 8, .positions = 9, .memory = {64, 65}, .ramp = 3},
+    {.name = "all live",
+     .block = 64,
+     .heads = 2,
+     .head_size = 32,
+     .positions = 64,
+     .memory = {128, 63},
+     .shortest = 1000,
+     .longest = 2000},
+    {.name = "all expired",
+     .block = 9,
+     .heads = 2,
+     .head_size = 4,
+     .positions = 9,
+     .memory = {20, 3},
+     .shortest = -50,
+     .longest = -20},
+    {.name = "short spans",
+     .block = 70,
+     .heads = 2,
+     .head_size = 17,
+     .positions = 64,
+     .memory = {90, 200},
+     .ramp = 5,
+     .longest = 30},
+    {.name = "noisy",
+     .block = 33,
+     .heads = 2,
+     .head_size = 16,
+     .positions = 33,
+     .memory = {70, 100},
+     .longest = 150,
+     .cut = 40},
+    {.name = "shuffled",
+     .block = 66,
+     .heads = 2,
+     .head_size = 12,
+     .positions = 66,
+     .memory = {150, 40},
+     .shuffled = true},
+    {.name = "dropout",
+     .block = 66,
+     .heads = 2,
+     .head_size = 12,
+     .positions = 66,
+     .memory = {150, 0, 3},
+     .dropout = 0.3,
+     .shuffled = true},
+    {.name = "tiles of queries",
+     .block = 130,
+     .heads = 1,
+     .head_size = 24,
+     .positions = 100,
+     .memory = {190}},
+    {.name = "wide head", .block = 10, .heads = 1, .head_size = 256, .positions = 3, .memory = {30, 7}},
+    {.name = "no positions", .block = 10, .heads = 2, .head_size = 6, .positions = 0, .memory = {30, 7}},
+    {.name = "expiring within a window",
+     .block = 40,
+     .heads = 2,
+     .head_size = 8,
+     .positions = 40,
+     .memory = {90, 50},
+     .window = 60},
+    {.name = "plain",
+     .block = 40,
+     .heads = 2,
+     .head_size = 8,
+     .positions = 0,
+     .memory = {90, 0},
+     .kind = window},
+    {.name = "window",
+     .block = 70,
+     .heads = 2,
+     .head_size = 8,
+     .positions = 50,
+     .memory = {90, 20},
+     .kind = window,
+     .window = 50},
+    {.name = "window, dropout",
+     .block = 20,
+     .heads = 2,
+     .head_size = 8,
+     .positions = 30,
+     .memory = {40, 0},
+     .kind = window,
+     .window = 30,
+     .dropout = 0.5},
+    {.name = "a head's span",
+     .block = 70,
+     .heads = 3,
+     .head_size = 8,
+     .positions = 90,
+     .memory = {100, 20},
+     .kind = adaptive,
+     .window = 90,
+     .longest = 60},
+    {.name = "a head's span, dropout",
+     .block = 20,
+     .heads = 2,
+     .head_size = 7,
+     .positions = 40,
+     .memory = {90, 0},
+     .kind = adaptive,
+     .ramp = 16,
+     .window = 40,
+     .longest = 20,
+     .dropout = 0.25},
+    {.name = "a head without span",
+     .block = 20,
+     .heads = 2,
+     .head_size = 7,
+     .positions = 40,
+     .memory = {90, 0},
+     .kind = adaptive,
+     .ramp = 2,
+     .window = 40,
+     .longest = 0},
+};
+
+class Draw {
+ public:
+  explicit Draw(uint64_t seed) : engine_(seed) {}
+  std::vector<double> normal(int64_t n) {
+    std::vector<double> x(n);
+    // Values that f32 holds exactly, so that one reference serves both types.
+    for (double& v : x) v = static_cast<float>(std::normal_distribution<>()(engine_));
+    return x;
+  }
+  std::vector<double> between(double low, double high, int64_t n) {
+    std::vector<double> x(n);
+    for (double& v : x) v = static_cast<float>(std::uniform_real_distribution<>(low, high)(engine_));
+    return x;
+  }
+  template <class T>
+  void shuffle(T begin, T end) {
+    std::shuffle(begin, end, engine_);
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+ReferenceInputs inputs_of(const Case& c, uint64_t seed = 7) {
+  Draw draw(seed);
+  ReferenceInputs in{};
+  in.streams = static_cast<int64_t>(c.memory.size());
+  in.block = c.block;
+  in.heads = c.heads;
+  in.head_size = c.head_size;
+  in.positions = c.positions;
+  in.kind = c.kind;
+  in.ramp = c.ramp;
+  in.window = c.window;
+  in.dropout = c.dropout;
+  in.key = {11, (uint64_t{3} << 32) + 5};
+  in.start = {0};
+  for (const int64_t rows : c.memory) {
+    const auto begin = static_cast<int64_t>(in.age.size());
+    // Some rows are gone already: ages skip.
+    for (int64_t j = rows; j > 0; --j) in.age.push_back(static_cast<int32_t>(j + j / 5));
+    if (c.shuffled) draw.shuffle(in.age.begin() + begin, in.age.end());
+    in.start.push_back(static_cast<int32_t>(in.age.size()));
+  }
+  for (int64_t b = 0; b < in.streams; ++b)
+    for (int64_t p = 0; p < c.block; ++p) in.age.push_back(static_cast<int32_t>(-p));
+  const auto rows = static_cast<int64_t>(in.age.size()), hidden = c.heads * c.head_size;
+  in.q = draw.normal(in.streams * c.block * hidden);
+  in.kv = draw.normal(rows * 2 * hidden);
+  in.pos = draw.normal(c.positions * c.head_size);
+  if (c.kind != window) in.span = draw.between(c.shortest, c.longest, c.kind == expiring ? rows : c.heads);
+  for (double& e : in.span) e = std::min(e, c.cut);
+  return in;
+}
+
+template <class T>
+Tensor tensor_of(const std::vector<double>& x, const Shape& shape) {
+  return Tensor::from(std::vector<T>(x.begin(), x.end()), shape);
+}
+
+/// The operation on `in` as tensors of T, the inputs as leaves.
+template <class T>
+struct Fused {
+  Tensor q, kv, pos, span, out;
+
+  explicit Fused(const ReferenceInputs& in) {
+    const auto rows = static_cast<int64_t>(in.age.size()), hidden = in.heads * in.head_size;
+    q = tensor_of<T>(in.q, {in.streams * in.block, hidden});
+    kv = tensor_of<T>(in.kv, {rows, 2 * hidden});
+    q.set_requires_grad();
+    kv.set_requires_grad();
+    if (in.positions) {
+      pos = tensor_of<T>(in.pos, {in.positions, in.head_size});
+      pos.set_requires_grad();
+    }
+    SpanMask mask{in.kind, {}, in.ramp, in.window};
+    if (in.kind != window) {
+      span = tensor_of<T>(in.span, {static_cast<int64_t>(in.span.size())});
+      span.set_requires_grad();
+      mask.span = span;
+    }
+    const PackedRows packed{Tensor::from(in.start, {in.streams + 1}), Tensor::from(in.age, {rows}),
+                            in.streams, in.block, in.start.back()};
+    out = span_attention(q, kv, pos, packed, mask, {.heads = in.heads, .dropout = in.dropout, .key = in.key});
+  }
+};
+
+std::vector<double> values(const Tensor& t) { return t.to(DType::f64).to_vector<double>(); }
+
+/// Largest difference, relative to the largest value expected (or to 1e-3 where all are smaller than that).
+double difference(const std::vector<double>& found, const std::vector<double>& expected) {
+  BOOST_REQUIRE_EQUAL(found.size(), expected.size());
+  double worst = 0, scale = 1e-3;
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (!std::isfinite(found[i])) return INFINITY;
+    worst = std::max(worst, std::abs(found[i] - expected[i]));
+    scale = std::max(scale, std::abs(expected[i]));
+  }
+  return worst / scale;
+}
+
+template <class T>
+void check_against_reference(const Case& c, double tolerance) {
+  const ReferenceInputs in = inputs_of(c);
+  const std::vector<double> grad = Draw(5).normal(static_cast<int64_t>(in.q.size()));
+  const ReferenceResult expected = Reference(in, grad).result;
+  const Recording on;
+  const Fused<T> fused(in);
+  backward(fused.out, tensor_of<T>(grad, fused.out.shape()));
+  BOOST_TEST_CONTEXT(c.name) {
+    BOOST_TEST(difference(values(fused.out), expected.out) < tolerance);
+    BOOST_TEST(difference(values(fused.q.grad()), expected.dq) < tolerance);
+    BOOST_TEST(difference(values(fused.kv.grad()), expected.dkv) < tolerance);
+    if (fused.pos) BOOST_TEST(difference(values(fused.pos.grad()), expected.dpos) < tolerance);
+    if (fused.span) BOOST_TEST(difference(values(fused.span.grad()), expected.dspan) < tolerance);
+  }
+}
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(span_attention_test)
+
+// 1e-11: sums of a few hundred terms and exp, each good to some 1e-16, where the eps in the denominator can
+// divide by 1e-8 at worst (a head without span).
+BOOST_AUTO_TEST_CASE(f64_is_the_reference) {
+  for (const Case& c : kCases) check_against_reference<double>(c, 1e-11);
+}
+
+// 1e-5: f32 rounds at 6e-8, and scores of size ten are known to 1e-6.
+BOOST_AUTO_TEST_CASE(f32_is_the_reference) {
+  for (const Case& c : kCases) check_against_reference<float>(c, 1e-5);
+}
+
+// Central differences along random directions, through a random cotangent. 1e-7: a step of 1e-5 has an error
+// of some 1e-10 from the third derivative and 1e-11 from rounding.
+BOOST_AUTO_TEST_CASE(gradient_is_the_difference_quotient) {
+  for (const Case& c : kCases) {
+    if (c.name == "a head without span") continue;  // where m is 0 the slope of 1e-8 dominates
+    ReferenceInputs in = inputs_of(c);
+    const std::vector<double> cotangent = Draw(21).normal(static_cast<int64_t>(in.q.size()));
+    const auto loss = [&] { return dot(values(Fused<double>(in).out), cotangent); };
+    const Recording on;
+    const Fused<double> fused(in);
+    backward(fused.out, tensor_of<double>(cotangent, fused.out.shape()));
+    const auto check = [&](const char* what, std::vector<double>& input, const Tensor& grad) {
+      const std::vector<double> start = input,
+                                direction = Draw(22).normal(static_cast<int64_t>(input.size()));
+      const double step = 1e-5, slope = dot(values(grad), direction);
+      const auto loss_at = [&](double t) {
+        const NoGrad off;
+        for (size_t i = 0; i < input.size(); ++i) input[i] = start[i] + t * direction[i];
+        return loss();
+      };
+      const double quotient = (loss_at(step) - loss_at(-step)) / (2 * step);
+      input = start;
+      BOOST_TEST_CONTEXT(c.name << ", " << what)
+      BOOST_TEST(std::abs(slope - quotient) <= 1e-7 * (1 + std::abs(slope)));
+    };
+    check("q", in.q, fused.q.grad());
+    check("kv", in.kv, fused.kv.grad());
+    if (fused.pos) check("pos", in.pos, fused.pos.grad());
+    if (fused.span && c.cut > 1e8) check("span", in.span, fused.span.grad());  // a cut is a kink
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade
