@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <thread>
 #include <vector>
 
 #include "engine/error.h"
@@ -27,15 +28,14 @@ SizeClass class_of(size_t bytes) {
   return {4 * (octave - 5) + static_cast<int>(steps) - 1, (size_t{1} << octave) + steps * quarter};
 }
 
+// Held for a few instructions. Waiting by yielding keeps unlock a plain store: with wait and notify it would
+// look for sleepers each time.
 class SpinLock {
  public:
   void lock() {
-    while (flag_.test_and_set(std::memory_order_acquire)) flag_.wait(true, std::memory_order_relaxed);
+    while (flag_.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
   }
-  void unlock() {
-    flag_.clear(std::memory_order_release);
-    flag_.notify_one();
-  }
+  void unlock() { flag_.clear(std::memory_order_release); }
 
  private:
   std::atomic_flag flag_;

@@ -41,7 +41,8 @@ std::string complaint(const std::string& layer, const std::string& included) {
   const size_t slash = included.find('/');
   if (slash == std::string::npos) return "is not written from the root";
   const std::string target = included.substr(0, slash);
-  if (position(target) == kLayers.size()) return "is of no layer";
+  if (position(target) == kLayers.size())
+    return fs::exists(kRoot / target) ? "is of no layer" : "";  // what is not ours is a library's
   if (position(target) > position(layer)) return "points right: " + layer + " must not know " + target;
   return "";
 }
