@@ -78,7 +78,7 @@ void print_recall(const Observer& seen, std::span<const uint8_t> text, const Rec
   struct Bucket {
     int64_t asked = 0, right = 0;
   };
-  std::array<Bucket, 12> buckets{};  // distances up to 2^k
+  std::array<Bucket, 64> buckets{};  // distances up to 2^k
   for (const RecallQuestion& q : recall_questions(text)) {
     Bucket& bucket = buckets[static_cast<size_t>(std::bit_width(q.distance - 1))];
     ++bucket.asked;
@@ -87,7 +87,7 @@ void print_recall(const Observer& seen, std::span<const uint8_t> text, const Rec
   fmt::print("\nquestions answered, by distance to the fact (a guess: {:.1f}%)\n", 100.0 / config.values);
   for (size_t k = 0; k < buckets.size(); ++k)
     if (buckets[k].asked)
-      fmt::print("  {:>4} - {:<4} {:>6.1f}%  of {}\n", k ? (1u << (k - 1)) + 1 : 1, 1u << k,
+      fmt::print("  {:>4} - {:<4} {:>6.1f}%  of {}\n", k ? (1ull << (k - 1)) + 1 : 1, 1ull << k,
                  100.0 * static_cast<double>(buckets[k].right) / static_cast<double>(buckets[k].asked),
                  buckets[k].asked);
   fmt::print("  best possible {:.4f} bits per byte; {:.4f} for one who guesses every answer\n",
