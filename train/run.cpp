@@ -29,8 +29,8 @@ std::string model_of(const Config& config) {
   return to_yaml(model_only);
 }
 
-// Makes the run directory, or checks that it holds the run to be resumed.
-void prepare_directory(const Config& config, const RunOptions& options) {
+// Checks that the run directory holds no run, or the one to be resumed.
+void check_directory(const Config& config, const RunOptions& options) {
   const bool started = fs::exists(options.out / "latest");
   if (options.resume) {
     if (!started)
@@ -46,6 +46,9 @@ void prepare_directory(const Config& config, const RunOptions& options) {
     refuse("{}: already holds a run (--resume goes on with it, --out DIR starts another)",
            options.out.string());
   }
+}
+
+void make_directory(const Config& config, const RunOptions& options) {
   std::error_code error;
   fs::create_directories(options.out, error);
   if (error) refuse("--out {}: cannot be made: {}", options.out.string(), error.message());
@@ -56,7 +59,11 @@ class Run {
  public:
   Run(const Config& config, const RunOptions& options, const Corpus& corpus)
       : config_(config), options_(options), corpus_(corpus), trainer_(config, corpus) {
-    if (options.resume) trainer_.restore(options.out);
+    if (options.resume) {
+      trainer_.restore(options.out);
+      saved_step_ = trainer_.steps_done();
+    }
+    make_directory(config, options);  // nothing is written before all has been found in order
     metrics_.emplace(options.out, trainer_.steps_done());
   }
 
@@ -72,9 +79,9 @@ class Run {
       log(s, step, step % t.log_every == 0 || step == t.steps);
       if (step == t.steps) break;
       if (t.eval_every && step % t.eval_every == 0) validate(step);
-      if (t.checkpoint_every && step % t.checkpoint_every == 0) trainer_.save(options_.out);
+      if (t.checkpoint_every && step % t.checkpoint_every == 0) save();
     }
-    trainer_.save(options_.out);
+    save();
     finish();
   }
 
@@ -85,6 +92,8 @@ class Run {
                                trainer_.model().parameters().count(), fade::name_of(trainer_.model().dtype()),
                                fade::name_of(trainer_.model().device()), config_.train.steps,
                                config_.train.batch, config_.model.block, options_.out.string()));
+    if (!trainer_.can_validate())
+      progress_.note("no validation: data.split leaves it less than the two bytes it takes");
     if (trainer_.steps_done()) progress_.note(fmt::format("resumed after step {}", trainer_.steps_done()));
   }
 
@@ -113,6 +122,7 @@ class Run {
   int64_t last_log_step() const { return std::max(logged_step_, first_step_); }
 
   void validate(int64_t step) {
+    if (!trainer_.can_validate()) return;
     const auto before = std::chrono::steady_clock::now();
     const EvalResult v = trainer_.validate();
     progress_.note(
@@ -132,6 +142,13 @@ class Run {
                      {"seconds", seconds_since(start_)}});
   }
 
+  // A step is saved once: replacing the newest checkpoint by itself would leave an instant without one.
+  void save() {
+    if (saved_step_ == trainer_.steps_done()) return;
+    trainer_.save(options_.out);
+    saved_step_ = trainer_.steps_done();
+  }
+
   void finish() {
     const int64_t step = trainer_.steps_done();
     if (step < config_.train.steps) {
@@ -141,7 +158,7 @@ class Run {
     }
     progress_.note(
         fmt::format("trained {} steps in {}", step - first_step_, format_duration(seconds_since(start_))));
-    write_validation(step, print_report(trainer_, config_));
+    if (trainer_.can_validate()) write_validation(step, print_report(trainer_, config_));
     fmt::print("checkpoint: {}\n", (options_.out / fmt::format("step-{}", step)).string());
   }
 
@@ -152,14 +169,14 @@ class Run {
   std::optional<Metrics> metrics_;
   Progress progress_;
   std::chrono::steady_clock::time_point start_, last_log_;
-  int64_t first_step_ = 0, logged_step_ = 0;
+  int64_t first_step_ = 0, logged_step_ = 0, saved_step_ = -1;
 };
 
 }  // namespace
 
 void run_training(const Config& config, const RunOptions& options) {
   const Corpus corpus(config.data);
-  prepare_directory(config, options);
+  check_directory(config, options);
   Run(config, options, corpus).train();
 }
 

@@ -37,6 +37,8 @@ class Trainer {
 
   int64_t steps_done() const { return optimizer_.steps(); }
   const Transformer& model() const { return model_; }
+  /// False when data.split leaves the validation split less than two bytes: there is nothing to predict.
+  bool can_validate() const { return validation_text().size() >= 2; }
   /// The validation split, or its first train.eval_bytes.
   std::span<const uint8_t> validation_text() const;
   /// Reads it in as many streams as training does, or as many as it has bytes for.
