@@ -26,6 +26,18 @@ E parse_name(const std::string& option, const std::string& name) {
   return static_cast<E>(it - names_of<E>.begin());
 }
 
+// Of options that are numbers: refuses those below `low`.
+CLI::Validator at_least(double low) {
+  return CLI::Validator(
+      [low](std::string& text) {
+        double value = 0;
+        const bool number = CLI::detail::lexical_cast(text, value);
+        return number && value >= low ? std::string()
+                                      : fmt::format("found {}, allowed: a number of at least {}", text, low);
+      },
+      "");
+}
+
 /// One command: its options, filled by CLI11, and what it does.
 struct Command {
   virtual ~Command() = default;
@@ -61,8 +73,12 @@ struct Train final : Command {
     app.add_flag("--resume", resume, "go on from the run directory's newest checkpoint");
   }
   void run() override {
-    const Config c =
-        config.load(device.empty() ? std::vector<std::string>{} : std::vector{"device=" + device});
+    std::vector<std::string> more;
+    if (!device.empty()) {
+      parse_name<DeviceChoice>("--device", device);
+      more.push_back("device=" + device);
+    }
+    const Config c = config.load(more);
     set_threads(c.threads);
     const std::filesystem::path stem = std::filesystem::path(config.path).stem();
     run_training(c, {.out = out.empty() ? std::filesystem::path("runs") / stem : std::filesystem::path(out),
@@ -97,7 +113,7 @@ struct Eval final : Command {
     app.add_option("--split", split, "train, valid, test or all")->capture_default_str();
     app.add_option("--streams", streams,
                    "streams read side by side; 1 is the strict figure (default: train.batch)")
-        ->check(CLI::PositiveNumber);
+        ->check(at_least(1));
     app.add_flag("--json", json, "print one JSON object");
   }
   void run() override {
@@ -135,20 +151,17 @@ struct Generate final : Command {
   explicit Generate(CLI::App& app) {
     checkpoint.declare(app);
     app.add_option("--prompt", prompt, "text to go on from");
-    app.add_option("--bytes", options.bytes, "how much to write")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
+    app.add_option("--bytes", options.bytes, "how much to write")->check(at_least(0))->capture_default_str();
     app.add_option("--temperature", options.temperature, "0: always the likeliest byte")
-        ->check(CLI::NonNegativeNumber)
+        ->check(at_least(0))
         ->capture_default_str();
     app.add_option("--top-k", options.top_k, "sample among the k likeliest bytes; 0: all")
-        ->check(CLI::NonNegativeNumber)
+        ->check(at_least(0))
         ->capture_default_str();
     app.add_option("--seed", options.seed, "another seed writes another text")->capture_default_str();
   }
   void run() override {
     const LoadedModel loaded = checkpoint.load();
-    fmt::print("{}", prompt);
     generate(*loaded.model, prompt, options, [](char c) {
       std::fputc(c, stdout);
       std::fflush(stdout);
@@ -167,14 +180,14 @@ struct Grad final : Command {
     app.add_option("--weights", weights, "safetensors file of the parameters")->required();
     app.add_option("--tokens", tokens, "file whose bytes are the tokens; stream b takes the b-th part")
         ->required();
-    app.add_option("--blocks", blocks, "blocks to read, carrying memory")
-        ->required()
-        ->check(CLI::PositiveNumber);
+    app.add_option("--blocks", blocks, "blocks to read, carrying memory")->required()->check(at_least(1));
     app.add_option("--out", out, "safetensors file to write: loss, aux, grad.NAME")->required();
     app.add_option("--dtype", dtype, "f32 or f64")->capture_default_str();
     app.add_option("--device", device, "cpu or cuda")->capture_default_str();
   }
   void run() override {
+    parse_name<Precision>("--dtype", dtype);
+    parse_name<DeviceChoice>("--device", device);
     const Config c = config.load({"dtype=" + dtype, "device=" + device});
     set_threads(c.threads);
     const Transformer model(c.model, resolve(c.dtype), resolve(c.device), c.seed);
@@ -207,6 +220,26 @@ void add(CLI::App& app, std::vector<std::unique_ptr<Command>>& commands, const c
   sub->callback([command = commands.back().get(), &chosen] { chosen = command; });
 }
 
+// What is wrong with the words of a call, in one line that begins with the command.
+int complain(const CLI::App& app, const std::vector<std::string>& words, const CLI::ParseError& e) {
+  const auto known = app.get_subcommands([](const CLI::App*) { return true; });
+  const bool command = !words.empty() && std::ranges::any_of(known, [&](const CLI::App* sub) {
+    return sub->get_name() == words.front();
+  });
+  if (command) {
+    fmt::print(stderr, "fade {}: {}\n(fade {} --help lists its arguments)\n", words.front(), e.what(),
+               words.front());
+    return 2;
+  }
+  std::string names;
+  for (const CLI::App* sub : known) names += (names.empty() ? "" : ", ") + sub->get_name();
+  if (words.empty())
+    fmt::print(stderr, "fade: a command is missing; there are: {}\n", names);
+  else
+    fmt::print(stderr, "fade: {}: no such command; there are: {}\n", words.front(), names);
+  return 2;
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -224,7 +257,8 @@ int run_command_line(int argc, char** argv) {
     chosen->run();
     return 0;
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help
+    return complain(app, {argv + 1, argv + argc}, e);
   } catch (const InputError& e) {
     fmt::print(stderr, "fade: {}\n", e.what());
     return 2;

@@ -42,11 +42,14 @@ void generate(const Transformer& model, std::string_view prompt, const GenerateO
     logits = y.rows(n - 1, n).to(DType::f64).to_vector<double>();
   };
 
+  const std::string_view text = prompt.empty() ? "\n" : prompt;
+  for (const char c : text)
+    if (const int byte = static_cast<unsigned char>(c); byte >= vocab)
+      refuse("--prompt: byte {} is outside the vocabulary of {} (data.vocab)", byte, vocab);
+  std::ranges::for_each(prompt, emit);
   std::vector<int32_t> block;
-  for (const char c : prompt.empty() ? std::string_view("\n") : prompt) {
-    const int32_t token = static_cast<unsigned char>(c);
-    if (token >= vocab) refuse("prompt: byte {} is outside the vocabulary of {} (data.vocab)", token, vocab);
-    block.push_back(token);
+  for (const char c : text) {
+    block.push_back(static_cast<unsigned char>(c));
     if (static_cast<int>(block.size()) == model.config().block) {
       read(block);
       block.clear();

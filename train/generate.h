@@ -15,9 +15,9 @@ struct GenerateOptions {
   uint64_t seed = 1;
 };
 
-/// Reads the prompt (a newline when it is empty), then hands each sampled byte to `emit`. Memory is carried
-/// and forgotten as in evaluation, so the text may be of any length. Throws InputError for prompt bytes
-/// outside the vocabulary.
+/// Reads the prompt (a newline when it is empty), and hands it and then each sampled byte to `emit`. Memory
+/// is carried and forgotten as in evaluation, so the text may be of any length. Throws InputError, before
+/// anything is emitted, for prompt bytes outside the vocabulary.
 void generate(const Transformer& model, std::string_view prompt, const GenerateOptions& options,
               const std::function<void(char)>& emit);
 
