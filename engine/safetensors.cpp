@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "engine/files.h"
 
@@ -18,6 +19,8 @@ struct TypeName {
 };
 constexpr TypeName kTypes[] = {
     {DType::f32, "F32"}, {DType::f64, "F64"}, {DType::i32, "I32"}, {DType::u8, "U8"}};
+
+constexpr uint64_t kLargestSize = uint64_t{1} << 62;  ///< of a tensor: far from overflow, beyond any file
 
 const char* file_name_of(DType t) { return std::ranges::find(kTypes, t, &TypeName::dtype)->name; }
 
@@ -38,16 +41,30 @@ class Reader {
                               /*allow_exceptions=*/false);
     if (!header.is_object()) wrong("its header is not a JSON object");
     TensorFile out;
+    std::vector<Extent> extents;
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__")
         read_metadata(entry, out);
       else
-        out.tensors.push_back({name, read_tensor(name, entry)});
+        extents.push_back(read_entry(name, entry));
+    }
+    check_coverage(extents);
+    for (const Extent& e : extents) {
+      out.tensors.push_back({e.name, Tensor::empty(e.shape, e.dtype)});
+      std::memcpy(out.tensors.back().tensor.mutate_bytes(), data_.data() + e.begin, e.end - e.begin);
     }
     return out;
   }
 
  private:
+  /// A tensor as the header describes it: its bytes are [begin, end) of the data.
+  struct Extent {
+    std::string name;
+    DType dtype;
+    Shape shape;
+    uint64_t begin, end;
+  };
+
   [[noreturn]] void wrong(const std::string& what) const {
     refuse("{}: not a readable safetensors file: {} (is it damaged, or another kind of file?)", path_, what);
   }
@@ -64,7 +81,7 @@ class Reader {
     return j.is_number_unsigned() ? j.get<uint64_t>() : ~uint64_t{0};
   }
 
-  Tensor read_tensor(const std::string& name, const nlohmann::json& entry) const {
+  Extent read_entry(const std::string& name, const nlohmann::json& entry) const {
     const auto member = [&](const char* key) {
       return entry.is_object() && entry.contains(key) ? entry[key] : nlohmann::json();
     };
@@ -83,17 +100,29 @@ class Reader {
     uint64_t expected = size_of(known->dtype);
     for (const auto& size : sizes) {
       const uint64_t n = natural(size);
-      if (n > data_.size() || (n && expected > data_.size() / n))
-        wrong(fmt::format("tensor {} is larger than the file", name));
+      if (n > kLargestSize || (n && expected > kLargestSize / n))
+        wrong(fmt::format("tensor {} has an impossible shape", name));
       expected *= n;
       shape.append(static_cast<int64_t>(n));
     }
     if (expected != end - begin)
       wrong(fmt::format("tensor {} of shape {} takes {} bytes, the file gives it {}", name, shape.str(),
                         expected, end - begin));
-    Tensor t = Tensor::empty(shape, known->dtype);
-    std::memcpy(t.mutate_bytes(), data_.data() + begin, end - begin);
-    return t;
+    return {name, known->dtype, shape, begin, end};
+  }
+
+  // The format's rule: tensors neither overlap nor leave gaps. With it, a small file cannot ask for much
+  // memory by naming the same bytes many times.
+  void check_coverage(std::vector<Extent> extents) const {
+    std::ranges::sort(extents, {}, [](const Extent& e) { return std::pair(e.begin, e.end); });
+    uint64_t at = 0;
+    for (const Extent& e : extents) {
+      if (e.begin != at)
+        wrong(fmt::format("tensor {} starts at byte {} of the data, the one before it ends at {}", e.name,
+                          e.begin, at));
+      at = e.end;
+    }
+    if (at != data_.size()) wrong(fmt::format("its tensors take {} bytes, it holds {}", at, data_.size()));
   }
 
   std::string path_, bytes_;
