@@ -142,7 +142,7 @@ bool TensorFile::has(std::string_view name) const {
 }
 
 void save_safetensors(const std::filesystem::path& path, const TensorFile& file) {
-  nlohmann::ordered_json header;
+  auto header = nlohmann::ordered_json::object();
   if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
   size_t at = 0;
   for (const auto& [name, t] : file.tensors) {

@@ -1,0 +1,203 @@
+// Safetensors files: what is written can be read, by us and by others, and whatever is damaged is refused.
+#include <boost/test/unit_test.hpp>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "engine/alloc.h"
+#include "engine/safetensors.h"
+#include "tests/support.h"
+
+namespace fade {
+namespace {
+
+// A file of a header and data, the header's length as claimed or as it is.
+std::string file_of(const std::string& header, const std::string& data, uint64_t claimed) {
+  std::string out(sizeof claimed, '\0');
+  std::memcpy(out.data(), &claimed, sizeof claimed);
+  return out + header + data;
+}
+std::string file_of(const std::string& header, const std::string& data) {
+  return file_of(header, data, header.size());
+}
+
+// One tensor's entry in a header.
+std::string entry(const std::string& name, const std::string& dtype, const std::string& shape,
+                  const std::string& offsets) {
+  return fmt::format(R"("{}":{{"dtype":"{}","shape":{},"data_offsets":{}}})", name, dtype, shape, offsets);
+}
+std::string one(const std::string& dtype, const std::string& shape, const std::string& offsets) {
+  return "{" + entry("a", dtype, shape, offsets) + "}";
+}
+
+// The refusal of a file with this content; it must begin with the file's name.
+std::string refusal_of(const std::string& content) {
+  const test::TempDir dir;
+  const std::string path = dir.write("damaged", content);
+  const std::string message = test::refusal([&] { load_safetensors(path); });
+  BOOST_TEST(message.find(path + ": not a readable safetensors file: ") == 0, message);
+  return message;
+}
+
+void expect(const std::string& content, const std::string& what) {
+  const std::string message = refusal_of(content);
+  BOOST_TEST(message.find(what) != std::string::npos, message << " should say: " << what);
+}
+
+std::string bytes_of(const Tensor& t) {
+  return std::string(static_cast<const char*>(t.data_bytes()), t.size_bytes());
+}
+
+TensorFile every_type() {
+  TensorFile file;
+  file.tensors.push_back({"f32", Tensor::from(std::vector<float>{1.5f, -0.0f, 1e-40f}, {3})});
+  file.tensors.push_back({"f64", Tensor::from(std::vector<double>{0.1, -1e300, 5e-324, 7}, {2, 2})});
+  file.tensors.push_back({"i32", Tensor::from(std::vector<int32_t>{-2147483647, 0, 5}, {3, 1})});
+  file.tensors.push_back({"u8", Tensor::from(std::vector<uint8_t>{0, 255, 7, 9, 1}, {5})});
+  file.tensors.push_back({"scalar", Tensor::scalar(3)});
+  file.tensors.push_back({"no rows", Tensor::zeros({0, 100000})});
+  file.metadata = {{"config", "a: 1\n\"b\": \xc3\xa9\n"}, {"empty", ""}};
+  return file;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(safetensors)
+
+BOOST_AUTO_TEST_CASE(every_type_survives_bit_for_bit) {
+  const test::TempDir dir;
+  const TensorFile written = every_type();
+  save_safetensors(dir.path("file"), written);
+  const TensorFile read = load_safetensors(dir.path("file"));
+  BOOST_TEST((read.metadata == written.metadata));
+  BOOST_TEST(read.tensors.size() == written.tensors.size());
+  for (const auto& [name, t] : written.tensors) {
+    BOOST_REQUIRE(read.has(name));
+    BOOST_TEST((read.at(name).dtype() == t.dtype()));
+    BOOST_TEST((read.at(name).shape() == t.shape()));
+    BOOST_TEST((bytes_of(read.at(name)) == bytes_of(t)));
+  }
+  BOOST_TEST(!read.has("g"));
+  BOOST_TEST(test::refusal([&] { read.at("g"); }).find("no tensor called g") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_collection_is_a_file_too) {
+  const test::TempDir dir;
+  save_safetensors(dir.path("file"), {});
+  BOOST_TEST(load_safetensors(dir.path("file")).tensors.empty());
+}
+
+// What other readers insist on: a header that starts with '{' and ends at a multiple of 8, and data that the
+// tensors cover in order, without gaps.
+BOOST_AUTO_TEST_CASE(files_follow_the_format) {
+  const test::TempDir dir;
+  save_safetensors(dir.path("file"), every_type());
+  const std::string bytes = test::file_text(dir.path("file"));
+  uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  BOOST_TEST(length % 8 == 0u);
+  BOOST_TEST(bytes[sizeof length] == '{');
+  const auto header = nlohmann::ordered_json::parse(bytes.substr(sizeof length, length));
+  size_t at = 0;
+  for (const auto& [name, tensor] : header.items()) {
+    if (name == "__metadata__") continue;
+    BOOST_TEST(tensor["data_offsets"][0] == at);
+    at = tensor["data_offsets"][1];
+  }
+  BOOST_TEST(sizeof length + length + at == bytes.size());
+  BOOST_TEST(header["f64"]["dtype"] == "F64");
+  BOOST_TEST((header["i32"]["shape"] == nlohmann::json::array({3, 1})));
+  BOOST_TEST(header["__metadata__"]["empty"] == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_cut_short_anywhere_is_refused) {
+  const test::TempDir dir;
+  save_safetensors(dir.path("file"), every_type());
+  const std::string whole = test::file_text(dir.path("file"));
+  for (size_t length = 0; length < whole.size(); ++length) refusal_of(whole.substr(0, length));
+  refusal_of(whole + "x");
+}
+
+// No flipped bit may do worse than give other values: no crash, no other kind of exception.
+BOOST_AUTO_TEST_CASE(a_flipped_bit_is_refused_or_read) {
+  const test::TempDir dir;
+  save_safetensors(dir.path("file"), every_type());
+  const std::string whole = test::file_text(dir.path("file"));
+  int refused = 0;
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string flipped = whole;
+    flipped[at] = static_cast<char>(flipped[at] ^ (1 << at % 8));
+    const std::string path = dir.write("flipped", flipped);
+    try {
+      load_safetensors(path);
+    } catch (const InputError&) {
+      ++refused;
+    }
+  }
+  BOOST_TEST(refused > 100);
+}
+
+BOOST_AUTO_TEST_CASE(headers_that_lie_are_refused) {
+  const std::string eight(8, '\1');
+  expect("", "ends before its header");
+  expect("1234567", "ends before its header");
+  expect(file_of("{}", "", uint64_t{1} << 40), "its header claims 1099511627776 bytes");
+  expect(file_of("{}", "", ~uint64_t{0}), "its header claims");
+  expect(file_of("{}", "", 3), "its header claims 3 bytes");
+  expect(file_of("not json", ""), "its header is not a JSON object");
+  expect(file_of("[1, 2]", ""), "its header is not a JSON object");
+  expect(file_of("{\"\xff\xfe\": 1}", ""), "its header is not a JSON object");
+  expect(file_of(std::string(1 << 20, '['), ""), "its header is not a JSON object");
+  expect(file_of(R"({"__metadata__": 3})", ""), "__metadata__ is not an object");
+  expect(file_of(R"({"__metadata__": {"a": 3}})", ""), "__metadata__.a is not a string");
+  expect(file_of(R"({"a": 3})", ""), "tensor a lacks dtype, shape or data_offsets");
+  expect(file_of(R"({"a": {"dtype": "F32"}})", ""), "tensor a lacks");
+  expect(file_of(one("F16", "[4]", "[0, 8]"), eight), "tensor a is of F16");
+  expect(file_of(one("F32", "[2]", "[0]"), eight), "tensor a lacks");
+  expect(file_of(one("F32", "[1,1,1,1,1,1,2]", "[0, 8]"), eight), "tensor a has 7 dimensions");
+  expect(file_of(one("F32", "[2]", "[8, 0]"), eight), "tensor a lies outside the file");
+  expect(file_of(one("F32", "[2]", "[0, 16]"), eight), "tensor a lies outside the file");
+  expect(file_of(one("F32", "[2]", "[-8, 0]"), eight), "tensor a lies outside the file");
+  expect(file_of(one("F32", "[2]", "[0.0, 8.0]"), eight), "tensor a lies outside the file");
+  expect(file_of(one("F32", "[3]", "[0, 8]"), eight), "takes 12 bytes, the file gives it 8");
+  expect(file_of(one("F32", "[-2]", "[0, 8]"), eight), "tensor a has an impossible shape");
+  expect(file_of(one("F32", R"(["2"])", "[0, 8]"), eight), "tensor a has an impossible shape");
+  // 2^31 · 2^31 · 4 and 2^62 · 2 · 4 wrap round to 0, and 0 bytes are what the file gives.
+  expect(file_of(one("F32", "[2147483648, 2147483648]", "[0, 0]"), ""), "impossible shape");
+  expect(file_of(one("F32", "[4611686018427387904, 2]", "[0, 0]"), ""), "impossible shape");
+}
+
+BOOST_AUTO_TEST_CASE(overlaps_and_gaps_are_refused) {
+  const std::string data(16, '\1');
+  const auto two = [&](const char* first, const char* second) {
+    return file_of("{" + entry("a", "F32", "[2]", first) + "," + entry("b", "F32", "[2]", second) + "}",
+                   data);
+  };
+  const test::TempDir dir;
+  BOOST_TEST(load_safetensors(dir.write("fine", two("[8, 16]", "[0, 8]"))).tensors.size() == 2u);
+  expect(two("[0, 8]", "[0, 8]"), "starts at byte 0 of the data, the one before it ends at 8");
+  expect(two("[0, 8]", "[4, 12]"), "starts at byte 4 of the data");
+  expect(two("[4, 12]", "[4, 12]"), "starts at byte 4 of the data, the one before it ends at 0");
+  expect(file_of(one("F32", "[2]", "[0, 8]"), data), "its tensors take 8 bytes, it holds 16");
+}
+
+BOOST_AUTO_TEST_CASE(a_small_file_cannot_ask_for_much_memory) {
+  const std::string data(1 << 20, '\1');
+  std::string header = "{";
+  for (int i = 0; i < 1000; ++i)
+    header += entry(std::to_string(i), "U8", "[1048576]", "[0, 1048576]") + (i < 999 ? "," : "}");
+  reset_peak(Device::cpu);
+  const int64_t before = memory_stats(Device::cpu).peak;
+  refusal_of(file_of(header, data));
+  BOOST_TEST(memory_stats(Device::cpu).peak - before <= static_cast<int64_t>(data.size()));
+}
+
+BOOST_AUTO_TEST_CASE(a_path_without_a_file_is_refused) {
+  const test::TempDir dir;
+  BOOST_TEST(test::refusal([&] { load_safetensors(dir.path("none")); }).find(dir.path("none") + ": cannot") ==
+             0);
+  BOOST_TEST(test::refusal([&] { load_safetensors(dir.path()); }).find(dir.path() + ": cannot") == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade
