@@ -63,18 +63,27 @@ inline int64_t padded_head(int64_t head_size) { return (head_size + 15) / 16 * 1
 /// Rows of an array with a row an age: those at which some query of a tile is 1..P positions away.
 inline int64_t ages_in_reach(int64_t positions) { return positions ? positions + kTile - 1 : 0; }
 
-/// A thread's buffers. Those named ..._t have a column a query of the tile.
+/// A thread's buffers. Those named ..._t have a column a query of the tile; q is scaled by 1/√D.
 template <class T>
 struct ForwardScratch {
-  T *q_t, *weights_t, *out_t, *dropout_t;
-  T *by_distance, *by_age;       ///< position scores [P, kTile], [ages_in_reach, kTile]
-  T *highest, *faded_sum, *sum;  ///< a query's running maximum, Σ m·u and Σ u
+  T *q, *q_t;          ///< [kTile, padded_head], [padded_head, kTile]
+  T *keys, *values;    ///< [kTile, head_size]
+  T* weights_t;        ///< [kTile rows, kTile]: scores, then weights
+  T* dropout_t;        ///< [kTile rows, kTile]
+  T* out_t;            ///< [padded_head, kTile]
+  T* by_distance;      ///< [P, kTile] position scores
+  T* by_age;           ///< [ages_in_reach, kTile] the same
+  T* highest;          ///< [kTile] the greatest score so far, h
+  T *faded_sum, *sum;  ///< [kTile] Σ m·exp(s − h), Σ exp(s − h)
 
   ForwardScratch(Arena<T>& arena, int64_t head_size, int64_t positions)
-      : q_t(arena.take(head_size, kTile)),
+      : q(arena.take(kTile, padded_head(head_size))),
+        q_t(arena.take(padded_head(head_size), kTile)),
+        keys(arena.take(kTile, head_size)),
+        values(arena.take(kTile, head_size)),
         weights_t(arena.take(kTile, kTile)),
-        out_t(arena.take(head_size, kTile)),
         dropout_t(arena.take(kTile, kTile)),
+        out_t(arena.take(padded_head(head_size), kTile)),
         by_distance(arena.take(positions, kTile)),
         by_age(arena.take(ages_in_reach(positions), kTile)),
         highest(arena.take(kTile)),
@@ -84,26 +93,33 @@ struct ForwardScratch {
 
 template <class T>
 struct BackwardScratch {
-  T *q_t, *q, *grad_t, *grad, *dq_t;
-  T *dscores_t, *weights_t, *dropout_t;
-  T *by_distance, *by_age, *dby_age;
-  T *dkey, *dvalue;    ///< [kTile, padded_head]
-  T *delta, *log_sum;  ///< Δ_i = Σ_d grad·out, and the query's log_sum
+  T *q, *grad;             ///< [kTile, padded_head]
+  T *q_t, *grad_t, *dq_t;  ///< [padded_head, kTile]
+  T *keys, *values;        ///< [kTile, head_size]
+  T *dkeys, *dvalues;      ///< [kTile, padded_head]
+  T* dscores_t;            ///< [kTile rows, kTile]: scores, then their gradient
+  T* weights_t;            ///< [kTile rows, kTile]: gradient of the weights, then the weights
+  T* dropout_t;            ///< [kTile rows, kTile]
+  T* by_distance;          ///< [P, kTile] position scores, later their gradient
+  T *by_age, *dby_age;     ///< [ages_in_reach, kTile] the same
+  T *delta, *log_sum;      ///< [kTile] Σ_d grad·out; as saved by forward
 
   BackwardScratch(Arena<T>& arena, int64_t head_size, int64_t positions)
-      : q_t(arena.take(head_size, kTile)),
-        q(arena.take(kTile, padded_head(head_size))),
-        grad_t(arena.take(head_size, kTile)),
+      : q(arena.take(kTile, padded_head(head_size))),
         grad(arena.take(kTile, padded_head(head_size))),
-        dq_t(arena.take(head_size, kTile)),
+        q_t(arena.take(padded_head(head_size), kTile)),
+        grad_t(arena.take(padded_head(head_size), kTile)),
+        dq_t(arena.take(padded_head(head_size), kTile)),
+        keys(arena.take(kTile, head_size)),
+        values(arena.take(kTile, head_size)),
+        dkeys(arena.take(kTile, padded_head(head_size))),
+        dvalues(arena.take(kTile, padded_head(head_size))),
         dscores_t(arena.take(kTile, kTile)),
         weights_t(arena.take(kTile, kTile)),
         dropout_t(arena.take(kTile, kTile)),
         by_distance(arena.take(positions, kTile)),
         by_age(arena.take(ages_in_reach(positions), kTile)),
         dby_age(arena.take(ages_in_reach(positions), kTile)),
-        dkey(arena.take(kTile, padded_head(head_size))),
-        dvalue(arena.take(kTile, padded_head(head_size))),
         delta(arena.take(kTile)),
         log_sum(arena.take(kTile)) {}
 };
@@ -120,8 +136,8 @@ int64_t scratch_size(int64_t head_size, int64_t positions) {
 template <class T>
 void attend_forward(const ForwardArrays<T>& x, Head head, int64_t first_query, T* scratch);
 
-/// Backward of all queries of a head: writes its columns of dq and dkv and its dspan, and adds to dpos
-/// [P, padded_head].
+/// Backward of all queries of a head: writes its columns of dq and dkv and its part of dspan, and adds to
+/// dpos [P, padded_head].
 template <class T>
 void attend_backward(const BackwardArrays<T>& x, Head head, T* dpos, T* scratch);
 

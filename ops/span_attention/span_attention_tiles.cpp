@@ -15,6 +15,7 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "ops/span_attention/tile_layout-inl.h"
 #include "ops/span_attention/tile_mask-inl.h"
 #include "ops/span_attention/tile_product-inl.h"
 
@@ -22,116 +23,10 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
+/// What keeps the denominator of a soft mask from 0.
 template <class T>
-using Lanes = hn::ScalableTag<T>;
-
-/// A tile of queries of one head.
-struct Queries {
-  int64_t first, count;
-  int64_t last() const { return first + count - 1; }
-};
-
-template <class T>
-double score_scale(const AttentionArrays<T>& x) {
-  return 1 / std::sqrt(static_cast<double>(x.head_size));
-}
-
-/// Where the tile's first query's features of head `at` are in q, out and their gradients.
-template <class T>
-int64_t query_offset(const AttentionArrays<T>& x, Head at, Queries queries) {
-  return (at.stream * x.sizes.block + queries.first) * x.hidden() + at.head * x.head_size;
-}
-
-/// Where the row's key is in kv and dkv; its value is hidden() further.
-template <class T>
-int64_t key_offset(const AttentionArrays<T>& x, Head at, int64_t row) {
-  return row * 2 * x.hidden() + at.head * x.head_size;
-}
-
-/// Calls f(RowTile) for each tile of the stream's rows that any of the queries sees.
-template <class T, class F>
-void for_each_tile(const AttentionArrays<T>& x, Head at, const HeadMask<T>& mask, Queries queries, F&& f) {
-  const SpanAttentionSizes& s = x.sizes;
-  const int64_t block = s.memory_rows + at.stream * s.block;
-  const std::pair<int64_t, int64_t> parts[] = {{x.start[at.stream], x.start[at.stream + 1]},
-                                               {block, block + s.block}};
-  for (const auto& [begin, end] : parts)
-    for (int64_t j = begin; j < end; j += kTile) {
-      const RowTile<T> tile = meet(mask, x.age, j, std::min(j + kTile, end), static_cast<T>(queries.first),
-                                   static_cast<T>(queries.last()));
-      if (tile.count > 0) f(tile);
-    }
-}
-
-/// to [size, kTile] = factor·fromᵀ, from [queries, size] with rows `stride` apart; zeros for queries that the
-/// tile lacks.
-template <class T>
-void gather_columns(const T* from, int64_t stride, int64_t queries, int64_t size, T factor, T* to) {
-  for (int64_t d = 0; d < size; ++d) {
-    for (int64_t i = 0; i < queries; ++i) to[d * kTile + i] = factor * from[i * stride + d];
-    std::fill(to + d * kTile + queries, to + (d + 1) * kTile, T{0});
-  }
-}
-
-/// The same without transposing: to [kTile, padded_head].
-template <class T>
-void gather_rows(const T* from, int64_t stride, int64_t queries, int64_t size, T factor, T* to) {
-  const int64_t padded = padded_head(size);
-  std::fill(to, to + kTile * padded, T{0});
-  for (int64_t i = 0; i < queries; ++i)
-    for (int64_t d = 0; d < size; ++d) to[i * padded + d] = factor * from[i * stride + d];
-}
-
-/// The row of an array with a row an age that holds query i's score for the row's distance age + i in column
-/// i, or nullptr if no query of the tile is 1..P away.
-template <class T>
-T* row_of_age(T* by_age, int64_t positions, Queries queries, T age) {
-  const int64_t row = static_cast<int64_t>(age) + queries.first + kTile - 2;
-  return row >= 0 && row < ages_in_reach(positions) ? by_age + row * kTile : nullptr;
-}
-
-/// Calls f(row of an array by age, i, row of an array by distance) wherever both have an element.
-template <class F>
-void for_each_distance(int64_t positions, Queries queries, F&& f) {
-  for (int64_t row = 0; row < ages_in_reach(positions); ++row) {
-    const int64_t shift = row - (kTile - 1);  // distance − 1 of query 0
-    const int64_t begin = std::max<int64_t>(0, -shift), end = std::min(queries.count, positions - shift);
-    for (int64_t i = begin; i < end; ++i) f(row, i, shift + i);
-  }
-}
-
-/// by_age: q_i·pos[δ−1], zeros where δ is out of 1..P.
-template <class T>
-void position_scores(const AttentionArrays<T>& x, Queries queries, const T* q_t, T* by_distance, T* by_age) {
-  if (x.positions == 0) return;
-  product<Into::overwrite, T>(x.positions, queries.count, x.head_size, {x.pos, x.head_size, 1}, {q_t, kTile},
-                              {by_distance, kTile});
-  std::fill(by_age, by_age + ages_in_reach(x.positions) * kTile, T{0});
-  for_each_distance(x.positions, queries, [&](int64_t row, int64_t i, int64_t distance) {
-    by_age[row * kTile + i] = by_distance[distance * kTile + i];
-  });
-}
-
-/// scores_t [tile.count, kTile] = K·qᵀ + position scores; q_t is scaled already.
-template <class T>
-void tile_scores(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, Queries queries, const T* q_t,
-                 T* by_age, T* scores_t) {
-  const Strided<T> keys{x.kv + key_offset(x, at, tile.first), 2 * x.hidden(), 1};
-  bool near = false;
-  for (int64_t j = 0; j < tile.count; ++j)
-    near |= row_of_age(by_age, x.positions, queries, tile.age[j]) != nullptr;
-  if (!near) {
-    product<Into::overwrite, T>(tile.count, queries.count, x.head_size, keys, {q_t, kTile},
-                                {scores_t, kTile});
-    return;
-  }
-  for (int64_t j = 0; j < tile.count; ++j) {
-    if (const T* row = row_of_age(by_age, x.positions, queries, tile.age[j]))
-      std::copy(row, row + kTile, scores_t + j * kTile);
-    else
-      std::fill(scores_t + j * kTile, scores_t + (j + 1) * kTile, T{0});
-  }
-  product<Into::add, T>(tile.count, queries.count, x.head_size, keys, {q_t, kTile}, {scores_t, kTile});
+T epsilon(const AttentionArrays<T>& x) {
+  return x.sizes.mask == SpanMask::Kind::window ? T{0} : static_cast<T>(1e-8);
 }
 
 /// The running softmax: scores in weights_t become m·exp(s − highest), times the dropout factor; `highest`
@@ -139,7 +34,7 @@ void tile_scores(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, Q
 template <bool kFull, class T>
 void soften(const AttentionArrays<T>& x, const HeadMask<T>& mask, const RowTile<T>& tile, Queries queries,
             const ForwardScratch<T>& s) {
-  const Lanes<T> d;
+  const hn::ScalableTag<T> d;
   const auto lowest = hn::Set(d, T{-1e30f});
   for (int64_t at = 0; at < queries.count; at += hn::Lanes(d)) {
     const auto query = hn::Iota(d, static_cast<T>(queries.first + at));
@@ -177,9 +72,17 @@ void soften(const AttentionArrays<T>& x, const HeadMask<T>& mask, const RowTile<
   }
 }
 
+/// out_t /= denominator, and each query's log_sum. A query that has seen nothing gives zeros.
 template <class T>
-double epsilon(const AttentionArrays<T>& x) {
-  return x.sizes.mask == SpanMask::Kind::window ? 0 : 1e-8;
+void normalise(const AttentionArrays<T>& x, Queries queries, const ForwardScratch<T>& s, T* log_sum) {
+  T factor[kTile];
+  for (int64_t i = 0; i < kTile; ++i) {
+    const T denominator = s.faded_sum[i] + epsilon(x) * s.sum[i];
+    factor[i] = denominator > 0 ? 1 / denominator : 0;
+    if (i < queries.count) log_sum[i] = denominator > 0 ? s.highest[i] + std::log(denominator) : 0;
+  }
+  for (int64_t k = 0; k < x.head_size; ++k)
+    for (int64_t i = 0; i < kTile; ++i) s.out_t[k * kTile + i] *= factor[i];
 }
 
 template <class T>
@@ -188,35 +91,30 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
   const HeadMask<T> mask(x, at);
   Arena<T> arena(scratch);
   const ForwardScratch<T> s(arena, x.head_size, x.positions);
-  const int64_t offset = query_offset(x, at, queries), hidden = x.hidden();
+  const int64_t offset = query_offset(x, at, queries);
 
-  gather_columns(x.q + offset, hidden, queries.count, x.head_size, static_cast<T>(score_scale(x)), s.q_t);
+  load_queries(x, queries, x.q + offset, score_scale(x), s.q, s.q_t);
   position_scores(x, queries, s.q_t, s.by_distance, s.by_age);
-  std::fill(s.out_t, s.out_t + x.head_size * kTile, T{0});
+  std::fill(s.out_t, s.out_t + padded_head(x.head_size) * kTile, T{0});
   std::fill(s.highest, s.highest + kTile, T{-1e30f});
   std::fill(s.faded_sum, s.faded_sum + kTile, T{0});
   std::fill(s.sum, s.sum + kTile, T{0});
 
   for_each_tile(x, at, mask, queries, [&](const RowTile<T>& tile) {
-    tile_scores(x, at, tile, queries, s.q_t, s.by_age, s.weights_t);
+    if (tile.count == 0) return;
+    load_rows(x, at, tile, s.keys, s.values);
+    tile_scores(x, tile, queries, s.q_t, s.keys, s.by_age, s.weights_t);
     if (x.sizes.dropout > 0) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
     if (tile.full)
       soften<true>(x, mask, tile, queries, s);
     else
       soften<false>(x, mask, tile, queries, s);
-    const T* values = x.kv + key_offset(x, at, tile.first) + hidden;
-    product<Into::add, T>(x.head_size, queries.count, tile.count, {values, 1, 2 * hidden},
+    product<Into::add, T>(x.head_size, queries.count, tile.count, {s.values, 1, x.head_size},
                           {s.weights_t, kTile}, {s.out_t, kTile});
   });
 
-  T* log_sum = x.log_sum + (at.stream * x.sizes.heads + at.head) * x.sizes.block + queries.first;
-  for (int64_t i = 0; i < queries.count; ++i) {
-    const T denominator = s.faded_sum[i] + static_cast<T>(epsilon(x)) * s.sum[i];
-    const T factor = denominator > 0 ? 1 / denominator : 0;
-    log_sum[i] = denominator > 0 ? s.highest[i] + std::log(denominator) : 0;
-    for (int64_t k = 0; k < x.head_size; ++k)
-      x.out[offset + i * hidden + k] = factor * s.out_t[k * kTile + i];
-  }
+  normalise(x, queries, s, x.log_sum + (at.stream * x.sizes.heads + at.head) * x.sizes.block + queries.first);
+  store_queries(x, queries, s.out_t, T{1}, s.q, x.out + offset);
 }
 
 /// From scores (in dscores_t) and grad·V (in weights_t) to the gradient of the scores and the weights, and
@@ -224,8 +122,8 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
 template <bool kFull, class T>
 void soften_backward(const AttentionArrays<T>& x, const HeadMask<T>& mask, const RowTile<T>& tile,
                      Queries queries, const BackwardScratch<T>& s, T* dspan) {
-  const Lanes<T> d;
-  const auto eps = hn::Set(d, static_cast<T>(epsilon(x)));
+  const hn::ScalableTag<T> d;
+  const auto eps = hn::Set(d, epsilon(x));
   for (int64_t j = 0; j < tile.count; ++j) {
     auto on_ramp_sum = hn::Zero(d);
     for (int64_t at = 0; at < queries.count; at += hn::Lanes(d)) {
@@ -233,7 +131,7 @@ void soften_backward(const AttentionArrays<T>& x, const HeadMask<T>& mask, const
       const auto delta = hn::Load(d, s.delta + at);
       auto u = hn::Exp(d, hn::Sub(hn::Load(d, dscore), hn::Load(d, s.log_sum + at)));
       auto dweight = hn::Load(d, weight);
-      MaskedRow<Lanes<T>> row;
+      MaskedRow<hn::ScalableTag<T>> row;
       if constexpr (!kFull) {
         row = mask_row(d, mask, tile.age[j], tile.span[j], hn::Iota(d, static_cast<T>(queries.first + at)));
         u = hn::IfThenElseZero(row.seen, u);
@@ -254,40 +152,33 @@ void soften_backward(const AttentionArrays<T>& x, const HeadMask<T>& mask, const
   }
 }
 
-/// What backward needs of the tile's queries: q, grad and both transposed, Δ and log_sum.
+/// q, grad, their transposes, log_sum and Δ of the tile's queries.
 template <class T>
-void load_queries(const BackwardArrays<T>& x, Head at, Queries queries, const BackwardScratch<T>& s) {
-  const int64_t offset = query_offset(x, at, queries), hidden = x.hidden();
-  const T scale = static_cast<T>(score_scale(x)), *grad = x.grad + offset, *out = x.out + offset;
-  gather_columns(x.q + offset, hidden, queries.count, x.head_size, scale, s.q_t);
-  gather_rows(x.q + offset, hidden, queries.count, x.head_size, scale, s.q);
-  gather_columns(grad, hidden, queries.count, x.head_size, T{1}, s.grad_t);
-  gather_rows(grad, hidden, queries.count, x.head_size, T{1}, s.grad);
+void load_saved(const BackwardArrays<T>& x, Head at, Queries queries, const BackwardScratch<T>& s) {
+  const int64_t offset = query_offset(x, at, queries);
+  const T *grad = x.grad + offset, *out = x.out + offset;
+  load_queries(x, queries, x.q + offset, score_scale(x), s.q, s.q_t);
+  load_queries(x, queries, grad, T{1}, s.grad, s.grad_t);
   const T* log_sum = x.log_sum + (at.stream * x.sizes.heads + at.head) * x.sizes.block + queries.first;
+  std::fill(std::copy_n(log_sum, queries.count, s.log_sum), s.log_sum + kTile, T{0});
   std::fill(s.delta, s.delta + kTile, T{0});
-  std::fill(s.log_sum, s.log_sum + kTile, T{0});
   for (int64_t i = 0; i < queries.count; ++i) {
-    s.log_sum[i] = log_sum[i];
-    for (int64_t k = 0; k < x.head_size; ++k) s.delta[i] += grad[i * hidden + k] * out[i * hidden + k];
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t k = 0; k < x.head_size; ++k) sum += grad[i * x.hidden() + k] * out[i * x.hidden() + k];
+    s.delta[i] = sum;
   }
 }
 
-/// to [rows, size] with rows `stride` apart += from [rows, padded_head].
-template <class T>
-void scatter_add(const T* from, int64_t rows, int64_t size, T* to, int64_t stride) {
-  for (int64_t j = 0; j < rows; ++j)
-    for (int64_t k = 0; k < size; ++k) to[j * stride + k] += from[j * padded_head(size) + k];
-}
-
-/// The gradient of one tile: adds to dkv, dq_t and dby_age; dspan[j] of each row.
+/// The tile's gradient with respect to its keys, values and spans, in s.dkeys, s.dvalues and dspan; adds to
+/// s.dq_t and s.dby_age.
 template <class T>
 void tile_backward(const BackwardArrays<T>& x, Head at, const HeadMask<T>& mask, const RowTile<T>& tile,
                    Queries queries, const BackwardScratch<T>& s, T* dspan) {
-  const int64_t size = x.head_size, padded = padded_head(size), stride = 2 * x.hidden();
-  const int64_t offset = key_offset(x, at, tile.first);
-  const T *keys = x.kv + offset, *values = keys + x.hidden();
-  tile_scores(x, at, tile, queries, s.q_t, s.by_age, s.dscores_t);
-  product<Into::overwrite, T>(tile.count, queries.count, size, {values, stride, 1}, {s.grad_t, kTile},
+  const int64_t size = x.head_size, padded = padded_head(size);
+  load_rows(x, at, tile, s.keys, s.values);
+  tile_scores(x, tile, queries, s.q_t, s.keys, s.by_age, s.dscores_t);
+  product<Into::overwrite, T>(tile.count, queries.count, size, {s.values, size, 1}, {s.grad_t, kTile},
                               {s.weights_t, kTile});
   if (x.sizes.dropout > 0) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
   if (tile.full)
@@ -296,16 +187,14 @@ void tile_backward(const BackwardArrays<T>& x, Head at, const HeadMask<T>& mask,
     soften_backward<false>(x, mask, tile, queries, s, dspan);
 
   product<Into::overwrite, T>(tile.count, size, queries.count, {s.weights_t, kTile, 1}, {s.grad, padded},
-                              {s.dvalue, padded});
+                              {s.dvalues, padded});
   product<Into::overwrite, T>(tile.count, size, queries.count, {s.dscores_t, kTile, 1}, {s.q, padded},
-                              {s.dkey, padded});
-  scatter_add(s.dkey, tile.count, size, x.dkv + offset, stride);
-  scatter_add(s.dvalue, tile.count, size, x.dkv + offset + x.hidden(), stride);
-  product<Into::add, T>(size, queries.count, tile.count, {keys, 1, stride}, {s.dscores_t, kTile},
+                              {s.dkeys, padded});
+  product<Into::add, T>(size, queries.count, tile.count, {s.keys, 1, size}, {s.dscores_t, kTile},
                         {s.dq_t, kTile});
   for (int64_t j = 0; j < tile.count; ++j)
     if (T* row = row_of_age(s.dby_age, x.positions, queries, tile.age[j]))
-      for (int64_t i = 0; i < queries.count; ++i) row[i] += s.dscores_t[j * kTile + i];
+      for (int64_t i = 0; i < kTile; ++i) row[i] += s.dscores_t[j * kTile + i];
 }
 
 /// Adjoint of position_scores: adds to dpos and dq_t.
@@ -313,66 +202,85 @@ template <class T>
 void position_backward(const AttentionArrays<T>& x, Queries queries, const BackwardScratch<T>& s, T* dpos) {
   if (x.positions == 0) return;
   const int64_t padded = padded_head(x.head_size);
-  std::fill(s.by_distance, s.by_distance + x.positions * kTile, T{0});
-  for_each_distance(x.positions, queries, [&](int64_t row, int64_t i, int64_t distance) {
-    s.by_distance[distance * kTile + i] = s.dby_age[row * kTile + i];
-  });
+  for_each_distance(x.positions, queries,
+                    [&](int64_t age, int64_t distance) { s.by_distance[distance] = s.dby_age[age]; });
   product<Into::add, T>(x.positions, x.head_size, queries.count, {s.by_distance, kTile, 1}, {s.q, padded},
                         {dpos, padded});
   product<Into::add, T>(x.head_size, queries.count, x.positions, {x.pos, 1, x.head_size},
                         {s.by_distance, kTile}, {s.dq_t, kTile});
 }
 
-/// Zeroes what tile_backward adds to: the head's columns of the stream's rows of dkv, and its dspan.
+/// Where backward leaves what it finds about the rows of one head: the first tile of queries writes them all,
+/// the later ones add.
 template <class T>
-void clear_gradients(const BackwardArrays<T>& x, Head at, T* dspan) {
-  const SpanAttentionSizes& s = x.sizes;
-  const bool expiring = s.mask == SpanMask::Kind::expiring;
-  const auto clear = [&](int64_t begin, int64_t end) {
-    for (int64_t j = begin; j < end; ++j) {
-      T* key = x.dkv + key_offset(x, at, j);
-      std::fill(key, key + x.head_size, T{0});
-      std::fill(key + x.hidden(), key + x.hidden() + x.head_size, T{0});
+class RowGradients {
+ public:
+  RowGradients(const BackwardArrays<T>& x, Head at) : x_(x), at_(at) {
+    if (x.sizes.mask == SpanMask::Kind::expiring) dspan_ = x.dspan + at.head * x.rows;
+  }
+
+  /// Gradients of the tile's seen rows: s.dkeys, s.dvalues, and dspan.
+  void take(const RowTile<T>& tile, bool first, const BackwardScratch<T>& s, const T* dspan) const {
+    T* to = x_.dkv + key_offset(x_, at_, tile.first);
+    put_rows(first, s.dkeys, tile.count, to);
+    put_rows(first, s.dvalues, tile.count, to + x_.hidden());
+    if (!dspan_) return;
+    for (int64_t j = 0; j < tile.count; ++j) {
+      T& sum = dspan_[tile.first + j];
+      sum = first ? dspan[j] : sum + dspan[j];
     }
-    if (expiring) std::fill(dspan + begin, dspan + end, T{0});
-  };
-  const int64_t block = s.memory_rows + at.stream * s.block;
-  clear(x.start[at.stream], x.start[at.stream + 1]);
-  clear(block, block + s.block);
-  if (dspan && !expiring) *dspan = 0;
-}
+  }
+  void clear(int64_t begin, int64_t end) const {
+    for (int64_t j = begin; j < end; ++j) {
+      T* key = x_.dkv + key_offset(x_, at_, j);
+      std::fill(key, key + x_.head_size, T{0});
+      std::fill(key + x_.hidden(), key + x_.hidden() + x_.head_size, T{0});
+    }
+    if (dspan_) std::fill(dspan_ + begin, dspan_ + end, T{0});
+  }
+
+ private:
+  void put_rows(bool first, const T* HWY_RESTRICT from, int64_t rows, T* HWY_RESTRICT to) const {
+    const int64_t padded = padded_head(x_.head_size), stride = 2 * x_.hidden();
+    if (first) return copy_rows(from, padded, rows, x_.head_size, to, stride);
+    for (int64_t j = 0; j < rows; ++j)
+      for (int64_t k = 0; k < x_.head_size; ++k) to[j * stride + k] += from[j * padded + k];
+  }
+
+  const BackwardArrays<T>& x_;
+  Head at_;
+  T* dspan_ = nullptr;
+};
 
 template <class T>
 void backward(const BackwardArrays<T>& x, Head at, T* dpos, T* scratch) {
-  const SpanAttentionSizes& sizes = x.sizes;
   const HeadMask<T> mask(x, at);
   Arena<T> arena(scratch);
   const BackwardScratch<T> s(arena, x.head_size, x.positions);
-  const bool expiring = sizes.mask == SpanMask::Kind::expiring;
-  T* dspan = !x.dspan   ? nullptr
-             : expiring ? x.dspan + at.head * x.rows
-                        : x.dspan + at.stream * sizes.heads + at.head;
-  clear_gradients(x, at, dspan);
-  for (int64_t first = 0; first < sizes.block; first += kTile) {
-    const Queries queries{first, std::min(kTile, sizes.block - first)};
-    load_queries(x, at, queries, s);
+  const RowGradients<T> rows(x, at);
+  T head_dspan = 0;
+  for (int64_t first = 0; first < x.sizes.block; first += kTile) {
+    const Queries queries{first, std::min(kTile, x.sizes.block - first)};
+    load_saved(x, at, queries, s);
     position_scores(x, queries, s.q_t, s.by_distance, s.by_age);
-    std::fill(s.dq_t, s.dq_t + x.head_size * kTile, T{0});
+    std::fill(s.dq_t, s.dq_t + padded_head(x.head_size) * kTile, T{0});
     std::fill(s.dby_age, s.dby_age + ages_in_reach(x.positions) * kTile, T{0});
 
     for_each_tile(x, at, mask, queries, [&](const RowTile<T>& tile) {
-      T row_dspan[kTile];
-      tile_backward(x, at, mask, tile, queries, s, row_dspan);
-      if (!dspan || tile.full) return;
-      for (int64_t j = 0; j < tile.count; ++j) dspan[expiring ? tile.first + j : 0] += row_dspan[j];
+      if (first == 0) rows.clear(tile.begin, tile.first);
+      if (tile.count > 0) {
+        T dspan[kTile];
+        tile_backward(x, at, mask, tile, queries, s, dspan);
+        rows.take(tile, first == 0, s, dspan);
+        for (int64_t j = 0; j < tile.count; ++j) head_dspan += dspan[j];
+      }
+      if (first == 0) rows.clear(tile.seen_end(), tile.end);
     });
 
     position_backward(x, queries, s, dpos);
-    T* dq = x.dq + query_offset(x, at, queries);
-    const T scale = static_cast<T>(score_scale(x));
-    for (int64_t i = 0; i < queries.count; ++i)
-      for (int64_t k = 0; k < x.head_size; ++k) dq[i * x.hidden() + k] = scale * s.dq_t[k * kTile + i];
+    store_queries(x, queries, s.dq_t, score_scale(x), s.q, x.dq + query_offset(x, at, queries));
   }
+  if (x.sizes.mask == SpanMask::Kind::adaptive) x.dspan[at.stream * x.sizes.heads + at.head] = head_dspan;
 }
 
 }  // namespace

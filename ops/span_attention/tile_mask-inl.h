@@ -40,38 +40,36 @@ struct HeadMask {
   T span_of(int64_t row) const { return span[row * span_step] + span_offset; }
 };
 
-/// Consecutive context rows [first, first + count), and what a tile of queries sees of them.
+/// Context rows [begin, end), and what a tile of queries sees of them.
 template <class T>
 struct RowTile {
-  int64_t first;
-  int64_t count = 0;  ///< 0: no query sees any
-  bool full = true;   ///< every query sees all of every row: no mask to apply, no gradient to the spans
-  T age[kTile], span[kTile];
+  int64_t begin, end;
+  int64_t first, count = 0;   ///< rows outside [first, first + count) are seen by no query
+  bool full = true;           ///< every query sees all of each of those: no mask, no gradient to the spans
+  T age[kTile], span[kTile];  ///< of row first + j
+
+  int64_t seen_end() const { return first + count; }
 };
 
-/// The rows of [begin, end) that queries first_query..last_query meet, from the first to the last that any of
-/// them sees.
+/// What the queries first_query..last_query see of rows [begin, end).
 template <class T>
 RowTile<T> meet(const HeadMask<T>& mask, const int32_t* ages, int64_t begin, int64_t end, T first_query,
                 T last_query) {
   RowTile<T> tile;
-  tile.first = begin;
-  int64_t full_rows = 0, live_end = begin;
+  tile.begin = tile.first = begin;
+  tile.end = end;
+  int64_t full_rows = 0;
   for (int64_t j = begin; j < end; ++j) {
     const T age = static_cast<T>(ages[j]), span = mask.span_of(j);
     const T nearest = std::max(first_query, 1 - age), farthest = std::min(last_query, mask.window - age);
     const bool live = nearest <= farthest && span - (age + nearest) > mask.floor;
-    if (!live && live_end == begin) {
-      tile.first = begin = live_end = j + 1;
-      continue;
-    }
-    tile.age[j - begin] = age;
-    tile.span[j - begin] = span;
+    if (live && tile.count == 0) tile.first = j;
+    tile.age[j - tile.first] = age;
+    tile.span[j - tile.first] = span;
     if (!live) continue;
-    live_end = j + 1;
+    tile.count = j + 1 - tile.first;
     full_rows += nearest == first_query && farthest == last_query && span - (age + last_query) > 0;
   }
-  tile.count = live_end - begin;
   tile.full = full_rows == tile.count;
   return tile;
 }

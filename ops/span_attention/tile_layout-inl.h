@@ -1,0 +1,168 @@
+// What moves between a layer's arrays and a tile's buffers, and the scores that both directions compute
+// first. Included once an instruction set.
+#if defined(FADE_TILE_LAYOUT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FADE_TILE_LAYOUT_INL_H_
+#undef FADE_TILE_LAYOUT_INL_H_
+#else
+#define FADE_TILE_LAYOUT_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "ops/span_attention/span_attention_cpu.h"
+#include "ops/span_attention/tile_mask-inl.h"
+#include "ops/span_attention/tile_product-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fade::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// A tile of queries of one head.
+struct Queries {
+  int64_t first, count;
+  int64_t last() const { return first + count - 1; }
+};
+
+template <class T>
+T score_scale(const AttentionArrays<T>& x) {
+  return static_cast<T>(1 / std::sqrt(static_cast<double>(x.head_size)));
+}
+
+/// Where the first query's features of head `at` are in q, out and their gradients.
+template <class T>
+int64_t query_offset(const AttentionArrays<T>& x, Head at, Queries queries) {
+  return (at.stream * x.sizes.block + queries.first) * x.hidden() + at.head * x.head_size;
+}
+
+/// Where the row's key is in kv and dkv; its value is hidden() further.
+template <class T>
+int64_t key_offset(const AttentionArrays<T>& x, Head at, int64_t row) {
+  return row * 2 * x.hidden() + at.head * x.head_size;
+}
+
+/// Calls f(RowTile) for each tile of the stream's context rows.
+template <class T, class F>
+void for_each_tile(const AttentionArrays<T>& x, Head at, const HeadMask<T>& mask, Queries queries, F&& f) {
+  const SpanAttentionSizes& s = x.sizes;
+  const int64_t block = s.memory_rows + at.stream * s.block;
+  const std::pair<int64_t, int64_t> parts[] = {{x.start[at.stream], x.start[at.stream + 1]},
+                                               {block, block + s.block}};
+  for (const auto& [begin, end] : parts)
+    for (int64_t j = begin; j < end; j += kTile)
+      f(meet(mask, x.age, j, std::min(j + kTile, end), static_cast<T>(queries.first),
+             static_cast<T>(queries.last())));
+}
+
+/// to [rows, size], rows `to_stride` apart, = factor·from, rows `from_stride` apart.
+template <class T>
+void copy_rows(const T* HWY_RESTRICT from, int64_t from_stride, int64_t rows, int64_t size,
+               T* HWY_RESTRICT to, int64_t to_stride, T factor = 1) {
+  for (int64_t j = 0; j < rows; ++j)
+    for (int64_t d = 0; d < size; ++d) to[j * to_stride + d] = factor * from[j * from_stride + d];
+}
+
+/// to [columns, rows] = fromᵀ, from [rows, columns]; rows and columns are multiples of 16, rows of both
+/// arrays
+/// `..._stride` apart.
+template <class T>
+void transpose(const T* from, int64_t from_stride, int64_t rows, int64_t columns, T* to, int64_t to_stride) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = hn::Lanes(d);
+  HWY_ALIGN T four[4 * hn::MaxLanes(d)];  // four rows, turned
+  for (int64_t r = 0; r < rows; r += 4)
+    for (int64_t c = 0; c < columns; c += lanes) {
+      const auto row = [&](int64_t k) HWY_ATTR { return hn::Load(d, from + (r + k) * from_stride + c); };
+      hn::StoreInterleaved4(row(0), row(1), row(2), row(3), d, four);
+      for (int64_t l = 0; l < lanes; ++l)
+        std::memcpy(to + (c + l) * to_stride + r, four + 4 * l, 4 * sizeof(T));
+    }
+}
+
+/// The tile's rows of a [B·M, H] array: rows [kTile, padded_head], zeros where it has no query or feature,
+/// and columns_t [padded_head, kTile], their transpose.
+template <class T>
+void load_queries(const AttentionArrays<T>& x, Queries queries, const T* from, T factor, T* rows,
+                  T* columns_t) {
+  const int64_t padded = padded_head(x.head_size);
+  if (queries.count < kTile || padded != x.head_size) std::fill(rows, rows + kTile * padded, T{0});
+  copy_rows(from, x.hidden(), queries.count, x.head_size, rows, padded, factor);
+  transpose(rows, padded, kTile, padded, columns_t, kTile);
+}
+
+/// The reverse: the tile's rows of `to` = columns_tᵀ·factor, through the buffer `rows`.
+template <class T>
+void store_queries(const AttentionArrays<T>& x, Queries queries, const T* columns_t, T factor, T* rows,
+                   T* to) {
+  const int64_t padded = padded_head(x.head_size);
+  transpose(columns_t, kTile, padded, kTile, rows, padded);
+  copy_rows(rows, padded, queries.count, x.head_size, to, x.hidden(), factor);
+}
+
+/// The row of an array with a row an age that holds query i's score for the row's distance age + i in column
+/// i, or nullptr if no query of the tile is 1..P away.
+template <class T>
+T* row_of_age(T* by_age, int64_t positions, Queries queries, T age) {
+  const int64_t row = static_cast<int64_t>(age) + queries.first + kTile - 2;
+  return row >= 0 && row < ages_in_reach(positions) ? by_age + row * kTile : nullptr;
+}
+
+/// Calls f(i, element of an array by age, the same element of an array by distance) for each query i and
+/// distance.
+template <class F>
+void for_each_distance(int64_t positions, Queries queries, F&& f) {
+  for (int64_t row = 0; row < ages_in_reach(positions); ++row) {
+    const int64_t shift = row - (kTile - 1);  // distance − 1 of query 0
+    const int64_t begin = std::max<int64_t>(0, -shift), end = std::min(queries.count, positions - shift);
+    for (int64_t i = begin; i < end; ++i) f(row * kTile + i, (shift + i) * kTile + i);
+  }
+}
+
+/// by_age: q_i·pos[δ−1], zeros where δ is out of 1..P.
+template <class T>
+void position_scores(const AttentionArrays<T>& x, Queries queries, const T* q_t, T* by_distance, T* by_age) {
+  if (x.positions == 0) return;
+  product<Into::overwrite, T>(x.positions, queries.count, x.head_size, {x.pos, x.head_size, 1}, {q_t, kTile},
+                              {by_distance, kTile});
+  std::fill(by_age, by_age + ages_in_reach(x.positions) * kTile, T{0});
+  for_each_distance(x.positions, queries,
+                    [&](int64_t age, int64_t distance) { by_age[age] = by_distance[distance]; });
+}
+
+/// scores_t [tile.count, kTile] = keys·qᵀ + position scores; q_t is scaled already.
+template <class T>
+void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, Queries queries, const T* q_t,
+                 const T* keys, T* by_age, T* scores_t) {
+  bool near = false;
+  for (int64_t j = 0; j < tile.count; ++j)
+    near |= row_of_age(by_age, x.positions, queries, tile.age[j]) != nullptr;
+  const Strided<T> k{keys, x.head_size, 1};
+  if (!near) {
+    product<Into::overwrite, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
+    return;
+  }
+  for (int64_t j = 0; j < tile.count; ++j) {
+    if (const T* row = row_of_age(by_age, x.positions, queries, tile.age[j]))
+      std::copy(row, row + kTile, scores_t + j * kTile);
+    else
+      std::fill(scores_t + j * kTile, scores_t + (j + 1) * kTile, T{0});
+  }
+  product<Into::add, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
+}
+
+/// Consecutive copies of the tile's keys and values: in kv they are a row apart, in reach of no prefetcher.
+template <class T>
+void load_rows(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, T* keys, T* values) {
+  const T* from = x.kv + key_offset(x, at, tile.first);
+  copy_rows(from, 2 * x.hidden(), tile.count, x.head_size, keys, x.head_size);
+  copy_rows(from + x.hidden(), 2 * x.hidden(), tile.count, x.head_size, values, x.head_size);
+}
+
+}  // namespace fade::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
