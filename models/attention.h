@@ -45,19 +45,23 @@ class Attention {
  protected:
   Attention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
 
-  /// Attention before the weights are known: scores of every query and row, and the values to be mixed.
+  /// The fused path: scores, mask, softmax, dropout and weighted sum in one operation → [B·n, H].
+  Tensor attend(const Input& in, const PackedRows& rows, const SpanMask& mask) const;
+
+  /// The composed path, first half: scores of every query and row, and the values to be mixed.
   struct Scored {
     Tensor scores;  ///< [B, K, n, L]:  (q·k + q·pos[δ − 1])/sqrt(D)
     Tensor values;  ///< [B, K, L, D]
   };
   Scored score(const Input& in, const ContextRows::Padded& padded) const;
-
-  /// out(Σ_j dropout(w_ij)·v_j):  weights [B, K, n, L] → [B·n, H]
+  /// Second half: out(Σ_j dropout(w_ij)·v_j),  weights [B, K, n, L] → [B·n, H].
   Tensor mix(const Tensor& weights, const Tensor& values, const StepOptions& options) const;
 
   const ModelConfig& config() const { return config_; }
 
  private:
+  Tensor queries(const Input& in) const;
+
   ModelConfig config_;
   Linear query_;
   StackedLinear key_value_;

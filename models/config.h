@@ -9,6 +9,10 @@ namespace fade {
 
 enum class Kind { transformer_xl, adaptive_span, compressive, expire_span };
 
+/// How attention is computed: by one operation over tiles, or by the readable operations that explain it.
+/// Same results.
+enum class AttentionPath { fused, composed };
+
 /// Learned spans (expire_span and adaptive_span).
 struct SpanConfig {
   int ramp = 64;        ///< R: length of the soft ramp below which a row fades, in positions; at least 2
@@ -33,6 +37,7 @@ struct ModelConfig {
   int block = 256;      ///< M: positions a step reads of every stream
   int max_span = 4096;  ///< S: the longest span, in positions
   bool pre_norm = false;
+  AttentionPath attention = AttentionPath::fused;
   double dropout = 0.0;
   SpanConfig span;
   CompressConfig compress;

@@ -27,6 +27,10 @@ class ExpireSpanAttention final : public Attention {
   Result operator()(const Input& in) const override;
 
  private:
+  // Both give out and aux, from spans [N] that noise may have cut.
+  Result fused(const Input& in, const Tensor& spans) const;
+  Result composed(const Input& in, const Tensor& spans) const;
+
   SpanPredictor span_;
 };
 

@@ -52,6 +52,12 @@ ContextRows::Padded ContextRows::pad(Device device) const {
   return {Tensor::from(index, {streams, L}).to(device), Tensor::from(padded_age, {streams, L}).to(device)};
 }
 
+PackedRows ContextRows::pack(Device device) const {
+  const std::vector<int32_t> starts(start.begin(), start.end());
+  return {Tensor::from(starts, {streams + 1}).to(device), Tensor::from(age, {count()}).to(device), streams,
+          block, memory_rows()};
+}
+
 LayerMemory remember(const Tensor& context, const ContextRows& rows, const std::vector<bool>& keep) {
   const NoGrad off;
   LayerMemory next;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/tensor.h"
+#include "ops/span_attention/span_attention.h"
 
 namespace fade {
 
@@ -53,6 +54,9 @@ struct ContextRows {
     Tensor index, age;
   };
   Padded pad(Device device) const;
+
+  /// The same rows as the fused attention takes them.
+  PackedRows pack(Device device) const;
 };
 
 /// The next block's memory: those rows of `context` [N, H] for which keep[row], each as much older as the

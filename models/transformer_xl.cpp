@@ -22,15 +22,17 @@ Tensor window_mask(const Tensor& age, int64_t block, int64_t max_span, DType dty
 }  // namespace
 
 Attention::Result TransformerXlAttention::operator()(const Input& in) const {
-  const ContextRows& rows = in.rows;
   const int64_t S = config().max_span;
-  const ContextRows::Padded padded = rows.pad(in.h.device());
-  const auto [scores, values] = score(in, padded);                           // [B, K, n, L], [B, K, L, D]
-  const Tensor mask = window_mask(padded.age, rows.block, S, in.h.dtype());  // [B, n, L]
-
   Result result;
-  result.out = mix(softmax_where(scores, mask), values, in.options);
-  for (int32_t age : rows.age) result.keep.push_back(!in.options.forget || age + rows.block <= S);
+  if (config().attention == AttentionPath::fused) {
+    result.out = attend(in, in.rows.pack(in.h.device()), SpanMask::fixed(S));
+  } else {
+    const ContextRows::Padded padded = in.rows.pad(in.h.device());
+    const auto [scores, values] = score(in, padded);  // [B, K, n, L], [B, K, L, D]
+    const Tensor mask = window_mask(padded.age, in.rows.block, S, in.h.dtype());  // [B, n, L]
+    result.out = mix(softmax_where(scores, mask), values, in.options);
+  }
+  for (int32_t age : in.rows.age) result.keep.push_back(!in.options.forget || age + in.rows.block <= S);
   return result;
 }
 

@@ -95,7 +95,7 @@ class IdealPredictor {
     const int low = waiting ? config_.wait_min : 0, high = waiting ? config_.wait_max : config_.gap;
     double here = 0, longer = 0;
     for (int w = std::max(low, noise_); w <= high; ++w) {
-      const double weight = waiting ? 1.0 / w : 1.0;
+      const double weight = waiting ? std::pow(w, -1.5) : 1.0;
       (w == noise_ ? here : longer) += weight;
     }
     return here / (here + longer);
@@ -190,8 +190,9 @@ BOOST_AUTO_TEST_CASE(the_best_loss_of_a_case_worked_by_hand) {
   config.noise = 4;
   config.gap = 3;
   config.wait_min = 1;
-  config.wait_max = 2;  // P = 2/3, 1/3
-  const double wait_bits = 2.0 / 3 * std::log2(1.5) + 1.0 / 3 * std::log2(3.0);
+  config.wait_max = 2;  // P(1) : P(2) = 1 : 2^-1.5
+  const double p = 1 / (1 + std::pow(2, -1.5));
+  const double wait_bits = -p * std::log2(p) - (1 - p) * std::log2(1 - p);
   const double noise = 1.5 + 4.0 / 3;
   BOOST_TEST(recall_best_bpb(config) == (2 + wait_bits + 2 * noise + 1 + 3) / (8 + noise),
              boost::test_tools::tolerance(1e-14));

@@ -24,6 +24,8 @@ template <>
 inline constexpr std::array<std::string_view, 4> names_of<Kind>{"transformer_xl", "adaptive_span",
                                                                 "compressive", "expire_span"};
 template <>
+inline constexpr std::array<std::string_view, 2> names_of<AttentionPath>{"fused", "composed"};
+template <>
 inline constexpr std::array<std::string_view, 2> names_of<DataKind>{"file", "recall"};
 template <>
 inline constexpr std::array<std::string_view, 4> names_of<OptimizerKind>{"sgd", "adam", "adamw", "adagrad"};
@@ -48,9 +50,9 @@ struct RecallConfig {
   int values = 16;                 ///< hexadecimal digits 0, 1, ..
   int noise = 16;                  ///< letters a, b, ..
   int facts = 3;                   ///< facts of a round: how many must be remembered at a time
-  int gap = 6;                     ///< noise bytes between two facts or two questions: uniform on 0..gap
-  int wait_min = 8;                ///< noise bytes between a round's facts and its questions: from wait_min
-  int wait_max = 400;              ///< to wait_max, the probability of w proportional to 1/w
+  int gap = 2;                     ///< noise bytes between two facts or two questions: uniform on 0..gap
+  int wait_min = 4;                ///< noise bytes between a round's facts and its questions: from wait_min
+  int wait_max = 300;              ///< to wait_max, the probability of w proportional to w^(-3/2)
 };
 
 struct DataConfig {

@@ -15,11 +15,11 @@ namespace {
 constexpr std::size_t fact_length = 5;      // @k=v;
 constexpr std::size_t question_length = 3;  // ?kv
 
-/// The distribution of the wait: P(w) proportional to 1/w on [low, high].
+/// The distribution of the wait: P(w) proportional to w^-3/2 on [low, high].
 class WaitLengths {
  public:
   WaitLengths(int low, int high) : low_(low) {
-    for (int w = low; w <= high; ++w) probability_.push_back(1.0 / w);
+    for (int w = low; w <= high; ++w) probability_.push_back(std::pow(w, -1.5));
     const double total = std::accumulate(probability_.begin(), probability_.end(), 0.0);
     for (double& p : probability_) p /= total;
     std::partial_sum(probability_.begin(), probability_.end(), std::back_inserter(cumulative_));

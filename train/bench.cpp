@@ -1,0 +1,90 @@
+#include "train/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "engine/tape.h"
+#include "models/transformer.h"
+#include "nn/init.h"
+#include "ops/cross_entropy/cross_entropy.h"
+#include "ops/elementwise/elementwise.h"
+#include "train/checkpoint.h"
+
+namespace fade {
+namespace {
+
+constexpr int kWarmUp = 3;
+
+// A random memory of `rows` rows a stream and layer, the positions just before the block.
+Memory full_memory(const Transformer& model, int64_t streams, int64_t rows, Generator& random) {
+  Memory memory = model.empty_memory(streams);
+  for (LayerMemory& layer : memory) {
+    layer.rows = Tensor::empty({streams * rows, model.config().hidden}, model.dtype(), model.device());
+    init_normal(layer.rows, random.next());
+    for (int64_t b = 0; b < streams; ++b) {
+      for (int64_t age = rows; age > 0; --age) layer.age.push_back(static_cast<int32_t>(age));
+      layer.start[static_cast<size_t>(b) + 1] = (b + 1) * rows;
+    }
+  }
+  return memory;
+}
+
+// Every row's span becomes 3/4 of max_span: weight 0, bias sigmoid⁻¹(3/4).
+void make_all_live(const Parameters& parameters) {
+  for (const Parameter& p : parameters.all()) {
+    if (p.name.ends_with("span.weight")) init_constant(p.value(), 0);
+    if (p.name.ends_with("span.bias")) init_constant(p.value(), std::log(3.0));
+  }
+}
+
+Tensor random_tokens(const Shape& shape, int vocab, RngKey key, Device device) {
+  std::vector<int32_t> tokens(static_cast<size_t>(shape.numel()));
+  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<int32_t>(uniform_f64(key, i) * vocab);
+  return Tensor::from(tokens, shape).to(device);
+}
+
+}  // namespace
+
+BenchResult bench_step(const Config& given, int64_t live, int steps) {
+  Config config = given;
+  const int64_t B = config.train.batch, M = config.model.block;
+  if (live < M) refuse("--live {}: a context has at least the block's own {} rows (model.block)", live, M);
+  if (config.model.max_span < 2 * live) config.model.max_span = static_cast<int>(2 * live);
+  const Transformer model(config.model, resolve(config.dtype), resolve(config.device), config.seed);
+  OptimizerConfig frozen_spans = config.train.optimizer;
+  frozen_spans.lr = 0;  // the same work every step: spans stay where they are put
+  Optimizer optimizer(frozen_spans, model.parameters());
+  make_all_live(model.parameters());
+
+  Generator random(config.seed);
+  const Memory memory = full_memory(model, B, live - M, random);
+  const Tensor tokens = random_tokens({B, M}, config.model.vocab, random.next(), model.device());
+  const Tensor targets = random_tokens({B * M}, config.model.vocab, random.next(), model.device());
+  Tape tape;
+  std::vector<double> ms;
+  reset_peak(model.device());
+  for (int i = 0; i < kWarmUp + steps; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    Memory now = memory;
+    StepReport report;
+    {
+      const Recording on(tape);
+      const StepOptions options{.training = true, .random = &random};
+      const Tensor loss = cross_entropy(model.forward(tokens, now, options, report), targets);
+      backward(report.aux ? loss + report.aux : loss);
+    }
+    const double norm = grad_norm(model.parameters().leaves());
+    optimizer.step(1, config.train.clip > 0 ? std::min(1.0, config.train.clip / norm) : 1);
+    model.parameters().zero_grad();
+    backend(model.device()).synchronize();
+    if (i >= kWarmUp)
+      ms.push_back(
+          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::ranges::nth_element(ms, ms.begin() + steps / 2);
+  const double median = ms[static_cast<size_t>(steps / 2)];
+  return {median, static_cast<double>(B * M) / median * 1000, memory_stats(model.device()).peak, live};
+}
+
+}  // namespace fade
