@@ -32,8 +32,8 @@ T epsilon(const AttentionArrays<T>& x) {
 /// The running softmax: scores in weights_t become m·exp(s − highest), times the dropout factor; `highest`
 /// rises to the tile's maximum and what was summed before is scaled to it.
 template <bool kFull, class T>
-void soften(const AttentionArrays<T>& x, const HeadMask<T>& mask, const RowTile<T>& tile, Queries queries,
-            const ForwardScratch<T>& s) {
+void soften(const AttentionArrays<T>& x, Head head, const HeadMask<T>& mask, const RowTile<T>& tile,
+            Queries queries, const ForwardScratch<T>& s) {
   const hn::ScalableTag<T> d;
   const auto lowest = hn::Set(d, T{-1e30f});
   for (int64_t at = 0; at < queries.count; at += hn::Lanes(d)) {
@@ -53,7 +53,9 @@ void soften(const AttentionArrays<T>& x, const HeadMask<T>& mask, const RowTile<
       T* out = s.out_t + k * kTile + at;
       hn::Store(hn::Mul(hn::Load(d, out), rescale), d, out);
     }
+    const bool prefetch = at == 0 && tile.next >= 0;
     for (int64_t j = 0; j < tile.count; ++j) {
+      if (prefetch && tile.next + j < x.rows) prefetch_row(x, head, tile.next + j);
       T* weight = s.weights_t + j * kTile + at;
       auto u = hn::Exp(d, hn::Sub(hn::Load(d, weight), highest)), faded = u;
       if constexpr (!kFull) {
@@ -106,9 +108,9 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
     tile_scores(x, tile, queries, s.q_t, s.keys, s.by_age, s.weights_t);
     if (x.sizes.dropout > 0) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
     if (tile.full)
-      soften<true>(x, mask, tile, queries, s);
+      soften<true>(x, at, mask, tile, queries, s);
     else
-      soften<false>(x, mask, tile, queries, s);
+      soften<false>(x, at, mask, tile, queries, s);
     product<Into::add, T>(x.head_size, queries.count, tile.count, {s.values, 1, x.head_size},
                           {s.weights_t, kTile}, {s.out_t, kTile});
   });
@@ -120,11 +122,12 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
 /// From scores (in dscores_t) and grad·V (in weights_t) to the gradient of the scores and the weights, and
 /// dspan[j] of each row.
 template <bool kFull, class T>
-void soften_backward(const AttentionArrays<T>& x, const HeadMask<T>& mask, const RowTile<T>& tile,
+void soften_backward(const AttentionArrays<T>& x, Head head, const HeadMask<T>& mask, const RowTile<T>& tile,
                      Queries queries, const BackwardScratch<T>& s, T* dspan) {
   const hn::ScalableTag<T> d;
   const auto eps = hn::Set(d, epsilon(x));
   for (int64_t j = 0; j < tile.count; ++j) {
+    if (tile.next >= 0 && tile.next + j < x.rows) prefetch_row(x, head, tile.next + j);
     auto on_ramp_sum = hn::Zero(d);
     for (int64_t at = 0; at < queries.count; at += hn::Lanes(d)) {
       T *dscore = s.dscores_t + j * kTile + at, *weight = s.weights_t + j * kTile + at;
@@ -182,9 +185,9 @@ void tile_backward(const BackwardArrays<T>& x, Head at, const HeadMask<T>& mask,
                               {s.weights_t, kTile});
   if (x.sizes.dropout > 0) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
   if (tile.full)
-    soften_backward<true>(x, mask, tile, queries, s, dspan);
+    soften_backward<true>(x, at, mask, tile, queries, s, dspan);
   else
-    soften_backward<false>(x, mask, tile, queries, s, dspan);
+    soften_backward<false>(x, at, mask, tile, queries, s, dspan);
 
   product<Into::overwrite, T>(tile.count, size, queries.count, {s.weights_t, kTile, 1}, {s.grad, padded},
                               {s.dvalues, padded});

@@ -7,12 +7,12 @@
 #define FADE_TILE_LAYOUT_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <utility>
 
 #include "ops/span_attention/span_attention_cpu.h"
 #include "ops/span_attention/tile_mask-inl.h"
@@ -45,17 +45,33 @@ int64_t key_offset(const AttentionArrays<T>& x, Head at, int64_t row) {
   return row * 2 * x.hidden() + at.head * x.head_size;
 }
 
+/// Asks for the key and value of a row ahead of their use. Heads side by side in kv are short pieces far
+/// apart, which no hardware prefetcher follows.
+template <class T>
+HWY_INLINE void prefetch_row(const AttentionArrays<T>& x, Head at, int64_t row) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  const T* key = x.kv + key_offset(x, at, row);
+  for (int64_t k = 0; k < x.head_size; k += kLine) {
+    hwy::Prefetch(key + k);
+    hwy::Prefetch(key + x.hidden() + k);
+  }
+}
+
 /// Calls f(RowTile) for each tile of the stream's context rows.
 template <class T, class F>
 void for_each_tile(const AttentionArrays<T>& x, Head at, const HeadMask<T>& mask, Queries queries, F&& f) {
   const SpanAttentionSizes& s = x.sizes;
   const int64_t block = s.memory_rows + at.stream * s.block;
-  const std::pair<int64_t, int64_t> parts[] = {{x.start[at.stream], x.start[at.stream + 1]},
-                                               {block, block + s.block}};
-  for (const auto& [begin, end] : parts)
-    for (int64_t j = begin; j < end; j += kTile)
-      f(meet(mask, x.age, j, std::min(j + kTile, end), static_cast<T>(queries.first),
-             static_cast<T>(queries.last())));
+  const auto visit = [&](int64_t begin, int64_t end, int64_t after) {
+    for (int64_t j = begin; j < end; j += kTile) {
+      RowTile<T> tile = meet(mask, x.age, j, std::min(j + kTile, end), static_cast<T>(queries.first),
+                             static_cast<T>(queries.last()));
+      tile.next = tile.end < end ? tile.end : after;
+      f(tile);
+    }
+  };
+  visit(x.start[at.stream], x.start[at.stream + 1], block);
+  visit(block, block + s.block, -1);
 }
 
 /// to [rows, size], rows `to_stride` apart, = factor·from, rows `from_stride` apart.
@@ -154,7 +170,7 @@ void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, Queries qu
   product<Into::add, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
 }
 
-/// Consecutive copies of the tile's keys and values: in kv they are a row apart, in reach of no prefetcher.
+/// Consecutive copies of the tile's keys and values.
 template <class T>
 void load_rows(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, T* keys, T* values) {
   const T* from = x.kv + key_offset(x, at, tile.first);

@@ -45,6 +45,7 @@ template <class T>
 struct RowTile {
   int64_t begin, end;
   int64_t first, count = 0;   ///< rows outside [first, first + count) are seen by no query
+  int64_t next;               ///< begin of the tile after this one; −1 if it is the last
   bool full = true;           ///< every query sees all of each of those: no mask, no gradient to the spans
   T age[kTile], span[kTile];  ///< of row first + j
 
