@@ -1,0 +1,99 @@
+// Small cases of each mask, for the checks of every operation. Long contexts, tiles and random orders are in
+// tests/span_attention_test.cpp.
+#include "ops/span_attention/span_attention.h"
+#include "tests/op_case.h"
+#include "tests/span_attention_reference.h"
+
+namespace fade::test {
+namespace {
+
+struct Sizes {
+  int64_t block, heads, head_size, positions;
+  std::vector<int32_t> start;
+  SpanMask::Kind kind;
+  int ramp;
+  int64_t window = 0;
+  double dropout = 0;
+};
+
+constexpr RngKey kKey{3, 4};
+
+int64_t streams_of(const Sizes& s) { return static_cast<int64_t>(s.start.size()) - 1; }
+
+// in: q, kv, pos, age, span (none for a plain window).
+Run run_with(const Sizes& s, int older = 0) {
+  return [=](const Tensors& in) {
+    const PackedRows rows{Tensor::from(s.start, {streams_of(s) + 1}), shifted(in[3], older), streams_of(s),
+                          s.block, s.start.back()};
+    const SpanMask mask{s.kind, in.size() > 4 ? in[4] : Tensor(), s.ramp, s.window};
+    return span_attention(in[0], in[1], in[2], rows, mask,
+                          {.heads = s.heads, .dropout = s.dropout, .key = kKey});
+  };
+}
+
+Values reference(const Sizes& s, const Arrays& in) {
+  const ReferenceInputs inputs{streams_of(s),
+                               s.block,
+                               s.heads,
+                               s.head_size,
+                               s.positions,
+                               in[0],
+                               in[1],
+                               in[2],
+                               in.size() > 4 ? in[4] : Values(),
+                               s.start,
+                               std::vector<int32_t>(in[3].begin(), in[3].end()),
+                               s.kind,
+                               s.ramp,
+                               s.window,
+                               s.dropout,
+                               kKey};
+  return Reference(inputs, Values(in[0].size())).result.out;
+}
+
+// Memory ages count up with gaps; a block's count down from 0.
+Fill ages(const Sizes& s) {
+  return [=](int64_t row, double) {
+    const int64_t memory = s.start.back();
+    return static_cast<double>(row < memory ? 1 + row * 3 / 2 : -((row - memory) % s.block));
+  };
+}
+
+OpCase attention_case(const char* name, const Sizes& s, const Fill& span, bool fades) {
+  const int64_t hidden = s.heads * s.head_size, queries = streams_of(s) * s.block,
+                rows = s.start.back() + queries;
+  OpCase c{.name = fmt::format("span_attention/{}", name),
+           .inputs = {{{queries, hidden}},
+                      {{rows, 2 * hidden}},
+                      {{s.positions, s.head_size}},
+                      {{rows}, ages(s), Role::integers}},
+           .run = run_with(s),
+           .reference = [=](const Arrays& in) { return reference(s, in); },
+           .shape = {queries, hidden},
+           .saved_bytes = 8 * queries * (hidden + s.heads) + 4 * (streams_of(s) + 1)};
+  if (s.kind != SpanMask::Kind::window)
+    c.inputs.push_back({.shape = {s.kind == SpanMask::Kind::expiring ? rows : s.heads},
+                        .fill = span,
+                        .zero_gradient = !fades});
+  c.wrong = {{"ages one too large", run_with(s, 1)}, {"ages one too small", run_with(s, -1)}};
+  return c;
+}
+
+std::vector<OpCase> cases() {
+  using enum SpanMask::Kind;
+  const Fill fractions = between_integers(0, 9), forever = between_integers(100, 200);
+  return {
+      attention_case("expiring", {5, 2, 3, 4, {0, 4, 9}, expiring, 4}, fractions, true),
+      attention_case("expiring_without_memory", {4, 1, 2, 4, {0, 0}, expiring, 2}, fractions, true),
+      attention_case("expiring_all_live", {3, 2, 5, 2, {0, 6, 6}, expiring, 4}, forever, false),
+      attention_case("expiring_with_dropout", {5, 2, 3, 4, {0, 4, 9}, expiring, 4, 0, 0.3}, fractions, true),
+      attention_case("adaptive", {5, 3, 2, 6, {0, 4, 9}, adaptive, 3, 8}, fractions, true),
+      attention_case("window", {5, 2, 3, 4, {0, 4, 9}, window, 0, 4}, fractions, false),
+      attention_case("window_with_dropout", {5, 2, 3, 4, {0, 4, 9}, window, 0, 6, 0.3}, fractions, false),
+  };
+}
+
+[[maybe_unused]] const bool added = add_cases("span_attention", cases());
+
+}  // namespace
+}  // namespace fade::test
