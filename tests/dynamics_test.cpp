@@ -9,6 +9,7 @@
 #include "ops/elementwise/elementwise.h"
 #include "tests/model_support.h"
 #include "train/evaluate.h"
+#include "train/gradients.h"
 
 namespace fade {
 namespace {
@@ -231,6 +232,30 @@ BOOST_AUTO_TEST_CASE(randomness_is_the_seeds) {
   logits(noisy, {.training = true}, 1, &with);
   logits(test::small_model(), {.training = true}, 1, &without);
   BOOST_TEST(with[0].age == without[0].age, boost::test_tools::per_element());
+}
+
+// Losses and gradients of three blocks of training, one tensor after another.
+std::vector<double> losses_and_gradients(const ModelConfig& config) {
+  const VariedModel model(config);
+  const TensorFile found = gradients(model, test::random_text(3 * 57, config.vocab), 3, 7);
+  std::vector<double> all;
+  for (const auto& [name, t] : found.tensors) {
+    const auto values = t.to_vector<double>();
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
+// The one operation over tiles, and the readable ones that explain it; streams keep different numbers of
+// rows.
+BOOST_DATA_TEST_CASE(fused_attention_equals_composed, either_norm* boost::unit_test::data::make({0.0, 0.2}),
+                     pre_norm, init) {
+  ModelConfig config = test::small_model(pre_norm);
+  config.span.init = init > 0 ? init : 0.01;  // nearly all expired at once, or a mixture
+  config.attention = AttentionPath::fused;
+  const auto fused = losses_and_gradients(config);
+  config.attention = AttentionPath::composed;
+  BOOST_TEST(largest_difference(fused, losses_and_gradients(config)) < kRounding);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -15,6 +15,7 @@ namespace {
 
 constexpr const char* kNames[] = {"expire_span", "expire_span_prenorm", "transformer_xl"};
 const auto names = boost::unit_test::data::make(kNames);
+const auto paths = boost::unit_test::data::make({"fused", "composed"});
 
 struct Golden {
   std::string yaml;
@@ -23,9 +24,9 @@ struct Golden {
   std::vector<uint8_t> tokens;
   int blocks;
 
-  explicit Golden(const std::string& name)
+  Golden(const std::string& name, const std::string& path)
       : yaml(std::string(FADE_SOURCE_DIR "/tests/data/golden/") + name + ".yaml"),
-        config(load_config(yaml)),
+        config(load_config(yaml, {"model.attention=" + path})),
         file(load_safetensors(std::filesystem::path(yaml).replace_extension("safetensors"))),
         tokens(file.at("tokens").to_vector<uint8_t>()),
         blocks(static_cast<int>(file.at("loss").numel())) {}
@@ -79,20 +80,20 @@ TensorFile run(const Golden& golden, DType dtype) {
 BOOST_AUTO_TEST_SUITE(golden)
 
 // The two programs add in other orders: differences are of a few units of 2^-53.
-BOOST_DATA_TEST_CASE(f64_is_exact_but_for_rounding, names, name) {
-  const Golden golden(name);
+BOOST_DATA_TEST_CASE(f64_is_exact_but_for_rounding, names* paths, name, path) {
+  const Golden golden(name, path);
   check_against(golden, run(golden, DType::f64), 1e-12);
 }
 
 // Rounding of 2^-24, grown over six blocks of two layers.
-BOOST_DATA_TEST_CASE(f32_is_close, names, name) {
-  const Golden golden(name);
+BOOST_DATA_TEST_CASE(f32_is_close, names* paths, name, path) {
+  const Golden golden(name, path);
   check_against(golden, run(golden, DType::f32), 1e-4);
 }
 
-BOOST_DATA_TEST_CASE(the_command_line_gives_the_same, names, name) {
+BOOST_DATA_TEST_CASE(the_command_line_gives_the_same, names* paths, name, path) {
   const test::TempDir dir;
-  const Golden golden(name);
+  const Golden golden(name, path);
   const std::string tokens =
       dir.write("tokens", {reinterpret_cast<const char*>(golden.tokens.data()), golden.tokens.size()});
   std::vector<std::string> words = {"fade",
@@ -107,7 +108,9 @@ BOOST_DATA_TEST_CASE(the_command_line_gives_the_same, names, name) {
                                     "--out",
                                     dir.path("out"),
                                     "--dtype",
-                                    "f64"};
+                                    "f64",
+                                    "--set",
+                                    std::string("model.attention=") + path};
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   BOOST_REQUIRE(run_command_line(static_cast<int>(argv.size()), argv.data()) == 0);
