@@ -36,27 +36,23 @@ Attention::Attention(Parameters& p, const std::string& name, const ModelConfig& 
 
 void Attention::scale_down_output(double divisor) const { init_scale(out_.weight, 1 / divisor); }
 
-// q [B·n, H], from the block's own rows
-Tensor Attention::queries(const Input& in) const {
-  return query_(slice(in.h, 0, in.rows.memory_rows(), in.rows.count()));
-}
-
 Tensor Attention::attend(const Input& in, const PackedRows& rows, const SpanMask& mask) const {
   SpanAttentionOptions options{.heads = config_.heads};
   if (in.options.stochastic() && config_.dropout > 0) {
     options.dropout = config_.dropout;
     options.key = in.options.random->next();
   }
-  return out_(span_attention(queries(in), key_value_(in.h), in.positions, rows, mask, options));
+  return out_(
+      span_attention(query_(in.block), key_value_(in.memory, in.block), in.positions, rows, mask, options));
 }
 
 Attention::Scored Attention::score(const Input& in, const ContextRows::Padded& padded) const {
   const int64_t B = in.rows.streams, n = in.rows.block, K = config_.heads, H = config_.hidden;
-  const Tensor q = split_heads(reshape(queries(in), {B, n, H}), K);  // [B, K, n, D]
-  const Tensor kv = gather_rows(key_value_(in.h), padded.index);     // [B, L, 2H]
-  const Tensor k = split_heads(slice(kv, 2, 0, H), K);               // [B, K, L, D]
-  const Tensor v = split_heads(slice(kv, 2, H, 2 * H), K);           // [B, K, L, D]
-  const Tensor by_distance = matmul(q, in.positions, {.b = true});   // [B, K, n, P]
+  const Tensor q = split_heads(reshape(query_(in.block), {B, n, H}), K);         // [B, K, n, D]
+  const Tensor kv = gather_rows(key_value_(in.memory, in.block), padded.index);  // [B, L, 2H]
+  const Tensor k = split_heads(slice(kv, 2, 0, H), K);                           // [B, K, L, D]
+  const Tensor v = split_heads(slice(kv, 2, H, 2 * H), K);                       // [B, K, L, D]
+  const Tensor by_distance = matmul(q, in.positions, {.b = true});               // [B, K, n, P]
   const Tensor s = matmul(q, k, {.b = true}) + relative_position(by_distance, padded.age);
   return {s * (1 / std::sqrt(static_cast<double>(config_.head_size()))), v};  // [B, K, n, L], [B, K, L, D]
 }

@@ -21,7 +21,8 @@ class Attention {
  public:
   /// What a layer's attention is given.
   struct Input {
-    const Tensor& h;  ///< [N, H]: the context, normalised if the model is pre-norm
+    const Tensor& memory;  ///< [Nm, H]: the context's memory rows, normalised if the model is pre-norm
+    const Tensor& block;   ///< [B·n, H]: the block's own rows, likewise
     const ContextRows& rows;
     const Tensor& positions;  ///< [P, D]
     double noise;             ///< spans are cut at noise·S; 1 is no noise
@@ -60,8 +61,6 @@ class Attention {
   const ModelConfig& config() const { return config_; }
 
  private:
-  Tensor queries(const Input& in) const;
-
   ModelConfig config_;
   Linear query_;
   StackedLinear key_value_;

@@ -7,8 +7,8 @@
 #include "ops/expire_mask/expire_mask.h"
 #include "ops/gather_rows/gather_rows.h"
 #include "ops/layout/layout.h"
+#include "ops/linear_rows/linear_rows.h"
 #include "ops/masked_renorm/masked_renorm.h"
-#include "ops/matmul/matmul.h"
 #include "ops/softmax/softmax.h"
 #include "ops/span_loss/span_loss.h"
 
@@ -22,8 +22,8 @@ SpanPredictor::SpanPredictor(Parameters& p, const std::string& name, const Model
   init_constant(bias, -std::log(1 / config.span.init - 1));  // weight is 0: every row starts at span.init·S
 }
 
-Tensor SpanPredictor::operator()(const Tensor& h) const {
-  const Tensor z = matmul(h, weight, {.b = true}) * (1 / pre_div) + bias;  // [N, 1]
+Tensor SpanPredictor::operator()(const Tensor& memory, const Tensor& block) const {
+  const Tensor z = linear_rows(memory, block, weight) * (1 / pre_div) + bias;  // [N, 1]
   return reshape(sigmoid(z) * max_span, {-1});
 }
 
@@ -33,7 +33,7 @@ ExpireSpanAttention::ExpireSpanAttention(Parameters& p, const std::string& name,
 
 Attention::Result ExpireSpanAttention::operator()(const Input& in) const {
   const ContextRows& rows = in.rows;
-  const Tensor e = span_(in.h);                                                     // [N]
+  const Tensor e = span_(in.memory, in.block);                                      // [N]
   const Tensor cut = in.noise < 1 ? clamp(e, 0, in.noise * config().max_span) : e;  // [N]: min(e, u·S)
   Result result = config().attention == AttentionPath::fused ? fused(in, cut) : composed(in, cut);
 
@@ -49,7 +49,7 @@ Attention::Result ExpireSpanAttention::operator()(const Input& in) const {
 
 Attention::Result ExpireSpanAttention::fused(const Input& in, const Tensor& spans) const {
   const SpanConfig& span = config().span;
-  const PackedRows rows = in.rows.pack(in.h.device());
+  const PackedRows rows = in.rows.pack(in.block.device());
   Result result;
   result.out = attend(in, rows, SpanMask::expiring(spans, span.ramp));
   if (in.options.training)  // all rows as one stream: the mean over streams is in the coefficient
@@ -60,7 +60,7 @@ Attention::Result ExpireSpanAttention::fused(const Input& in, const Tensor& span
 
 Attention::Result ExpireSpanAttention::composed(const Input& in, const Tensor& spans) const {
   const SpanConfig& span = config().span;
-  const ContextRows::Padded padded = in.rows.pad(in.h.device());
+  const ContextRows::Padded padded = in.rows.pad(in.block.device());
   const Tensor e = gather_rows(spans, padded.index);                         // [B, L]
   const Tensor mask = expire_mask(e, padded.age, in.rows.block, span.ramp);  // [B, n, L]
   const auto [scores, values] = score(in, padded);                           // [B, K, n, L], [B, K, L, D]

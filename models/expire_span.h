@@ -17,7 +17,8 @@ struct SpanPredictor {
   double max_span, pre_div;
 
   SpanPredictor(Parameters& p, const std::string& name, const ModelConfig& config);
-  Tensor operator()(const Tensor& h) const;  ///< h [N, H] → e [N]
+  /// memory [Nm, H], block [B·n, H] → e [N]
+  Tensor operator()(const Tensor& memory, const Tensor& block) const;
 };
 
 class ExpireSpanAttention final : public Attention {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/tape.h"
 #include "ops/expire_mask/expire_mask.h"
 #include "ops/gather_rows/gather_rows.h"
 
@@ -58,8 +57,8 @@ PackedRows ContextRows::pack(Device device) const {
           block, memory_rows()};
 }
 
-LayerMemory remember(const Tensor& context, const ContextRows& rows, const std::vector<bool>& keep) {
-  const NoGrad off;
+LayerMemory remember(const Tensor& memory, const Tensor& block, const ContextRows& rows,
+                     const std::vector<bool>& keep) {
   LayerMemory next;
   std::vector<int32_t> index;
   next.start.push_back(0);
@@ -74,7 +73,7 @@ LayerMemory remember(const Tensor& context, const ContextRows& rows, const std::
     next.start.push_back(static_cast<int64_t>(index.size()));
   }
   const int64_t count = static_cast<int64_t>(index.size());
-  next.rows = gather_rows(context, Tensor::from(index, {count}).to(context.device()));
+  next.rows = gather_rows_of(memory, block, Tensor::from(index, {count}).to(block.device()));
   return next;
 }
 

@@ -59,8 +59,9 @@ struct ContextRows {
   PackedRows pack(Device device) const;
 };
 
-/// The next block's memory: those rows of `context` [N, H] for which keep[row], each as much older as the
-/// block is long.
-LayerMemory remember(const Tensor& context, const ContextRows& rows, const std::vector<bool>& keep);
+/// The next block's memory: those rows of the context for which keep[row], each as much older as the block is
+/// long. memory [Nm, H] and block [B·n, H] are the context's rows as they entered the layer.
+LayerMemory remember(const Tensor& memory, const Tensor& block, const ContextRows& rows,
+                     const std::vector<bool>& keep);
 
 }  // namespace fade

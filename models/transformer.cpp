@@ -34,17 +34,21 @@ Block::Block(Parameters& p, const std::string& name, const ModelConfig& config, 
 Tensor Block::operator()(const Tensor& x, LayerMemory& memory, const Tensor& positions, double noise,
                          const StepOptions& options, StepReport& report) const {
   const ContextRows rows(memory, x.size(0) / memory.streams());
-  const Tensor context = concat(memory.rows, x, 0);               // [N, H]
-  const Tensor h = config_.pre_norm ? norm1_(context) : context;  // [N, H]
-  Attention::Result attended = (*attention_)({h, rows, positions, noise, options});
-  memory = remember(context, rows, attended.keep);
+  const bool pre = config_.pre_norm;
+  Attention::Result attended = (*attention_)({.memory = pre ? norm1_(memory.rows) : memory.rows,
+                                              .block = pre ? norm1_(x) : x,
+                                              .rows = rows,
+                                              .positions = positions,
+                                              .noise = noise,
+                                              .options = options});
+  memory = remember(memory.rows, x, rows, attended.keep);
   if (attended.aux) report.aux = report.aux ? report.aux + attended.aux : attended.aux;
   report.spans.push_back(std::move(attended.spans));
 
   const bool drop = options.stochastic() && config_.dropout > 0;
   const double p = drop ? config_.dropout : 0;
   const RngKey key = drop ? options.random->next() : RngKey{};
-  if (config_.pre_norm) {
+  if (pre) {
     const Tensor y = x + attended.out;
     return y + ff_(norm2_(y), p, key);
   }

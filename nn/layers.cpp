@@ -6,6 +6,7 @@
 #include "ops/dropout/dropout.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/layer_norm/layer_norm.h"
+#include "ops/linear_rows/linear_rows.h"
 #include "ops/matmul/matmul.h"
 
 namespace fade {
@@ -34,7 +35,9 @@ StackedLinear::StackedLinear(Parameters& p, const std::vector<std::string>& name
   init_uniform(weight, 1 / std::sqrt(static_cast<double>(in)), random.next());
 }
 
-Tensor StackedLinear::operator()(const Tensor& x) const { return matmul(x, weight, {.b = true}); }
+Tensor StackedLinear::operator()(const Tensor& top, const Tensor& bottom) const {
+  return linear_rows(top, bottom, weight);
+}
 
 LayerNorm::LayerNorm(Parameters& p, const std::string& name, int64_t size)
     : weight(p.add(name + ".weight", {size})), bias(p.add(name + ".bias", {size})) {

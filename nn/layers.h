@@ -16,13 +16,13 @@ struct Linear {
   Tensor operator()(const Tensor& x) const;
 };
 
-/// Several bias-free Linear layers over one input in one product: x [..., in] → y [..., names·out], side by
-/// side.
+/// Several bias-free Linear layers in one product, over two matrices one above the other (ops/linear_rows):
+/// top [N1, in], bottom [N2, in] → y [N1 + N2, names·out], the layers' results side by side.
 struct StackedLinear {
   Tensor weight;  ///< [names·out, in], one layer's weight above the next
   StackedLinear(Parameters& p, const std::vector<std::string>& names, int64_t in, int64_t out,
                 Generator& random);
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& top, const Tensor& bottom) const;
 };
 
 /// Layer normalisation over the last dimension (ops/layer_norm), eps 1e-5. Starts as weight 1, bias 0.

@@ -27,4 +27,15 @@ Tensor gather_rows(const Tensor& x, const Tensor& index) {
   return take_rows(op, x, index, -1);
 }
 
+Tensor gather_rows_of(const Tensor& top, const Tensor& bottom, const Tensor& index) {
+  constexpr const char* op = "gather_rows_of";
+  check_dims(op, "top", top, 2);
+  check_shape(op, "bottom", bottom, {bottom.size(0), top.size(1)});
+  check_same_type(op, top, bottom);
+  check_type(op, "the index", index, DType::i32);
+  Tensor y = Tensor::empty({index.numel(), top.size(1)}, top.dtype(), top.device());
+  gather_rows_of_two(top.device(), top, bottom, index, y);
+  return y;
+}
+
 }  // namespace fade

@@ -11,4 +11,8 @@ namespace fade {
 /// Throws on an index outside, naming its place and value.
 Tensor gather_rows(const Tensor& x, const Tensor& index);
 
+/// The same from two matrices of one width, the rows of `bottom` counted on from those of `top`. Not
+/// recorded: the result is a constant. Throws on an index outside either.
+Tensor gather_rows_of(const Tensor& top, const Tensor& bottom, const Tensor& index);
+
 }  // namespace fade

@@ -34,6 +34,22 @@ void forward(const Tensor& x, const Tensor& index, GatherRule rule, const Tensor
   });
 }
 
+void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index, const Tensor& y) {
+  const int64_t split = top.size(0), rows = split + bottom.size(0), n = top.size(1);
+  const int32_t* at = index.data<int32_t>();
+  dispatch_float(y.dtype(), "gather_rows_of", [&]<class T>() {
+    const T *first = top.data<T>(), *second = bottom.data<T>();
+    T* out = y.mutate<T>();
+    parallel_for(index.numel(), kGrain / std::max<int64_t>(n, 1) + 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        if (at[p] < 0 || at[p] >= rows)
+          fail("gather_rows_of: {} at place {} is outside 0..{}", at[p], p, rows - 1);
+        std::copy_n(at[p] < split ? first + at[p] * n : second + (at[p] - split) * n, n, out + p * n);
+      }
+    });
+  });
+}
+
 // Threads share the columns out, so that no two write to one place and every sum runs in the order of places.
 void backward(const Tensor& g, const Tensor& index, const Tensor& dx) {
   dispatch_float(g.dtype(), "gather_rows", [&]<class T>() {
@@ -54,6 +70,7 @@ void backward(const Tensor& g, const Tensor& index, const Tensor& dx) {
 }
 
 [[maybe_unused]] const bool registered = gather_rows_forward.implement(Device::cpu, forward) &&
+                                         gather_rows_of_two.implement(Device::cpu, forward_of_two) &&
                                          gather_rows_backward.implement(Device::cpu, backward);
 
 }  // namespace
