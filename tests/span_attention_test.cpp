@@ -1,6 +1,8 @@
 // The fused attention against the slow reference, and against central differences.
 #include "ops/span_attention/span_attention.h"
 
+#include <hwy/targets.h>
+
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <random>
@@ -290,6 +292,36 @@ BOOST_AUTO_TEST_CASE(f64_is_the_reference) {
 // 1e-5: f32 rounds at 6e-8, and scores of size ten are known to 1e-6.
 BOOST_AUTO_TEST_CASE(f32_is_the_reference) {
   for (const Case& c : kCases) check_against_reference<float>(c, 1e-5);
+}
+
+// The code for older machines, too, as far as this one can run it.
+BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    BOOST_TEST_CONTEXT(hwy::TargetName(target)) {
+      for (const Case& c : kCases) check_against_reference<double>(c, 1e-11);
+      for (const Case& c : kCases) check_against_reference<float>(c, 1e-5);
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
+  const auto gradients = [](const Case& c, int n) {
+    set_threads(n);
+    const ReferenceInputs in = inputs_of(c);
+    const Recording on;
+    const Fused<float> fused(in);
+    backward(fused.out, tensor_of<float>(in.q, fused.out.shape()));
+    std::vector<std::vector<double>> all{values(fused.out), values(fused.q.grad()), values(fused.kv.grad())};
+    if (fused.pos) all.push_back(values(fused.pos.grad()));
+    if (fused.span) all.push_back(values(fused.span.grad()));
+    return all;
+  };
+  for (const Case& c : kCases) BOOST_TEST((gradients(c, 1) == gradients(c, 3)), c.name);
+  set_threads(0);
 }
 
 // Central differences along random directions, through a random cotangent. 1e-7: a step of 1e-5 has an error
