@@ -12,6 +12,7 @@ namespace {
 // The gradient of the position table is summed in this many parts, whatever the number of threads, so that a
 // run repeats bit by bit on any machine.
 constexpr int64_t kParts = 64;
+constexpr int64_t kGrain = 1 << 18;  // additions a thread takes at least
 
 template <class T>
 AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
@@ -96,7 +97,7 @@ void backward(const SpanAttentionInputs& in, const SpanAttentionResult& result, 
   if (d.span) sum_parts(x.dspan, dspan.size(0), dspan.size(1), d.span.mutate<T>(), d.span.numel());
   if (d.pos) {
     T* to = d.pos.mutate<T>();
-    parallel_for(x.positions, 16, [&](int64_t begin, int64_t end) {
+    parallel_for(x.positions, kGrain / (parts * x.head_size) + 1, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p)
         sum_parts(parts_of_dpos + p * padded_head(x.head_size), parts, table, to + p * x.head_size,
                   x.head_size);
