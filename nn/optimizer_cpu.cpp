@@ -1,30 +1,39 @@
 #include "engine/parallel.h"
 #include "nn/optimizer.h"
 
-namespace fade {
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nn/optimizer_cpu.cpp"
+#include "hwy/foreach_target.h"  // compiles this file again for each instruction set: the compiler vectorises the loops
+
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fade::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;
+constexpr int64_t kGrain = 1 << 14;  // scalars a thread takes at least
 
 template <class T, class Rule>
 void update(const OptimizerSlot& slot, const Rule& rule, T grad_scale, T l2) {
-  T* p = slot.value.mutate<T>();
+  constexpr bool two = Rule::states == 2;
   const Tensor grad = slot.value.grad();
-  const T* g = grad.data<T>();
-  T* state[Rule::states];
-  for (int s = 0; s < Rule::states; ++s) state[s] = slot.state[s].mutate<T>();
-  parallel_for(slot.value.numel(), kGrain, [&](int64_t begin, int64_t end) {
+  T* const __restrict p = slot.value.mutate<T>();
+  const T* const __restrict g = grad.data<T>();
+  T* const __restrict first = slot.state[0].mutate<T>();
+  T* const __restrict second = two ? slot.state[1].mutate<T>() : nullptr;
+  parallel_for(slot.value.numel(), kGrain, [=](int64_t begin, int64_t end) HWY_ATTR {
     for (int64_t i = begin; i < end; ++i) {
-      T s[Rule::states];
-      for (int k = 0; k < Rule::states; ++k) s[k] = state[k][i];
+      T s[2] = {first[i], T{0}};
+      if constexpr (two) s[1] = second[i];
       rule(p[i], g[i] * grad_scale + l2 * p[i], s);
-      for (int k = 0; k < Rule::states; ++k) state[k][i] = s[k];
+      first[i] = s[0];
+      if constexpr (two) second[i] = s[1];
     }
   });
 }
 
 template <class Rule>
-void step_cpu(std::span<const OptimizerSlot> slots, const Rule& rule, double grad_scale, double l2) {
+void step_all(std::span<const OptimizerSlot> slots, const Rule& rule, double grad_scale, double l2) {
   for (const OptimizerSlot& slot : slots)
     if (slot.value.grad())
       dispatch_float(slot.value.dtype(), "optimizer", [&]<class T>() {
@@ -32,23 +41,60 @@ void step_cpu(std::span<const OptimizerSlot> slots, const Rule& rule, double gra
       });
 }
 
-void sum_of_squares_cpu(std::span<const Tensor> grads, double& total) {
-  for (const Tensor& g : grads)
-    dispatch_float(g.dtype(), "sum_of_squares", [&]<class T>() {
-      const T* p = g.data<T>();
+void sgd(std::span<const OptimizerSlot> slots, const SgdRule& rule, double grad_scale, double l2) {
+  step_all(slots, rule, grad_scale, l2);
+}
+void adam(std::span<const OptimizerSlot> slots, const AdamRule& rule, double grad_scale, double l2) {
+  step_all(slots, rule, grad_scale, l2);
+}
+void adagrad(std::span<const OptimizerSlot> slots, const AdagradRule& rule, double grad_scale, double l2) {
+  step_all(slots, rule, grad_scale, l2);
+}
+
+void sum_of_squares(std::span<const Tensor> grads, double& total) {
+  for (const Tensor& grad : grads)
+    dispatch_float(grad.dtype(), "sum_of_squares", [&]<class T>() HWY_ATTR {
+      const T* g = grad.data<T>();
+      const int64_t n = grad.numel();
       double sum = 0;
-      const int64_t n = g.numel();
 #pragma omp simd reduction(+ : sum)
-      for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(p[i]) * static_cast<double>(p[i]);
+      for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
       total += sum;
     });
 }
 
+}  // namespace
+}  // namespace fade::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace fade {
+namespace {
+
+HWY_EXPORT(sgd);
+HWY_EXPORT(adam);
+HWY_EXPORT(adagrad);
+HWY_EXPORT(sum_of_squares);
+
+using Slots = std::span<const OptimizerSlot>;
+
 [[maybe_unused]] const bool registered =
-    optimizer_kernel<SgdRule>.implement(Device::cpu, step_cpu<SgdRule>) &&
-    optimizer_kernel<AdamRule>.implement(Device::cpu, step_cpu<AdamRule>) &&
-    optimizer_kernel<AdagradRule>.implement(Device::cpu, step_cpu<AdagradRule>) &&
-    sum_of_squares_kernel.implement(Device::cpu, sum_of_squares_cpu);
+    optimizer_kernel<SgdRule>.implement(Device::cpu,
+                                        [](Slots slots, const SgdRule& rule, double scale, double l2) {
+                                          HWY_DYNAMIC_DISPATCH(sgd)(slots, rule, scale, l2);
+                                        }) &&
+    optimizer_kernel<AdamRule>.implement(Device::cpu,
+                                         [](Slots slots, const AdamRule& rule, double scale, double l2) {
+                                           HWY_DYNAMIC_DISPATCH(adam)(slots, rule, scale, l2);
+                                         }) &&
+    optimizer_kernel<AdagradRule>.implement(
+        Device::cpu, [](Slots slots, const AdagradRule& rule, double scale,
+                        double l2) { HWY_DYNAMIC_DISPATCH(adagrad)
+                                     (slots, rule, scale, l2); }) &&
+    sum_of_squares_kernel.implement(Device::cpu, [](std::span<const Tensor> grads, double& total) {
+      HWY_DYNAMIC_DISPATCH(sum_of_squares)(grads, total);
+    });
 
 }  // namespace
 }  // namespace fade
+#endif
