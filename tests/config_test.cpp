@@ -174,10 +174,10 @@ BOOST_AUTO_TEST_CASE(values_that_do_not_go_together_are_refused) {
        "c.yaml:1: model.max_span: found 128, allowed: at least model.block (256) for model.kind compressive"},
       {"dtype: bf16\ndevice: cpu", "c.yaml:1: dtype: found bf16, allowed: f32 | f64 on device cpu"},
       {"device: cuda\ndtype: f64", "c.yaml:2: dtype: found f64, allowed: f32 | bf16 on device cuda"},
-      {"data: {kind: recall, recall: {keys: 2}}",
-       "c.yaml:1: data.recall.facts: found 3, allowed: at most data.recall.keys (2)"},
+      {"data: {kind: recall, recall: {keys: 1}}",
+       "c.yaml:1: data.recall.facts: found 2, allowed: at most data.recall.keys (1)"},
       {"data: {kind: recall, recall: {wait_min: 500}}",
-       "c.yaml:1: data.recall.wait_max: found 400, allowed: at least data.recall.wait_min (500)"},
+       "c.yaml:1: data.recall.wait_max: found 150, allowed: at least data.recall.wait_min (500)"},
       {"data: {kind: recall, vocab: 64}",
        "c.yaml:1: data.vocab: found 64, allowed: at least 128 for data.kind recall, whose text is ASCII"},
   };

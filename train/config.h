@@ -46,13 +46,13 @@ constexpr std::string_view name_of(E value) {
 struct RecallConfig {
   std::int64_t bytes = 4'000'000;  ///< length of the whole corpus, split like a file
   std::uint64_t seed = 1;          ///< other seeds give other streams with the same statistics
-  int keys = 8;                    ///< letters K, L, ..
-  int values = 16;                 ///< hexadecimal digits 0, 1, ..
+  int keys = 4;                    ///< letters K, L, ..
+  int values = 8;                  ///< hexadecimal digits 0, 1, ..
   int noise = 16;                  ///< letters a, b, ..
-  int facts = 3;                   ///< facts of a round: how many must be remembered at a time
+  int facts = 2;                   ///< facts of a round: how many must be remembered at a time
   int gap = 2;                     ///< noise bytes between two facts or two questions: uniform on 0..gap
   int wait_min = 4;                ///< noise bytes between a round's facts and its questions: from wait_min
-  int wait_max = 300;              ///< to wait_max, the probability of w proportional to w^(-3/2)
+  int wait_max = 150;              ///< to wait_max, the probability of w proportional to w^(-3/2)
 };
 
 struct DataConfig {
