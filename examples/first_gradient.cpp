@@ -1,0 +1,19 @@
+// The engine on one page: a leaf, a recording, a loss, a gradient.
+#include <cstdio>
+
+#include "engine/tape.h"
+#include "ops/elementwise/elementwise.h"
+#include "ops/reduce/reduce.h"
+
+using namespace fade;
+
+int main() {
+  Tensor w = Tensor::full({3}, 2.0).set_requires_grad();  // a parameter
+  {
+    Recording on;                    // from here on, operations go onto a tape
+    Tensor loss = sum(w * w * 0.5);  // forward
+    backward(loss);                  // one reverse loop over the tape
+  }
+  for (float g : w.grad().to_vector<float>()) std::printf("%g ", g);  // d(w²/2)/dw = w
+  std::printf("\n");
+}
