@@ -25,7 +25,7 @@ fi
 run=runs/demo-$corpus-$(date +%Y%m%d-%H%M%S)
 if [ "$corpus" = recall ]; then
   say "2. Train: facts (@k=v;) that will be asked for (?k) after a stretch of noise"
-  "$fade" train configs/recall.yaml --out "$run"
+  "$fade" train configs/recall.yaml --out "$run" --set train.steps=10000
   say "3. The text it learned from, and its own continuation: each ?k should be followed by the value of @k=v;"
   "$fade" generate "$run" --prompt '@K=7;ab@M=2;cdefghabdfcaegbcadbfe?K' --bytes 1 --temperature 0
   "$fade" generate "$run" --bytes 300

@@ -37,9 +37,9 @@ sha256() { $hasher <"$1" | cut -d ' ' -f 1; }
 # download URL FILE: continues FILE if part of it is there
 download() {
   if have curl; then
-    curl --fail --location --continue-at - --output "$2" "$1"
+    curl --fail --location --connect-timeout 15 --retry 2 --continue-at - --output "$2" "$1"
   elif have wget; then
-    wget --continue --output-document "$2" "$1"
+    wget --timeout=15 --tries=3 --continue --output-document "$2" "$1"
   else
     fail "neither curl nor wget is installed (install one, or give a local file with --from)"
   fi

@@ -3,9 +3,9 @@
 #   scripts/install_dependencies.sh [--no-tests]      --no-tests: leave out what only the tests and benchmarks need
 set -euo pipefail
 
-packages=(g++ cmake ninja-build pkg-config libfmt-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libopenblas-openmp-dev libhwy-dev)
+packages=(g++ cmake ninja-build curl unzip libfmt-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libopenblas-openmp-dev libhwy-dev)
 if [ "${1:-}" != --no-tests ]; then
-  packages+=(libboost-test-dev libbenchmark-dev clang-format unzip zip curl)
+  packages+=(libboost-test-dev libbenchmark-dev clang-format python3)
 fi
 
 if ! command -v dpkg-query >/dev/null; then
