@@ -78,22 +78,23 @@ HWY_EXPORT(sum_of_squares);
 
 using Slots = std::span<const OptimizerSlot>;
 
-[[maybe_unused]] const bool registered =
-    optimizer_kernel<SgdRule>.implement(Device::cpu,
-                                        [](Slots slots, const SgdRule& rule, double scale, double l2) {
-                                          HWY_DYNAMIC_DISPATCH(sgd)(slots, rule, scale, l2);
-                                        }) &&
-    optimizer_kernel<AdamRule>.implement(Device::cpu,
-                                         [](Slots slots, const AdamRule& rule, double scale, double l2) {
-                                           HWY_DYNAMIC_DISPATCH(adam)(slots, rule, scale, l2);
-                                         }) &&
-    optimizer_kernel<AdagradRule>.implement(
-        Device::cpu, [](Slots slots, const AdagradRule& rule, double scale,
-                        double l2) { HWY_DYNAMIC_DISPATCH(adagrad)
-                                     (slots, rule, scale, l2); }) &&
-    sum_of_squares_kernel.implement(Device::cpu, [](std::span<const Tensor> grads, double& total) {
-      HWY_DYNAMIC_DISPATCH(sum_of_squares)(grads, total);
-    });
+void run_sgd(Slots slots, const SgdRule& rule, double grad_scale, double l2) {
+  HWY_DYNAMIC_DISPATCH(sgd)(slots, rule, grad_scale, l2);
+}
+void run_adam(Slots slots, const AdamRule& rule, double grad_scale, double l2) {
+  HWY_DYNAMIC_DISPATCH(adam)(slots, rule, grad_scale, l2);
+}
+void run_adagrad(Slots slots, const AdagradRule& rule, double grad_scale, double l2) {
+  HWY_DYNAMIC_DISPATCH(adagrad)(slots, rule, grad_scale, l2);
+}
+void run_sum_of_squares(std::span<const Tensor> grads, double& total) {
+  HWY_DYNAMIC_DISPATCH(sum_of_squares)(grads, total);
+}
+
+[[maybe_unused]] const bool registered = optimizer_kernel<SgdRule>.implement(Device::cpu, run_sgd) &&
+                                         optimizer_kernel<AdamRule>.implement(Device::cpu, run_adam) &&
+                                         optimizer_kernel<AdagradRule>.implement(Device::cpu, run_adagrad) &&
+                                         sum_of_squares_kernel.implement(Device::cpu, run_sum_of_squares);
 
 }  // namespace
 }  // namespace fade
