@@ -65,7 +65,7 @@ for command in train eval generate grad info; do
 done
 
 # Calls that are not commands.
-refused "no command" "a command is missing; there are: train, eval, generate, grad, info"
+refused "no command" "a command is missing; there are: train, eval, generate, grad, bench, info"
 refused "an unknown command" "frob: no such command; there are: train" frob
 refused "an unknown option before a command" "--frob: no such command" --frob
 refused "a missing argument" "fade train: CONFIG is required" train
@@ -161,6 +161,7 @@ refused "tokens outside the vocabulary" "--tokens: byte 195 at offset 3 is outsi
   grad c.yaml --weights $weights --tokens latin --blocks 2 --out g2
 refused "an unknown type" "--dtype f12: allowed: f32, f64, bf16" \
   grad c.yaml --weights $weights --tokens tokens --blocks 2 --out g2 --dtype f12
+refused "a context smaller than the block" "--live 3: a context has at least the block's own 8 rows" bench c.yaml --live 3
 holds "a refused call writes nothing" test ! -e g2
 
 # Results go to standard output, alone.
