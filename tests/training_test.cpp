@@ -80,6 +80,39 @@ BOOST_AUTO_TEST_CASE(identical_runs_give_identical_bits) {
 }
 
 // Over several epochs of the corpus, from a checkpoint in the middle of one.
+// Thirty updates with span noise: rounding grows a little with each, and stays far below this.
+BOOST_AUTO_TEST_CASE(fused_attention_trains_the_same_model_as_composed) {
+  const test::TempDir dir;
+  Config c = small_run(text_file(dir, 4000));
+  c.model.dropout = 0;  // the two paths number their dropout masks differently
+  c.dtype = Precision::f64;
+  std::vector<double> values[2];
+  const Corpus corpus(c.data);
+  for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed}) {
+    c.model.attention = path;
+    Trainer trainer(c, corpus);
+    train(trainer, 30);
+    values[static_cast<int>(path)] = test::all_values(trainer.model());
+  }
+  double largest = 0;
+  for (size_t i = 0; i < values[0].size(); ++i)
+    largest = std::max(largest, std::abs(values[0][i] - values[1][i]));
+  BOOST_TEST(largest < 1e-8);
+  BOOST_TEST(largest == largest);
+}
+
+BOOST_AUTO_TEST_CASE(a_steady_step_asks_the_system_for_no_memory) {
+  const test::TempDir dir;
+  Config c = small_run(text_file(dir, 40000));
+  c.model.kind = Kind::transformer_xl;  // a fixed window: every step after the first few has the same sizes
+  const Corpus corpus(c.data);
+  Trainer trainer(c, corpus);
+  train(trainer, 20);
+  const int64_t before = memory_stats(Device::cpu).system;
+  train(trainer, 100);
+  BOOST_TEST(memory_stats(Device::cpu).system == before);
+}
+
 BOOST_AUTO_TEST_CASE(resumed_equals_straight) {
   const test::TempDir dir;
   const Config c = small_run(text_file(dir, 1500));
