@@ -33,7 +33,8 @@ class Reader {
     uint64_t length = 0;
     if (bytes_.size() < sizeof length) wrong("it ends before its header");
     std::memcpy(&length, bytes_.data(), sizeof length);
-    if (length > bytes_.size() - sizeof length) wrong(fmt::format("its header claims {} bytes", length));
+    if (length > bytes_.size() - sizeof length)
+      wrong(fmt::format("its header claims {} of the file's {} bytes", length, bytes_.size()));
     data_ = std::string_view(bytes_).substr(sizeof length + length);
     const auto header =
         nlohmann::json::parse(bytes_.begin() + sizeof length,

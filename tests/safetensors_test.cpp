@@ -140,9 +140,9 @@ BOOST_AUTO_TEST_CASE(headers_that_lie_are_refused) {
   const std::string eight(8, '\1');
   expect("", "ends before its header");
   expect("1234567", "ends before its header");
-  expect(file_of("{}", "", uint64_t{1} << 40), "its header claims 1099511627776 bytes");
+  expect(file_of("{}", "", uint64_t{1} << 40), "its header claims 1099511627776 of the file's");
   expect(file_of("{}", "", ~uint64_t{0}), "its header claims");
-  expect(file_of("{}", "", 3), "its header claims 3 bytes");
+  expect(file_of("{}", "", 3), "its header claims 3 of the file's");
   expect(file_of("not json", ""), "its header is not a JSON object");
   expect(file_of("[1, 2]", ""), "its header is not a JSON object");
   expect(file_of("{\"\xff\xfe\": 1}", ""), "its header is not a JSON object");

@@ -8,6 +8,7 @@
 
 #include "engine/files.h"
 #include "train/config_file.h"
+#include "train/config_schema.h"
 #include "train/interrupt.h"
 #include "train/metrics.h"
 #include "train/progress.h"
@@ -22,30 +23,33 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// The model of a configuration, as text.
-std::string model_of(const Config& config) {
-  Config model_only;
-  model_only.model = config.model;
-  return to_yaml(model_only);
+// Refuses another model. Returns a line for each other key that differs from the run that is resumed.
+std::vector<std::string> changed_settings(const Config& before, const Config& now, const fs::path& run) {
+  std::vector<std::string> changes;
+  for (const Key& key : config_keys()) {
+    const std::string was = value_text(key, before), is = value_text(key, now);
+    if (was == is) continue;
+    const bool of_the_model = key.path.starts_with("model.") && key.path != "model.attention";
+    if (of_the_model)
+      refuse("--resume: {} holds a run of another model: {} was {}, is {} (use --out for a new run)",
+             run.string(), key.path, was, is);
+    changes.push_back(fmt::format("resumed with another setting: {} was {}, is {}", key.path, was, is));
+  }
+  return changes;
 }
 
-// Checks that the run directory holds no run, or the one to be resumed.
-void check_directory(const Config& config, const RunOptions& options) {
+// Checks that the run directory holds no run, or the one to be resumed; returns the settings changed since.
+std::vector<std::string> check_directory(const Config& config, const RunOptions& options) {
   const bool started = fs::exists(options.out / "latest");
   if (options.resume) {
     if (!started)
       refuse("--resume: {} holds no checkpoint (leave --resume out to start)", options.out.string());
-    const Config before = load_config((options.out / "config.yaml").string());
-    if (model_of(before) != model_of(config))
-      refuse(
-          "--resume: {} holds a run of another model than this configuration's (compare its config.yaml, or "
-          "use "
-          "--out for a new run)",
-          options.out.string());
-  } else if (started) {
+    return changed_settings(load_config((options.out / "config.yaml").string()), config, options.out);
+  }
+  if (started)
     refuse("{}: already holds a run (--resume goes on with it, --out DIR starts another)",
            options.out.string());
-  }
+  return {};
 }
 
 void make_directory(const Config& config, const RunOptions& options) {
@@ -62,14 +66,19 @@ class Run {
     if (options.resume) {
       trainer_.restore(options.out);
       saved_step_ = trainer_.steps_done();
+      if (saved_step_ > config.train.steps)
+        refuse("--resume: {} has done {} steps, train.steps is {} (raise it to train on)",
+               options.out.string(), saved_step_, config.train.steps);
     }
     make_directory(config, options);  // nothing is written before all has been found in order
     metrics_.emplace(options.out, trainer_.steps_done());
   }
 
-  void train() {
+  /// `changes`: settings that differ from those of the run so far.
+  void train(const std::vector<std::string>& changes) {
     const InterruptGuard guard;
     announce();
+    for (const std::string& change : changes) progress_.note(change);
     start_ = last_log_ = std::chrono::steady_clock::now();
     first_step_ = trainer_.steps_done();
     const TrainConfig& t = config_.train;
@@ -153,9 +162,12 @@ class Run {
     const int64_t step = trainer_.steps_done();
     if (step < config_.train.steps) {
       progress_.note(
-          fmt::format("interrupted after step {}; checkpoint written (go on with --resume)", step));
+          fmt::format("interrupted after step {}; checkpoint written; go on with: fade train {}/config.yaml "
+                      "--out {} --resume",
+                      step, options_.out.string(), options_.out.string()));
       return;
     }
+    if (step == first_step_) return progress_.note("nothing left to do");
     progress_.note(
         fmt::format("trained {} steps in {}", step - first_step_, format_duration(seconds_since(start_))));
     if (trainer_.can_validate()) write_validation(step, print_report(trainer_, config_));
@@ -176,8 +188,8 @@ class Run {
 
 void run_training(const Config& config, const RunOptions& options) {
   const Corpus corpus(config.data);
-  check_directory(config, options);
-  Run(config, options, corpus).train();
+  const std::vector<std::string> changes = check_directory(config, options);
+  Run(config, options, corpus).train(changes);
 }
 
 }  // namespace fade
