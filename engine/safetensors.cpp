@@ -153,8 +153,9 @@ void save_safetensors(const std::filesystem::path& path, const TensorFile& file)
         {"dtype", file_name_of(t.dtype())}, {"shape", shape}, {"data_offsets", {at, at + t.size_bytes()}}};
     at += t.size_bytes();
   }
-  std::string text = header.dump();
-  text.append((8 - text.size() % 8) % 8, ' ');  // the data starts aligned
+  std::string text =
+      header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);  // a path need not be UTF-8
+  text.append((8 - text.size() % 8) % 8, ' ');                                // the data starts aligned
   const uint64_t length = text.size();
   std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
   bytes.reserve(sizeof length + text.size() + at);

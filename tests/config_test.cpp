@@ -178,6 +178,8 @@ BOOST_AUTO_TEST_CASE(values_that_do_not_go_together_are_refused) {
        "c.yaml:1: data.recall.facts: found 2, allowed: at most data.recall.keys (1)"},
       {"data: {kind: recall, recall: {wait_min: 500}}",
        "c.yaml:1: data.recall.wait_max: found 150, allowed: at least data.recall.wait_min (500)"},
+      {"model: {hidden: 2048, heads: 4}",
+       "c.yaml:1: model.heads: found 4, allowed: at least model.hidden/256 (8) for model.attention fused"},
       {"data: {kind: recall, vocab: 64}",
        "c.yaml:1: data.vocab: found 64, allowed: at least 128 for data.kind recall, whose text is ASCII"},
   };

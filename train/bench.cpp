@@ -50,6 +50,9 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
   Config config = given;
   const int64_t B = config.train.batch, M = config.model.block;
   if (live < M) refuse("--live {}: a context has at least the block's own {} rows (model.block)", live, M);
+  constexpr int64_t most_rows = 1 << 19;  // model.max_span may be twice that
+  if (live > most_rows) refuse("--live {}: at most {} rows", live, most_rows);
+  config.model.span.noisy = false;  // noise would cut the spans of rows that are to be live
   if (config.model.max_span < 2 * live) config.model.max_span = static_cast<int>(2 * live);
   const Transformer model(config.model, resolve(config.dtype), resolve(config.device), config.seed);
   OptimizerConfig frozen_spans = config.train.optimizer;

@@ -59,6 +59,11 @@ LayerMemory get_memory(const TensorFile& file, const fs::path& path, size_t laye
       refuse("{}: {}start does not ascend", path.string(), name);
     m.start.push_back(s);
   }
+  const ModelConfig& c = model.config();
+  const int64_t oldest = int64_t{c.max_span} + c.span.ramp + 2 * int64_t{c.block};
+  for (int32_t age : m.age)
+    if (age < 1 || age > oldest)
+      refuse("{}: {}age holds {}, allowed: 1 to {}", path.string(), name, age, oldest);
   if (m.start.empty() || m.start.back() != count)
     refuse("{}: {}start does not end at its {} rows", path.string(), name, count);
   return m;
@@ -98,16 +103,19 @@ void save_checkpoint(const fs::path& run, const Transformer& model, const Optimi
 }
 
 fs::path find_weights(const fs::path& checkpoint) {
-  if (!fs::exists(checkpoint)) refuse("{}: there is no such run, checkpoint or file", checkpoint.string());
-  if (!fs::is_directory(checkpoint)) return checkpoint;
-  if (fs::exists(checkpoint / kModelFile)) return checkpoint / kModelFile;
-  if (!fs::exists(checkpoint / kLatest))
+  std::error_code ignored;
+  if (!fs::exists(checkpoint, ignored))
+    refuse("{}: there is no such run, checkpoint or file", checkpoint.string());
+  if (!fs::is_directory(checkpoint, ignored)) return checkpoint;
+  if (fs::exists(checkpoint / kModelFile, ignored)) return checkpoint / kModelFile;
+  if (!fs::exists(checkpoint / kLatest, ignored))
     refuse("{}: neither a checkpoint (no {}) nor a run with one (no {})", checkpoint.string(), kModelFile,
            kLatest);
   std::string name = read_file(checkpoint / kLatest);
   while (!name.empty() && name.back() == '\n') name.pop_back();
   const fs::path file = checkpoint / fs::path(name).filename() / kModelFile;
-  if (!fs::exists(file)) refuse("{}: {} names {}, which is not there", checkpoint.string(), kLatest, name);
+  if (!fs::exists(file, ignored))
+    refuse("{}: {} names {}, which is not there", checkpoint.string(), kLatest, name);
   return file;
 }
 

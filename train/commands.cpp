@@ -55,9 +55,12 @@ struct ConfigArguments {
     app.add_option("--set", sets, "key.path=value: overrides a key of the configuration; may be repeated")
         ->allow_extra_args(false);
   }
-  Config load(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> all = sets;
-    all.insert(all.end(), more.begin(), more.end());
+  /// Of keys set more than once, the last wins: a command's defaults, --set, then a command's own options.
+  Config load(const std::vector<std::string>& options = {},
+              const std::vector<std::string>& defaults = {}) const {
+    std::vector<std::string> all = defaults;
+    all.insert(all.end(), sets.begin(), sets.end());
+    all.insert(all.end(), options.begin(), options.end());
     return load_config(path, all);
   }
 };
@@ -173,7 +176,7 @@ struct Generate final : Command {
 
 struct Grad final : Command {
   ConfigArguments config;
-  std::string weights, tokens, out, dtype = "f64", device = "cpu";
+  std::string weights, tokens, out, dtype, device;
   int blocks = 1;
 
   explicit Grad(CLI::App& app) {
@@ -183,13 +186,16 @@ struct Grad final : Command {
         ->required();
     app.add_option("--blocks", blocks, "blocks to read, carrying memory")->required()->check(at_least(1));
     app.add_option("--out", out, "safetensors file to write: loss, aux, grad.NAME")->required();
-    app.add_option("--dtype", dtype, "f32 or f64")->capture_default_str();
-    app.add_option("--device", device, "cpu or cuda")->capture_default_str();
+    app.add_option("--dtype", dtype, "f32 or f64 (default: f64, or what --set says)");
+    app.add_option("--device", device, "cpu or cuda (default: cpu, or what --set says)");
   }
   void run() override {
-    parse_name<Precision>("--dtype", dtype);
-    parse_name<DeviceChoice>("--device", device);
-    const Config c = config.load({"dtype=" + dtype, "device=" + device});
+    std::vector<std::string> options;
+    if (!dtype.empty())
+      options.push_back(fmt::format("dtype={}", name_of(parse_name<Precision>("--dtype", dtype))));
+    if (!device.empty())
+      options.push_back(fmt::format("device={}", name_of(parse_name<DeviceChoice>("--device", device))));
+    const Config c = config.load(options, {"dtype=f64", "device=cpu"});
     set_threads(c.threads);
     const Transformer model(c.model, resolve(c.dtype), resolve(c.device), c.seed);
     load_weights(weights, model);

@@ -40,6 +40,11 @@ void check_model(const ModelConfig& model, const Checker& check) {
       fmt::format("at most {:.0e} weights in all (these are {:.1e}: reduce model.layers, model.hidden or "
                   "model.ff)",
                   most_weights, weight_count(model)));
+  constexpr int widest_head = 256;  // of ops/span_attention
+  check.need(model.attention == AttentionPath::composed || model.hidden / model.heads <= widest_head,
+             "model.heads", "model.hidden",
+             fmt::format("at least model.hidden/{} ({}) for model.attention fused", widest_head,
+                         (model.hidden + widest_head - 1) / widest_head));
   if (model.kind == Kind::expire_span) {
     check.need(model.span.init > 0 && model.span.init < 1, "model.span.init", "model.kind",
                "a number above 0 and below 1 for model.kind expire_span");

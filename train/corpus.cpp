@@ -26,7 +26,7 @@ Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.s
     all_ = made_;
   } else {
     if (config.path.empty()) refuse("data.path: not set (give the file to train on: any file will do)");
-    if (!std::filesystem::exists(config.path))
+    if (std::error_code ignored; !std::filesystem::exists(config.path, ignored))
       refuse("{}: no such file (set data.path to any file; scripts/get_enwik8.sh fetches enwik8)",
              config.path);
     file_.emplace(config.path);

@@ -36,8 +36,8 @@ Metrics::~Metrics() { std::fclose(file_); }
 
 void Metrics::write(const nlohmann::ordered_json& line) {
   const std::string text = line.dump() + "\n";
-  std::fwrite(text.data(), 1, text.size(), file_);
-  std::fflush(file_);
+  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() || std::fflush(file_) != 0)
+    fail("{}: cannot be written: {}", path_.string(), std::strerror(errno));
 }
 
 }  // namespace fade

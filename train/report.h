@@ -5,8 +5,9 @@
 
 namespace fade {
 
-/// Evaluates on the validation split, and prints to standard output its bits per byte beside what needs no model, a table of mean spans
-/// by kind of byte, and for the recall corpus how many questions are answered at each distance.
+/// Evaluates on the validation split, and prints to standard output its bits per byte beside what needs no
+/// model, a table of mean spans by kind of byte, and for the recall corpus how many questions are answered at
+/// each distance.
 EvalResult print_report(const Trainer& trainer, const Config& config);
 
 }  // namespace fade

@@ -40,7 +40,8 @@ std::vector<std::string> changed_settings(const Config& before, const Config& no
 
 // Checks that the run directory holds no run, or the one to be resumed; returns the settings changed since.
 std::vector<std::string> check_directory(const Config& config, const RunOptions& options) {
-  const bool started = fs::exists(options.out / "latest");
+  std::error_code ignored;
+  const bool started = fs::exists(options.out / "latest", ignored);
   if (options.resume) {
     if (!started)
       refuse("--resume: {} holds no checkpoint (leave --resume out to start)", options.out.string());
@@ -87,8 +88,8 @@ class Run {
       const int64_t step = trainer_.steps_done();
       log(s, step, step % t.log_every == 0 || step == t.steps);
       if (step == t.steps) break;
+      if (t.checkpoint_every && step % t.checkpoint_every == 0) save();  // before what may take long
       if (t.eval_every && step % t.eval_every == 0) validate(step);
-      if (t.checkpoint_every && step % t.checkpoint_every == 0) save();
     }
     save();
     finish();

@@ -89,9 +89,10 @@ void Trainer::save(const std::filesystem::path& run) const {
 void Trainer::restore(const std::filesystem::path& checkpoint) {
   load_weights(find_weights(checkpoint), model_);
   RunState state = load_state(checkpoint, model_, optimizer_);
-  if (state.memory.front().streams() != config_.train.batch)
-    refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
-           checkpoint.string(), state.memory.front().streams(), config_.train.batch);
+  for (const LayerMemory& layer : state.memory)
+    if (layer.streams() != config_.train.batch)
+      refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
+             checkpoint.string(), layer.streams(), config_.train.batch);
   memory_ = std::move(state.memory);
   random_.restore({random_.state().seed, state.random.stream});
   reader_.restore(state.position);

@@ -8,7 +8,7 @@ double force(const Tensor& span, const SpanLoss& a) {
   return a.coefficient / (static_cast<double>(a.ramp) * static_cast<double>(a.block * span.size(0)));
 }
 
-// O(B·L), a few thousand rows: not worth a second thread.
+// A few operations a row: small beside the products that made the rows, so one thread does it.
 void forward_cpu(const Tensor& span, const Tensor& age, const SpanLoss& attrs, const Tensor& loss) {
   dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
     const T* e = span.data<T>();
