@@ -28,7 +28,7 @@ struct OpDef {
   void (*backward)(BackwardCtx&);
 };
 
-inline constexpr int kMaxInputs = 6, kMaxSaved = 8, kMaxAttrs = 64;
+inline constexpr int kMaxInputs = 6, kMaxSaved = 8, kMaxAttrs = 80;
 inline constexpr uint32_t kNoSlot = ~uint32_t{0};
 
 struct NoAttrs {};

@@ -19,6 +19,7 @@ struct ReferenceInputs {
   int64_t window;
   double dropout;
   RngKey key;
+  SlotWindow slots = {};
 };
 
 struct ReferenceResult {
@@ -40,8 +41,8 @@ class Reference {
   ReferenceResult result;
 
  private:
-  struct Row {  // a context row within reach of a query
-    int64_t j, distance;
+  struct Row {            // a context row within reach of a query
+    int64_t j, position;  // row and position row, −1 for none
     double left, m, score = 0, a = 0, w = 0, kept = 1, dw = 0, da = 0;
   };
 
@@ -54,8 +55,14 @@ class Reference {
     std::vector<Row> rows;
     const auto consider = [&](int64_t j) {
       const int64_t distance = in.age[j] + i;
-      if (distance < 1 || (in.window > 0 && distance > in.window)) return;
-      Row row{j, distance, 0, 1};
+      Row row{j, distance <= in.positions ? distance - 1 : -1, 0, 1};
+      if (in.slots.count > 0 && in.age[j] > in.window) {  // a slot: its group of rows has left the window
+        const int64_t left_by = distance - in.window - in.block - 1;
+        if (left_by < 0 || left_by / in.slots.rate >= in.slots.count) return;
+        row.position = in.window + left_by / in.slots.rate;
+      } else if (distance < 1 || (in.window > 0 && distance > in.window)) {
+        return;
+      }
       if (in.kind != SpanMask::Kind::window) {
         row.left = span_left(h, j, distance);
         row.m = std::min(1., std::max(0., row.left / in.ramp + 1));
@@ -78,14 +85,14 @@ class Reference {
     const double eps = in.kind == SpanMask::Kind::window ? 0 : 1e-8;
     const int64_t query = (b * in.block + i) * H + h * D;
     std::vector<Row> rows = rows_of(b, h, i);
-    const auto has_position = [&](const Row& r) { return r.distance <= in.positions; };
+    const auto has_position = [&](const Row& r) { return r.position >= 0; };
     const auto key = [&](const Row& r) { return r.j * 2 * H + h * D; };
 
     double highest = -INFINITY, sum = 0, denominator = eps;
     for (Row& r : rows) {
       for (int64_t d = 0; d < D; ++d) {
         r.score += in.q[query + d] * in.kv[key(r) + d];
-        if (has_position(r)) r.score += in.q[query + d] * in.pos[(r.distance - 1) * D + d];
+        if (has_position(r)) r.score += in.q[query + d] * in.pos[r.position * D + d];
       }
       r.score *= scale;
       highest = std::max(highest, r.score);
@@ -117,8 +124,8 @@ class Reference {
         result.dq[query + d] += dscore * in.kv[key(r) + d];
         result.dkv[key(r) + d] += dscore * in.q[query + d];
         if (!has_position(r)) continue;
-        result.dq[query + d] += dscore * in.pos[(r.distance - 1) * D + d];
-        result.dpos[(r.distance - 1) * D + d] += dscore * in.q[query + d];
+        result.dq[query + d] += dscore * in.pos[r.position * D + d];
+        result.dpos[r.position * D + d] += dscore * in.q[query + d];
       }
     }
   }

@@ -27,6 +27,7 @@ struct Case {
   double cut = 1e9;                    ///< noise: spans end here
   double dropout = 0;
   bool shuffled = false;
+  SlotWindow slots = {};
   friend std::ostream& operator<<(std::ostream& os, const Case& c) { return os << c.name; }
 };
 
@@ -153,6 +154,26 @@ const std::vector<Case> kCases{
      .ramp = 2,
      .window = 40,
      .longest = 0},
+    {.name = "slots",
+     .block = 70,
+     .heads = 2,
+     .head_size = 8,
+     .positions = 65,
+     .memory = {160, 40, 0},
+     .kind = window,
+     .window = 50,
+     .slots = {15, 3}},
+    {.name = "slots, dropout",
+     .block = 12,
+     .heads = 3,
+     .head_size = 5,
+     .positions = 41,
+     .memory = {60, 70},
+     .kind = window,
+     .window = 20,
+     .dropout = 0.3,
+     .shuffled = true,
+     .slots = {21, 2}},
 };
 
 class Draw {
@@ -191,6 +212,7 @@ ReferenceInputs inputs_of(const Case& c, uint64_t seed = 7) {
   in.window = c.window;
   in.dropout = c.dropout;
   in.key = {11, (uint64_t{3} << 32) + 5};
+  in.slots = c.slots;
   in.start = {0};
   for (const int64_t rows : c.memory) {
     const auto begin = static_cast<int64_t>(in.age.size());
@@ -230,7 +252,7 @@ struct Fused {
       pos = tensor_of<T>(in.pos, {in.positions, in.head_size});
       pos.set_requires_grad();
     }
-    SpanMask mask{in.kind, {}, in.ramp, in.window};
+    SpanMask mask{in.kind, {}, in.ramp, in.window, in.slots};
     if (in.kind != window) {
       span = tensor_of<T>(in.span, {static_cast<int64_t>(in.span.size())});
       span.set_requires_grad();

@@ -11,6 +11,11 @@ constexpr int64_t kLargestHead = 256;
 
 void check_mask(const SpanMask& mask, int64_t rows, int64_t heads, const Tensor& q) {
   if (mask.window < 0) fail("span_attention: window {} is negative (0 is no limit)", mask.window);
+  const SlotWindow& slots = mask.slots;
+  if (slots.count < 0 || slots.rate < 1)
+    fail("span_attention: {} slots of {} positions (needs 0 or more of at least 1)", slots.count, slots.rate);
+  if (slots.count && (mask.kind != SpanMask::Kind::window || mask.window == 0))
+    fail("span_attention: slots lie behind a plain window, which is missing");
   if (mask.kind == SpanMask::Kind::window) return;
   if (mask.ramp < 2) fail("span_attention: ramp {} is too short to learn on (use at least 2)", mask.ramp);
   check_same_type(kName, q, mask.span);
@@ -40,7 +45,8 @@ void check(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRow
   if (pos) {
     check_same_type(kName, q, pos);
     check_dims(kName, "pos", pos, 2);
-    check_shape(kName, "pos", pos, {pos.size(0), head_size});
+    check_shape(kName, "pos", pos,
+                {mask.slots.count ? mask.window + mask.slots.count : pos.size(0), head_size});
   }
   check_rows(rows, count);
   check_mask(mask, count, options.heads, q);
@@ -81,7 +87,8 @@ Tensor span_attention(const Tensor& q, const Tensor& kv, const Tensor& pos, cons
                                  rows.memory_rows,
                                  mask.kind,
                                  options.dropout,
-                                 options.key};
+                                 options.key,
+                                 mask.slots};
   const SpanAttentionResult result{
       Tensor::empty(q.shape(), q.dtype(), q.device()),
       Tensor::empty({rows.streams, options.heads, rows.block}, q.dtype(), q.device())};

@@ -23,6 +23,16 @@ struct PackedRows {
   int64_t memory_rows;  ///< Nm = start[B]
 };
 
+/// Rows of memory that stand for several consecutive positions each (a compressed memory). A slot's age
+/// exceeds the window, and it is seen past a gap of the block's length behind it, at
+///   window + M < δ ≤ window + M + count·rate        its position row: window + (δ − window − M − 1) div rate
+/// so that `count` slots are in view, and each moves on by a position row every `rate` queries. A slot that
+/// comes into view only later in the block is still in the gap, and so is a row that has left the window.
+struct SlotWindow {
+  int32_t count = 0;  ///< slots in view; 0: every row of the context is a position
+  int32_t rate = 1;   ///< positions a slot stands for
+};
+
 /// Which rows a query sees, and how faded. δ = age + i is the distance from query i; rows at δ < 1 are never
 /// seen.
 struct SpanMask {
@@ -32,18 +42,21 @@ struct SpanMask {
   Tensor span;         ///< expiring: e [N]; adaptive: z [K]; window: none
   int32_t ramp = 0;    ///< R
   int64_t window = 0;  ///< rows at δ > window are not seen; 0: no limit
+  SlotWindow slots{};  ///< only with a plain window
 
-  /// Every row within the window, softmax.
-  static SpanMask fixed(int64_t window = 0) { return {Kind::window, {}, 0, window}; }
+  /// Every row within the window, and slots behind it, softmax.
+  static SpanMask fixed(int64_t window = 0, SlotWindow slots = {}) {
+    return {Kind::window, {}, 0, window, slots};
+  }
   /// Row j fades for all heads when its span e_j is over: m = clamp((e_j − δ)/R + 1, 0, 1). The softmax is
   /// over rows with m > 0.
   static SpanMask expiring(const Tensor& e, int ramp, int64_t window = 0) {
-    return {Kind::expiring, e, ramp, window};
+    return {Kind::expiring, e, ramp, window, {}};
   }
   /// Head h sees all rows fade at the same distance: m = clamp((z_h − (δ − 1))/R + 1, 0, 1). The softmax is
   /// over the whole window.
   static SpanMask adaptive(const Tensor& z, int ramp, int64_t window) {
-    return {Kind::adaptive, z, ramp, window};
+    return {Kind::adaptive, z, ramp, window, {}};
   }
 };
 
@@ -59,7 +72,7 @@ struct SpanAttentionOptions {
 ///   dropout.
 /// A query that sees nothing gives zeros.
 ///   q [B·M, H], head h in columns [h·D, (h+1)·D);  kv [N, 2H]: keys, then values;  pos [P, D], one table for
-///   all heads, or no tensor for P = 0 → out [B·M, H]
+///   all heads (with slots, P = window + count), or no tensor for P = 0 → out [B·M, H]
 /// Gradients to q, kv, pos and the spans; derivation in span_attention.md. Saves its inputs, out, and one
 /// number a query and head. Spec sections 2 and 3. f32 or f64; D ≤ 256; ages exact in f32, so below 2^24.
 /// Throws on shapes or types that do not fit, R < 2 for a soft mask, a dropout outside [0, 1).
@@ -82,6 +95,26 @@ struct SpanAttentionSizes {
   SpanMask::Kind mask;
   double dropout;
   RngKey key;
+  SlotWindow slots = {};
+
+  /// The distances at which a row of this age is seen, soft masks apart.
+  struct Distances {
+    int64_t first, last;
+  };
+  FADE_HD Distances seen(int64_t age) const {
+    if (slots.count && age > window) return {window + block + 1, reach(0)};
+    return {1, window ? window : int64_t{1} << 30};
+  }
+  /// Distances up to which rows have one of the P position rows.
+  FADE_HD int64_t reach(int64_t positions) const {
+    return slots.count ? window + block + int64_t{slots.count} * slots.rate : positions;
+  }
+  /// The position row of a distance ≥ 1; −1 in the gap, and P or more where there is none.
+  FADE_HD int64_t position_row(int64_t distance) const {
+    if (!slots.count || distance <= window) return distance - 1;
+    const int64_t past_gap = distance - window - block - 1;
+    return past_gap < 0 ? -1 : window + past_gap / slots.rate;
+  }
 };
 
 struct SpanAttentionInputs {

@@ -14,6 +14,7 @@ struct Sizes {
   int ramp;
   int64_t window = 0;
   double dropout = 0;
+  SlotWindow slots = {};
 };
 
 constexpr RngKey kKey{3, 4};
@@ -25,7 +26,7 @@ Run run_with(const Sizes& s, int older = 0) {
   return [=](const Tensors& in) {
     const PackedRows rows{Tensor::from(s.start, {streams_of(s) + 1}), shifted(in[3], older), streams_of(s),
                           s.block, s.start.back()};
-    const SpanMask mask{s.kind, in.size() > 4 ? in[4] : Tensor(), s.ramp, s.window};
+    const SpanMask mask{s.kind, in.size() > 4 ? in[4] : Tensor(), s.ramp, s.window, s.slots};
     return span_attention(in[0], in[1], in[2], rows, mask,
                           {.heads = s.heads, .dropout = s.dropout, .key = kKey});
   };
@@ -47,15 +48,19 @@ Values reference(const Sizes& s, const Arrays& in) {
                                s.ramp,
                                s.window,
                                s.dropout,
-                               kKey};
+                               kKey,
+                               s.slots};
   return Reference(inputs, Values(in[0].size())).result.out;
 }
 
-// Memory ages count up with gaps; a block's count down from 0.
+// Memory ages count up with gaps, slots' by their rate; a block's count down from 0.
 Fill ages(const Sizes& s) {
   return [=](int64_t row, double) {
     const int64_t memory = s.start.back();
-    return static_cast<double>(row < memory ? 1 + row * 3 / 2 : -((row - memory) % s.block));
+    if (row >= memory) return static_cast<double>(-((row - memory) % s.block));
+    const int64_t slot = row - s.window;  // the first rows of a stream are the newest
+    return static_cast<double>(s.slots.count && slot >= 0 ? s.window + 2 + slot * s.slots.rate
+                                                          : 1 + row * 3 / 2);
   };
 }
 
@@ -90,6 +95,7 @@ std::vector<OpCase> cases() {
       attention_case("adaptive", {5, 3, 2, 6, {0, 4, 9}, adaptive, 3, 8}, fractions, true),
       attention_case("window", {5, 2, 3, 4, {0, 4, 9}, window, 0, 4}, fractions, false),
       attention_case("window_with_dropout", {5, 2, 3, 4, {0, 4, 9}, window, 0, 6, 0.3}, fractions, false),
+      attention_case("slots", {4, 2, 3, 7, {0, 9}, window, 0, 4, 0, {3, 2}}, fractions, false),
   };
 }
 

@@ -57,7 +57,7 @@ void forward(const SpanAttentionInputs& in, const SpanAttentionResult& result) {
   const SpanAttentionSizes& s = x.sizes;
   check_start(x.start, s);
   const int64_t tiles = (s.block + kTile - 1) / kTile;
-  for_each_task<T>(s.streams * s.heads * tiles, scratch_size<ForwardScratch, T>(x.head_size, x.positions),
+  for_each_task<T>(s.streams * s.heads * tiles, scratch_size<ForwardScratch, T>(x),
                    [&](int64_t task, T* scratch) {
                      attend_forward(x, head_number(task / tiles, s), task % tiles * kTile, scratch);
                    });
@@ -87,13 +87,12 @@ void backward(const SpanAttentionInputs& in, const SpanAttentionResult& result, 
   const int64_t table = x.positions * padded_head(x.head_size);
   dpos = Tensor::empty({parts, table}, dtype_of<T>);
   T* parts_of_dpos = dpos.mutate<T>();
-  for_each_task<T>(parts, scratch_size<BackwardScratch, T>(x.head_size, x.positions),
-                   [&](int64_t part, T* scratch) {
-                     T* to = parts_of_dpos + part * table;
-                     std::fill(to, to + table, T{0});
-                     for (int64_t h = heads * part / parts; h < heads * (part + 1) / parts; ++h)
-                       attend_backward(x, head_number(h, s), to, scratch);
-                   });
+  for_each_task<T>(parts, scratch_size<BackwardScratch, T>(x), [&](int64_t part, T* scratch) {
+    T* to = parts_of_dpos + part * table;
+    std::fill(to, to + table, T{0});
+    for (int64_t h = heads * part / parts; h < heads * (part + 1) / parts; ++h)
+      attend_backward(x, head_number(h, s), to, scratch);
+  });
   if (d.span) sum_parts(x.dspan, dspan.size(0), dspan.size(1), d.span.mutate<T>(), d.span.numel());
   if (d.pos) {
     T* to = d.pos.mutate<T>();

@@ -21,6 +21,9 @@ struct AttentionArrays {
   SpanAttentionSizes sizes;
 
   int64_t hidden() const { return sizes.heads * head_size; }
+  /// Distances with a position row each, and all with one: slots share theirs.
+  int64_t exact() const { return sizes.slots.count ? sizes.window : positions; }
+  int64_t reach() const { return sizes.reach(positions); }
 };
 
 template <class T>
@@ -60,8 +63,8 @@ class Arena {
 /// Columns of an array with a row a query or context row: head_size rounded up to whole vectors.
 inline int64_t padded_head(int64_t head_size) { return (head_size + 15) / 16 * 16; }
 
-/// Rows of an array with a row an age: those at which some query of a tile is 1..P positions away.
-inline int64_t ages_in_reach(int64_t positions) { return positions ? positions + kTile - 1 : 0; }
+/// Rows of an array with a row an age: those at which some query of a tile is at a distance of 1..reach.
+inline int64_t ages_in_reach(int64_t reach) { return reach ? reach + kTile - 1 : 0; }
 
 /// A thread's buffers. Those named ..._t have a column a query of the tile; q is scaled by 1/√D.
 template <class T>
@@ -76,7 +79,7 @@ struct ForwardScratch {
   T* highest;          ///< [kTile] the greatest score so far, h
   T *faded_sum, *sum;  ///< [kTile] Σ m·exp(s − h), Σ exp(s − h)
 
-  ForwardScratch(Arena<T>& arena, int64_t head_size, int64_t positions)
+  ForwardScratch(Arena<T>& arena, int64_t head_size, int64_t positions, int64_t reach)
       : q(arena.take(kTile, padded_head(head_size))),
         q_t(arena.take(padded_head(head_size), kTile)),
         keys(arena.take(kTile, head_size)),
@@ -85,7 +88,7 @@ struct ForwardScratch {
         dropout_t(arena.take(kTile, kTile)),
         out_t(arena.take(padded_head(head_size), kTile)),
         by_distance(arena.take(positions, kTile)),
-        by_age(arena.take(ages_in_reach(positions), kTile)),
+        by_age(arena.take(ages_in_reach(reach), kTile)),
         highest(arena.take(kTile)),
         faded_sum(arena.take(kTile)),
         sum(arena.take(kTile)) {}
@@ -104,7 +107,7 @@ struct BackwardScratch {
   T *by_age, *dby_age;     ///< [ages_in_reach, kTile] the same
   T *delta, *log_sum;      ///< [kTile] Σ_d grad·out; as saved by forward
 
-  BackwardScratch(Arena<T>& arena, int64_t head_size, int64_t positions)
+  BackwardScratch(Arena<T>& arena, int64_t head_size, int64_t positions, int64_t reach)
       : q(arena.take(kTile, padded_head(head_size))),
         grad(arena.take(kTile, padded_head(head_size))),
         q_t(arena.take(padded_head(head_size), kTile)),
@@ -118,17 +121,17 @@ struct BackwardScratch {
         weights_t(arena.take(kTile, kTile)),
         dropout_t(arena.take(kTile, kTile)),
         by_distance(arena.take(positions, kTile)),
-        by_age(arena.take(ages_in_reach(positions), kTile)),
-        dby_age(arena.take(ages_in_reach(positions), kTile)),
+        by_age(arena.take(ages_in_reach(reach), kTile)),
+        dby_age(arena.take(ages_in_reach(reach), kTile)),
         delta(arena.take(kTile)),
         log_sum(arena.take(kTile)) {}
 };
 
 /// Elements a thread's buffers take.
 template <template <class> class Scratch, class T>
-int64_t scratch_size(int64_t head_size, int64_t positions) {
+int64_t scratch_size(const AttentionArrays<T>& x) {
   Arena<T> counter(nullptr);
-  [[maybe_unused]] const Scratch<T> counted(counter, head_size, positions);
+  [[maybe_unused]] const Scratch<T> counted(counter, x.head_size, x.positions, x.reach());
   return counter.used();
 }
 

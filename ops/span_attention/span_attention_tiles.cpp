@@ -92,7 +92,7 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
   const Queries queries{first_query, std::min<int64_t>(kTile, x.sizes.block - first_query)};
   const HeadMask<T> mask(x, at);
   Arena<T> arena(scratch);
-  const ForwardScratch<T> s(arena, x.head_size, x.positions);
+  const ForwardScratch<T> s(arena, x.head_size, x.positions, x.reach());
   const int64_t offset = query_offset(x, at, queries);
 
   load_queries(x, queries, x.q + offset, score_scale(x), s.q, s.q_t);
@@ -196,7 +196,7 @@ void tile_backward(const BackwardArrays<T>& x, Head at, const HeadMask<T>& mask,
   product<Into::add, T>(size, queries.count, tile.count, {s.keys, 1, size}, {s.dscores_t, kTile},
                         {s.dq_t, kTile});
   for (int64_t j = 0; j < tile.count; ++j)
-    if (T* row = row_of_age(s.dby_age, x.positions, queries, tile.age[j]))
+    if (T* row = row_of_age(s.dby_age, x.reach(), queries, tile.age[j]))
       for (int64_t i = 0; i < kTile; ++i) row[i] += s.dscores_t[j * kTile + i];
 }
 
@@ -205,8 +205,9 @@ template <class T>
 void position_backward(const AttentionArrays<T>& x, Queries queries, const BackwardScratch<T>& s, T* dpos) {
   if (x.positions == 0) return;
   const int64_t padded = padded_head(x.head_size);
-  for_each_distance(x.positions, queries,
-                    [&](int64_t age, int64_t distance) { s.by_distance[distance] = s.dby_age[age]; });
+  std::fill(s.by_distance, s.by_distance + x.positions * kTile, T{0});
+  for_each_distance(x, queries,
+                    [&](int64_t age, int64_t distance) { s.by_distance[distance] += s.dby_age[age]; });
   product<Into::add, T>(x.positions, x.head_size, queries.count, {s.by_distance, kTile, 1}, {s.q, padded},
                         {dpos, padded});
   product<Into::add, T>(x.head_size, queries.count, x.positions, {x.pos, 1, x.head_size},
@@ -259,7 +260,7 @@ template <class T>
 void backward(const BackwardArrays<T>& x, Head at, T* dpos, T* scratch) {
   const HeadMask<T> mask(x, at);
   Arena<T> arena(scratch);
-  const BackwardScratch<T> s(arena, x.head_size, x.positions);
+  const BackwardScratch<T> s(arena, x.head_size, x.positions, x.reach());
   const RowGradients<T> rows(x, at);
   T head_dspan = 0;
   for (int64_t first = 0; first < x.sizes.block; first += kTile) {
@@ -267,7 +268,7 @@ void backward(const BackwardArrays<T>& x, Head at, T* dpos, T* scratch) {
     load_saved(x, at, queries, s);
     position_scores(x, queries, s.q_t, s.by_distance, s.by_age);
     std::fill(s.dq_t, s.dq_t + padded_head(x.head_size) * kTile, T{0});
-    std::fill(s.dby_age, s.dby_age + ages_in_reach(x.positions) * kTile, T{0});
+    std::fill(s.dby_age, s.dby_age + ages_in_reach(x.reach()) * kTile, T{0});
 
     for_each_tile(x, at, mask, queries, [&](const RowTile<T>& tile) {
       if (first == 0) rows.clear(tile.begin, tile.first);

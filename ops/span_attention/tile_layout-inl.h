@@ -120,33 +120,37 @@ void store_queries(const AttentionArrays<T>& x, Queries queries, const T* column
 }
 
 /// The row of an array with a row an age that holds query i's score for the row's distance age + i in column
-/// i, or nullptr if no query of the tile is 1..P away.
+/// i, or nullptr if no query of the tile is 1..reach away.
 template <class T>
-T* row_of_age(T* by_age, int64_t positions, Queries queries, T age) {
+T* row_of_age(T* by_age, int64_t reach, Queries queries, T age) {
   const int64_t row = static_cast<int64_t>(age) + queries.first + kTile - 2;
-  return row >= 0 && row < ages_in_reach(positions) ? by_age + row * kTile : nullptr;
+  return row >= 0 && row < ages_in_reach(reach) ? by_age + row * kTile : nullptr;
 }
 
-/// Calls f(i, element of an array by age, the same element of an array by distance) for each query i and
-/// distance.
-template <class F>
-void for_each_distance(int64_t positions, Queries queries, F&& f) {
-  for (int64_t row = 0; row < ages_in_reach(positions); ++row) {
+/// Calls f(element of an array by age, the element of an array by distance that it belongs to) for each query
+/// and each distance that has a position row.
+template <class T, class F>
+void for_each_distance(const AttentionArrays<T>& x, Queries queries, F&& f) {
+  for (int64_t row = 0; row < ages_in_reach(x.exact()); ++row) {
     const int64_t shift = row - (kTile - 1);  // distance − 1 of query 0
-    const int64_t begin = std::max<int64_t>(0, -shift), end = std::min(queries.count, positions - shift);
+    const int64_t begin = std::max<int64_t>(0, -shift), end = std::min(queries.count, x.exact() - shift);
     for (int64_t i = begin; i < end; ++i) f(row * kTile + i, (shift + i) * kTile + i);
+  }
+  if (x.sizes.slots.count == 0) return;
+  for (int64_t at = x.exact() + x.sizes.block; at < x.reach(); ++at) {  // distance − 1
+    const int64_t position = x.sizes.position_row(at + 1);
+    for (int64_t i = 0; i < queries.count; ++i) f((at - i + kTile - 1) * kTile + i, position * kTile + i);
   }
 }
 
-/// by_age: q_i·pos[δ−1], zeros where δ is out of 1..P.
+/// by_age: q_i·pos[the row of δ], zeros where δ has none.
 template <class T>
 void position_scores(const AttentionArrays<T>& x, Queries queries, const T* q_t, T* by_distance, T* by_age) {
   if (x.positions == 0) return;
   product<Into::overwrite, T>(x.positions, queries.count, x.head_size, {x.pos, x.head_size, 1}, {q_t, kTile},
                               {by_distance, kTile});
-  std::fill(by_age, by_age + ages_in_reach(x.positions) * kTile, T{0});
-  for_each_distance(x.positions, queries,
-                    [&](int64_t age, int64_t distance) { by_age[age] = by_distance[distance]; });
+  std::fill(by_age, by_age + ages_in_reach(x.reach()) * kTile, T{0});
+  for_each_distance(x, queries, [&](int64_t age, int64_t distance) { by_age[age] = by_distance[distance]; });
 }
 
 /// scores_t [tile.count, kTile] = keys·qᵀ + position scores; q_t is scaled already.
@@ -155,14 +159,14 @@ void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, Queries qu
                  const T* keys, T* by_age, T* scores_t) {
   bool near = false;
   for (int64_t j = 0; j < tile.count; ++j)
-    near |= row_of_age(by_age, x.positions, queries, tile.age[j]) != nullptr;
+    near |= row_of_age(by_age, x.reach(), queries, tile.age[j]) != nullptr;
   const Strided<T> k{keys, x.head_size, 1};
   if (!near) {
     product<Into::overwrite, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
     return;
   }
   for (int64_t j = 0; j < tile.count; ++j) {
-    if (const T* row = row_of_age(by_age, x.positions, queries, tile.age[j]))
+    if (const T* row = row_of_age(by_age, x.reach(), queries, tile.age[j]))
       std::copy(row, row + kTile, scores_t + j * kTile);
     else
       std::fill(scores_t + j * kTile, scores_t + (j + 1) * kTile, T{0});

@@ -17,14 +17,16 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// The mask of one head as one formula for all kinds: row j is seen at 1 ≤ δ ≤ window where its remaining
-/// span r = e_j − δ > floor, and weighs m = clamp(r/R + 1, 0, 1).
+/// The mask of one head as one formula for all kinds: row j is seen at first ≤ δ ≤ last where its remaining
+/// span r = e_j − δ > floor, and weighs m = clamp(r/R + 1, 0, 1). first is 1 and last the window, but for
+/// slots, which are the rows older than slot_age.
 template <class T>
 struct HeadMask {
   const T* span;  ///< e_j is span[j·span_step] + span_offset
   int64_t span_step;
   T span_offset;
-  T floor, inverse_ramp, window;
+  T floor, inverse_ramp;
+  T slot_age, first[2], last[2];  ///< distances of rows, and of slots
 
   HeadMask(const AttentionArrays<T>& x, Head at) {
     static constexpr T kForever = 1e30f, kNothing = 0;
@@ -35,8 +37,14 @@ struct HeadMask {
     span_offset = plain ? kForever : expiring ? T{0} : T{1};  // adaptive: z − (δ − 1) = (z + 1) − δ
     floor = expiring ? static_cast<T>(-s.ramp) : -2 * kForever;
     inverse_ramp = plain ? T{1} : 1 / static_cast<T>(s.ramp);
-    window = s.window ? static_cast<T>(s.window) : kForever;
+    slot_age = s.slots.count ? static_cast<T>(s.window) : kForever;
+    for (const int slot : {0, 1}) {
+      const auto seen = s.seen(slot * (s.window + 1));
+      first[slot] = static_cast<T>(seen.first);
+      last[slot] = static_cast<T>(seen.last);
+    }
   }
+  bool is_slot(T age) const { return age > slot_age; }
   T span_of(int64_t row) const { return span[row * span_step] + span_offset; }
 };
 
@@ -62,7 +70,9 @@ RowTile<T> meet(const HeadMask<T>& mask, const int32_t* ages, int64_t begin, int
   int64_t full_rows = 0;
   for (int64_t j = begin; j < end; ++j) {
     const T age = static_cast<T>(ages[j]), span = mask.span_of(j);
-    const T nearest = std::max(first_query, 1 - age), farthest = std::min(last_query, mask.window - age);
+    const bool slot = mask.is_slot(age);
+    const T nearest = std::max(first_query, mask.first[slot] - age),
+            farthest = std::min(last_query, mask.last[slot] - age);
     const bool live = nearest <= farthest && span - (age + nearest) > mask.floor;
     if (live && tile.count == 0) tile.first = j;
     tile.age[j - tile.first] = age;
@@ -88,8 +98,10 @@ HWY_INLINE MaskedRow<D> mask_row(D d, const HeadMask<T>& mask, T age, T span, hn
   const auto distance = hn::Add(hn::Set(d, age), query);
   const auto left = hn::Sub(hn::Set(d, span), distance);
   const auto m = hn::MulAdd(left, hn::Set(d, mask.inverse_ramp), one);
-  const auto seen = hn::And(hn::And(hn::Ge(distance, one), hn::Le(distance, hn::Set(d, mask.window))),
-                            hn::Gt(left, hn::Set(d, mask.floor)));
+  const bool slot = mask.is_slot(age);
+  const auto seen = hn::And(
+      hn::And(hn::Ge(distance, hn::Set(d, mask.first[slot])), hn::Le(distance, hn::Set(d, mask.last[slot]))),
+      hn::Gt(left, hn::Set(d, mask.floor)));
   const auto on_ramp = hn::And(hn::Le(left, zero), hn::Ge(left, hn::Set(d, -1 / mask.inverse_ramp)));
   return {seen, on_ramp, hn::Min(one, hn::Max(zero, m))};
 }
