@@ -18,13 +18,14 @@ int states_of(OptimizerKind kind) {
 
 }  // namespace
 
-double grad_norm(const std::vector<Tensor>& leaves) {
+Tensor grad_norm(const std::vector<Tensor>& leaves) {
   std::vector<Tensor> grads;
   for (const Tensor& leaf : leaves)
     if (const Tensor g = leaf.grad()) grads.push_back(g);
-  double total = 0;
-  if (!grads.empty()) sum_of_squares_kernel(grads.front().device(), grads, total);
-  return std::sqrt(total);
+  const Device device = leaves.empty() ? Device::cpu : leaves.front().device();
+  const Tensor norm = Tensor::empty({}, DType::f64, device);
+  grad_norm_kernel(device, grads, norm);
+  return norm;
 }
 
 Optimizer::Optimizer(const OptimizerConfig& config, const Parameters& parameters)
@@ -38,11 +39,14 @@ Optimizer::Optimizer(const OptimizerConfig& config, const Parameters& parameters
 }
 
 template <class Rule>
-void Optimizer::apply(const Rule& rule, double grad_scale, double l2) {
-  optimizer_kernel<Rule>(slots_.front().value.device(), slots_, rule, grad_scale, l2);
+void Optimizer::apply(const Rule& rule, const ScaledBy& scaled, double l2) {
+  optimizer_kernel<Rule>(slots_.front().value.device(), slots_, rule, scaled, l2);
 }
 
-void Optimizer::step(double lr_factor, double grad_scale) {
+void Optimizer::step(double lr_factor, const GradScale& scale, const Tensor& norm) {
+  if (scale.clip > 0 && !norm)
+    fail("optimizer: clipping to {} needs the gradients' norm (grad_norm)", scale.clip);
+  const ScaledBy scaled{scale, norm};
   ++steps_;
   const OptimizerConfig& c = config_;
   const double lr = c.lr * lr_factor, t = static_cast<double>(steps_);
@@ -50,9 +54,9 @@ void Optimizer::step(double lr_factor, double grad_scale) {
   const double l2 = decoupled ? 0 : c.weight_decay;
   switch (c.kind) {
     case OptimizerKind::sgd:
-      return apply(SgdRule{lr, c.momentum}, grad_scale, l2);
+      return apply(SgdRule{lr, c.momentum}, scaled, l2);
     case OptimizerKind::adagrad:
-      return apply(AdagradRule{lr, c.eps}, grad_scale, l2);
+      return apply(AdagradRule{lr, c.eps}, scaled, l2);
     case OptimizerKind::adam:
     case OptimizerKind::adamw:
       return apply(AdamRule{.beta1 = c.beta1,
@@ -61,7 +65,7 @@ void Optimizer::step(double lr_factor, double grad_scale) {
                             .step = lr / (1 - std::pow(c.beta1, t)),
                             .correction = std::sqrt(1 - std::pow(c.beta2, t)),
                             .decay = decoupled ? lr * c.weight_decay : 0},
-                   grad_scale, l2);
+                   scaled, l2);
   }
 }
 

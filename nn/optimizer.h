@@ -29,16 +29,23 @@ struct OptimizerSlot {
 };
 
 /// sqrt(Σ g²) over the gradients of all leaves, accumulated in double precision; leaves without one count as
-/// zero.
-double grad_norm(const std::vector<Tensor>& leaves);
+/// zero. f64 [], on the leaves' device: the host need not wait for it.
+Tensor grad_norm(const std::vector<Tensor>& leaves);
+
+/// A scale and the norm (f64 [], or no tensor) that decides about its factor.
+struct ScaledBy {
+  GradScale scale;
+  Tensor norm;
+};
 
 class Optimizer {
  public:
   Optimizer(const OptimizerConfig& config, const Parameters& parameters);
 
-  /// One update of every leaf that has a gradient. `lr_factor` is the schedule's; `grad_scale` multiplies the
-  /// gradients first (clipping, or averaging over accumulated blocks).
-  void step(double lr_factor, double grad_scale = 1);
+  /// One update of every leaf that has a gradient. `lr_factor` is the schedule's; `scale` is applied to the
+  /// gradients first, given their `norm` (f64 [] on the leaves' device; only clipping needs one). Where the
+  /// norm is not finite nothing is changed, which the host sees when it reads the norm.
+  void step(double lr_factor, const GradScale& scale = {}, const Tensor& norm = {});
 
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps) { steps_ = steps; }
@@ -48,7 +55,7 @@ class Optimizer {
 
  private:
   template <class Rule>
-  void apply(const Rule& rule, double grad_scale, double l2);
+  void apply(const Rule& rule, const ScaledBy& scaled, double l2);
 
   OptimizerConfig config_;
   const Parameters& parameters_;
@@ -56,14 +63,14 @@ class Optimizer {
   int64_t steps_ = 0;
 };
 
-/// Updates every slot's value and state from its value's gradient times grad_scale, plus l2·value. One launch
-/// for all.
+/// Updates every slot's value and state from its value's gradient times the scale's factor, plus l2·value; no
+/// change where the norm is not finite. One launch for many slots.
 template <class Rule>
-inline constinit Kernel<void(std::span<const OptimizerSlot>, const Rule&, double grad_scale, double l2)>
+inline constinit Kernel<void(std::span<const OptimizerSlot>, const Rule&, const ScaledBy&, double l2)>
     optimizer_kernel{"optimizer"};
 
-/// total = Σ over tensors of Σ g².
-inline constinit Kernel<void(std::span<const Tensor> grads, double& total)> sum_of_squares_kernel{
-    "sum_of_squares"};
+/// norm = sqrt(Σ over tensors of Σ g²), f64 [].
+inline constinit Kernel<void(std::span<const Tensor> grads, const Tensor& norm)> grad_norm_kernel{
+    "grad_norm"};
 
 }  // namespace fade

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "engine/parallel.h"
 #include "nn/optimizer.h"
 
@@ -33,27 +35,31 @@ void update(const OptimizerSlot& slot, const Rule& rule, T grad_scale, T l2) {
 }
 
 template <class Rule>
-void step_all(std::span<const OptimizerSlot> slots, const Rule& rule, double grad_scale, double l2) {
+void step_all(std::span<const OptimizerSlot> slots, const Rule& rule, const ScaledBy& scaled, double l2) {
+  const double norm = scaled.norm ? *scaled.norm.data<double>() : 0;
+  if (!std::isfinite(norm)) return;
+  const double factor = scaled.scale.factor(norm);
   for (const OptimizerSlot& slot : slots)
     if (slot.value.grad())
-      dispatch_float(slot.value.dtype(), "optimizer", [&]<class T>() {
-        update<T>(slot, rule, static_cast<T>(grad_scale), static_cast<T>(l2));
-      });
+      dispatch_float(slot.value.dtype(), "optimizer",
+                     [&]<class T>() { update<T>(slot, rule, static_cast<T>(factor), static_cast<T>(l2)); });
 }
 
-void sgd(std::span<const OptimizerSlot> slots, const SgdRule& rule, double grad_scale, double l2) {
-  step_all(slots, rule, grad_scale, l2);
+void sgd(std::span<const OptimizerSlot> slots, const SgdRule& rule, const ScaledBy& scaled, double l2) {
+  step_all(slots, rule, scaled, l2);
 }
-void adam(std::span<const OptimizerSlot> slots, const AdamRule& rule, double grad_scale, double l2) {
-  step_all(slots, rule, grad_scale, l2);
+void adam(std::span<const OptimizerSlot> slots, const AdamRule& rule, const ScaledBy& scaled, double l2) {
+  step_all(slots, rule, scaled, l2);
 }
-void adagrad(std::span<const OptimizerSlot> slots, const AdagradRule& rule, double grad_scale, double l2) {
-  step_all(slots, rule, grad_scale, l2);
+void adagrad(std::span<const OptimizerSlot> slots, const AdagradRule& rule, const ScaledBy& scaled,
+             double l2) {
+  step_all(slots, rule, scaled, l2);
 }
 
-void sum_of_squares(std::span<const Tensor> grads, double& total) {
+void norm_of(std::span<const Tensor> grads, const Tensor& norm) {
+  double total = 0;
   for (const Tensor& grad : grads)
-    dispatch_float(grad.dtype(), "sum_of_squares", [&]<class T>() HWY_ATTR {
+    dispatch_float(grad.dtype(), "grad_norm", [&]<class T>() HWY_ATTR {
       const T* g = grad.data<T>();
       const int64_t n = grad.numel();
       double sum = 0;
@@ -61,6 +67,7 @@ void sum_of_squares(std::span<const Tensor> grads, double& total) {
       for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
       total += sum;
     });
+  *norm.mutate<double>() = std::sqrt(total);
 }
 
 }  // namespace
@@ -74,27 +81,27 @@ namespace {
 HWY_EXPORT(sgd);
 HWY_EXPORT(adam);
 HWY_EXPORT(adagrad);
-HWY_EXPORT(sum_of_squares);
+HWY_EXPORT(norm_of);
 
 using Slots = std::span<const OptimizerSlot>;
 
-void run_sgd(Slots slots, const SgdRule& rule, double grad_scale, double l2) {
-  HWY_DYNAMIC_DISPATCH(sgd)(slots, rule, grad_scale, l2);
+void run_sgd(Slots slots, const SgdRule& rule, const ScaledBy& scaled, double l2) {
+  HWY_DYNAMIC_DISPATCH(sgd)(slots, rule, scaled, l2);
 }
-void run_adam(Slots slots, const AdamRule& rule, double grad_scale, double l2) {
-  HWY_DYNAMIC_DISPATCH(adam)(slots, rule, grad_scale, l2);
+void run_adam(Slots slots, const AdamRule& rule, const ScaledBy& scaled, double l2) {
+  HWY_DYNAMIC_DISPATCH(adam)(slots, rule, scaled, l2);
 }
-void run_adagrad(Slots slots, const AdagradRule& rule, double grad_scale, double l2) {
-  HWY_DYNAMIC_DISPATCH(adagrad)(slots, rule, grad_scale, l2);
+void run_adagrad(Slots slots, const AdagradRule& rule, const ScaledBy& scaled, double l2) {
+  HWY_DYNAMIC_DISPATCH(adagrad)(slots, rule, scaled, l2);
 }
-void run_sum_of_squares(std::span<const Tensor> grads, double& total) {
-  HWY_DYNAMIC_DISPATCH(sum_of_squares)(grads, total);
+void run_norm_of(std::span<const Tensor> grads, const Tensor& norm) {
+  HWY_DYNAMIC_DISPATCH(norm_of)(grads, norm);
 }
 
 [[maybe_unused]] const bool registered = optimizer_kernel<SgdRule>.implement(Device::cpu, run_sgd) &&
                                          optimizer_kernel<AdamRule>.implement(Device::cpu, run_adam) &&
                                          optimizer_kernel<AdagradRule>.implement(Device::cpu, run_adagrad) &&
-                                         sum_of_squares_kernel.implement(Device::cpu, run_sum_of_squares);
+                                         grad_norm_kernel.implement(Device::cpu, run_norm_of);
 
 }  // namespace
 }  // namespace fade

@@ -8,6 +8,16 @@
 
 namespace fade {
 
+/// What gradients are multiplied by before an update: the mean over accumulated blocks, cut to a largest
+/// norm.
+struct GradScale {
+  double share = 1;  ///< 1/(blocks whose gradients were added up)
+  double clip = 0;   ///< largest norm of the mean gradient; 0: no limit
+
+  /// `norm` is that of the added gradients.
+  FADE_HD double factor(double norm) const { return clip > 0 && norm * share > clip ? clip / norm : share; }
+};
+
 /// Stochastic gradient descent with momentum (PyTorch's form): s ← μ·s + g,  p ← p − lr·s.
 struct SgdRule {
   static constexpr int states = 1;

@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>
+#include <limits>
 
 #include "nn/init.h"
 #include "nn/optimizer.h"
@@ -36,7 +37,7 @@ double largest_difference(const OptimizerConfig& config, const std::function<Nai
     for (size_t i = 0; i < g.size(); ++i) g[i] = gradient_at(t, static_cast<int64_t>(i));
     leaf.set_grad(Tensor::from(g, leaf.shape()).to(dtype));
     const double factor = 1.0 / t;
-    optimizer.step(factor, grad_scale);
+    optimizer.step(factor, {.share = grad_scale});
     for (size_t i = 0; i < g.size(); ++i)
       expected[i] = naive[i](expected[i], g[i] * grad_scale, t, config.lr * factor);
   }
@@ -127,14 +128,51 @@ BOOST_AUTO_TEST_CASE(the_gradient_norm_is_over_all_leaves) {
   Parameters parameters(DType::f32, Device::cpu);
   const Tensor a = parameters.add("a", {2}), b = parameters.add("b", {1, 2});
   parameters.add("without", {7});
-  BOOST_TEST(grad_norm(parameters.leaves()) == 0);
+  BOOST_TEST(grad_norm(parameters.leaves()).item() == 0);
   a.set_grad(Tensor::from(std::vector<float>{2, -4}, {2}));
   b.set_grad(Tensor::from(std::vector<float>{5, 6}, {1, 2}));
-  BOOST_TEST(grad_norm(parameters.leaves()) == 9);
+  BOOST_TEST(grad_norm(parameters.leaves()).item() == 9);
   // Squares beyond f32 are summed in f64.
   a.set_grad(Tensor::from(std::vector<float>{3e30f, 0}, {2}));
   b.set_grad(Tensor::from(std::vector<float>{4e30f, 0}, {1, 2}));
-  BOOST_TEST(grad_norm(parameters.leaves()) == 5e30, boost::test_tools::tolerance(1e-6));
+  BOOST_TEST(grad_norm(parameters.leaves()).item() == 5e30, boost::test_tools::tolerance(1e-6));
+}
+
+BOOST_AUTO_TEST_CASE(clipping_limits_the_norm_of_the_mean_gradient) {
+  Parameters parameters(DType::f64, Device::cpu);
+  const Tensor leaf = parameters.add("leaf", {2});
+  Optimizer optimizer({.kind = OptimizerKind::sgd, .lr = 1}, parameters);
+  const auto moved = [&](const GradScale& scale) {
+    leaf.copy_from(Tensor::zeros({2}, DType::f64));
+    leaf.set_grad(Tensor::from(std::vector<double>{3, -4}, {2}));
+    optimizer.step(1, scale, grad_norm(parameters.leaves()));
+    return leaf.to_vector<double>();
+  };
+  const auto close = boost::test_tools::tolerance(1e-15);
+  BOOST_TEST(moved({})[1] == 4, close);
+  BOOST_TEST(moved({.share = 0.5})[1] == 2, close);
+  BOOST_TEST(moved({.share = 0.5, .clip = 3})[1] == 2, close);  // the mean's norm is 2.5: below the limit
+  BOOST_TEST(moved({.share = 0.5, .clip = 0.5})[1] == 0.4, close);
+  BOOST_CHECK_THROW(optimizer.step(1, {.clip = 1}), Error);  // by which norm?
+}
+
+BOOST_AUTO_TEST_CASE(a_norm_that_is_not_finite_changes_nothing) {
+  Parameters parameters(DType::f32, Device::cpu);
+  const Tensor a = parameters.add("a", {2}), b = parameters.add("b", {1});
+  a.copy_from(Tensor::full({2}, 1));
+  b.copy_from(Tensor::full({1}, 1));
+  a.set_grad(Tensor::full({2}, 1));
+  Optimizer optimizer({.kind = OptimizerKind::adam}, parameters);
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    b.set_grad(Tensor::full({1}, bad));
+    const Tensor norm = grad_norm(parameters.leaves());
+    BOOST_TEST(!std::isfinite(norm.item()));
+    optimizer.step(1, {}, norm);
+    BOOST_TEST(a.to_vector<float>()[0] == 1);
+    for (const Parameter& p : optimizer.state())
+      for (const float s : p.value().to_vector<float>()) BOOST_TEST(s == 0);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(states_belong_to_parameters_by_name) {
