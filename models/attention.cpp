@@ -36,17 +36,17 @@ Attention::Attention(Parameters& p, const std::string& name, const ModelConfig& 
 
 void Attention::scale_down_output(double divisor) const { init_scale(out_.weight, 1 / divisor); }
 
-Tensor Attention::attend(const Input& in, const PackedRows& rows, const SpanMask& mask) const {
+Tensor Attention::attend(const Input& in, const SpanMask& mask) const {
   SpanAttentionOptions options{.heads = config_.heads};
   if (in.options.stochastic() && config_.dropout > 0) {
     options.dropout = config_.dropout;
     options.key = in.options.random->next();
   }
-  return out_(
-      span_attention(query_(in.block), key_value_(in.memory, in.block), in.positions, rows, mask, options));
+  return out_(span_attention(query_(in.block), key_value_(in.memory, in.block), in.positions, in.rows, mask,
+                             options));
 }
 
-Attention::Scored Attention::score(const Input& in, const ContextRows::Padded& padded) const {
+Attention::Scored Attention::score(const Input& in, const PaddedRows& padded) const {
   const int64_t B = in.rows.streams, n = in.rows.block, K = config_.heads, H = config_.hidden;
   const Tensor q = split_heads(reshape(query_(in.block), {B, n, H}), K);         // [B, K, n, D]
   const Tensor kv = gather_rows(key_value_(in.memory, in.block), padded.index);  // [B, L, 2H]

@@ -23,17 +23,16 @@ class Attention {
   struct Input {
     const Tensor& memory;  ///< [Nm, H]: the context's memory rows, normalised if the model is pre-norm
     const Tensor& block;   ///< [B·n, H]: the block's own rows, likewise
-    const ContextRows& rows;
+    const PackedRows& rows;
     const Tensor& positions;  ///< [P, D]
     double noise;             ///< spans are cut at noise·S; 1 is no noise
     const StepOptions& options;
   };
   struct Result {
-    Tensor out;              ///< [B·n, H]
-    Tensor aux;              ///< [] auxiliary loss of this layer; no tensor when there is none
-    std::vector<bool> keep;  ///< [N]: rows that a later query can still see
-    std::vector<double>
-        spans;  ///< [B·n]: span of each of the block's own rows, in positions; empty without spans
+    Tensor out;         ///< [B·n, H]
+    Tensor aux;         ///< [] auxiliary loss of this layer; no tensor when there is none
+    Lifetime lifetime;  ///< how long the context's rows can be seen
+    Tensor spans;  ///< [B·n]: span of each of the block's own rows, in positions; no tensor without spans
   };
 
   virtual ~Attention() = default;
@@ -47,14 +46,14 @@ class Attention {
   Attention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
 
   /// The fused path: scores, mask, softmax, dropout and weighted sum in one operation → [B·n, H].
-  Tensor attend(const Input& in, const PackedRows& rows, const SpanMask& mask) const;
+  Tensor attend(const Input& in, const SpanMask& mask) const;
 
   /// The composed path, first half: scores of every query and row, and the values to be mixed.
   struct Scored {
     Tensor scores;  ///< [B, K, n, L]:  (q·k + q·pos[δ − 1])/sqrt(D)
     Tensor values;  ///< [B, K, L, D]
   };
-  Scored score(const Input& in, const ContextRows::Padded& padded) const;
+  Scored score(const Input& in, const PaddedRows& padded) const;
   /// Second half: out(Σ_j dropout(w_ij)·v_j),  weights [B, K, n, L] → [B·n, H].
   Tensor mix(const Tensor& weights, const Tensor& values, const StepOptions& options) const;
 

@@ -32,35 +32,28 @@ ExpireSpanAttention::ExpireSpanAttention(Parameters& p, const std::string& name,
     : Attention(p, name, config, random), span_(p, name + ".span", config) {}
 
 Attention::Result ExpireSpanAttention::operator()(const Input& in) const {
-  const ContextRows& rows = in.rows;
   const Tensor e = span_(in.memory, in.block);                                      // [N]
   const Tensor cut = in.noise < 1 ? clamp(e, 0, in.noise * config().max_span) : e;  // [N]: min(e, u·S)
   Result result = config().attention == AttentionPath::fused ? fused(in, cut) : composed(in, cut);
 
-  // Forgetting goes by the span without noise: a row is dropped when even the next block's first query, the
-  // nearest one left, would find its mask at zero.
-  const std::vector<double> noise_free = e.detach().to(DType::f64).to_vector<double>();
-  result.keep.resize(noise_free.size());
-  for (int64_t j = 0; j < rows.count(); ++j)
-    result.keep[j] = !in.options.forget || noise_free[j] + config().span.ramp > rows.age[j] + rows.block;
-  result.spans.assign(noise_free.begin() + rows.memory_rows(), noise_free.end());
+  result.lifetime = {e.detach(), static_cast<double>(config().span.ramp)};  // by the span without noise
+  result.spans = e.rows(in.rows.memory_rows, in.rows.count());
   return result;
 }
 
 Attention::Result ExpireSpanAttention::fused(const Input& in, const Tensor& spans) const {
   const SpanConfig& span = config().span;
-  const PackedRows rows = in.rows.pack(in.block.device());
   Result result;
-  result.out = attend(in, rows, SpanMask::expiring(spans, span.ramp));
+  result.out = attend(in, SpanMask::expiring(spans, span.ramp));
   if (in.options.training)  // all rows as one stream: the mean over streams is in the coefficient
-    result.aux = span_loss(reshape(spans, {1, -1}), rows.age.view({1, in.rows.count()}), in.rows.block,
+    result.aux = span_loss(reshape(spans, {1, -1}), in.rows.age.view({1, in.rows.count()}), in.rows.block,
                            span.ramp, span.loss / static_cast<double>(in.rows.streams));
   return result;
 }
 
 Attention::Result ExpireSpanAttention::composed(const Input& in, const Tensor& spans) const {
   const SpanConfig& span = config().span;
-  const ContextRows::Padded padded = in.rows.pad(in.block.device());
+  const PaddedRows padded = pad(in.rows);
   const Tensor e = gather_rows(spans, padded.index);                         // [B, L]
   const Tensor mask = expire_mask(e, padded.age, in.rows.block, span.ramp);  // [B, n, L]
   const auto [scores, values] = score(in, padded);                           // [B, K, n, L], [B, K, L, D]

@@ -7,74 +7,70 @@
 
 namespace fade {
 
-LayerMemory LayerMemory::empty(int64_t streams, int64_t hidden, DType dtype, Device device) {
-  return {Tensor::zeros({0, hidden}, dtype, device),
-          {},
-          std::vector<int64_t>(static_cast<size_t>(streams) + 1, 0)};
+Memory::Memory(int64_t layers, int64_t streams, int64_t hidden, DType dtype, Device device) {
+  const LayerMemory empty{Tensor::zeros({0, hidden}, dtype, device), Tensor::zeros({0}, DType::i32, device),
+                          Tensor::zeros({streams + 1}, DType::i32, device)};
+  layers_.assign(static_cast<size_t>(layers), {empty, {}});
 }
 
-Memory empty_memory(int64_t layers, int64_t streams, int64_t hidden, DType dtype, Device device) {
-  Memory memory;
-  for (int64_t l = 0; l < layers; ++l) memory.push_back(LayerMemory::empty(streams, hidden, dtype, device));
-  return memory;
+const LayerMemory& Memory::operator[](size_t l) const {
+  if (layers_[l].next) settle();
+  return layers_[l].now;
 }
 
-double mean_rows(const Memory& memory) {
-  double rows = 0, streams = 0;
-  for (const LayerMemory& m : memory) {
-    rows += static_cast<double>(m.count());
-    streams += static_cast<double>(m.streams());
+void Memory::advance(size_t l, const Tensor& block, const Survivors& survivors) {
+  layers_[l].next = {block.detach(), survivors};
+}
+
+// The counts of all layers come in one copy.
+void Memory::settle() const {
+  std::vector<Layer*> waiting;
+  for (Layer& layer : layers_)
+    if (layer.next) waiting.push_back(&layer);
+  const int64_t count = static_cast<int64_t>(waiting.size()), ends = streams() + 1;
+  const Tensor starts = Tensor::empty({count, ends}, DType::i32, layers_.front().now.rows.device());
+  for (int64_t i = 0; i < count; ++i)
+    starts.rows(i, i + 1).copy_from(waiting[static_cast<size_t>(i)]->next->survivors.start.view({1, ends}));
+  const std::vector<int32_t> host = starts.to_vector<int32_t>();
+  for (int64_t i = 0; i < count; ++i) {
+    Layer& layer = *waiting[static_cast<size_t>(i)];
+    const auto& [block, survivors] = *layer.next;
+    const int64_t left = host[static_cast<size_t>((i + 1) * ends - 1)];
+    layer.now = {gather_rows_of(layer.now.rows, block, survivors.index.rows(0, left)),
+                 survivors.age.rows(0, left), survivors.start};
+    layer.next.reset();
   }
-  return streams > 0 ? rows / streams : 0;
 }
 
-ContextRows::ContextRows(const LayerMemory& memory, int64_t block_length)
-    : streams(memory.streams()), block(block_length), start(memory.start), age(memory.age) {
-  for (int64_t b = 0; b < streams; ++b)
-    for (int64_t p = 0; p < block; ++p) age.push_back(static_cast<int32_t>(-p));
+double Memory::mean_rows() const {
+  int64_t rows = 0;
+  for (size_t l = 0; l < layers(); ++l) rows += (*this)[l].count();
+  return static_cast<double>(rows) / static_cast<double>(static_cast<int64_t>(layers()) * streams());
 }
 
-ContextRows::Padded ContextRows::pad(Device device) const {
+PackedRows context_rows(const LayerMemory& memory, int64_t block) {
+  return {memory.start, context_ages(memory.age, memory.streams(), block), memory.streams(), block,
+          memory.count()};
+}
+
+PaddedRows pad(const PackedRows& rows) {
+  const std::vector<int32_t> start = rows.start.to_vector<int32_t>(), age = rows.age.to_vector<int32_t>();
   int64_t longest = 0;
-  for (int64_t b = 0; b < streams; ++b) longest = std::max(longest, start[b + 1] - start[b]);
-  const int64_t L = longest + block;
-  std::vector<int32_t> index(static_cast<size_t>(streams * L), -1), padded_age(index.size(), kNoRow);
-  for (int64_t b = 0; b < streams; ++b) {
+  for (int64_t b = 0; b < rows.streams; ++b) longest = std::max<int64_t>(longest, start[b + 1] - start[b]);
+  const int64_t L = longest + rows.block;
+  std::vector<int32_t> index(static_cast<size_t>(rows.streams * L), -1), padded_age(index.size(), kNoRow);
+  for (int64_t b = 0; b < rows.streams; ++b) {
     int64_t at = b * L;
     const auto put = [&](int64_t row) {
       index[at] = static_cast<int32_t>(row);
       padded_age[at++] = age[row];
     };
     for (int64_t row = start[b]; row < start[b + 1]; ++row) put(row);
-    for (int64_t p = 0; p < block; ++p) put(memory_rows() + b * block + p);
+    for (int64_t p = 0; p < rows.block; ++p) put(rows.memory_rows + b * rows.block + p);
   }
-  return {Tensor::from(index, {streams, L}).to(device), Tensor::from(padded_age, {streams, L}).to(device)};
-}
-
-PackedRows ContextRows::pack(Device device) const {
-  const std::vector<int32_t> starts(start.begin(), start.end());
-  return {Tensor::from(starts, {streams + 1}).to(device), Tensor::from(age, {count()}).to(device), streams,
-          block, memory_rows()};
-}
-
-LayerMemory remember(const Tensor& memory, const Tensor& block, const ContextRows& rows,
-                     const std::vector<bool>& keep) {
-  LayerMemory next;
-  std::vector<int32_t> index;
-  next.start.push_back(0);
-  const auto take = [&](int64_t row) {
-    if (!keep[row]) return;
-    index.push_back(static_cast<int32_t>(row));
-    next.age.push_back(rows.age[row] + static_cast<int32_t>(rows.block));
-  };
-  for (int64_t b = 0; b < rows.streams; ++b) {
-    for (int64_t row = rows.start[b]; row < rows.start[b + 1]; ++row) take(row);
-    for (int64_t p = 0; p < rows.block; ++p) take(rows.memory_rows() + b * rows.block + p);
-    next.start.push_back(static_cast<int64_t>(index.size()));
-  }
-  const int64_t count = static_cast<int64_t>(index.size());
-  next.rows = gather_rows_of(memory, block, Tensor::from(index, {count}).to(block.device()));
-  return next;
+  const Device device = rows.age.device();
+  return {Tensor::from(index, {rows.streams, L}).to(device),
+          Tensor::from(padded_age, {rows.streams, L}).to(device)};
 }
 
 }  // namespace fade

@@ -13,55 +13,69 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/tensor.h"
+#include "models/forget.h"
 #include "ops/span_attention/span_attention.h"
 
 namespace fade {
 
-/// One layer's memory.
+/// One layer's memory, on the model's device.
 struct LayerMemory {
-  Tensor rows;                 ///< [Nm, H]: constants for the gradient
-  std::vector<int32_t> age;    ///< [Nm]: positions from the row to the next block's first query, at least 1
-  std::vector<int64_t> start;  ///< [B + 1]: stream b owns rows [start[b], start[b+1])
+  Tensor rows;   ///< [Nm, H]: constants for the gradient
+  Tensor age;    ///< i32 [Nm]: positions from the row to the next block's first query, at least 1
+  Tensor start;  ///< i32 [B + 1]: stream b owns rows [start[b], start[b+1])
 
-  static LayerMemory empty(int64_t streams, int64_t hidden, DType dtype, Device device);
-  int64_t count() const { return static_cast<int64_t>(age.size()); }
-  int64_t streams() const { return static_cast<int64_t>(start.size()) - 1; }
+  int64_t count() const { return rows.size(0); }         ///< Nm
+  int64_t streams() const { return start.numel() - 1; }  ///< B
 };
 
-using Memory = std::vector<LayerMemory>;  ///< one a layer
+/// A model's memory, a layer after another. Copies are cheap, and share the rows.
+///
+/// What survives a block is found on the device; how many rows that is, the host must know to drop the
+/// others. It asks once for all layers, when a layer is next looked at: a training step then waits for the
+/// device in one place only.
+class Memory {
+ public:
+  /// No rows in any layer or stream.
+  Memory(int64_t layers, int64_t streams, int64_t hidden, DType dtype, Device device);
 
-Memory empty_memory(int64_t layers, int64_t streams, int64_t hidden, DType dtype, Device device);
+  size_t layers() const { return layers_.size(); }
+  int64_t streams() const { return layers_.front().now.streams(); }
+  /// Layer l, after dropping what was forgotten. May wait for the device.
+  const LayerMemory& operator[](size_t l) const;
+  void set(size_t l, const LayerMemory& memory) { layers_[l] = {memory, {}}; }
+  /// The layer has read a block: its memory becomes the survivors of the context, whose rows `block` [B·n, H]
+  /// were the block's own as they entered the layer.
+  void advance(size_t l, const Tensor& block, const Survivors& survivors);
 
-/// Rows in memory a stream and layer, on average.
-double mean_rows(const Memory& memory);
+  /// Rows in memory a stream and layer, on average. May wait for the device.
+  double mean_rows() const;
 
-/// Where the rows of one layer's context are, and how old.
-struct ContextRows {
-  int64_t streams, block;      ///< B, n
-  std::vector<int64_t> start;  ///< [B + 1], memory rows
-  std::vector<int32_t> age;    ///< [N]: to the block's first query; 0, −1, ... for the block's own rows
-
-  ContextRows(const LayerMemory& memory, int64_t block);
-  int64_t memory_rows() const { return start.back(); }
-  int64_t count() const { return static_cast<int64_t>(age.size()); }
-
-  /// The same rows padded to a rectangle, for operations that want one: index i32 [B, L] into the context (−1
-  /// where a stream has no more rows), age i32 [B, L] (kNoRow there).
-  struct Padded {
-    Tensor index, age;
+ private:
+  struct Context {
+    Tensor block;
+    Survivors survivors;
   };
-  Padded pad(Device device) const;
+  struct Layer {
+    LayerMemory now;
+    std::optional<Context> next;  ///< rows read since, of which only the survivors stay
+  };
+  void settle() const;
 
-  /// The same rows as the fused attention takes them.
-  PackedRows pack(Device device) const;
+  mutable std::vector<Layer> layers_;
 };
 
-/// The next block's memory: those rows of the context for which keep[row], each as much older as the block is
-/// long. memory [Nm, H] and block [B·n, H] are the context's rows as they entered the layer.
-LayerMemory remember(const Tensor& memory, const Tensor& block, const ContextRows& rows,
-                     const std::vector<bool>& keep);
+/// The context of a layer that reads n more positions of each stream.
+PackedRows context_rows(const LayerMemory& memory, int64_t block);
+
+/// The same rows padded to a rectangle, for operations that want one: index i32 [B, L] into the context (−1
+/// where a stream has no more rows), age i32 [B, L] (kNoRow there).
+struct PaddedRows {
+  Tensor index, age;
+};
+PaddedRows pad(const PackedRows& rows);
 
 }  // namespace fade

@@ -18,10 +18,11 @@ struct StepOptions {
 };
 
 struct StepReport {
-  Tensor aux;  ///< auxiliary loss, summed over layers: [] (no tensor when there is none)
-  std::vector<std::vector<double>> spans;  ///< a layer: [B·n] spans of the block's own rows, in positions
+  Tensor aux;                 ///< auxiliary loss, summed over layers: [] (no tensor when there is none)
+  std::vector<Tensor> spans;  ///< a layer: [B·n] spans of the block's own rows, in positions
 
-  double mean_span() const;  ///< over layers and rows; 0 for a kind without spans
+  /// [] over layers and rows; no tensor for a kind without spans.
+  Tensor mean_span() const;
 };
 
 }  // namespace fade

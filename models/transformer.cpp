@@ -1,29 +1,37 @@
 #include "models/transformer.h"
 
 #include <cmath>
+#include <limits>
 
+#include "engine/tape.h"
 #include "nn/init.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/embedding/embedding.h"
 #include "ops/layout/layout.h"
+#include "ops/reduce/reduce.h"
 
 namespace fade {
 
-double StepReport::mean_span() const {
-  double sum = 0, rows = 0;
-  for (const std::vector<double>& layer : spans) {
-    for (double e : layer) sum += e;
-    rows += static_cast<double>(layer.size());
-  }
-  return rows > 0 ? sum / rows : 0;
+Tensor StepReport::mean_span() const {
+  const NoGrad off;
+  Tensor sum;
+  for (const Tensor& layer : spans) sum = sum ? sum + mean(layer) : mean(layer);
+  return sum ? sum * (1 / static_cast<double>(spans.size())) : sum;
 }
 
-Block::Block(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random)
-    : config_(config),
-      attention_(make_attention(p, name + ".attn", config, random)),
-      ff_(p, name + ".ff", config.hidden, config.ff, random),
-      norm1_(p, name + ".norm1", config.hidden),
-      norm2_(p, name + ".norm2", config.hidden) {
+namespace {
+
+std::string name_in(size_t layer, const char* part) { return fmt::format("layers.{}.{}", layer, part); }
+
+}  // namespace
+
+Block::Block(Parameters& p, size_t layer, const ModelConfig& config, Generator& random)
+    : layer_(layer),
+      config_(config),
+      attention_(make_attention(p, name_in(layer, "attn"), config, random)),
+      ff_(p, name_in(layer, "ff"), config.hidden, config.ff, random),
+      norm1_(p, name_in(layer, "norm1"), config.hidden),
+      norm2_(p, name_in(layer, "norm2"), config.hidden) {
   if (!config.pre_norm) return;
   const double divisor = std::sqrt(2.0 * config.layers);
   attention_->scale_down_output(divisor);
@@ -31,19 +39,21 @@ Block::Block(Parameters& p, const std::string& name, const ModelConfig& config, 
   init_scale(ff_.fc2.bias, 1 / divisor);
 }
 
-Tensor Block::operator()(const Tensor& x, LayerMemory& memory, const Tensor& positions, double noise,
+Tensor Block::operator()(const Tensor& x, Memory& memory, const Tensor& positions, double noise,
                          const StepOptions& options, StepReport& report) const {
-  const ContextRows rows(memory, x.size(0) / memory.streams());
+  const LayerMemory& past = memory[layer_];
+  const PackedRows rows = context_rows(past, x.size(0) / past.streams());
   const bool pre = config_.pre_norm;
-  Attention::Result attended = (*attention_)({.memory = pre ? norm1_(memory.rows) : memory.rows,
+  Attention::Result attended = (*attention_)({.memory = pre ? norm1_(past.rows) : past.rows,
                                               .block = pre ? norm1_(x) : x,
                                               .rows = rows,
                                               .positions = positions,
                                               .noise = noise,
                                               .options = options});
-  memory = remember(memory.rows, x, rows, attended.keep);
+  if (!options.forget) attended.lifetime.reach = std::numeric_limits<double>::infinity();
+  memory.advance(layer_, x, survivors(rows, attended.lifetime));
   if (attended.aux) report.aux = report.aux ? report.aux + attended.aux : attended.aux;
-  report.spans.push_back(std::move(attended.spans));
+  if (attended.spans) report.spans.push_back(attended.spans);
 
   const bool drop = options.stochastic() && config_.dropout > 0;
   const double p = drop ? config_.dropout : 0;
@@ -69,7 +79,7 @@ Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, 
       blocks_([&] {
         std::vector<Block> blocks;
         for (int l = 0; l < config.layers; ++l)
-          blocks.emplace_back(parameters_, fmt::format("layers.{}", l), config, random);
+          blocks.emplace_back(parameters_, static_cast<size_t>(l), config, random);
         return blocks;
       }()),
       norm_(config.pre_norm ? std::vector{LayerNorm(parameters_, "norm", config.hidden)}
@@ -82,14 +92,13 @@ Tensor Transformer::forward(const Tensor& tokens, Memory& memory, const StepOpti
   const double noise =
       noisy ? uniform_f64(options.random->next(), 0) : 1;  // one u a step, shared by the layers
   Tensor x = reshape(embedding(embed_.weight, tokens), {-1, config_.hidden});  // [B·n, H]
-  for (size_t l = 0; l < blocks_.size(); ++l)
-    x = blocks_[l](x, memory[l], positions_.weight, noise, options, report);
+  for (const Block& block : blocks_) x = block(x, memory, positions_.weight, noise, options, report);
   if (config_.pre_norm) x = norm_.front()(x);
   return out_(x);
 }
 
 Memory Transformer::empty_memory(int64_t streams) const {
-  return fade::empty_memory(config_.layers, streams, config_.hidden, dtype_, device_);
+  return {config_.layers, streams, config_.hidden, dtype_, device_};
 }
 
 }  // namespace fade

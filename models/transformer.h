@@ -21,13 +21,14 @@ namespace fade {
 ///   pre-norm:  y = x + attention(norm1(x)),  out = y + ff(norm2(y))
 class Block {
  public:
-  Block(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
+  Block(Parameters& p, size_t layer, const ModelConfig& config, Generator& random);
 
-  /// x [B·n, H] → [B·n, H]. Replaces `memory` by what the next block will need, and adds to `report`.
-  Tensor operator()(const Tensor& x, LayerMemory& memory, const Tensor& positions, double noise,
+  /// x [B·n, H] → [B·n, H]. The layer's memory moves on to what the next block will need; adds to `report`.
+  Tensor operator()(const Tensor& x, Memory& memory, const Tensor& positions, double noise,
                     const StepOptions& options, StepReport& report) const;
 
  private:
+  size_t layer_;
   ModelConfig config_;
   std::unique_ptr<Attention> attention_;
   FeedForward ff_;

@@ -25,14 +25,14 @@ Attention::Result TransformerXlAttention::operator()(const Input& in) const {
   const int64_t S = config().max_span;
   Result result;
   if (config().attention == AttentionPath::fused) {
-    result.out = attend(in, in.rows.pack(in.block.device()), SpanMask::fixed(S));
+    result.out = attend(in, SpanMask::fixed(S));
   } else {
-    const ContextRows::Padded padded = in.rows.pad(in.block.device());
+    const PaddedRows padded = pad(in.rows);
     const auto [scores, values] = score(in, padded);  // [B, K, n, L], [B, K, L, D]
     const Tensor mask = window_mask(padded.age, in.rows.block, S, in.block.dtype());  // [B, n, L]
     result.out = mix(softmax_where(scores, mask), values, in.options);
   }
-  for (int32_t age : in.rows.age) result.keep.push_back(!in.options.forget || age + in.rows.block <= S);
+  result.lifetime = {.span = {}, .reach = static_cast<double>(S) + 1};  // seen up to a distance of S
   return result;
 }
 

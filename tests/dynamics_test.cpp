@@ -80,6 +80,13 @@ Tensor block_of(const std::vector<uint8_t>& text, int64_t streams, int64_t lengt
 // Sums of the same numbers in another order, in float64.
 constexpr double kRounding = 1e-11;
 
+std::vector<int64_t> rows_a_stream(const LayerMemory& memory) {
+  const std::vector<int32_t> start = memory.start.to_vector<int32_t>();
+  std::vector<int64_t> rows;
+  for (size_t b = 1; b < start.size(); ++b) rows.push_back(start[b] - start[b - 1]);
+  return rows;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(dynamics)
@@ -134,11 +141,9 @@ BOOST_DATA_TEST_CASE(streams_keep_as_many_rows_as_each_wants, either_norm, pre_n
     StepReport report;
     model.forward(block_of(text, streams, M, step), memory, {}, report);
   }
-  for (const LayerMemory& layer : memory) {
-    std::set<int64_t> counts;
-    for (size_t b = 0; b < static_cast<size_t>(streams); ++b)
-      counts.insert(layer.start[b + 1] - layer.start[b]);
-    BOOST_TEST(counts.size() > 1u);
+  for (size_t l = 0; l < memory.layers(); ++l) {
+    const auto rows = rows_a_stream(memory[l]);
+    BOOST_TEST(std::set(rows.begin(), rows.end()).size() > 1u);
   }
 }
 
@@ -165,14 +170,13 @@ BOOST_DATA_TEST_CASE(no_stream_holds_more_than_span_and_ramp, either_norm, pre_n
   for (int64_t step = 0; step < 12; ++step) {
     StepReport report;
     model.forward(block_of(text, streams, config.block, step), memory, {}, report);
-    for (const LayerMemory& layer : memory) {
-      for (size_t b = 0; b < static_cast<size_t>(streams); ++b)
-        BOOST_TEST(layer.start[b + 1] - layer.start[b] <= bound);
-      for (const int32_t age : layer.age) BOOST_TEST(age < longest);
+    for (size_t l = 0; l < memory.layers(); ++l) {
+      for (const int64_t rows : rows_a_stream(memory[l])) BOOST_TEST(rows <= bound);
+      for (const int32_t age : memory[l].age.to_vector<int32_t>()) BOOST_TEST(age < longest);
     }
   }
   // A row of the full span is seen up to a distance of S + R − 1, and kept as long.
-  BOOST_TEST(mean_rows(memory) == static_cast<double>(longest - 1));
+  BOOST_TEST(memory.mean_rows() == static_cast<double>(longest - 1));
 }
 
 BOOST_AUTO_TEST_CASE(the_span_loss_shortens_spans) {
@@ -186,7 +190,7 @@ BOOST_AUTO_TEST_CASE(the_span_loss_shortens_spans) {
       const Recording on;
       StepReport report;
       model.forward(block_of(text, 2, model.config().block, step), memory, {.training = true}, report);
-      span = report.mean_span();
+      span = report.mean_span().item();
       if (update) backward(report.aux);
     }
     return span;
@@ -228,10 +232,11 @@ BOOST_AUTO_TEST_CASE(randomness_is_the_seeds) {
   }
   // Noise cuts what is seen, not what is kept: in the first layer, whose input it does not touch, the same
   // rows stay.
-  Memory with, without;
+  Memory with = VariedModel(noisy).empty_memory(2), without = with;
   logits(noisy, {.training = true}, 1, &with);
   logits(test::small_model(), {.training = true}, 1, &without);
-  BOOST_TEST(with[0].age == without[0].age, boost::test_tools::per_element());
+  BOOST_TEST(with[0].age.to_vector<int32_t>() == without[0].age.to_vector<int32_t>(),
+             boost::test_tools::per_element());
 }
 
 // Losses and gradients of three blocks of training, one tensor after another.

@@ -4,12 +4,9 @@
 #include <chrono>
 #include <cmath>
 
-#include "engine/tape.h"
-#include "models/transformer.h"
 #include "nn/init.h"
-#include "ops/cross_entropy/cross_entropy.h"
-#include "ops/elementwise/elementwise.h"
 #include "train/checkpoint.h"
+#include "train/train_block.h"
 
 namespace fade {
 namespace {
@@ -19,13 +16,15 @@ constexpr int kWarmUp = 3;
 // A random memory of `rows` rows a stream and layer, the positions just before the block.
 Memory full_memory(const Transformer& model, int64_t streams, int64_t rows, Generator& random) {
   Memory memory = model.empty_memory(streams);
-  for (LayerMemory& layer : memory) {
-    layer.rows = Tensor::empty({streams * rows, model.config().hidden}, model.dtype(), model.device());
-    init_normal(layer.rows, random.next());
-    for (int64_t b = 0; b < streams; ++b) {
-      for (int64_t age = rows; age > 0; --age) layer.age.push_back(static_cast<int32_t>(age));
-      layer.start[static_cast<size_t>(b) + 1] = (b + 1) * rows;
-    }
+  std::vector<int32_t> age(static_cast<size_t>(streams * rows)), start(static_cast<size_t>(streams) + 1);
+  for (size_t j = 0; j < age.size(); ++j)
+    age[j] = static_cast<int32_t>(rows - static_cast<int64_t>(j) % rows);
+  for (size_t b = 0; b < start.size(); ++b) start[b] = static_cast<int32_t>(static_cast<int64_t>(b) * rows);
+  for (size_t l = 0; l < memory.layers(); ++l) {
+    const Tensor h = Tensor::empty({streams * rows, model.config().hidden}, model.dtype(), model.device());
+    init_normal(h, random.next());
+    memory.set(l, {h, Tensor::from(age, {streams * rows}).to(model.device()),
+                   Tensor::from(start, {streams + 1}).to(model.device())});
   }
   return memory;
 }
@@ -70,17 +69,12 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
   for (int i = 0; i < kWarmUp + steps; ++i) {
     const auto start = std::chrono::steady_clock::now();
     Memory now = memory;
-    StepReport report;
-    {
-      const Recording on(tape);
-      const StepOptions options{.training = true, .random = &random};
-      const Tensor loss = cross_entropy(model.forward(tokens, now, options, report), targets);
-      backward(report.aux ? loss + report.aux : loss);
-    }
-    const double norm = grad_norm(model.parameters().leaves());
-    optimizer.step(1, config.train.clip > 0 ? std::min(1.0, config.train.clip / norm) : 1);
+    const BlockLoss block =
+        train_block(model, tape, tokens, targets, now, {.training = true, .random = &random});
+    optimizer.step(1, {.share = 1, .clip = config.train.clip}, grad_norm(model.parameters().leaves()));
     model.parameters().zero_grad();
-    backend(model.device()).synchronize();
+    block.loss.item();  // waits for the device, as a training step does
+    now.mean_rows();
     if (i >= kWarmUp)
       ms.push_back(
           std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());

@@ -34,39 +34,47 @@ const Tensor& tensor(const TensorFile& file, const fs::path& path, const std::st
 }
 
 void put_memory(TensorFile& file, const Memory& memory) {
-  for (size_t l = 0; l < memory.size(); ++l) {
+  for (size_t l = 0; l < memory.layers(); ++l) {
     const LayerMemory& m = memory[l];
     const std::string name = fmt::format("memory.{}.", l);
-    const std::vector<int32_t> start(m.start.begin(), m.start.end());
     file.tensors.push_back({name + "rows", m.rows});
-    file.tensors.push_back({name + "age", Tensor::from(m.age, {m.count()})});
-    file.tensors.push_back({name + "start", Tensor::from(start, {m.streams() + 1})});
+    file.tensors.push_back({name + "age", m.age});
+    file.tensors.push_back({name + "start", m.start});
   }
 }
 
-LayerMemory get_memory(const TensorFile& file, const fs::path& path, size_t layer, const Transformer& model) {
+LayerMemory get_layer(const TensorFile& file, const fs::path& path, size_t layer, const Transformer& model) {
   const std::string name = fmt::format("memory.{}.", layer);
   for (const char* part : {"rows", "age", "start"})
     if (!file.has(name + part)) refuse("{}: has no tensor {}{}", path.string(), name, part);
   const int64_t count = file.at(name + "age").numel();
   const int64_t streams = file.at(name + "start").numel() - 1;
-  LayerMemory m;
-  m.rows =
-      tensor(file, path, name + "rows", {count, model.config().hidden}, model.dtype()).to(model.device());
-  m.age = tensor(file, path, name + "age", {count}, DType::i32).to_vector<int32_t>();
-  for (int32_t s : tensor(file, path, name + "start", {streams + 1}, DType::i32).to_vector<int32_t>()) {
-    if (s < (m.start.empty() ? 0 : m.start.back()))
-      refuse("{}: {}start does not ascend", path.string(), name);
-    m.start.push_back(s);
-  }
+  const LayerMemory m{tensor(file, path, name + "rows", {count, model.config().hidden}, model.dtype()),
+                      tensor(file, path, name + "age", {count}, DType::i32),
+                      tensor(file, path, name + "start", {streams + 1}, DType::i32)};
+  const std::vector<int32_t> start = m.start.to_vector<int32_t>();
+  if (!std::ranges::is_sorted(start)) refuse("{}: {}start does not ascend", path.string(), name);
+  if (start.empty() || start.front() != 0 || start.back() != count)
+    refuse("{}: {}start does not run from 0 to its {} rows", path.string(), name, count);
   const ModelConfig& c = model.config();
   const int64_t oldest = int64_t{c.max_span} + c.span.ramp + 2 * int64_t{c.block};
-  for (int32_t age : m.age)
+  for (const int32_t age : m.age.to_vector<int32_t>())
     if (age < 1 || age > oldest)
       refuse("{}: {}age holds {}, allowed: 1 to {}", path.string(), name, age, oldest);
-  if (m.start.empty() || m.start.back() != count)
-    refuse("{}: {}start does not end at its {} rows", path.string(), name, count);
-  return m;
+  return {m.rows.to(model.device()), m.age.to(model.device()), m.start.to(model.device())};
+}
+
+Memory get_memory(const TensorFile& file, const fs::path& path, const Transformer& model) {
+  const LayerMemory first = get_layer(file, path, 0, model);
+  Memory memory = model.empty_memory(first.streams());
+  memory.set(0, first);
+  for (size_t l = 1; l < memory.layers(); ++l) {
+    const LayerMemory layer = get_layer(file, path, l, model);
+    if (layer.streams() != first.streams())
+      refuse("{}: memory.{} has {} streams, memory.0 {}", path.string(), l, layer.streams(), first.streams());
+    memory.set(l, layer);
+  }
+  return memory;
 }
 
 }  // namespace
@@ -140,7 +148,7 @@ void load_weights(const fs::path& path, const Transformer& model) {
 RunState load_state(const fs::path& checkpoint, const Transformer& model, Optimizer& optimizer) {
   const fs::path path = find_weights(checkpoint).parent_path() / kStateFile;
   const TensorFile file = load_safetensors(path);
-  RunState state;
+  RunState state{.step = 0, .random = {}, .position = {}, .memory = model.empty_memory(0)};
   state.step = number(file, path, "step");
   state.random.stream = static_cast<uint64_t>(number(file, path, "random.stream"));
   state.position = {number(file, path, "data.epoch"), number(file, path, "data.offset")};
@@ -149,8 +157,7 @@ RunState load_state(const fs::path& checkpoint, const Transformer& model, Optimi
     const Tensor value = p.value();
     value.copy_from(tensor(file, path, p.name, value.shape(), value.dtype()));
   }
-  for (size_t l = 0; l < static_cast<size_t>(model.config().layers); ++l)
-    state.memory.push_back(get_memory(file, path, l, model));
+  state.memory = get_memory(file, path, model);
   return state;
 }
 

@@ -45,8 +45,8 @@ EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, con
     bits_of(logits, want, bits);
     for (size_t i = 0; i < count; ++i) total_bits += bits[i];
     result.bytes += static_cast<int64_t>(count);
-    rows += mean_rows(memory);
-    spans += report.mean_span() * static_cast<double>(length);
+    rows += memory.mean_rows();
+    if (const Tensor span = report.mean_span()) spans += span.item() * static_cast<double>(length);
     ++blocks;
     if (options.on_block)
       options.on_block({static_cast<int64_t>(length), offset, stride, in, want, std::span(bits).first(count),

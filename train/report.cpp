@@ -47,7 +47,9 @@ struct Observer {
 
   void operator()(const EvalBlock& block) {
     const int64_t streams = static_cast<int64_t>(block.tokens.size()) / block.length;
-    sum.resize(block.report.spans.size());
+    std::vector<std::vector<double>> spans;  // [layer][B·n]
+    for (const Tensor& layer : block.report.spans) spans.push_back(layer.to(DType::f64).to_vector<double>());
+    sum.resize(spans.size());
     const std::vector<double> logits = block.logits.to(DType::f64).to_vector<double>();
     const int64_t V = block.logits.size(1);
     for (int64_t b = 0; b < streams; ++b)
@@ -56,8 +58,7 @@ struct Observer {
         const auto row = logits.begin() + at * V;
         right[place] = std::max_element(row, row + V) - row == block.targets[at];
         ++count[kinds[place]];
-        for (size_t l = 0; l < sum.size(); ++l)
-          if (!block.report.spans[l].empty()) sum[l][kinds[place]] += block.report.spans[l][at];
+        for (size_t l = 0; l < sum.size(); ++l) sum[l][kinds[place]] += spans[l][at];
       }
   }
 };

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "ops/cross_entropy/cross_entropy.h"
 #include "ops/elementwise/elementwise.h"
+#include "train/train_block.h"
 
 namespace fade {
 namespace {
@@ -30,40 +30,44 @@ Trainer::Trainer(const Config& config, const Corpus& corpus)
       tokens_(static_cast<size_t>(config.train.batch) * config.model.block),
       targets_(tokens_.size()) {}
 
-void Trainer::accumulate_gradients(Step& result) {
+BlockLoss Trainer::next_block() {
   const int64_t B = config_.train.batch, M = config_.model.block;
   if (reader_.next(tokens_, targets_)) memory_ = model_.empty_memory(B);
-  const Recording on(tape_);
-  StepReport report;
-  const Tensor x = Tensor::from(tokens_, {B, M}).to(model_.device());
-  const Tensor y = Tensor::from(targets_, {B * M}).to(model_.device());
-  const StepOptions options{.training = true, .random = &random_};
-  const Tensor loss = cross_entropy(model_.forward(x, memory_, options, report), y);
-  backward(report.aux ? loss + report.aux : loss);
-
-  const double share = 1.0 / config_.train.accumulate;
-  result.bits += loss.item() / std::numbers::ln2 * share;
-  result.aux += report.aux ? report.aux.item() * share : 0;
-  result.mean_span += report.mean_span() * share;
-  result.mean_rows += mean_rows(memory_) * share;
+  return train_block(model_, tape_, Tensor::from(tokens_, {B, M}).to(model_.device()),
+                     Tensor::from(targets_, {B * M}).to(model_.device()), memory_,
+                     {.training = true, .random = &random_});
 }
 
 Trainer::Step Trainer::step() {
   const TrainConfig& t = config_.train;
-  Step result;
+  const double share = 1.0 / t.accumulate;
   model_.parameters().zero_grad();
-  for (int i = 0; i < t.accumulate; ++i) accumulate_gradients(result);
-  result.grad_norm = grad_norm(model_.parameters().leaves()) / t.accumulate;
-  if (!std::isfinite(result.bits) || !std::isfinite(result.grad_norm))
+  std::vector<BlockLoss> blocks;
+  Tensor loss;  // [] Σ over blocks
+  for (int i = 0; i < t.accumulate; ++i) {
+    blocks.push_back(next_block());
+    loss = loss ? loss + blocks.back().loss : blocks.back().loss;
+  }
+  // 0·loss is NaN iff the loss is not finite: then, too, the update leaves the weights alone.
+  const Tensor norm = grad_norm(model_.parameters().leaves()) + loss.to(DType::f64) * 0;
+  const double factor = schedule_.factor(steps_done() + 1);
+  optimizer_.step(factor, {share, t.clip}, norm);
+
+  // All the device's work is under way; from here on the host waits for numbers.
+  Step result{.grad_norm = norm.item() * share, .lr = t.optimizer.lr * factor};
+  for (const BlockLoss& block : blocks) {
+    result.bits += block.loss.item() / std::numbers::ln2 * share;
+    result.aux += block.aux ? block.aux.item() * share : 0;
+    result.mean_span += block.mean_span ? block.mean_span.item() * share : 0;
+  }
+  result.mean_rows = memory_.mean_rows();
+  if (!std::isfinite(result.grad_norm)) {
+    optimizer_.set_steps(steps_done() - 1);
     fail(
         "step {}: the loss is {} bits and the gradient norm {} (lower train.optimizer.lr or train.clip, or "
-        "lengthen "
-        "train.schedule.warmup)",
+        "lengthen train.schedule.warmup)",
         steps_done() + 1, result.bits, result.grad_norm);
-  const double clip = t.clip > 0 && result.grad_norm > t.clip ? t.clip / result.grad_norm : 1;
-  const double factor = schedule_.factor(steps_done() + 1);
-  result.lr = t.optimizer.lr * factor;
-  optimizer_.step(factor, clip / t.accumulate);
+  }
   return result;
 }
 
@@ -89,10 +93,9 @@ void Trainer::save(const std::filesystem::path& run) const {
 void Trainer::restore(const std::filesystem::path& checkpoint) {
   load_weights(find_weights(checkpoint), model_);
   RunState state = load_state(checkpoint, model_, optimizer_);
-  for (const LayerMemory& layer : state.memory)
-    if (layer.streams() != config_.train.batch)
-      refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
-             checkpoint.string(), layer.streams(), config_.train.batch);
+  if (state.memory.streams() != config_.train.batch)
+    refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
+           checkpoint.string(), state.memory.streams(), config_.train.batch);
   memory_ = std::move(state.memory);
   random_.restore({random_.state().seed, state.random.stream});
   reader_.restore(state.position);

@@ -5,7 +5,6 @@
 
 #include <filesystem>
 
-#include "engine/tape.h"
 #include "models/transformer.h"
 #include "nn/optimizer.h"
 #include "train/checkpoint.h"
@@ -13,6 +12,7 @@
 #include "train/corpus.h"
 #include "train/evaluate.h"
 #include "train/streams.h"
+#include "train/train_block.h"
 
 namespace fade {
 
@@ -25,7 +25,8 @@ class Trainer {
     double aux = 0;        ///< auxiliary loss (negative under the ramp: see ops/span_loss)
     double grad_norm = 0;  ///< before clipping
     double lr = 0;
-    double mean_span = 0, mean_rows = 0;
+    double mean_span = 0;  ///< in positions
+    double mean_rows = 0;  ///< rows in memory a stream and layer, after the step
   };
 
   /// Throws InputError when the training split is too small for the batch.
@@ -49,7 +50,7 @@ class Trainer {
   void restore(const std::filesystem::path& checkpoint);
 
  private:
-  void accumulate_gradients(Step& result);
+  BlockLoss next_block();
 
   Config config_;
   const Corpus& corpus_;

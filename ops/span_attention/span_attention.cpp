@@ -33,7 +33,7 @@ void check(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRow
            const SpanAttentionOptions& options) {
   check_dims(kName, "q", q, 2);
   check_same_type(kName, q, kv);
-  const int64_t hidden = q.size(1), count = rows.memory_rows + rows.streams * rows.block;
+  const int64_t hidden = q.size(1), count = rows.count();
   if (options.heads < 1 || hidden % options.heads != 0 || hidden == 0)
     fail("span_attention: {} columns of q cannot be shared by {} heads (make hidden a multiple of heads)",
          hidden, options.heads);

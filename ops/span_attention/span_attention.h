@@ -21,6 +21,8 @@ struct PackedRows {
   int64_t streams;  ///< B
   int64_t block;    ///< M
   int64_t memory_rows;  ///< Nm = start[B]
+
+  int64_t count() const { return memory_rows + streams * block; }  ///< N
 };
 
 /// Rows of memory that stand for several consecutive positions each (a compressed memory). A slot's age
