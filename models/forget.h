@@ -16,6 +16,11 @@ struct Lifetime {
   double reach = 0;  ///< positions; infinity keeps every row
 };
 
+/// The one rule, for every device: `distance` is that of the nearest query still to come.
+FADE_HD inline bool survives(double span, double reach, int64_t distance) {
+  return span + reach > static_cast<double>(distance);
+}
+
 /// The rows that are left of a context after its block, stream after stream, memory before block. Only the
 /// device knows how many there are: the arrays have room for all.
 struct Survivors {

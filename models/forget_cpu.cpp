@@ -16,7 +16,7 @@ void find_survivors(const PackedRows& rows, const T* span, int64_t step, double 
     for (int64_t j = begin; j < end; ++j) {
       const int64_t distance = age[j] + rows.block;
       const double own = span ? static_cast<double>(span[j * step]) : 0;
-      if (!(own + reach > static_cast<double>(distance))) continue;
+      if (!survives(own, reach, distance)) continue;
       index[count] = static_cast<int32_t>(j);
       new_age[count++] = static_cast<int32_t>(distance);
     }

@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
+#include "tests/op_checks.h"
 #include "tests/support.h"
 #include "train/checkpoint.h"
 #include "train/commands.h"
@@ -68,9 +69,9 @@ void check_against(const Golden& golden, const TensorFile& found, double toleran
   BOOST_TEST(found.tensors.size() == expected);
 }
 
-TensorFile run(const Golden& golden, DType dtype) {
+TensorFile run(const Golden& golden, DType dtype, Device device) {
   const test::TempDir dir;
-  const Transformer model(golden.config.model, dtype, Device::cpu, 1);
+  const Transformer model(golden.config.model, dtype, device, 1);
   load_weights(golden.weights(dir), model);
   return gradients(model, golden.tokens, golden.config.train.batch, golden.blocks);
 }
@@ -82,13 +83,15 @@ BOOST_AUTO_TEST_SUITE(golden)
 // The two programs add in other orders: differences are of a few units of 2^-53.
 BOOST_DATA_TEST_CASE(f64_is_exact_but_for_rounding, names* paths, name, path) {
   const Golden golden(name, path);
-  check_against(golden, run(golden, DType::f64), 1e-12);
+  for (const Device device : test::available_devices())
+    check_against(golden, run(golden, DType::f64, device), 1e-12);
 }
 
 // Rounding of 2^-24, grown over six blocks of two layers.
 BOOST_DATA_TEST_CASE(f32_is_close, names* paths, name, path) {
   const Golden golden(name, path);
-  check_against(golden, run(golden, DType::f32), 1e-4);
+  for (const Device device : test::available_devices())
+    check_against(golden, run(golden, DType::f32, device), 1e-4);
 }
 
 BOOST_DATA_TEST_CASE(the_command_line_gives_the_same, names* paths, name, path) {
