@@ -36,4 +36,17 @@ void parallel_for(int64_t n, int64_t grain, F&& f) {
   if (error) std::rethrow_exception(error);
 }
 
+/// While in scope, loops and products that this thread starts stay on it, so that their results don't depend
+/// on how many threads there are.
+class OneThread {
+ public:
+  OneThread() : before_(threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
 }  // namespace fade

@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "engine/files.h"
-#include "engine/parallel.h"
 #include "train/bench.h"
-#include "train/checkpoint.h"
+#include "train/command.h"
+#include "train/compress_commands.h"
 #include "train/config_file.h"
 #include "train/corpus.h"
 #include "train/evaluate.h"
@@ -18,32 +17,6 @@
 
 namespace fade {
 namespace {
-
-// The value of an enum by the name that configurations give it.
-template <class E>
-E parse_name(const std::string& option, const std::string& name) {
-  const auto it = std::ranges::find(names_of<E>, name);
-  if (it == names_of<E>.end()) refuse("{} {}: allowed: {}", option, name, fmt::join(names_of<E>, ", "));
-  return static_cast<E>(it - names_of<E>.begin());
-}
-
-// Of options that are numbers: refuses those below `low`.
-CLI::Validator at_least(double low) {
-  return CLI::Validator(
-      [low](std::string& text) {
-        double value = 0;
-        const bool number = CLI::detail::lexical_cast(text, value);
-        return number && value >= low ? std::string()
-                                      : fmt::format("found {}, allowed: a number of at least {}", text, low);
-      },
-      "");
-}
-
-/// One command: its options, filled by CLI11, and what it does.
-struct Command {
-  virtual ~Command() = default;
-  virtual void run() = 0;
-};
 
 struct ConfigArguments {
   std::string path;
@@ -87,21 +60,6 @@ struct Train final : Command {
     const std::filesystem::path stem = std::filesystem::path(config.path).stem();
     run_training(c, {.out = out.empty() ? std::filesystem::path("runs") / stem : std::filesystem::path(out),
                      .resume = resume});
-  }
-};
-
-struct CheckpointArguments {
-  std::string path, device = "auto";
-
-  void declare(CLI::App& app) {
-    app.add_option("CHECKPOINT", path, "a run directory, a checkpoint directory, or a model.safetensors")
-        ->required();
-    app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
-  }
-  LoadedModel load() const {
-    LoadedModel loaded = load_model(path, parse_name<DeviceChoice>("--device", device));
-    set_threads(loaded.config.threads);
-    return loaded;
   }
 };
 
@@ -288,6 +246,8 @@ int run_command_line(int argc, char** argv) {
   add<Train>(app, commands, "train", "train a model", chosen);
   add<Eval>(app, commands, "eval", "bits per byte of a checkpoint", chosen);
   add<Generate>(app, commands, "generate", "text from a checkpoint", chosen);
+  add<Compress>(app, commands, "compress", "code a file with a checkpoint's predictions", chosen);
+  add<Decompress>(app, commands, "decompress", "give back a file that compress coded", chosen);
   add<Grad>(app, commands, "grad", "losses and gradients on given bytes, for comparison", chosen);
   add<Bench>(app, commands, "bench", "time, speed and memory of one training step", chosen);
   add<Info>(app, commands, "info", "what is in a checkpoint", chosen);

@@ -1,4 +1,4 @@
-// The command line: `fade train | eval | generate | grad | bench | info`.
+// The command line: `fade train | eval | generate | compress | decompress | grad | bench | info`.
 #pragma once
 
 namespace fade {

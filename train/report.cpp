@@ -1,7 +1,6 @@
 #include "train/report.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "train/packers.h"
 #include "train/recall.h"
 
 namespace fade {
@@ -74,15 +74,6 @@ double order0_bits(std::span<const uint8_t> text) {
   return bits;
 }
 
-// Bits a byte of the text compressed as gzip -9 does.
-double deflate_bits(std::span<const uint8_t> text) {
-  std::vector<uint8_t> packed(compressBound(text.size()));
-  uLongf size = packed.size();
-  if (compress2(packed.data(), &size, text.data(), text.size(), Z_BEST_COMPRESSION) != Z_OK)
-    fail("report: zlib could not compress {} bytes", text.size());
-  return 8 * static_cast<double>(size) / static_cast<double>(text.size());
-}
-
 void print_spans(const Observer& seen, std::span<const std::string_view> names) {
   fmt::print("\nmean span, in bytes, by kind of byte\n  {:<18}", "");
   for (size_t l = 0; l < seen.sum.size(); ++l) fmt::print("{:>9}", fmt::format("layer {}", l));
@@ -129,7 +120,7 @@ EvalResult print_report(const Trainer& trainer, const Config& config) {
   fmt::print("validation: {:.4f} bits per byte over {} bytes in {} streams\n", v.bits_per_byte, v.bytes,
              v.streams);
   fmt::print("for comparison: order-0 entropy {:.4f}, gzip -9 {:.4f} on the same bytes\n", order0_bits(text),
-             deflate_bits(text));
+             8 * static_cast<double>(gzip_size(text)) / static_cast<double>(text.size()));
   fmt::print("memory: {:.1f} rows a stream and layer; mean span {:.1f} of at most {}\n", v.mean_rows,
              v.mean_span, config.model.max_span);
   if (config.model.kind == Kind::expire_span)
