@@ -2,48 +2,7 @@
 # The command line: whatever is wrong with a call is said in one clear line on standard error that names it, with
 # exit code 2 and nothing on standard output. Needs $FADE, the program.
 set -u
-
-fade=$FADE
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-
-failures=0
-failed() {
-  echo "FAILED  $1"
-  cat out err
-  failures=$((failures + 1))
-}
-# works WHAT ARGUMENTS..: exit code 0
-works() {
-  what=$1
-  shift
-  "$fade" "$@" >out 2>err && echo "ok      $what" || failed "$what: exit code $?"
-}
-# refused WHAT TEXT ARGUMENTS..: exit code 2, no output, and a first line on standard error that holds TEXT
-refused() {
-  what=$1 text=$2
-  shift 2
-  "$fade" "$@" >out 2>err
-  code=$?
-  if [ $code -ne 2 ]; then
-    failed "$what: exit code $code, expected 2"
-  elif [ -s out ]; then
-    failed "$what: something on standard output"
-  elif ! head -n 1 err | grep -q '^fade' || ! head -n 1 err | grep -qF -- "$text"; then
-    failed "$what: the first line should say \"$text\""
-  elif [ "$(wc -l <err)" -gt 2 ]; then
-    failed "$what: more than a line and a hint"
-  else
-    echo "ok      $what"
-  fi
-}
-# holds WHAT COMMAND..: the command, which may read the call's out and err, succeeds
-holds() {
-  what=$1
-  shift
-  "$@" >/dev/null && echo "ok      $what" || failed "$what"
-}
+. tests/cli_support.sh
 
 cat >c.yaml <<'YAML'
 model: {layers: 1, hidden: 16, ff: 16, heads: 2, block: 8, max_span: 16, span: {ramp: 4, pre_div: 1}}
@@ -59,13 +18,13 @@ printf 'caf\303\251 %.0s' $(seq 200) >latin
 
 # Help, everywhere.
 works "--help" --help
-for command in train eval generate grad info; do
+for command in train eval generate compress decompress grad bench info; do
   works "$command --help" $command --help
   holds "names its arguments" grep -q "Usage: fade $command" out
 done
 
 # Calls that are not commands.
-refused "no command" "a command is missing; there are: train, eval, generate, grad, bench, info"
+refused "no command" "a command is missing; there are: train, eval, generate, compress, decompress, grad, bench, info"
 refused "an unknown command" "frob: no such command; there are: train" frob
 refused "an unknown option before a command" "--frob: no such command" --frob
 refused "a missing argument" "fade train: CONFIG is required" train
@@ -175,4 +134,4 @@ holds "goes on from the prompt" sh -c 'head -c 7 out | grep -qx "12 bott" && tes
 works "info" info run
 holds "counts parameters" grep -q "parameters in 18 tensors" out
 
-[ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
+finish
