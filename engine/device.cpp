@@ -1,5 +1,7 @@
 #include "engine/device.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
 
@@ -9,8 +11,10 @@ namespace fade {
 namespace {
 
 constexpr DeviceBackend kCpu = {
+    .missing = [] { return std::string(); },
     .allocate = [](size_t bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); },
     .release = [](void* p) { std::free(p); },
+    .free_bytes = [] { return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE)); },
     .copy = [](void* dst, Device, const void* src, Device, size_t bytes) { std::memcpy(dst, src, bytes); },
     .zero = [](void* p, size_t bytes) { std::memset(p, 0, bytes); },
     .synchronize = [] {},
@@ -18,15 +22,26 @@ constexpr DeviceBackend kCpu = {
 
 constinit const DeviceBackend* backends[kDevices] = {&kCpu, nullptr};
 
+std::string missing(Device d) {
+  const DeviceBackend* b = backends[static_cast<int>(d)];
+  return b ? b->missing()
+           : "not part of this build (use --device cpu, or build with the preset cuda: docs/cuda.md)";
+}
+
+// What is missing for `d` on this machine, asked once.
+const std::string& missing_once(Device d) {
+  static const std::string texts[kDevices] = {missing(Device::cpu), missing(Device::cuda)};
+  return texts[static_cast<int>(d)];
+}
+
 }  // namespace
 
 const DeviceBackend& backend(Device d) {
-  const DeviceBackend* b = backends[static_cast<int>(d)];
-  if (!b) refuse("device: {} is not part of this build (use --device cpu)", name_of(d));
-  return *b;
+  if (!has_backend(d)) refuse("device: {} is {}", name_of(d), missing_once(d));
+  return *backends[static_cast<int>(d)];
 }
 
-bool has_backend(Device d) { return backends[static_cast<int>(d)] != nullptr; }
+bool has_backend(Device d) { return missing_once(d).empty(); }
 
 bool register_backend(Device d, const DeviceBackend& b) {
   backends[static_cast<int>(d)] = &b;

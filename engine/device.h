@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace fade {
 
@@ -13,8 +14,11 @@ constexpr const char* name_of(Device d) { return d == Device::cpu ? "cpu" : "cud
 
 /// What a device provides. The CPU's is built in; another device registers its own before main() runs.
 struct DeviceBackend {
+  /// Empty when the device can be used on this machine; otherwise what is missing, and a remedy. Asked once.
+  std::string (*missing)();
   void* (*allocate)(size_t bytes);  ///< raw memory, 64-byte aligned; nullptr when there is none left
   void (*release)(void* p);
+  size_t (*free_bytes)();  ///< of its memory, for errors
   void (*copy)(void* dst, Device dst_device, const void* src, Device src_device, size_t bytes);
   void (*zero)(void* p, size_t bytes);
   void (*synchronize)();  ///< returns when the work handed to the device is done
@@ -24,6 +28,7 @@ struct DeviceBackend {
 /// device.
 const DeviceBackend& backend(Device d);
 
+/// True iff backend(d) would not throw.
 bool has_backend(Device d);
 
 /// Makes `d` available. Called once, from a static initializer of the backend's own file.

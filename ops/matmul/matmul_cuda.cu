@@ -1,0 +1,36 @@
+#include "engine/cuda.h"
+#include "engine/cuda_blas.h"
+#include "ops/matmul/matmul.h"
+
+namespace fade {
+namespace {
+
+// Row-major y [m, n] is, read by columns, yᵀ [n, m] = op(b)ᵀ op(a)ᵀ: BLAS is handed b first.
+void matmul_cuda(const Tensor& a, const Tensor& b, const Tensor& y, const MatmulSizes& s) {
+  if (y.numel() == 0) return;
+  if (s.k == 0) return backend(Device::cuda).zero(y.mutate_bytes(), y.size_bytes());  // an empty sum
+  dispatch_float(y.dtype(), "matmul", [&]<class T>() {
+    cuda_product(BlasProduct<T>{.transpose_a = s.transpose.b,
+                                .transpose_b = s.transpose.a,
+                                .m = s.n,
+                                .n = s.m,
+                                .k = s.k,
+                                .alpha = 1,
+                                .a = b.data<T>(),
+                                .ld_a = s.transpose.b ? s.k : s.n,
+                                .step_a = s.stride_b,
+                                .b = a.data<T>(),
+                                .ld_b = s.transpose.a ? s.m : s.k,
+                                .step_b = s.stride_a,
+                                .beta = 0,
+                                .c = y.mutate<T>(),
+                                .ld_c = s.n,
+                                .step_c = s.stride_y,
+                                .batch = s.batch});
+  });
+}
+
+[[maybe_unused]] const bool registered = matmul_kernel.implement(Device::cuda, matmul_cuda);
+
+}  // namespace
+}  // namespace fade
