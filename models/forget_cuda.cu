@@ -1,0 +1,132 @@
+// Survivors on CUDA: count those of each stream, add the counts up, and write them in order. A block of
+// threads is a stream's in the first and last step.
+#include "engine/cuda.h"
+#include "models/forget.h"
+
+namespace fade {
+namespace {
+
+constexpr int kBlock = 256;
+
+/// A context's rows as kernels see them. T: type of the spans.
+template <class T>
+struct Context {
+  const int32_t *start, *age;
+  int64_t block, memory_rows;
+  const T* span;  ///< row j's is span[j·step]; nullptr: 0
+  int64_t step;
+  double reach;
+
+  /// Rows of stream b: its memory, then its block.
+  __device__ int64_t count(int64_t b) const { return start[b + 1] - start[b] + block; }
+  __device__ int64_t row(int64_t b, int64_t k) const {
+    const int64_t own_memory = start[b + 1] - start[b];
+    return k < own_memory ? start[b] + k : memory_rows + b * block + k - own_memory;
+  }
+  __device__ bool survives(int64_t row) const {
+    return fade::survives(span ? static_cast<double>(span[row * step]) : 0, reach, age[row] + block);
+  }
+};
+
+/// Σ of `value` over the threads before this one; `total` over all. All threads of the block call it.
+__device__ int block_scan(int value, int& total) {
+  __shared__ int of_warp[kWarp];
+  const int lane = thread_rank() % kWarp, warp = thread_rank() / kWarp;
+  int sum = value;
+  for (int distance = 1; distance < kWarp; distance *= 2) {
+    const int before = __shfl_up_sync(~0u, sum, distance);
+    if (lane >= distance) sum += before;
+  }
+  __syncthreads();  // the previous call's readers are done
+  if (lane == kWarp - 1) of_warp[warp] = sum;
+  __syncthreads();
+  total = 0;
+  int earlier = 0;
+  for (int w = 0; w < kBlock / kWarp; ++w) {
+    if (w < warp) earlier += of_warp[w];
+    total += of_warp[w];
+  }
+  return earlier + sum - value;
+}
+
+template <class T>
+__global__ void count_survivors(Context<T> context, int32_t* count) {
+  const int64_t b = blockIdx.x, rows = context.count(b);
+  int alive = 0;
+  for (int64_t k = threadIdx.x; k < rows; k += kBlock) alive += context.survives(context.row(b, k));
+  alive = block_sum(alive);
+  if (threadIdx.x == 0) count[b] = alive;
+}
+
+// start holds streams counts after its first element, and then their running sum.
+__global__ void add_counts(int32_t* start, int64_t streams) {
+  int sum = 0;
+  for (int64_t first = 0; first < streams; first += kBlock) {
+    const int64_t b = first + threadIdx.x;
+    const int count = b < streams ? start[b + 1] : 0;
+    int total;
+    const int before = block_scan(count, total);
+    if (b < streams) start[b + 1] = sum + before + count;
+    sum += total;
+  }
+  if (threadIdx.x == 0) start[0] = 0;
+}
+
+template <class T>
+__global__ void write_survivors(Context<T> context, const int32_t* start, int32_t* index, int32_t* age) {
+  const int64_t b = blockIdx.x, rows = context.count(b);
+  int64_t at = start[b];
+  for (int64_t first = 0; first < rows; first += kBlock) {
+    const int64_t k = first + threadIdx.x, row = k < rows ? context.row(b, k) : 0;
+    const bool alive = k < rows && context.survives(row);
+    int total;
+    const int64_t place = at + block_scan(alive, total);
+    if (alive) {
+      index[place] = static_cast<int32_t>(row);
+      age[place] = static_cast<int32_t>(context.age[row] + context.block);
+    }
+    at += total;
+  }
+}
+
+template <class T>
+void find_survivors(const PackedRows& rows, const Lifetime& life, const Survivors& out) {
+  const Context<T> context{rows.start.data<int32_t>(),
+                           rows.age.data<int32_t>(),
+                           rows.block,
+                           rows.memory_rows,
+                           life.span ? life.span.data<T>() : nullptr,
+                           life.span && life.span.numel() == 1 ? 0 : 1,
+                           life.reach};
+  int32_t* start = out.start.mutate<int32_t>();
+  const auto streams = static_cast<unsigned>(rows.streams);
+  launch("count_survivors", count_survivors<T>, streams, kBlock, 0, context, start + 1);
+  launch("add_counts", add_counts, 1, kBlock, 0, start, rows.streams);
+  launch("write_survivors", write_survivors<T>, streams, kBlock, 0, context, start,
+         out.index.mutate<int32_t>(), out.age.mutate<int32_t>());
+}
+
+void survivors_cuda(const PackedRows& rows, const Lifetime& life, const Survivors& out) {
+  if (!life.span) return find_survivors<float>(rows, life, out);
+  dispatch_float(life.span.dtype(), "survivors", [&]<class T>() { find_survivors<T>(rows, life, out); });
+}
+
+struct AgeOfRow {
+  const int32_t* memory_age;
+  int32_t* out;
+  int64_t memory_rows, block;
+  __device__ void operator()(int64_t i) const {
+    out[i] = i < memory_rows ? memory_age[i] : -static_cast<int32_t>((i - memory_rows) % block);
+  }
+};
+
+void context_ages_cuda(const Tensor& memory_age, int64_t block, const Tensor& out) {
+  launch_each("context_ages", out.numel(),
+              AgeOfRow{memory_age.data<int32_t>(), out.mutate<int32_t>(), memory_age.numel(), block});
+}
+
+[[maybe_unused]] const bool registered = survivors_kernel.implement(Device::cuda, survivors_cuda) &&
+                                         context_ages_kernel.implement(Device::cuda, context_ages_cuda);
+
+}  // namespace
+}  // namespace fade
