@@ -1,5 +1,7 @@
 #include "engine/alloc.h"
 
+#include <sanitizer/asan_interface.h>
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -49,6 +51,12 @@ struct Guard {
   SpinLock& lock;
 };
 
+// For AddressSanitizer: of a block, the first `bytes` may be touched.
+void allow([[maybe_unused]] void* p, [[maybe_unused]] size_t bytes, [[maybe_unused]] size_t of_bytes) {
+  ASAN_UNPOISON_MEMORY_REGION(p, bytes);
+  ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(p) + bytes, of_bytes - bytes);
+}
+
 class Pool {
  public:
   explicit Pool(Device d) : device_(d) {}
@@ -56,21 +64,25 @@ class Pool {
   void* get(size_t bytes) {
     const SizeClass c = class_of(bytes);
     const Guard guard(lock_);
+    auto& kept = free_[c.index];
+    void* p;
+    if (kept.empty()) {
+      p = get_from_system(bytes, c);
+    } else {
+      p = kept.back();
+      kept.pop_back();
+    }
+    allow(p, bytes, c.bytes);
     stats_.live += static_cast<int64_t>(bytes);
     stats_.peak = std::max(stats_.peak, stats_.live);
-    auto& kept = free_[c.index];
-    if (!kept.empty()) {
-      void* p = kept.back();
-      kept.pop_back();
-      return p;
-    }
-    return get_from_system(bytes, c);
+    return p;
   }
 
   void put(void* p, size_t bytes) {
     const SizeClass c = class_of(bytes);
     const Guard guard(lock_);
     stats_.live -= static_cast<int64_t>(bytes);
+    allow(p, 0, c.bytes);
     free_[c.index].push_back(p);
   }
 
@@ -95,13 +107,12 @@ class Pool {
       trim_locked();  // blocks kept for other sizes may be what is missing
       p = b.allocate(c.bytes);
     }
-    if (!p) {
-      stats_.live -= static_cast<int64_t>(bytes);
+    if (!p)
       fail(
-          "{}: out of memory: asked for {} bytes, {} live, peak {} (lower train.batch, model.block or "
+          "{}: out of memory: asked for {} bytes, {} live, peak {}, {} free (lower train.batch, model.block "
+          "or "
           "model.max_span)",
-          name_of(device_), bytes, stats_.live, stats_.peak);
-    }
+          name_of(device_), bytes, stats_.live, stats_.peak, b.free_bytes());
     stats_.system += static_cast<int64_t>(c.bytes);
     return p;
   }

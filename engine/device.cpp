@@ -28,10 +28,15 @@ std::string missing(Device d) {
            : "not part of this build (use --device cpu, or build with the preset cuda: docs/cuda.md)";
 }
 
-// What is missing for `d` on this machine, asked once.
+template <Device d>
+const std::string& missing_once() {
+  static const std::string text = missing(d);
+  return text;
+}
+
+// Asked once, and only when the device is wanted: to ask for a GPU takes its time.
 const std::string& missing_once(Device d) {
-  static const std::string texts[kDevices] = {missing(Device::cpu), missing(Device::cuda)};
-  return texts[static_cast<int>(d)];
+  return d == Device::cpu ? missing_once<Device::cpu>() : missing_once<Device::cuda>();
 }
 
 }  // namespace

@@ -22,8 +22,10 @@ uint32_t bit_of(int thread) { return uint32_t{1} << (thread % 32); }
 
 std::string at(Site site) { return fmt::format("{}:{}", site.file_name(), site.line()); }
 
+bool same(const char* a, const char* b) { return a == b || std::strcmp(a, b) == 0; }
+
 bool same(Site a, Site b) {
-  return a.line() == b.line() && a.column() == b.column() && std::strcmp(a.file_name(), b.file_name()) == 0;
+  return a.line() == b.line() && a.column() == b.column() && same(a.file_name(), b.file_name());
 }
 
 }  // namespace
@@ -92,7 +94,7 @@ void Worker::run_block(const Grid& grid, const Body& body, int64_t block) {
   body_ = &body;
   main_.switch_to(fiber_of(next_thread()));
   if (returned_ < count()) {
-    abandon(deadlock());
+    abandon(fmt::format("{}: {}", where_block(grid), deadlock()));
     main_.switch_to(fiber_of(next_thread()));
   }
   grid_ = nullptr;
@@ -134,7 +136,7 @@ void Worker::run_thread(int number, Fiber& on) {
   }
   ++returned_;
   warp_of(number).returned |= bit_of(number);
-  if (!why.empty() && !abandoned_) abandon(why);
+  if (!why.empty() && !abandoned_) abandon(fmt::format("{}: {}", where(), why));
 }
 
 // The first thread that may run: of the warp that ran last, if it has one, whose stacks are still in the
@@ -189,7 +191,7 @@ void Worker::wait(const char* what, Site site) {
 // Ends the block: threads that have not started never do, and those that wait are thrown out of their stacks.
 void Worker::abandon(const std::string& why) {
   abandoned_ = true;
-  error_ = fmt::format("{}: {}", where(), why);
+  error_ = why;
   for (int i = 0; i < count(); ++i) {
     Warp& w = warp_of(i);
     if (!thread(i).fiber) {
@@ -231,7 +233,7 @@ const uint64_t* Worker::warp_exchange(uint32_t mask, uint64_t value, const char*
   Meeting& m = w.meeting(mask);
   if (m.arrived == 0)
     m.what = what;
-  else if (std::strcmp(m.what, what) != 0)
+  else if (!same(m.what, what))
     fail("{} at {}, while other lanes of its mask {:#010x} wait at {}", what, at(site), mask, m.what);
   auto& values = m.values[m.number % 2];
   values[static_cast<size_t>(here.lane)] = value;

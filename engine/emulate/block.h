@@ -10,6 +10,7 @@
 
 #include "engine/emulate/cuda.h"
 #include "engine/emulate/fiber.h"
+#include "engine/emulate/report.h"
 
 namespace fade::emulate {
 
@@ -91,6 +92,7 @@ class Worker {
   size_t shared_bytes_ = 0;
   std::string error_;  // why the block was abandoned
   bool abandoned_ = false, quit_ = false;
+  SignalStack signal_stack_;
   Fiber main_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> idle_;

@@ -1,20 +1,18 @@
-// The emulated device's memory is the host's.
-#include <unistd.h>
+// Device::cuda, emulated. Kernels are run when they are launched, so there is nothing to wait for.
+#include "engine/device.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "engine/cuda.h"
-#include "engine/device.h"
+#include "engine/emulate/memory.h"
+#include "engine/emulate/report.h"
 #include "engine/error.h"
 
 namespace fade {
 namespace {
 
-size_t free_bytes() {
-  return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
-}
+using emulate::MemoryAccess;
 
 IndexError index_error{};
 
@@ -24,19 +22,28 @@ void synchronize() {
   refuse("{}: index {} is not within [0, {})", e.who, e.index, e.size);
 }
 
+void copy(void* dst, Device dst_device, const void* src, Device, size_t bytes) {
+  if (dst_device == Device::cpu) synchronize();
+  const MemoryAccess access;
+  std::memcpy(dst, src, bytes);
+}
+
+void zero(void* p, size_t bytes) {
+  const MemoryAccess access;
+  std::memset(p, 0, bytes);
+}
+
 constexpr DeviceBackend kEmulated = {
-    .missing = [] { return std::string(); },
-    .allocate = [](size_t bytes) -> void* {
-      return bytes > free_bytes() ? nullptr : std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-    },
-    .release = [](void* p) { std::free(p); },
-    .free_bytes = free_bytes,
-    .copy =
-        [](void* dst, Device dst_device, const void* src, Device, size_t bytes) {
-          if (dst_device == Device::cpu) synchronize();
-          std::memcpy(dst, src, bytes);
+    .missing =
+        [] {
+          emulate::report_crashes();
+          return std::string();
         },
-    .zero = [](void* p, size_t bytes) { std::memset(p, 0, bytes); },
+    .allocate = emulate::allocate_memory,
+    .release = emulate::release_memory,
+    .free_bytes = emulate::free_memory,
+    .copy = copy,
+    .zero = zero,
     .synchronize = synchronize,
 };
 

@@ -1,4 +1,5 @@
 #include "engine/emulate/block.h"
+#include "engine/emulate/memory.h"
 #include "engine/emulate/report.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
@@ -30,6 +31,7 @@ void run(const Grid& grid, Body thread) {
   const int64_t blocks = int64_t{grid.blocks.x} * grid.blocks.y * grid.blocks.z;
   const auto run_blocks = [&](int64_t begin, int64_t end) {
     Worker& worker = Worker::mine();
+    const MemoryAccess access;
     const bool forward = thread_order() == Order::forward;
     for (int64_t i = begin; i < end; ++i) worker.run_block(grid, thread, forward ? i : begin + end - 1 - i);
   };

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "engine/emulate/block.h"
+#include "engine/emulate/memory.h"
 #include "engine/error.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -29,37 +30,61 @@ Text here_text() {
   return text;
 }
 
-void print_where() {
-  const Text text = here_text();
-  if (!text[0]) return;
+template <class... A>
+void print(const char* format, A... args) {
   Text line{};
-  const int n = std::snprintf(line.data(), line.size(), "\nfade: stopped in %s\n", text.data());
+  const int n = std::snprintf(line.data(), line.size(), format, args...);
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), static_cast<size_t>(n));
 }
 
+void print_where() {
+  const Text text = here_text();
+  if (text[0]) print("\nfade: stopped in %s\n", text.data());
+}
+
+#ifdef __SANITIZE_ADDRESS__
+void install() { __sanitizer_set_death_callback(print_where); }
+#else
 // Says where, then lets the signal do what it does.
-[[maybe_unused]] void on_signal(int number) {
+void on_signal(int number, siginfo_t* info, void*) {
+  if (number == SIGSEGV && !Worker::running() && in_memory(info->si_addr))
+    print("\nfade: host code touched memory of device cuda at %p (copy the tensor with .to(Device::cpu))\n",
+          info->si_addr);
   print_where();
   ::signal(number, SIG_DFL);
   ::raise(number);
 }
 
 void install() {
-#ifdef __SANITIZE_ADDRESS__
-  __sanitizer_set_death_callback(print_where);
-#else
   for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGABRT}) {
     struct sigaction action {};
-    action.sa_handler = on_signal;
-    action.sa_flags = SA_ONSTACK | SA_NODEFER;
+    action.sa_sigaction = on_signal;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     ::sigaction(number, &action, nullptr);
   }
-#endif
 }
+#endif
 
 }  // namespace
 
 std::string where() { return here_text().data(); }
+
+std::string where_block(const Grid& g) {
+  return fmt::format("kernel {}, block ({},{},{})", g.name, here.block.x, here.block.y, here.block.z);
+}
+
+// A stack that has overflowed is none to report it on.
+SignalStack::SignalStack() : memory_(new std::byte[kBytes]) {
+  stack_t stack{};
+  stack.ss_sp = memory_.get();
+  stack.ss_size = kBytes;
+  ::sigaltstack(&stack, nullptr);
+}
+SignalStack::~SignalStack() {
+  stack_t stack{};
+  stack.ss_flags = SS_DISABLE;
+  ::sigaltstack(&stack, nullptr);
+}
 
 void report_crashes() { [[maybe_unused]] static const bool once = (install(), true); }
 

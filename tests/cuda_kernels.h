@@ -1,0 +1,59 @@
+// Small kernels, one for each thing that kernels may use; cuda_test.cpp has what they must return. Each is
+// launched, and its result read back.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace fade::test {
+
+/// Every thread of a grid of 3-dimensional blocks adds 1 + its block's number where its own indices say.
+std::vector<int32_t> count_threads(std::array<unsigned, 3> grid, std::array<unsigned, 3> block);
+
+/// A warp's exchanges, of the values 100 + lane. `rows` of 32 lanes each.
+enum class Exchange { from, up, down, exclusive_or };
+std::vector<int32_t> exchange(Exchange kind, int argument, int width);
+/// The same of pairs of numbers, as double: 100.5 + lane, up by one.
+std::vector<double> exchange_doubles();
+
+/// Of lanes 0..31 with `values` (bits): ballot, any, all.
+std::vector<int32_t> votes(uint32_t values);
+/// The even and the odd lanes of a warp vote by themselves, the odd ones three times: the sums of lanes that
+/// each sees.
+std::vector<int32_t> votes_apart();
+/// Lane 0 of each warp writes, and the others read after __syncwarp.
+std::vector<int32_t> warp_broadcast(int threads);
+
+/// `threads` numbers reversed through static shared memory, dynamic shared memory of int, and again of
+/// double, so that they end as they began, + 3.
+std::vector<int32_t> reverse_thrice(int threads);
+/// __syncthreads_count, _or, _and of (thread < below), for a block of 96.
+std::vector<int32_t> barrier_votes(int below);
+
+/// Integer atomics by `blocks` × 128 threads: add, sub, max, min, or, and, exchange (a value some thread
+/// wrote), compare-and-swap (how many won).
+std::vector<int32_t> atomics(int blocks);
+
+/// Copies through float4, double2 and int4.
+Tensor copy_float4(const Tensor& x);
+Tensor copy_double2(const Tensor& x);
+Tensor copy_int4(const Tensor& x);
+
+/// Of x [rows, n]: block_sum and block_max of each row, [rows, 2], by blocks of `threads`. f32 or f64.
+Tensor block_reductions(const Tensor& x, int threads);
+/// warp_reduce by groups of 8 lanes, of the numbers 0..31.
+std::vector<int32_t> group_sums();
+
+/// i² for i < n, by launch_each.
+std::vector<int32_t> squares(int64_t n);
+/// table[index[i]], with an IndexCheck named "gather"; −1 where the index is out of range.
+Tensor checked_gather(const Tensor& table, const Tensor& index);
+
+/// A grid with no blocks, and blocks with too many threads: launched under the name "none" and "too_many".
+void launch_nothing();
+void launch_too_many();
+
+}  // namespace fade::test
