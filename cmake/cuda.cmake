@@ -54,7 +54,7 @@ function(fade_cuda_sources result folder)
   endif()
   if(FADE_CUDA_IS STREQUAL emulate)
     list(FILTER sources EXCLUDE REGEX "/engine/cuda_(device|blas)\\.cu$")  # emulate/ has its own
-    set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX)
+    set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS -Wno-unknown-pragmas)  # (unroll is nvcc's)
     file(GLOB emulator CONFIGURE_DEPENDS ${folder}/emulate/*.cpp)
     list(APPEND sources ${emulator})
     # (not for the whole project: the other files are compiled as without it, which a compiler cache notices)

@@ -43,14 +43,30 @@ Shape broadcast(const Shape& a, const Shape& b, const char* who) {
   return out;
 }
 
-std::array<int64_t, kMaxDims> broadcast_strides(const Shape& s, const Shape& as) {
-  std::array<int64_t, kMaxDims> strides{};
+Strides broadcast_strides(const Shape& s, const Shape& as) {
+  Strides strides{};
   int64_t step = 1;
   for (int i = s.dims() - 1, o = as.dims() - 1; i >= 0; --i, --o) {
     strides[o] = s[i] == 1 ? 0 : step;
     step *= s[i];
   }
   return strides;
+}
+
+Shape merge_dims(const Shape& shape, std::span<Strides> operands) {
+  Shape merged;
+  for (int d = 0; d < shape.dims(); ++d) {
+    if (shape[d] == 1) continue;
+    const int last = merged.dims() - 1;
+    bool joins = last >= 0;
+    for (const Strides& s : operands) joins = joins && s[last] == s[d] * shape[d];
+    if (joins)
+      merged.set(last, merged[last] * shape[d]);
+    else
+      merged.append(shape[d]);
+    for (Strides& s : operands) s[merged.dims() - 1] = s[d];
+  }
+  return merged;
 }
 
 }  // namespace fade

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 
 namespace fade {
@@ -49,7 +50,15 @@ class Shape {
 /// The shape of `a` and `b` together under NumPy's broadcasting rule. Throws, naming `who` and both shapes.
 Shape broadcast(const Shape& a, const Shape& b, const char* who);
 
-/// Element strides of `s` seen as a tensor of shape `as`: 0 along dimensions that are broadcast.
-std::array<int64_t, kMaxDims> broadcast_strides(const Shape& s, const Shape& as);
+/// How far apart, in elements, neighbours along each dimension are.
+using Strides = std::array<int64_t, kMaxDims>;
+
+/// Strides of a row-major tensor of shape `s` seen as one of shape `as`: 0 along dimensions that are
+/// broadcast.
+Strides broadcast_strides(const Shape& s, const Shape& as);
+
+/// The same loop over `shape` with as few dimensions as will do: those of size 1 are dropped, and neighbours
+/// that every operand walks as one are joined. The operands' strides are rewritten for the shape returned.
+Shape merge_dims(const Shape& shape, std::span<Strides> operands);
 
 }  // namespace fade

@@ -67,13 +67,6 @@ HWY_INLINE V exp_of(D d, V v) {
   return hn::IfThenElse(hn::IsNaN(v), v, hn::Exp(d, v));
 }
 
-/// What a row's exponents are shifted by: its maximum, and 0 when there is nothing but −inf, where the
-/// maximum itself would give −inf − −inf.
-template <class T>
-HWY_INLINE T exponent_shift(T largest) {
-  return largest == -std::numeric_limits<T>::infinity() ? T{0} : largest;
-}
-
 }  // namespace fade::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

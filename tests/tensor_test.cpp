@@ -38,6 +38,21 @@ BOOST_AUTO_TEST_CASE(shapes) {
   BOOST_CHECK_THROW((Shape{-1}), Error);
 }
 
+BOOST_AUTO_TEST_CASE(dimensions_that_are_walked_as_one_are_merged) {
+  const Shape s{2, 3, 1, 4};
+  Strides contiguous[] = {broadcast_strides(s, s)};
+  BOOST_TEST((merge_dims(s, contiguous) == Shape{24}));
+  BOOST_TEST(contiguous[0][0] == 1);
+  // A row that is repeated keeps the first two dimensions, which it walks as one, apart from the last.
+  Strides row[] = {broadcast_strides(s, s), broadcast_strides({4}, s)};
+  BOOST_TEST((merge_dims(s, row) == Shape{6, 4}));
+  BOOST_TEST((row[0][0] == 4 && row[0][1] == 1 && row[1][0] == 0 && row[1][1] == 1));
+  Strides transposed[] = {{12, 4, 4, 1}, {1, 8, 8, 2}};
+  BOOST_TEST((merge_dims(s, transposed) == Shape{2, 12}));
+  BOOST_TEST((transposed[1][0] == 1 && transposed[1][1] == 2));
+  BOOST_TEST((merge_dims({1, 1}, contiguous) == Shape{}));
+}
+
 BOOST_AUTO_TEST_CASE(values_go_in_and_come_out) {
   const Tensor t = Tensor::from(std::vector<int32_t>{1, 2, 3, 4, 5, 6}, {2, 3});
   BOOST_TEST(t.to(DType::f64).to_vector<double>()[4] == 5.0);

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "engine/parallel.h"
+#include "ops/softmax/exponent_shift.h"
 #include "ops/softmax/softmax_kernels.h"
 
 #undef HWY_TARGET_INCLUDE
