@@ -35,7 +35,8 @@ OpCase loss_case(const char* name, int64_t rows, int64_t vocab, double range) {
 [[maybe_unused]] const bool added =
     add_cases("cross_entropy",
               {loss_case("one_row", 1, 5, 2), loss_case("odd", 7, 3, 2), loss_case("far_apart", 3, 11, 15),
-               loss_case("one_class", 3, 1, 2), loss_case("bytes", 37, 256, 3)});
+               loss_case("one_class", 3, 1, 2), loss_case("bytes", 37, 256, 3), loss_case("long", 2, 1031, 3),
+               loss_case("long_whole_vectors", 2, 1100, 3)});
 
 }  // namespace
 }  // namespace fade::test

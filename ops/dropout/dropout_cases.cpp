@@ -1,5 +1,6 @@
 #include "ops/dropout/dropout.h"
 
+#include "ops/layout/layout.h"
 #include "tests/op_case.h"
 
 namespace fade::test {
@@ -29,8 +30,16 @@ OpCase dropout_case(const char* name, const Shape& shape, double p) {
 std::vector<OpCase> cases() {
   OpCase empty = dropout_case("empty", {0, 3}, 0.5);
   empty.wrong.clear();
+  // Rows 1 to 3 of a matrix, whose first element is not aligned as a vector of several.
+  OpCase view = dropout_case("of_a_view", {3, 7}, 0.3);
+  view.inputs = {{{4, 7}}};
+  view.run = [](const Tensors& in) { return dropout(slice(in[0], 0, 1, 4), 0.3, kKey); };
+  view.reference = [whole = view.reference](const Arrays& in) {
+    return whole({Values(in[0].begin() + 7, in[0].end())});
+  };
+  view.wrong.clear();
   return {empty, dropout_case("odd", {3, 7}, 0.3), dropout_case("most", {31}, 0.9),
-          dropout_case("large", {73, 307}, 0.5)};
+          dropout_case("large", {73, 307}, 0.5), view};
 }
 
 [[maybe_unused]] const bool added = add_cases("dropout", cases());

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ops/layout/layout.h"
 #include "tests/op_case.h"
 
 namespace fade::test {
@@ -67,6 +68,10 @@ std::vector<OpCase> binary_cases() {
       {"broadcast_middle", {2, 1, 3, 1}, {5, 1, 2}, {2, 5, 3, 2}},
       {"large", {73, 307}, {73, 307}, {73, 307}},
       {"large_rows", {73, 307}, {307}, {73, 307}},
+      {"packed_rows", {3, 8}, {8}, {3, 8}},
+      {"packed_columns", {3, 1}, {3, 8}, {3, 8}},
+      {"packed_middle", {2, 1, 3, 4}, {5, 1, 4}, {2, 5, 3, 4}},
+      {"packed_scalar", {8}, {}, {8}},
   };
   std::vector<OpCase> cases;
   for (const auto& op : operations)
@@ -126,8 +131,31 @@ std::vector<OpCase> unary_cases() {
   return cases;
 }
 
-[[maybe_unused]] const bool added =
-    add_cases("elementwise", binary_cases()) && add_cases("elementwise", unary_cases());
+// Rows 1 to 3 of a matrix, whose first element is not aligned as a vector of several.
+OpCase view_case(const char* name, const std::function<Tensor(const Tensor&)>& f, Unary of_one) {
+  return {.name = fmt::format("{}/of_a_view", name),
+          .inputs = {{{4, 7}, uniform_values(0.7, 2)}},
+          .run = [=](const Tensors& in) { return f(slice(in[0], 0, 1, 4)); },
+          .reference =
+              [=](const Arrays& in) {
+                Values y(in[0].begin() + 7, in[0].end());
+                for (double& v : y) v = of_one(v);
+                return y;
+              },
+          .shape = {3, 7},
+          .saved_bytes = std::string(name) == "exp" ? 8 * 3 * 7 : 0};
+}
+
+std::vector<OpCase> view_cases() {
+  return {view_case("exp", exp, [](double x) { return std::exp(x); }),
+          view_case("log", log, [](double x) { return std::log(x); }),
+          view_case(
+              "mul", [](const Tensor& x) { return x * x; }, [](double x) { return x * x; })};
+}
+
+[[maybe_unused]] const bool added = add_cases("elementwise", binary_cases()) &&
+                                    add_cases("elementwise", unary_cases()) &&
+                                    add_cases("elementwise", view_cases());
 
 }  // namespace
 }  // namespace fade::test

@@ -73,23 +73,19 @@ void binary_cpu(const F& f, const Tensor& a, const Tensor& b, const Tensor& y) {
   });
 }
 
-template <class F>
-bool implement_unary() {
-  return unary_forward<F>.implement(Device::cpu, forward_cpu<F>) &&
-         unary_backward<F>.implement(Device::cpu, backward_cpu<F>);
+template <class... F>
+bool implement_unary(Functors<F...>) {
+  return ((unary_forward<F>.implement(Device::cpu, forward_cpu<F>) &&
+           unary_backward<F>.implement(Device::cpu, backward_cpu<F>)) &&
+          ...);
 }
 template <class... F>
-bool implement_all() {
-  return (implement_unary<F>() && ...);
-}
-template <class... F>
-bool implement_binary() {
+bool implement_binary(Functors<F...>) {
   return (binary_forward<F>.implement(Device::cpu, binary_cpu<F>) && ...);
 }
 
 [[maybe_unused]] const bool registered =
-    implement_all<Neg, Scale, Relu, Gelu, Sigmoid, Tanh, Exp, Log, Clamp>() &&
-    implement_binary<Add, Sub, Mul, Div>();
+    implement_unary(UnaryFunctors{}) && implement_binary(BinaryFunctors{});
 
 }  // namespace
 }  // namespace fade

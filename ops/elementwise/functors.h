@@ -161,6 +161,12 @@ struct Div {
   }
 };
 
+/// All of them: each device implements the kernels of these lists.
+template <class... F>
+struct Functors {};
+using UnaryFunctors = Functors<Neg, Scale, Relu, Gelu, Sigmoid, Tanh, Exp, Log, Clamp>;
+using BinaryFunctors = Functors<Add, Sub, Mul, Div>;
+
 /// y = f(a, b) with broadcasting; y has the broadcast shape.
 template <class F>
 inline constinit Kernel<void(const F& f, const Tensor& a, const Tensor& b, const Tensor& y)> binary_forward{

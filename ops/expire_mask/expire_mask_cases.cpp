@@ -54,6 +54,8 @@ std::vector<OpCase> cases() {
           mask_case("all_zero", {1, 5, 3, 4}, fractions, descending(5, 50), true),
           mask_case("no_rows", {2, 0, 3, 4}, fractions, descending(1, 0)),
           mask_case("no_streams", {0, 5, 3, 4}, fractions, descending(1, 0)),
+          mask_case("whole_vectors", {2, 8, 3, 4}, fractions, descending(8, 5)),
+          mask_case("long", {1, 1100, 2, 16}, between_integers(0, 80), descending(1100, 1098)),
           mask_case("large", {3, 97, 79, 16}, between_integers(0, 80), descending(97, 60))};
 }
 

@@ -1,5 +1,6 @@
 #include "engine/parallel.h"
 #include "ops/expire_mask/expire_mask.h"
+#include "ops/expire_mask/soft_mask.h"
 
 namespace fade {
 namespace {
@@ -14,11 +15,7 @@ void forward_cpu(const Tensor& span, const Tensor& age, int ramp, const Tensor& 
       for (int64_t bi = begin; bi < end; ++bi) {
         const int64_t row = bi / M * L;
         const int32_t i = static_cast<int32_t>(bi % M);
-        for (int64_t j = 0; j < L; ++j) {
-          const int32_t distance = a[row + j] + i;
-          const T left = (e[row + j] - static_cast<T>(distance)) / static_cast<T>(ramp) + T{1};
-          out[bi * L + j] = distance < 1 || left <= 0 ? T{0} : left < 1 ? left : T{1};
-        }
+        for (int64_t j = 0; j < L; ++j) out[bi * L + j] = soft_mask(e[row + j], a[row + j] + i, ramp);
       }
     });
   });
@@ -34,11 +31,8 @@ void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, int ra
       for (int64_t bj = begin; bj < end; ++bj) {
         const T* column = dm + bj / L * M * L + bj % L;
         T sum = 0;
-        for (int32_t i = 0; i < M; ++i) {
-          const int32_t distance = a[bj] + i;
-          const T r = e[bj] - static_cast<T>(distance);
-          if (distance >= 1 && r >= static_cast<T>(-ramp) && r <= 0) sum += column[i * L];
-        }
+        for (int32_t i = 0; i < M; ++i)
+          if (under_ramp(e[bj], a[bj] + i, ramp)) sum += column[i * L];
         de[bj] = sum / static_cast<T>(ramp);
       }
     });

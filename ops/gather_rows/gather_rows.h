@@ -7,7 +7,7 @@ namespace fade {
 
 /// y[...] = x[index[...]], and zeros where index is −1 (padding).
 ///   x [N, H] (or [N]), index i32 [...] with −1 ≤ index < N → y [..., H] (or [...])
-/// dx[n] = Σ of g over the places that took row n, in the order of the places.   Saves index.
+/// dx[n] = Σ of g over the places that took row n, in a fixed order.   Saves index.
 /// Throws on an index outside, naming its place and value.
 Tensor gather_rows(const Tensor& x, const Tensor& index);
 

@@ -41,7 +41,12 @@ std::vector<OpCase> cases() {
           gather_case("only_padding", {5, 3}, {7}, uniform_values(kPadding, kPadding), true),
           gather_case("no_places", {5, 3}, {0}, padded(5)),
           gather_case("no_rows", {0, 3}, {2}, uniform_values(kPadding, kPadding), true),
-          gather_case("large", {31, 64}, {600}, padded(31))};
+          gather_case("large", {31, 64}, {600}, padded(31)),
+          gather_case("wide", {40, 300}, {50}, padded(40)),
+          gather_case("wide_and_repeated", {2, 140}, {30}, padded(2)),
+          gather_case("thousands_of_one_row", {2, 3}, {2500}, [](int64_t i, double) {
+            return static_cast<double>(i % 7 == 0 ? kPadding : i % 5 == 0);
+          })};
 }
 
 [[maybe_unused]] const bool added = add_cases("gather_rows", cases());

@@ -19,7 +19,7 @@ inline constinit Kernel<void(const Tensor& x, const Tensor& index, GatherRule ru
 /// y[p] = row index[p] of [top; bottom].
 inline constinit Kernel<void(const Tensor& top, const Tensor& bottom, const Tensor& index, const Tensor& y)>
     gather_rows_of_two{"gather_rows_of"};
-/// dx[index[p]] += g[p] for every place p, in order; nothing where the index is −1.
+/// dx[index[p]] += g[p] for every place p, in an order that the index alone decides; nothing where it is −1.
 inline constinit Kernel<void(const Tensor& g, const Tensor& index, const Tensor& dx)> gather_rows_backward{
     "gather_rows"};
 

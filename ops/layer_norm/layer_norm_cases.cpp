@@ -43,7 +43,11 @@ std::vector<OpCase> cases() {
                           norm_case("large_eps", {3, 5}, 0.5),
                           norm_case("wide", {3, 67}),
                           norm_case("width_one", {3, 1}),
-                          norm_case("no_rows", {0, 5})};
+                          norm_case("no_rows", {0, 5}),
+                          norm_case("whole_vectors", {3, 64}),
+                          norm_case("many_rows", {131, 5}),
+                          norm_case("long", {2, 1031}),
+                          norm_case("long_whole_vectors", {2, 1100})};
   for (OpCase& c : all)
     if (c.shape.numel() == 0 || c.shape[-1] == 1) c.wrong.clear();  // eps is not seen there
   return all;

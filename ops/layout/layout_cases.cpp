@@ -99,17 +99,24 @@ OpCase concat_case(const char* name, const Shape& a, const Shape& b, int dim) {
      permute_case("heads", {2, 3, 5, 7}, 0, 2, 1, 3),
      permute_case("reverse", {2, 3, 1, 5}, 3, 2, 1, 0),
      permute_case("empty", {0, 3}, 1, 0),
+     permute_case("packed_heads", {2, 3, 5, 8}, 0, 2, 1, 3),
+     permute_case("tiles", {37, 41}, 1, 0),
+     permute_case("batch_of_tiles", {3, 33, 2, 8}, 0, 2, 3, 1),
+     permute_case("few_columns", {41, 3}, 1, 0),
      slice_case("rows", {5, 3}, 0, 1, 4),
      slice_case("last_columns", {3, 5}, 1, 2, 5),
      slice_case("from_the_end", {2, 3, 5}, -1, 1, 3),
      slice_case("middle_dimension", {2, 7, 3}, 1, 3, 4),
      slice_case("everything", {3, 5}, 1, 0, 5),
      slice_case("nothing", {3, 5}, 1, 2, 2),
+     slice_case("packed_columns", {3, 16}, 1, 4, 12),
+     slice_case("packed_middle", {2, 7, 4}, 1, 2, 5),
      concat_case("rows", {2, 3}, {5, 3}, 0),
      concat_case("columns", {3, 2}, {3, 5}, 1),
      concat_case("middle_dimension", {2, 3, 5}, {2, 1, 5}, 1),
      concat_case("from_the_end", {2, 3, 1}, {2, 3, 4}, -1),
-     concat_case("with_nothing", {3, 0}, {3, 2}, 1)});
+     concat_case("with_nothing", {3, 0}, {3, 2}, 1),
+     concat_case("packed_columns", {3, 4}, {3, 8}, 1)});
 
 }  // namespace
 }  // namespace fade::test

@@ -68,6 +68,12 @@ std::vector<OpCase> cases() {
     all.push_back(over_dim("max", max, largest, {1, 1}, 1, keep_dim));
     all.push_back(over_dim("mean", mean, average, {1, 1}, 0, keep_dim));
   }
+  // Long and short lines, few and many, with a last dimension of whole vectors and without.
+  for (const Shape& shape : {Shape{2, 5000}, Shape{2, 4099}, Shape{3, 1100}, Shape{3, 64}, Shape{611, 7}})
+    for (const int dim : {0, 1}) all.push_back(over_dim("sum", sum, total, shape, dim, false));
+  for (const Shape& shape : {Shape{2, 1031}, Shape{3, 1100}, Shape{3, 64}})
+    all.push_back(over_dim("max", max, largest, shape, 1, false));
+  all.push_back(over_dim("max", max, largest, {211, 7}, 0, false));
   return all;
 }
 

@@ -44,6 +44,9 @@ std::vector<OpCase> cases() {
           position_case("any_order_with_padding", {2, 3, 3, 3, 5},
                         these({2, kNoRow, -1, 0, 7, -2, 1, kNoRow, 3, 0})),
           position_case("one", {1, 1, 1, 1, 1}, these({1})),
+          position_case("rows_of_one_age", {2, 2, 3, 4, 5}, these({2, 2, 1, kNoRow, 2, 0, 3, 0, 3, 3})),
+          position_case("whole_vectors", {2, 2, 3, 6, 8}, descending(8, 5)),
+          position_case("long", {1, 2, 2, 3, 1031}, descending(1031, 1029)),
           position_case("out_of_reach", {1, 2, 3, 3, 2}, these({kNoRow, 4}), true),
           position_case("no_rows", {1, 2, 3, 3, 0}, these({}))};
 }

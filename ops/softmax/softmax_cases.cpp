@@ -74,8 +74,12 @@ std::vector<OpCase> cases() {
     all.push_back(make("far_apart", {3, 5}, 15));
     all.push_back(make("odd_width", {3, 67}, 3));
     all.push_back(make("no_rows", {0, 3}, 2));
+    all.push_back(make("whole_vectors", {3, 64}, 3));
+    all.push_back(make("long", {2, 1031}, 3));
+    all.push_back(make("long_whole_vectors", {2, 1100}, 3));
   }
-  all.push_back(where_case("some", {2, 3, 5, 7}, [](int64_t i, double u) { return i % 3 == 1 ? 0 : u; }));
+  const Fill every_third_hidden = [](int64_t i, double u) { return i % 3 == 1 ? 0 : u; };
+  all.push_back(where_case("some", {2, 3, 5, 7}, every_third_hidden));
   all.push_back(
       where_case("rows_without_any", {2, 2, 3, 5}, [](int64_t i, double u) { return i < 10 ? 0 : u; }));
   OpCase everything = where_case("all", {1, 2, 3, 5}, uniform_values(0.1, 1));
@@ -84,6 +88,8 @@ std::vector<OpCase> cases() {
   all.push_back(where_case("none", {1, 2, 3, 5}, uniform_values(0, 0), true));
   all.push_back(where_case("ramp", {1, 1, 3, 11},
                            [](int64_t i, double) { return static_cast<double>(i % 11 - 4) / 7; }));
+  all.push_back(where_case("whole_vectors", {2, 2, 3, 8}, every_third_hidden));
+  all.push_back(where_case("long", {1, 2, 2, 1100}, every_third_hidden));
   return all;
 }
 

@@ -19,6 +19,12 @@ struct RampQueries {
   }
 };
 
+/// Positions that a row has left at query 0: rounded as in T, where the mask was computed, then exact.
+template <class T>
+FADE_HD double left_at_first_query(T span, int32_t age) {
+  return static_cast<double>(span - static_cast<T>(age));
+}
+
 /// 0 < m < 1 is −R < left − i < 0, that is left < i < left + R, and 0 ≤ i < M.
 template <class T>
 FADE_HD RampQueries ramp_queries(T left, int ramp, int64_t block) {

@@ -10,6 +10,11 @@ struct SpanLoss {
   int64_t block;       ///< M
   int ramp;            ///< R
   double coefficient;  ///< span.loss
+
+  /// What pushes a row down for each query that meets it under the ramp: coefficient/(R·M·B).
+  double force(int64_t streams) const {
+    return coefficient / (static_cast<double>(ramp) * static_cast<double>(block * streams));
+  }
 };
 
 /// coefficient/(R·M) · Σ_{i,j: 0 < m_ij < 1} r_ij, averaged over the B streams: [].  r and m as in

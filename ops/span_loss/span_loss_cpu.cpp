@@ -4,10 +4,6 @@
 namespace fade {
 namespace {
 
-double force(const Tensor& span, const SpanLoss& a) {
-  return a.coefficient / (static_cast<double>(a.ramp) * static_cast<double>(a.block * span.size(0)));
-}
-
 // A few operations a row: small beside the products that made the rows, so one thread does it.
 void forward_cpu(const Tensor& span, const Tensor& age, const SpanLoss& attrs, const Tensor& loss) {
   dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
@@ -15,11 +11,11 @@ void forward_cpu(const Tensor& span, const Tensor& age, const SpanLoss& attrs, c
     const int32_t* a = age.data<int32_t>();
     double sum = 0;
     for (int64_t j = 0; j < span.numel(); ++j) {
-      const double left = static_cast<double>(e[j] - static_cast<T>(a[j]));
+      const double left = left_at_first_query(e[j], a[j]);
       const RampQueries under = ramp_queries(left, attrs.ramp, attrs.block);
       if (under.count > 0) sum += under.sum_of_remaining(left);
     }
-    *loss.mutate<T>() = span.numel() ? static_cast<T>(force(span, attrs) * sum) : T{0};
+    *loss.mutate<T>() = span.numel() ? static_cast<T>(attrs.force(span.size(0)) * sum) : T{0};
   });
 }
 
@@ -29,9 +25,9 @@ void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, const 
     const T* e = span.data<T>();
     const int32_t* a = age.data<int32_t>();
     T* de = dspan.mutate<T>();
-    const double push = span.numel() ? static_cast<double>(*g.data<T>()) * force(span, attrs) : 0;
+    const double push = span.numel() ? static_cast<double>(*g.data<T>()) * attrs.force(span.size(0)) : 0;
     for (int64_t j = 0; j < span.numel(); ++j) {
-      const double left = static_cast<double>(e[j] - static_cast<T>(a[j]));
+      const double left = left_at_first_query(e[j], a[j]);
       de[j] = static_cast<T>(push * static_cast<double>(ramp_queries(left, attrs.ramp, attrs.block).count));
     }
   });

@@ -1,0 +1,65 @@
+#include "engine/cuda_map.h"
+#include "ops/elementwise/functors.h"
+
+namespace fade {
+namespace {
+
+template <class F>
+struct Forward {
+  F f;
+  template <class... T>
+  __device__ auto operator()(T... x) const {
+    return f.forward(x...);
+  }
+};
+
+template <class F>
+struct Backward {
+  F f;
+  template <class T>
+  __device__ T operator()(T g, T saved) const {
+    return f.backward(g, saved);
+  }
+};
+
+template <class F>
+void forward_cuda(const F& f, const Tensor& x, const Tensor& y) {
+  dispatch_float(x.dtype(), F::name,
+                 [&]<class T>() { map(F::name, Forward<F>{f}, x.numel(), y.mutate<T>(), x.data<T>()); });
+}
+
+template <class F>
+void backward_cuda(const F& f, const Tensor& g, const Tensor& saved, const Tensor& dx) {
+  dispatch_float(g.dtype(), F::name, [&]<class T>() {
+    const T* in = g.data<T>();
+    map(F::name, Backward<F>{f}, g.numel(), dx.mutate<T>(), in,
+        F::saves == Saves::nothing ? in : saved.data<T>());
+  });
+}
+
+template <class F>
+void binary_cuda(const F& f, const Tensor& a, const Tensor& b, const Tensor& y) {
+  dispatch_float(y.dtype(), F::name, [&]<class T>() {
+    const Shape& s = y.shape();
+    map_strided(F::name, Forward<F>{f}, s, Strided{y.mutate<T>(), broadcast_strides(s, s)},
+                Strided{a.data<T>(), broadcast_strides(a.shape(), s)},
+                Strided{b.data<T>(), broadcast_strides(b.shape(), s)});
+  });
+}
+
+template <class... F>
+bool implement_unary(Functors<F...>) {
+  return ((unary_forward<F>.implement(Device::cuda, forward_cuda<F>) &&
+           unary_backward<F>.implement(Device::cuda, backward_cuda<F>)) &&
+          ...);
+}
+template <class... F>
+bool implement_binary(Functors<F...>) {
+  return (binary_forward<F>.implement(Device::cuda, binary_cuda<F>) && ...);
+}
+
+[[maybe_unused]] const bool registered =
+    implement_unary(UnaryFunctors{}) && implement_binary(BinaryFunctors{});
+
+}  // namespace
+}  // namespace fade

@@ -1,0 +1,230 @@
+#include "engine/cuda_map.h"
+#include "ops/gather_rows/gather_rows_kernels.h"
+
+namespace fade {
+namespace {
+
+int64_t row_size(const Tensor& x) { return x.shape().numel(1, x.shape().dims()); }
+
+// Calls f<N>() with the number of elements that can be moved as one.
+template <class T, class F, class... Data>
+void with_packs(int64_t row_size, const F& f, const Data*... data) {
+  constexpr int N = kPackOf<T>;
+  if (row_size % N == 0 && (takes_packs<N>(data) && ...))
+    f.template operator()<N>();
+  else
+    f.template operator()<1>();
+}
+
+// One pack of y; a row has `packs` of them.
+template <class T, int N>
+struct Gather {
+  const T* x;
+  const int32_t* index;
+  int64_t rows, packs;
+  bool padding;  // −1 is a row of zeros
+  IndexCheck check;
+  T* y;
+  __device__ void operator()(int64_t i) const {
+    const int32_t row = index[i / packs];
+    const bool zeros = (padding && row == -1) || !check(row, rows);
+    store_pack(y + i * N, zeros ? Pack<T, N>{} : load_pack<N>(x + (row * packs + i % packs) * N));
+  }
+};
+
+template <class T, int N>
+struct GatherOfTwo {
+  const T *top, *bottom;
+  const int32_t* index;
+  int64_t split, rows, packs;
+  IndexCheck check;
+  T* y;
+  __device__ void operator()(int64_t i) const {
+    const int32_t row = index[i / packs];
+    const T* from = row < split ? top + row * packs * N : bottom + (row - split) * packs * N;
+    store_pack(y + i * N, check(row, rows) ? load_pack<N>(from + i % packs * N) : Pack<T, N>{});
+  }
+};
+
+void forward(const Tensor& x, const Tensor& index, GatherRule rule, const Tensor& y) {
+  dispatch_float(x.dtype(), rule.op, [&]<class T>() {
+    const T* from = x.data<T>();
+    T* to = y.mutate<T>();
+    const int64_t n = row_size(x);
+    with_packs<T>(
+        n,
+        [&]<int N>() {
+          launch_each(rule.op, y.numel() / N,
+                      Gather<T, N>{from, index.data<int32_t>(), x.size(0), n / N, rule.lowest < 0,
+                                   index_check(rule.op), to});
+        },
+        from, to);
+  });
+}
+
+void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index, const Tensor& y) {
+  constexpr const char* op = "gather_rows_of";
+  dispatch_float(y.dtype(), op, [&]<class T>() {
+    const T *first = top.data<T>(), *second = bottom.data<T>();
+    T* to = y.mutate<T>();
+    const int64_t n = top.size(1), split = top.size(0);
+    with_packs<T>(
+        n,
+        [&]<int N>() {
+          launch_each(op, y.numel() / N,
+                      GatherOfTwo<T, N>{first, second, index.data<int32_t>(), split, split + bottom.size(0),
+                                        n / N, index_check(op), to});
+        },
+        first, second, to);
+  });
+}
+
+// Backward: every row of dx is one block's, which adds the g of the places that took the row. Where a row has
+// few places, they have been written into its slots; where it has many, which only few rows can have, the
+// block looks through all places. Either way it adds in an order that the index alone decides.
+constexpr int kSlots = 32;
+
+struct NotePlaces {
+  const int32_t* index;
+  int64_t rows;
+  int32_t *count, *slots;  // [rows], [rows, kSlots]
+  __device__ void operator()(int64_t place) const {
+    const int32_t row = index[place];
+    if (row < 0 || row >= rows) return;
+    const int32_t slot = atomicAdd(count + row, 1);
+    if (slot < kSlots) slots[int64_t{row} * kSlots + slot] = static_cast<int32_t>(place);
+  }
+};
+
+constexpr int kBlock = 256, kWarps = kBlock / kWarp;
+constexpr int kOfWarp = 4 * kWarp;          // places a warp looks at in one go
+constexpr int kScanned = kWarps * kOfWarp;  // and a block
+constexpr int kListed = 2 * kScanned;       // places that are listed before they are added
+
+/// The places of one row, in ascending order, in shared memory.
+struct PlaceList {
+  int32_t places[kListed];
+  int32_t of_warp[kWarps];
+  int size;
+};
+
+// Notes of atomics come in any order: each place goes where the number of smaller ones says.
+__device__ void list_slots(PlaceList& list, const int32_t* slots, int count) {
+  const int rank = thread_rank();
+  if (rank < count) {
+    int before = 0;
+    for (int k = 0; k < count; ++k) before += slots[k] < slots[rank];
+    list.places[before] = slots[rank];
+  }
+  if (rank == 0) list.size = count;
+  __syncthreads();
+}
+
+// Appends those of kScanned places from `begin` on that took `row`.
+__device__ void list_matches(PlaceList& list, const int32_t* index, int64_t begin, int64_t places,
+                             int32_t row) {
+  const int lane = thread_rank() % kWarp, warp = thread_rank() / kWarp;
+  const int64_t first = begin + warp * kOfWarp + lane;
+  unsigned matches[kOfWarp / kWarp];
+  int found = 0;
+  for (int k = 0; k < kOfWarp / kWarp; ++k) {
+    const int64_t place = first + k * kWarp;
+    matches[k] = __ballot_sync(~0u, place < places && index[place] == row);
+    found += __popc(matches[k]);
+  }
+  if (lane == 0) list.of_warp[warp] = found;
+  __syncthreads();
+  int at = list.size;
+  for (int w = 0; w < warp; ++w) at += list.of_warp[w];
+  for (int k = 0; k < kOfWarp / kWarp; ++k) {
+    if (matches[k] >> lane & 1)
+      list.places[at + __popc(matches[k] & ((1u << lane) - 1))] = static_cast<int32_t>(first + k * kWarp);
+    at += __popc(matches[k]);
+  }
+  __syncthreads();
+  if (thread_rank() == kBlock - 1) list.size = at;
+  __syncthreads();
+}
+
+// One block a row (x) and tile of columns (y). threadIdx.x is a pack of columns; the threadIdx.y share the
+// places.
+template <class T, int N>
+__global__ void add_places(const T* g, const int32_t* index, int64_t places, const int32_t* count,
+                           const int32_t* slots, T* dx, int64_t n) {
+  __shared__ PlaceList list;
+  __shared__ Pack<T, N> sums[kBlock];
+  const int32_t row = static_cast<int32_t>(blockIdx.x), taken = count[row];
+  if (taken == 0) return;
+  const int64_t column = (int64_t{blockIdx.y} * blockDim.x + threadIdx.x) * N;
+  Pack<T, N> sum{};
+  const auto add = [&](const Pack<T, N>& more) {
+    for (int k = 0; k < N; ++k) sum.v[k] += more.v[k];
+  };
+  const auto add_listed = [&] {
+    if (column < n)
+#pragma unroll 4
+      for (int k = static_cast<int>(threadIdx.y); k < list.size; k += static_cast<int>(blockDim.y))
+        add(load_pack<N>(g + list.places[k] * n + column));
+  };
+  if (taken <= kSlots) {
+    list_slots(list, slots + int64_t{row} * kSlots, taken);
+  } else {
+    if (thread_rank() == 0) list.size = 0;
+    __syncthreads();
+    for (int64_t begin = 0; begin < places; begin += kScanned) {
+      if (list.size > kListed - kScanned) {
+        add_listed();
+        __syncthreads();
+        if (thread_rank() == 0) list.size = 0;
+        __syncthreads();
+      }
+      list_matches(list, index, begin, places, row);
+    }
+  }
+  add_listed();
+  sums[thread_rank()] = sum;
+  __syncthreads();
+  if (threadIdx.y != 0 || column >= n) return;
+  for (unsigned k = 1; k < blockDim.y; ++k) add(sums[k * blockDim.x + threadIdx.x]);
+  T* to = dx + row * n + column;
+  add(load_pack<N>(to));
+  store_pack(to, sum);
+}
+
+// Threads for the packs of a row, at least a warp of them; all other threads of a block share the places.
+// With many places a row, they are given more of the block, and the columns more blocks.
+dim3 block_for(int64_t packs, int64_t places, int64_t rows) {
+  unsigned columns = kWarp;
+  if (places < 4 * rows)
+    while (columns < packs && columns < kBlock) columns *= 2;
+  return {columns, kBlock / columns};
+}
+
+void backward(const Tensor& g, const Tensor& index, const Tensor& dx) {
+  const int64_t rows = dx.size(0), places = index.numel(), n = row_size(dx);
+  const Tensor count = Tensor::zeros({rows}, DType::i32, Device::cuda);
+  const Tensor slots = Tensor::empty({rows, kSlots}, DType::i32, Device::cuda);
+  const int32_t* at = index.data<int32_t>();
+  launch_each("note_places", places, NotePlaces{at, rows, count.mutate<int32_t>(), slots.mutate<int32_t>()});
+  dispatch_float(g.dtype(), "gather_rows", [&]<class T>() {
+    const T* from = g.data<T>();
+    T* to = dx.mutate<T>();
+    with_packs<T>(
+        n,
+        [&]<int N>() {
+          const dim3 block = block_for(n / N, places, rows);
+          const int64_t tiles = (n / N + block.x - 1) / block.x;
+          launch("gather_rows_backward", add_places<T, N>,
+                 dim3(static_cast<unsigned>(rows), static_cast<unsigned>(tiles)), block, 0, from, at, places,
+                 count.data<int32_t>(), slots.data<int32_t>(), to, n);
+        },
+        from, to);
+  });
+}
+
+[[maybe_unused]] const bool registered = gather_rows_forward.implement(Device::cuda, forward) &&
+                                         gather_rows_of_two.implement(Device::cuda, forward_of_two) &&
+                                         gather_rows_backward.implement(Device::cuda, backward);
+
+}  // namespace
+}  // namespace fade

@@ -1,0 +1,72 @@
+#include "engine/cuda_rows.h"
+#include "ops/masked_renorm/masked_renorm.h"
+
+namespace fade {
+namespace {
+
+// A row is one head's and query's: row = (b·K + h)·M + i.
+template <class T>
+struct Forward {
+  const T *a, *m;
+  int64_t heads, queries;
+  T *w, *den;
+  template <class Row>
+  __device__ void operator()(const Row& row) const {
+    const T* x = a + row.start();
+    const T* mask = m + (row.index / (heads * queries) * queries + row.index % queries) * row.size;
+    const T total = row.sum([](T v, T mj) { return v * mj; }, x, mask) + static_cast<T>(kRenormEps);
+    const T inverse = T{1} / total;
+    row.map([=](T v, T mj) { return v * mj * inverse; }, w + row.start(), x, mask);
+    if (row.lane == 0) den[row.index] = total;
+  }
+};
+
+// A row is one query's, b·M + i: its heads add to the same row of dm, in order.
+template <class T>
+struct Backward {
+  const T *g, *a, *m, *w, *den;
+  int64_t heads, queries;
+  T *da, *dm;  // either may be left out
+  template <class Row>
+  __device__ void operator()(const Row& row) const {
+    for (int64_t h = 0; h < heads; ++h) {
+      const int64_t head = (row.index / queries * heads + h) * queries + row.index % queries;
+      const int64_t at = head * row.size;
+      const T total = row.sum([](T gj, T wj) { return gj * wj; }, g + at, w + at), inverse = T{1} / den[head];
+      const auto gradient = [=](T factor, T gj) { return factor * (gj - total) * inverse; };
+      if (da) row.map(gradient, da + at, m + row.start(), g + at);
+      if (!dm) continue;
+      T* sum = dm + row.start();
+      if (h == 0)
+        row.map(gradient, sum, a + at, g + at);
+      else
+        row.map([=](T before, T aj, T gj) { return before + gradient(aj, gj); }, sum, sum, a + at, g + at);
+    }
+  }
+};
+
+void forward_cuda(const Tensor& a, const Tensor& m, const Tensor& w, const Tensor& den) {
+  dispatch_float(a.dtype(), "masked_renorm", [&]<class T>() {
+    const T *pa = a.data<T>(), *pm = m.data<T>();
+    T* pw = w.mutate<T>();
+    launch_rows("masked_renorm", {a.shape().numel(0, 3), a.size(3)},
+                Forward<T>{pa, pm, a.size(1), a.size(2), pw, den.mutate<T>()}, pa, pm, pw);
+  });
+}
+
+void backward_cuda(const Tensor& g, const Tensor& a, const Tensor& m, const Tensor& w, const Tensor& den,
+                   const Tensor& da, const Tensor& dm) {
+  dispatch_float(a.dtype(), "masked_renorm", [&]<class T>() {
+    const T *pg = g.data<T>(), *pa = a.data<T>(), *pm = m.data<T>(), *pw = w.data<T>();
+    T *out_a = da ? da.mutate<T>() : nullptr, *out_m = dm ? dm.mutate<T>() : nullptr;
+    launch_rows("masked_renorm_backward", {a.size(0) * a.size(2), a.size(3)},
+                Backward<T>{pg, pa, pm, pw, den.data<T>(), a.size(1), a.size(2), out_a, out_m}, pg, pa, pm,
+                pw, out_a, out_m);
+  });
+}
+
+[[maybe_unused]] const bool registered = masked_renorm_forward.implement(Device::cuda, forward_cuda) &&
+                                         masked_renorm_backward.implement(Device::cuda, backward_cuda);
+
+}  // namespace
+}  // namespace fade

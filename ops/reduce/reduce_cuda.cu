@@ -1,0 +1,110 @@
+#include "engine/cuda_rows.h"
+#include "engine/cuda_sum.h"
+#include "ops/reduce/reduce_kernels.h"
+
+namespace fade {
+namespace {
+
+void sum_cuda(const Tensor& x, ReduceSizes s, double factor, const Tensor& y) {
+  sum_middle("sum", x, {s.outer, s.n, s.inner}, factor, y);
+}
+
+template <class T>
+struct Times {
+  T factor;
+  __device__ T operator()(T g) const { return factor * g; }
+};
+
+void spread_cuda(const Tensor& g, ReduceSizes s, double factor, const Tensor& dx) {
+  dispatch_float(g.dtype(), "sum", [&]<class T>() {
+    map_strided("sum_backward", Times<T>{static_cast<T>(factor)}, {s.outer, s.n, s.inner},
+                Strided{dx.mutate<T>(), {s.n * s.inner, s.inner, 1}}, Strided{g.data<T>(), {s.inner, 0, 1}});
+  });
+}
+
+constexpr int32_t kNowhere = INT32_MAX;
+
+struct Earlier {
+  __device__ int32_t operator()(int32_t a, int32_t b) const { return a < b ? a : b; }
+};
+
+// inner = 1: the largest of a row, then the first place that holds it.
+template <class T>
+struct MaxOfRow {
+  const T* x;
+  T* y;
+  int32_t* index;
+  template <class Row>
+  __device__ void operator()(const Row& row) const {
+    const T* in = x + row.start();
+    const T largest = row.max([](T v) { return v; }, in);
+    int32_t first = kNowhere;
+    for (int64_t i = row.lane; i < row.size && first == kNowhere; i += Row::threads)
+      if (in[i] == largest || in[i] != in[i]) first = static_cast<int32_t>(i);
+    first = row.combine(first, Earlier{}, kNowhere);
+    if (row.lane != 0) return;
+    y[row.index] = largest;
+    index[row.index] = first;
+  }
+};
+
+// inner > 1: a thread a result, so that neighbours read neighbouring columns.
+template <class T>
+struct MaxOfColumn {
+  const T* x;
+  ReduceSizes s;
+  T* y;
+  int32_t* index;
+  __device__ void operator()(int64_t i) const {
+    const T* in = x + i / s.inner * s.n * s.inner + i % s.inner;
+    T largest = in[0];
+    int32_t first = 0;
+    for (int64_t k = 1; k < s.n; ++k) {
+      const T v = in[k * s.inner];
+      if (!(v > largest || (v != v && largest == largest))) continue;
+      largest = v;
+      first = static_cast<int32_t>(k);
+    }
+    y[i] = largest;
+    index[i] = first;
+  }
+};
+
+void max_forward_cuda(const Tensor& x, ReduceSizes s, const Tensor& y, const Tensor& index) {
+  dispatch_float(x.dtype(), "max", [&]<class T>() {
+    const T* in = x.data<T>();
+    T* out = y.mutate<T>();
+    int32_t* at = index.mutate<int32_t>();
+    if (s.inner == 1)
+      launch_rows("max", {s.outer, s.n}, MaxOfRow<T>{in, out, at}, in);
+    else
+      launch_each("max", s.outer * s.inner, MaxOfColumn<T>{in, s, out, at});
+  });
+}
+
+template <class T>
+struct MaxBackward {
+  const T* g;
+  const int32_t* index;
+  ReduceSizes s;
+  T* dx;
+  __device__ void operator()(int64_t i) const {
+    const int64_t of_result = i / (s.n * s.inner) * s.inner + i % s.inner;
+    dx[i] = i / s.inner % s.n == index[of_result] ? g[of_result] : T{0};
+  }
+};
+
+void max_backward_cuda(const Tensor& g, const Tensor& index, ReduceSizes s, const Tensor& dx) {
+  dispatch_float(g.dtype(), "max", [&]<class T>() {
+    launch_each("max_backward", dx.numel(),
+                MaxBackward<T>{g.data<T>(), index.data<int32_t>(), s, dx.mutate<T>()});
+  });
+}
+
+[[maybe_unused]] const bool registered = sum_kernel.implement(Device::cuda, sum_cuda) &&
+                                         spread_kernel.implement(Device::cuda, spread_cuda) &&
+                                         max_forward.implement(Device::cuda, max_forward_cuda) &&
+                                         max_backward.implement(Device::cuda, max_backward_cuda);
+
+}  // namespace
+}  // namespace fade
