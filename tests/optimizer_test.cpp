@@ -7,6 +7,7 @@
 #include "nn/init.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
+#include "tests/op_checks.h"
 
 namespace fade {
 namespace {
@@ -23,8 +24,8 @@ double gradient_at(int step, int64_t i) { return std::sin(1.7 * step + 0.9 * sta
 
 // Six steps of both, the learning rate and the gradients other at each. The largest relative difference.
 double largest_difference(const OptimizerConfig& config, const std::function<Naive()>& make_naive,
-                          DType dtype, double grad_scale = 1) {
-  Parameters parameters(dtype, Device::cpu);
+                          Device device, DType dtype, double grad_scale = 1) {
+  Parameters parameters(dtype, device);
   const Tensor leaf = parameters.add("p", {Sizes::rows, Sizes::columns});
   init_normal(leaf, {3, 0});
   std::vector<double> expected = leaf.to(DType::f64).to_vector<double>();
@@ -35,7 +36,7 @@ double largest_difference(const OptimizerConfig& config, const std::function<Nai
   for (int t = 1; t <= 6; ++t) {
     std::vector<double> g(expected.size());
     for (size_t i = 0; i < g.size(); ++i) g[i] = gradient_at(t, static_cast<int64_t>(i));
-    leaf.set_grad(Tensor::from(g, leaf.shape()).to(dtype));
+    leaf.set_grad(Tensor::from(g, leaf.shape()).to(dtype).to(device));
     const double factor = 1.0 / t;
     optimizer.step(factor, {.share = grad_scale});
     for (size_t i = 0; i < g.size(); ++i)
@@ -51,9 +52,11 @@ double largest_difference(const OptimizerConfig& config, const std::function<Nai
 
 void check(const OptimizerConfig& config, const std::function<Naive()>& make_naive) {
   // f64: roundings of 2^-53 over six steps; f32: of 2^-24.
-  BOOST_TEST(largest_difference(config, make_naive, DType::f64) < 1e-14);
-  BOOST_TEST(largest_difference(config, make_naive, DType::f64, 0.25) < 1e-14);
-  BOOST_TEST(largest_difference(config, make_naive, DType::f32) < 5e-6);
+  for (const Device device : test::available_devices()) {
+    BOOST_TEST(largest_difference(config, make_naive, device, DType::f64) < 1e-14);
+    BOOST_TEST(largest_difference(config, make_naive, device, DType::f64, 0.25) < 1e-14);
+    BOOST_TEST(largest_difference(config, make_naive, device, DType::f32) < 5e-6);
+  }
 }
 
 // Adam with bias-corrected moments, as Kingma and Ba write it (algorithm 1).
@@ -125,53 +128,94 @@ BOOST_AUTO_TEST_CASE(leaves_without_a_gradient_stay) {
 }
 
 BOOST_AUTO_TEST_CASE(the_gradient_norm_is_over_all_leaves) {
-  Parameters parameters(DType::f32, Device::cpu);
-  const Tensor a = parameters.add("a", {2}), b = parameters.add("b", {1, 2});
-  parameters.add("without", {7});
-  BOOST_TEST(grad_norm(parameters.leaves()).item() == 0);
-  a.set_grad(Tensor::from(std::vector<float>{2, -4}, {2}));
-  b.set_grad(Tensor::from(std::vector<float>{5, 6}, {1, 2}));
-  BOOST_TEST(grad_norm(parameters.leaves()).item() == 9);
-  // Squares beyond f32 are summed in f64.
-  a.set_grad(Tensor::from(std::vector<float>{3e30f, 0}, {2}));
-  b.set_grad(Tensor::from(std::vector<float>{4e30f, 0}, {1, 2}));
-  BOOST_TEST(grad_norm(parameters.leaves()).item() == 5e30, boost::test_tools::tolerance(1e-6));
+  for (const Device device : test::available_devices()) {
+    Parameters parameters(DType::f32, device);
+    const Tensor a = parameters.add("a", {2}), b = parameters.add("b", {1, 2});
+    parameters.add("without", {7});
+    BOOST_TEST(grad_norm(parameters.leaves()).item() == 0);
+    a.set_grad(Tensor::from(std::vector<float>{2, -4}, {2}).to(device));
+    b.set_grad(Tensor::from(std::vector<float>{5, 6}, {1, 2}).to(device));
+    BOOST_TEST(grad_norm(parameters.leaves()).item() == 9);
+    // Squares beyond f32 are summed in f64.
+    a.set_grad(Tensor::from(std::vector<float>{3e30f, 0}, {2}).to(device));
+    b.set_grad(Tensor::from(std::vector<float>{4e30f, 0}, {1, 2}).to(device));
+    BOOST_TEST(grad_norm(parameters.leaves()).item() == 5e30, boost::test_tools::tolerance(1e-6));
+  }
+}
+
+// More tensors than a launch takes, some longer than a block's piece, and a gradient that is not aligned.
+BOOST_AUTO_TEST_CASE(every_device_updates_many_tensors_alike) {
+  for (const DType dtype : {DType::f64, DType::f32})
+    for (const bool of_a_view : {false, true}) {
+      std::vector<double> norms;
+      std::vector<std::vector<double>> values;
+      for (const Device device : test::available_devices()) {
+        Parameters parameters(dtype, device);
+        for (int k = 0; k < 70; ++k) parameters.add(fmt::format("p{}", k), {k % 10 == 3 ? 4099 : k + 1});
+        for (const Tensor& leaf : parameters.leaves()) {
+          const int64_t n = leaf.numel();
+          std::vector<double> g(static_cast<size_t>(n + 1));
+          for (int64_t i = 0; i <= n; ++i) g[static_cast<size_t>(i)] = gradient_at(static_cast<int>(n), i);
+          leaf.copy_from(Tensor::zeros({n}, dtype, device));
+          leaf.set_grad(Tensor::from(g, {n + 1}).to(dtype).to(device).rows(of_a_view, n + of_a_view));
+        }
+        Optimizer optimizer({.kind = OptimizerKind::adamw, .lr = 0.1, .weight_decay = 0.1}, parameters);
+        const Tensor norm = grad_norm(parameters.leaves());
+        optimizer.step(1, {.clip = 1}, norm);
+        optimizer.step(1, {.clip = 1}, norm);
+        norms.push_back(norm.item());
+        values.emplace_back();
+        for (const Tensor& leaf : parameters.leaves())
+          for (const double v : leaf.to(DType::f64).to_vector<double>()) values.back().push_back(v);
+      }
+      for (size_t d = 1; d < norms.size(); ++d) {
+        BOOST_TEST(norms[d] == norms[0], boost::test_tools::tolerance(1e-13));
+        double largest = 0;
+        for (size_t i = 0; i < values[0].size(); ++i)
+          largest = std::max(largest, std::abs(values[d][i] - values[0][i]));
+        BOOST_TEST(largest < (dtype == DType::f64 ? 1e-14 : 1e-6));
+      }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(clipping_limits_the_norm_of_the_mean_gradient) {
-  Parameters parameters(DType::f64, Device::cpu);
-  const Tensor leaf = parameters.add("leaf", {2});
-  Optimizer optimizer({.kind = OptimizerKind::sgd, .lr = 1}, parameters);
-  const auto moved = [&](const GradScale& scale) {
-    leaf.copy_from(Tensor::zeros({2}, DType::f64));
-    leaf.set_grad(Tensor::from(std::vector<double>{3, -4}, {2}));
-    optimizer.step(1, scale, grad_norm(parameters.leaves()));
-    return leaf.to_vector<double>();
-  };
-  const auto close = boost::test_tools::tolerance(1e-15);
-  BOOST_TEST(moved({})[1] == 4, close);
-  BOOST_TEST(moved({.share = 0.5})[1] == 2, close);
-  BOOST_TEST(moved({.share = 0.5, .clip = 3})[1] == 2, close);  // the mean's norm is 2.5: below the limit
-  BOOST_TEST(moved({.share = 0.5, .clip = 0.5})[1] == 0.4, close);
-  BOOST_CHECK_THROW(optimizer.step(1, {.clip = 1}), Error);  // by which norm?
+  for (const Device device : test::available_devices()) {
+    Parameters parameters(DType::f64, device);
+    const Tensor leaf = parameters.add("leaf", {2});
+    Optimizer optimizer({.kind = OptimizerKind::sgd, .lr = 1}, parameters);
+    const auto moved = [&](const GradScale& scale) {
+      leaf.copy_from(Tensor::zeros({2}, DType::f64, device));
+      leaf.set_grad(Tensor::from(std::vector<double>{3, -4}, {2}).to(device));
+      optimizer.step(1, scale, grad_norm(parameters.leaves()));
+      return leaf.to_vector<double>();
+    };
+    const auto close = boost::test_tools::tolerance(1e-15);
+    BOOST_TEST(moved({})[1] == 4, close);
+    BOOST_TEST(moved({.share = 0.5})[1] == 2, close);
+    BOOST_TEST(moved({.share = 0.5, .clip = 3})[1] == 2, close);  // the mean's norm is 2.5: below the limit
+    BOOST_TEST(moved({.share = 0.5, .clip = 0.5})[1] == 0.4, close);
+    BOOST_CHECK_THROW(optimizer.step(1, {.clip = 1}), Error);  // by which norm?
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_norm_that_is_not_finite_changes_nothing) {
-  Parameters parameters(DType::f32, Device::cpu);
-  const Tensor a = parameters.add("a", {2}), b = parameters.add("b", {1});
-  a.copy_from(Tensor::full({2}, 1));
-  b.copy_from(Tensor::full({1}, 1));
-  a.set_grad(Tensor::full({2}, 1));
-  Optimizer optimizer({.kind = OptimizerKind::adam}, parameters);
-  for (const double bad :
-       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
-    b.set_grad(Tensor::full({1}, bad));
-    const Tensor norm = grad_norm(parameters.leaves());
-    BOOST_TEST(!std::isfinite(norm.item()));
-    optimizer.step(1, {}, norm);
-    BOOST_TEST(a.to_vector<float>()[0] == 1);
-    for (const Parameter& p : optimizer.state())
-      for (const float s : p.value().to_vector<float>()) BOOST_TEST(s == 0);
+  for (const Device device : test::available_devices()) {
+    Parameters parameters(DType::f32, device);
+    const Tensor a = parameters.add("a", {2}), b = parameters.add("b", {1});
+    a.copy_from(Tensor::full({2}, 1));
+    b.copy_from(Tensor::full({1}, 1));
+    a.set_grad(Tensor::full({2}, 1, DType::f32, device));
+    Optimizer optimizer({.kind = OptimizerKind::adam}, parameters);
+    for (const double bad :
+         {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+      b.set_grad(Tensor::full({1}, bad, DType::f32, device));
+      const Tensor norm = grad_norm(parameters.leaves());
+      BOOST_TEST(!std::isfinite(norm.item()));
+      optimizer.step(1, {}, norm);
+      BOOST_TEST(a.to_vector<float>()[0] == 1);
+      for (const Parameter& p : optimizer.state())
+        for (const float s : p.value().to_vector<float>()) BOOST_TEST(s == 0);
+    }
   }
 }
 

@@ -1,0 +1,180 @@
+// Many tensors a kernel: a launch costs more than the update of a small one.
+#include <cmath>
+
+#include "engine/cuda_map.h"
+#include "engine/cuda_sum.h"
+#include "nn/optimizer.h"
+
+namespace fade {
+namespace {
+
+constexpr int kTensors = 64;         // of a launch: all that is said of them fits into a kernel's arguments
+constexpr int64_t kElements = 4096;  // of a tensor, for one block
+constexpr int kBlock = 256;
+
+int64_t pieces_of(int64_t elements) { return (elements + kElements - 1) / kElements; }
+
+/// Tensors cut into pieces of kElements, each a block's.
+struct Pieces {
+  int tensors = 0;
+  int64_t size[kTensors] = {};
+  int64_t first[kTensors + 1] = {};  ///< piece of each tensor, and of the one after the last
+
+  void append(int64_t elements) {
+    size[tensors] = elements;
+    first[tensors + 1] = first[tensors] + pieces_of(elements);
+    ++tensors;
+  }
+  int64_t count() const { return first[tensors]; }
+};
+
+/// What this thread's block works on.
+struct Piece {
+  int tensor = 0;
+  int64_t begin, end;
+  __device__ explicit Piece(const Pieces& pieces) {
+    while (blockIdx.x >= pieces.first[tensor + 1]) ++tensor;
+    const int64_t size = pieces.size[tensor];
+    begin = (blockIdx.x - pieces.first[tensor]) * kElements;
+    end = begin + kElements < size ? begin + kElements : size;
+  }
+  /// Calls f<N>(i) for packs of N, and f<1>(i) for what is left over, on the threads of the block in turn.
+  template <int N, class F>
+  __device__ void each(const F& f) const {
+    const int64_t packed = begin + (end - begin) / N * N;
+    for (int64_t i = begin + int64_t{threadIdx.x} * N; i < packed; i += kBlock * N)
+      f.template operator()<N>(i);
+    for (int64_t i = packed + threadIdx.x; i < end; i += kBlock) f.template operator()<1>(i);
+  }
+};
+
+template <class T>
+struct Updated {
+  Pieces pieces;
+  T *value[kTensors] = {}, *first[kTensors] = {}, *second[kTensors] = {};
+  const T* grad[kTensors] = {};
+};
+
+template <int N, class T, class Rule>
+__global__ void update(Updated<T> u, Rule rule, GradScale scale, const double* norm, T l2) {
+  constexpr bool two = Rule::states == 2;
+  const double of_all = norm ? *norm : 0;
+  if (!std::isfinite(of_all)) return;
+  const T factor = static_cast<T>(scale.factor(of_all));
+  const Piece piece(u.pieces);
+  const int t = piece.tensor;
+  piece.each<N>([&]<int n>(int64_t i) {
+    const Pack<T, n> g = load_pack<n>(u.grad[t] + i);
+    Pack<T, n> p = load_pack<n>(u.value[t] + i), first = load_pack<n>(u.first[t] + i), second{};
+    if constexpr (two) second = load_pack<n>(u.second[t] + i);
+    for (int k = 0; k < n; ++k) {
+      T s[2] = {first.v[k], second.v[k]};
+      rule(p.v[k], g.v[k] * factor + l2 * p.v[k], s);
+      first.v[k] = s[0];
+      second.v[k] = s[1];
+    }
+    store_pack(u.value[t] + i, p);
+    store_pack(u.first[t] + i, first);
+    if constexpr (two) store_pack(u.second[t] + i, second);
+  });
+}
+
+template <class T, class Rule>
+void update_all(std::span<const OptimizerSlot> slots, const Rule& rule, const ScaledBy& scaled, double l2) {
+  constexpr int N = kPackOf<T>;
+  static_assert(sizeof(Updated<T>) + sizeof(Rule) < 4000, "a kernel takes 4096 bytes of arguments");
+  Updated<T> u;
+  bool packs = true;
+  const auto flush = [&] {
+    launch("optimizer", packs ? update<N, T, Rule> : update<1, T, Rule>,
+           static_cast<unsigned>(u.pieces.count()), kBlock, 0, u, rule, scaled.scale,
+           scaled.norm ? scaled.norm.data<double>() : nullptr, static_cast<T>(l2));
+    u = {};
+    packs = true;
+  };
+  for (const OptimizerSlot& slot : slots) {
+    const Tensor grad = slot.value.grad();
+    if (!grad || slot.value.dtype() != dtype_of<T>) continue;
+    const int t = u.pieces.tensors;
+    u.value[t] = slot.value.mutate<T>();
+    u.grad[t] = grad.data<T>();
+    u.first[t] = slot.state[0].mutate<T>();
+    u.second[t] = Rule::states == 2 ? slot.state[1].mutate<T>() : u.first[t];
+    packs = packs && takes_packs<N>(u.value[t]) && takes_packs<N>(u.grad[t]) && takes_packs<N>(u.first[t]) &&
+            takes_packs<N>(u.second[t]);
+    u.pieces.append(slot.value.numel());
+    if (u.pieces.tensors == kTensors) flush();
+  }
+  flush();
+}
+
+template <class Rule>
+void step_all(std::span<const OptimizerSlot> slots, const Rule& rule, const ScaledBy& scaled, double l2) {
+  update_all<float>(slots, rule, scaled, l2);
+  update_all<double>(slots, rule, scaled, l2);
+}
+
+template <class T>
+struct Squared {
+  Pieces pieces;
+  const T* data[kTensors] = {};
+};
+
+template <int N, class T>
+__global__ void sum_of_squares(Squared<T> s, double* partial) {
+  const Piece piece(s.pieces);
+  double sum = 0;
+  piece.each<N>([&]<int n>(int64_t i) {
+    const Pack<T, n> g = load_pack<n>(s.data[piece.tensor] + i);
+    for (int k = 0; k < n; ++k) sum += static_cast<double>(g.v[k]) * static_cast<double>(g.v[k]);
+  });
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+}
+
+// One partial sum for each piece of the tensors of type T, from `partial` on. Returns the place after the
+// last.
+template <class T>
+double* squares_of(std::span<const Tensor> grads, double* partial) {
+  constexpr int N = kPackOf<T>;
+  Squared<T> s;
+  bool packs = true;
+  const auto flush = [&] {
+    launch("grad_norm", packs ? sum_of_squares<N, T> : sum_of_squares<1, T>,
+           static_cast<unsigned>(s.pieces.count()), kBlock, 0, s, partial);
+    partial += s.pieces.count();
+    s = {};
+    packs = true;
+  };
+  for (const Tensor& grad : grads) {
+    if (grad.dtype() != dtype_of<T>) continue;
+    s.data[s.pieces.tensors] = grad.data<T>();
+    packs = packs && takes_packs<N>(grad.data<T>());
+    s.pieces.append(grad.numel());
+    if (s.pieces.tensors == kTensors) flush();
+  }
+  flush();
+  return partial;
+}
+
+struct SquareRoot {
+  __device__ double operator()(double x) const { return std::sqrt(x); }
+};
+
+void norm_of(std::span<const Tensor> grads, const Tensor& norm) {
+  int64_t pieces = 0;
+  for (const Tensor& grad : grads) pieces += pieces_of(grad.numel());
+  const Tensor partial = Tensor::empty({pieces}, DType::f64, Device::cuda);
+  squares_of<double>(grads, squares_of<float>(grads, partial.mutate<double>()));
+  sum_middle("grad_norm", partial, {1, pieces, 1}, 1, norm);
+  map("grad_norm", SquareRoot{}, 1, norm.mutate<double>(), norm.data<double>());
+}
+
+[[maybe_unused]] const bool registered =
+    optimizer_kernel<SgdRule>.implement(Device::cuda, step_all<SgdRule>) &&
+    optimizer_kernel<AdamRule>.implement(Device::cuda, step_all<AdamRule>) &&
+    optimizer_kernel<AdagradRule>.implement(Device::cuda, step_all<AdagradRule>) &&
+    grad_norm_kernel.implement(Device::cuda, norm_of);
+
+}  // namespace
+}  // namespace fade
