@@ -10,6 +10,7 @@
 
 #include "engine/parallel.h"
 #include "engine/tape.h"
+#include "tests/op_checks.h"
 #include "tests/span_attention_reference.h"
 
 namespace fade {
@@ -91,6 +92,24 @@ const std::vector<Case> kCases{
      .head_size = 24,
      .positions = 100,
      .memory = {190}},
+    {.name = "heads of 40", .block = 20, .heads = 2, .head_size = 40, .positions = 20, .memory = {70}},
+    {.name = "heads of 100", .block = 35, .heads = 1, .head_size = 100, .positions = 35, .memory = {40, 9}},
+    {.name = "long context",
+     .block = 20,
+     .heads = 1,
+     .head_size = 8,
+     .positions = 20,
+     .memory = {1500, 0},
+     .ramp = 100,
+     .longest = 1700},
+    {.name = "rows far apart",
+     .block = 20,
+     .heads = 1,
+     .head_size = 8,
+     .positions = 200,
+     .memory = {150, 3},
+     .longest = 400,
+     .shuffled = true},
     {.name = "wide head", .block = 10, .heads = 1, .head_size = 256, .positions = 3, .memory = {30, 7}},
     {.name = "no positions", .block = 10, .heads = 2, .head_size = 6, .positions = 0, .memory = {30, 7}},
     {.name = "expiring within a window",
@@ -242,24 +261,24 @@ template <class T>
 struct Fused {
   Tensor q, kv, pos, span, out;
 
-  explicit Fused(const ReferenceInputs& in) {
+  explicit Fused(const ReferenceInputs& in, Device device = Device::cpu) {
     const auto rows = static_cast<int64_t>(in.age.size()), hidden = in.heads * in.head_size;
-    q = tensor_of<T>(in.q, {in.streams * in.block, hidden});
-    kv = tensor_of<T>(in.kv, {rows, 2 * hidden});
+    q = tensor_of<T>(in.q, {in.streams * in.block, hidden}).to(device);
+    kv = tensor_of<T>(in.kv, {rows, 2 * hidden}).to(device);
     q.set_requires_grad();
     kv.set_requires_grad();
     if (in.positions) {
-      pos = tensor_of<T>(in.pos, {in.positions, in.head_size});
+      pos = tensor_of<T>(in.pos, {in.positions, in.head_size}).to(device);
       pos.set_requires_grad();
     }
     SpanMask mask{in.kind, {}, in.ramp, in.window, in.slots};
     if (in.kind != window) {
-      span = tensor_of<T>(in.span, {static_cast<int64_t>(in.span.size())});
+      span = tensor_of<T>(in.span, {static_cast<int64_t>(in.span.size())}).to(device);
       span.set_requires_grad();
       mask.span = span;
     }
-    const PackedRows packed{Tensor::from(in.start, {in.streams + 1}), Tensor::from(in.age, {rows}),
-                            in.streams, in.block, in.start.back()};
+    const PackedRows packed{Tensor::from(in.start, {in.streams + 1}).to(device),
+                            Tensor::from(in.age, {rows}).to(device), in.streams, in.block, in.start.back()};
     out = span_attention(q, kv, pos, packed, mask, {.heads = in.heads, .dropout = in.dropout, .key = in.key});
   }
 };
@@ -279,14 +298,14 @@ double difference(const std::vector<double>& found, const std::vector<double>& e
 }
 
 template <class T>
-void check_against_reference(const Case& c, double tolerance) {
+void check_against_reference(const Case& c, double tolerance, Device device = Device::cpu) {
   const ReferenceInputs in = inputs_of(c);
   const std::vector<double> grad = Draw(5).normal(static_cast<int64_t>(in.q.size()));
   const ReferenceResult expected = Reference(in, grad).result;
   const Recording on;
-  const Fused<T> fused(in);
-  backward(fused.out, tensor_of<T>(grad, fused.out.shape()));
-  BOOST_TEST_CONTEXT(c.name) {
+  const Fused<T> fused(in, device);
+  backward(fused.out, tensor_of<T>(grad, fused.out.shape()).to(device));
+  BOOST_TEST_CONTEXT(c.name << " on " << name_of(device)) {
     BOOST_TEST(difference(values(fused.out), expected.out) < tolerance);
     BOOST_TEST(difference(values(fused.q.grad()), expected.dq) < tolerance);
     BOOST_TEST(difference(values(fused.kv.grad()), expected.dkv) < tolerance);
@@ -308,12 +327,14 @@ BOOST_AUTO_TEST_SUITE(span_attention_test)
 // 1e-11: sums of a few hundred terms and exp, each good to some 1e-16, where the eps in the denominator can
 // divide by 1e-8 at worst (a head without span).
 BOOST_AUTO_TEST_CASE(f64_is_the_reference) {
-  for (const Case& c : kCases) check_against_reference<double>(c, 1e-11);
+  for (const Device device : test::available_devices())
+    for (const Case& c : kCases) check_against_reference<double>(c, 1e-11, device);
 }
 
 // 1e-5: f32 rounds at 6e-8, and scores of size ten are known to 1e-6.
 BOOST_AUTO_TEST_CASE(f32_is_the_reference) {
-  for (const Case& c : kCases) check_against_reference<float>(c, 1e-5);
+  for (const Device device : test::available_devices())
+    for (const Case& c : kCases) check_against_reference<float>(c, 1e-5, device);
 }
 
 // The code for older machines, too, as far as this one can run it.
@@ -330,19 +351,22 @@ BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
+// On a GPU, and on the emulated one with its blocks on several threads, the second run meets another order.
 BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
-  const auto gradients = [](const Case& c, int n) {
+  const auto gradients = [](const Case& c, Device device, int n) {
     set_threads(n);
     const ReferenceInputs in = inputs_of(c);
     const Recording on;
-    const Fused<float> fused(in);
-    backward(fused.out, tensor_of<float>(in.q, fused.out.shape()));
+    const Fused<float> fused(in, device);
+    backward(fused.out, tensor_of<float>(in.q, fused.out.shape()).to(device));
     std::vector<std::vector<double>> all{values(fused.out), values(fused.q.grad()), values(fused.kv.grad())};
     if (fused.pos) all.push_back(values(fused.pos.grad()));
     if (fused.span) all.push_back(values(fused.span.grad()));
     return all;
   };
-  for (const Case& c : kCases) BOOST_TEST((gradients(c, 1) == gradients(c, 3)), c.name);
+  for (const Device device : test::available_devices())
+    for (const Case& c : kCases)
+      BOOST_TEST((gradients(c, device, 1) == gradients(c, device, 3)), c.name << " on " << name_of(device));
   set_threads(0);
 }
 

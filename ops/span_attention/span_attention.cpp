@@ -22,11 +22,13 @@ void check_mask(const SpanMask& mask, int64_t rows, int64_t heads, const Tensor&
   check_shape(kName, "span", mask.span, {mask.kind == SpanMask::Kind::expiring ? rows : heads});
 }
 
-void check_rows(const PackedRows& rows, int64_t count) {
+void check_rows(const Tensor& q, const PackedRows& rows, int64_t count) {
   check_type(kName, "start", rows.start, DType::i32);
   check_type(kName, "age", rows.age, DType::i32);
   check_shape(kName, "start", rows.start, {rows.streams + 1});
   check_shape(kName, "age", rows.age, {count});
+  check_same_device(kName, q, rows.start);
+  check_same_device(kName, q, rows.age);
 }
 
 void check(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRows& rows, const SpanMask& mask,
@@ -48,7 +50,7 @@ void check(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRow
     check_shape(kName, "pos", pos,
                 {mask.slots.count ? mask.window + mask.slots.count : pos.size(0), head_size});
   }
-  check_rows(rows, count);
+  check_rows(q, rows, count);
   check_mask(mask, count, options.heads, q);
   if (!(options.dropout >= 0 && options.dropout < 1))
     fail("span_attention: dropout {} is not a probability below 1", options.dropout);

@@ -24,8 +24,8 @@ int64_t streams_of(const Sizes& s) { return static_cast<int64_t>(s.start.size())
 // in: q, kv, pos, age, span (none for a plain window).
 Run run_with(const Sizes& s, int older = 0) {
   return [=](const Tensors& in) {
-    const PackedRows rows{Tensor::from(s.start, {streams_of(s) + 1}), shifted(in[3], older), streams_of(s),
-                          s.block, s.start.back()};
+    const PackedRows rows{Tensor::from(s.start, {streams_of(s) + 1}).to(in[0].device()),
+                          shifted(in[3], older), streams_of(s), s.block, s.start.back()};
     const SpanMask mask{s.kind, in.size() > 4 ? in[4] : Tensor(), s.ramp, s.window, s.slots};
     return span_attention(in[0], in[1], in[2], rows, mask,
                           {.heads = s.heads, .dropout = s.dropout, .key = kKey});

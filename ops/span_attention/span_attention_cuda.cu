@@ -1,0 +1,158 @@
+#include "ops/span_attention/span_attention_cuda.h"
+
+#include <cmath>
+
+#include "ops/span_attention/span_attention.h"
+
+namespace fade {
+namespace {
+
+using span_cuda::Arrays;
+
+/// True iff every row of each head begins at a multiple of 16 bytes.
+template <class T>
+bool whole_packs(int64_t head_size, std::initializer_list<const void*> arrays) {
+  return head_size % span_cuda::kPack<T> == 0 && std::all_of(arrays.begin(), arrays.end(), [](const void* p) {
+           return reinterpret_cast<uintptr_t>(p) % 16 == 0;
+         });
+}
+
+template <class T>
+Arrays<T> arrays_of(const SpanAttentionInputs& in) {
+  constexpr T kForever = 1e30f;
+  constexpr int64_t kFar = 1 << 29;  // beyond every age
+  const SpanAttentionSizes& s = in.sizes;
+  const bool expiring = s.mask == SpanMask::Kind::expiring, plain = s.mask == SpanMask::Kind::window;
+  Arrays<T> x{};
+  x.q = in.q.data<T>();
+  x.kv = in.kv.data<T>();
+  x.pos = in.pos ? in.pos.data<T>() : nullptr;
+  x.span = in.span ? in.span.data<T>() : nullptr;
+  x.start = in.start.data<int32_t>();
+  x.age = in.age.data<int32_t>();
+  x.memory_rows = s.memory_rows;
+  x.streams = s.streams;
+  x.block = s.block;
+  x.heads = s.heads;
+  x.head_size = static_cast<int32_t>(in.q.size(1) / s.heads);
+  x.positions = in.pos ? static_cast<int32_t>(in.pos.size(0)) : 0;
+  x.scale = static_cast<T>(1 / std::sqrt(static_cast<double>(x.head_size)));
+  x.epsilon = plain ? T{0} : static_cast<T>(1e-8);
+  x.span_row = expiring ? 1 : 0;
+  x.span_head = plain || expiring ? 0 : 1;
+  x.span_offset = plain ? kForever : expiring ? T{0} : T{1};  // adaptive: z − (δ − 1) = (z + 1) − δ
+  x.ramp = static_cast<T>(s.ramp);
+  x.floor = expiring ? -x.ramp : -2 * kForever;
+  x.inverse_ramp = plain ? T{1} : 1 / x.ramp;
+  const auto distances = [&](int64_t age) {
+    const SpanAttentionSizes::Distances seen = s.seen(age);
+    return span_cuda::Distances{static_cast<int32_t>(seen.first),
+                                static_cast<int32_t>(std::min(seen.last, kFar))};
+  };
+  x.slot_age = static_cast<int32_t>(s.slots.count ? s.window : kFar);
+  x.exact = distances(0);
+  x.slots = distances(s.window + 1);
+  x.reach = x.positions ? static_cast<int32_t>(std::min(s.reach(x.positions), kFar)) : 0;
+  x.sizes = s;
+  x.dropout = s.dropout > 0;
+  x.dropped_below = static_cast<uint32_t>(std::ceil(s.dropout * 0x1p24));
+  x.kept = static_cast<T>(1 / (1 - s.dropout));
+  x.key = s.key;
+  return x;
+}
+
+template <class T>
+void forward(const SpanAttentionInputs& in, const SpanAttentionResult& result) {
+  Arrays<T> x = arrays_of<T>(in);
+  T *out = result.out.mutate<T>(), *log_sum = result.log_sum.mutate<T>();
+  x.whole_packs = whole_packs<T>(x.head_size, {x.q, x.kv, x.pos, out});
+  span_cuda::launch_forward(x, out, log_sum);
+}
+
+/// delta [B, K, M] = Σ_d grad·out: a warp a query and head.
+template <class T>
+__global__ void sum_features(Arrays<T> x, const T* grad, const T* out, T* delta) {
+  const int64_t pair = grid_thread() / kWarp, query = pair / x.heads;
+  if (query >= int64_t{x.streams} * x.block) return;
+  const int head = static_cast<int>(pair % x.heads);
+  T sum = 0;
+  for (int d = static_cast<int>(threadIdx.x) % kWarp; d < x.head_size; d += kWarp) {
+    const int64_t at = query * x.hidden() + head * x.head_size + d;
+    sum += grad[at] * out[at];
+  }
+  sum = warp_sum(sum);
+  if (threadIdx.x % kWarp == 0)
+    delta[x.sum_offset(static_cast<int>(query / x.block), query % x.block, head)] = sum;
+}
+
+/// to[i] = factor·Σ_p parts[p, i], parts [count, n], in order.
+template <class T>
+struct SumParts {
+  const T* parts;
+  int64_t count, n;
+  T factor;
+  T* to;
+  __device__ void operator()(int64_t i) const {
+    T sum = 0;
+    for (int64_t p = 0; p < count; ++p) sum += parts[p * n + i];
+    to[i] = factor * sum;
+  }
+};
+
+/// to[k] = factor·Σ_i parts[k, i], parts [blocks, n].
+template <class T>
+__global__ void sum_rows(const T* parts, int64_t n, T factor, T* to) {
+  T sum = 0;
+  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += parts[blockIdx.x * n + i];
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) to[blockIdx.x] = factor * sum;
+}
+
+template <class T>
+void backward(const SpanAttentionInputs& in, const SpanAttentionResult& result, const Tensor& grad,
+              const SpanAttentionGradients& d) {
+  constexpr int kBlock = 256;
+  const auto device_empty = [](const Shape& shape) {
+    return Tensor::empty(shape, dtype_of<T>, Device::cuda);
+  };
+  Arrays<T> x = arrays_of<T>(in);
+  const Tensor delta = device_empty(result.log_sum.shape());
+  const span_cuda::Saved<T> saved{result.log_sum.data<T>(), delta.mutate<T>(), grad.data<T>()};
+  T *dq = d.q.mutate<T>(), *dkv = d.kv.mutate<T>();
+  x.whole_packs = whole_packs<T>(x.head_size, {x.q, x.kv, x.pos, saved.grad, dq, dkv});
+  const int64_t pairs = delta.numel();
+  launch("span_attention sum of grad·out", sum_features<T>,
+         static_cast<unsigned>((pairs * kWarp + kBlock - 1) / kBlock), kBlock, 0, x, saved.grad,
+         result.out.data<T>(), delta.mutate<T>());
+
+  const Tensor dspan = d.span ? device_empty({x.heads, x.rows()}) : Tensor();
+  span_cuda::launch_backward_rows(x, saved, dkv, dspan ? dspan.mutate<T>() : nullptr);
+  if (d.span && in.sizes.mask == SpanMask::Kind::expiring)
+    launch_each("span_attention dspan", x.rows(),
+                SumParts<T>{dspan.data<T>(), x.heads, x.rows(), x.inverse_ramp, d.span.mutate<T>()});
+  else if (d.span)
+    launch("span_attention dspan", sum_rows<T>, x.heads, kBlock, 0, dspan.data<T>(), x.rows(), x.inverse_ramp,
+           d.span.mutate<T>());
+
+  const int64_t table = d.pos ? d.pos.numel() : 0, parts = table ? span_cuda::kPositionParts : 0;
+  const Tensor dpos = Tensor::zeros({parts, table}, dtype_of<T>, Device::cuda);
+  span_cuda::launch_backward_queries(x, saved, dq, dpos.mutate<T>(), parts);
+  if (d.pos)
+    launch_each("span_attention dpos", table,
+                SumParts<T>{dpos.data<T>(), parts, table, T{1}, d.pos.mutate<T>()});
+}
+
+void forward_cuda(const SpanAttentionInputs& in, const SpanAttentionResult& result) {
+  dispatch_float(in.q.dtype(), "span_attention", [&]<class T>() { forward<T>(in, result); });
+}
+
+void backward_cuda(const SpanAttentionInputs& in, const SpanAttentionResult& result, const Tensor& grad,
+                   const SpanAttentionGradients& d) {
+  dispatch_float(in.q.dtype(), "span_attention", [&]<class T>() { backward<T>(in, result, grad, d); });
+}
+
+[[maybe_unused]] const bool registered = span_attention_forward.implement(Device::cuda, forward_cuda) &&
+                                         span_attention_backward.implement(Device::cuda, backward_cuda);
+
+}  // namespace
+}  // namespace fade
