@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <string_view>
 
 #include "engine/emulate/block.h"
@@ -42,9 +43,6 @@ void print_where() {
   if (text[0]) print("\nfade: stopped in %s\n", text.data());
 }
 
-#ifdef __SANITIZE_ADDRESS__
-void install() { __sanitizer_set_death_callback(print_where); }
-#else
 // Says where, then lets the signal do what it does.
 void on_signal(int number, siginfo_t* info, void*) {
   if (number == SIGSEGV && !Worker::running() && in_memory(info->si_addr))
@@ -55,15 +53,23 @@ void on_signal(int number, siginfo_t* info, void*) {
   ::raise(number);
 }
 
-void install() {
-  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGABRT}) {
+void catch_signals(std::initializer_list<int> numbers) {
+  for (const int number : numbers) {
     struct sigaction action {};
     action.sa_sigaction = on_signal;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     ::sigaction(number, &action, nullptr);
   }
 }
+
+void install() {
+#ifdef __SANITIZE_ADDRESS__
+  __sanitizer_set_death_callback(print_where);  // AddressSanitizer's: it takes crashes too
+  catch_signals({SIGABRT});
+#else
+  catch_signals({SIGSEGV, SIGBUS, SIGFPE, SIGABRT});
 #endif
+}
 
 }  // namespace
 
@@ -100,3 +106,8 @@ Order thread_order() {
 }
 
 }  // namespace fade::emulate
+
+#ifdef __SANITIZE_ADDRESS__
+// UndefinedBehaviorSanitizer has no callback: it is to abort, which is caught.
+extern "C" const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }
+#endif

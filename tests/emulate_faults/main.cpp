@@ -20,7 +20,7 @@ __global__ void one_too_far(float* p) {
 
 __global__ void static_too_far(float* p) {
   __shared__ float tile[64];
-  float* const some = tile;
+  float* volatile some = tile;  // (volatile: or else the compiler sees it, and UBSan is first)
   some[threadIdx.x * 64 / 5] = 1;
   __syncthreads();
   p[threadIdx.x] = tile[threadIdx.x];
