@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build curl unzip libfmt-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libopenblas-openmp-dev libhwy-dev zlib1g-dev liblzma-dev libzstd-dev)
 if [ "${1:-}" != --no-tests ]; then
-  packages+=(git libboost-test-dev libboost-context-dev libbenchmark-dev clang-format python3)
+  packages+=(git libboost-test-dev libboost-context-dev libbenchmark-dev clang-format ccache python3)
 fi
 
 if ! command -v dpkg-query >/dev/null; then

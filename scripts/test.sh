@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything with warnings as errors, and runs every test.
-#   scripts/test.sh [PRESET]      PRESET: cpu (default) or asan, see CMakePresets.json
+#   scripts/test.sh             as continuous integration does: the program and its tests; the tests that involve a device
+#                               on the emulated one, plain and sanitized; the CUDA build compiles
+#   scripts/test.sh PRESET...   of CMakePresets.json: each built, and all of its tests run
 set -euo pipefail
 cd "$(dirname "$0")/.."
-preset=${1:-cpu}
 
 scripts/install_dependencies.sh
 
@@ -14,6 +15,42 @@ else
   echo "clang-format 14 is not here: formatting is not checked"
 fi
 
-cmake --preset "$preset" >/dev/null
-cmake --build --preset "$preset"
-ctest --preset "$preset"
+# Presets share what they compile alike.
+if command -v ccache >/dev/null; then
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_CUDA_COMPILER_LAUNCHER=ccache CCACHE_NOHASHDIR=1
+fi
+command -v nvcc >/dev/null || PATH="$PATH:/usr/local/cuda/bin"
+
+took() { echo "== $1: $((SECONDS - began)) s"; }
+build() {  # PRESET [OPTIONS...]
+  began=$SECONDS
+  cmake --preset "$@" >/dev/null
+  cmake --build --preset "$1"
+  took "building $1"
+}
+run_tests() {  # PRESET [OPTIONS...]
+  began=$SECONDS
+  ctest --preset "$@"
+  took "testing $1"
+}
+
+if [ $# -gt 0 ]; then
+  for preset in "$@"; do
+    build "$preset"
+    run_tests "$preset"
+  done
+  exit
+fi
+
+build cpu
+run_tests cpu
+export FADE_TEST_DEVICE=cuda  # the CPU has had its turn
+build emulate
+run_tests emulate -L device
+build emulate-asan
+run_tests emulate-asan -L device
+if command -v nvcc >/dev/null; then
+  build cuda -DCMAKE_CUDA_ARCHITECTURES=90-real -DFADE_BENCH=OFF
+else
+  echo "nvcc is not here: the CUDA build is not checked"
+fi
