@@ -15,6 +15,7 @@
 #endif
 
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 HWY_BEFORE_NAMESPACE();
@@ -59,6 +60,26 @@ HWY_INLINE T max_over(int64_t n, const F& f) {
   T largest = hn::GetLane(hn::MaxOfLanes(d, partial));
   for (; i < n; ++i) largest = hn::GetLane(hn::Max(hn::Set(single, largest), f(single, i)));
   return largest;
+}
+
+/// to [columns, rows] = fromᵀ, from [rows, columns]; rows of both arrays `..._stride` apart.
+template <class T>
+HWY_NOINLINE void transpose(const T* from, int64_t from_stride, int64_t rows, int64_t columns, T* to,
+                            int64_t to_stride) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  HWY_ALIGN T four[4 * hn::MaxLanes(d)];  // four rows, turned
+  const int64_t whole_rows = rows / 4 * 4, whole_columns = columns / lanes * lanes;
+  for (int64_t r = 0; r < whole_rows; r += 4)
+    for (int64_t c = 0; c < whole_columns; c += lanes) {
+      const auto row = [&](int64_t k) HWY_ATTR { return hn::LoadU(d, from + (r + k) * from_stride + c); };
+      hn::StoreInterleaved4(row(0), row(1), row(2), row(3), d, four);
+      for (int64_t l = 0; l < lanes; ++l)
+        std::memcpy(to + (c + l) * to_stride + r, four + 4 * l, 4 * sizeof(T));
+    }
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = r < whole_rows ? whole_columns : 0; c < columns; ++c)
+      to[c * to_stride + r] = from[r * from_stride + c];
 }
 
 /// e^v within an ulp or so. A NaN stays NaN, which Highway's own Exp makes 0.

@@ -15,9 +15,9 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "ops/matmul/product-inl.h"
 #include "ops/span_attention/tile_layout-inl.h"
 #include "ops/span_attention/tile_mask-inl.h"
-#include "ops/span_attention/tile_product-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {

@@ -12,11 +12,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
+#include "engine/simd-inl.h"
+#include "ops/matmul/product-inl.h"
 #include "ops/span_attention/span_attention_cpu.h"
 #include "ops/span_attention/tile_mask-inl.h"
-#include "ops/span_attention/tile_product-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
@@ -80,23 +80,6 @@ void copy_rows(const T* HWY_RESTRICT from, int64_t from_stride, int64_t rows, in
                T* HWY_RESTRICT to, int64_t to_stride, T factor = 1) {
   for (int64_t j = 0; j < rows; ++j)
     for (int64_t d = 0; d < size; ++d) to[j * to_stride + d] = factor * from[j * from_stride + d];
-}
-
-/// to [columns, rows] = fromᵀ, from [rows, columns]; rows and columns are multiples of 16, rows of both
-/// arrays
-/// `..._stride` apart.
-template <class T>
-void transpose(const T* from, int64_t from_stride, int64_t rows, int64_t columns, T* to, int64_t to_stride) {
-  const hn::ScalableTag<T> d;
-  const int64_t lanes = hn::Lanes(d);
-  HWY_ALIGN T four[4 * hn::MaxLanes(d)];  // four rows, turned
-  for (int64_t r = 0; r < rows; r += 4)
-    for (int64_t c = 0; c < columns; c += lanes) {
-      const auto row = [&](int64_t k) HWY_ATTR { return hn::Load(d, from + (r + k) * from_stride + c); };
-      hn::StoreInterleaved4(row(0), row(1), row(2), row(3), d, four);
-      for (int64_t l = 0; l < lanes; ++l)
-        std::memcpy(to + (c + l) * to_stride + r, four + 4 * l, 4 * sizeof(T));
-    }
 }
 
 /// The tile's rows of a [B·M, H] array: rows [kTile, padded_head], zeros where it has no query or feature,

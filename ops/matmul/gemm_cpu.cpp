@@ -1,0 +1,185 @@
+// Goto and van de Geijn's blocks ("Anatomy of high-performance matrix multiplication", 2008), for products
+// with many rows and few columns: b's block is copied into panels of two vectors of columns, by which all
+// rows pass a few at a time, and a is read where it is unless it is transposed. Copying a, as a general BLAS
+// does, is a tenth of the time at this project's sizes. docs/performance.md has the measurements.
+#include "ops/matmul/gemm_cpu.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/matmul/gemm_cpu.cpp"
+// Three kinds of code on x86 (SSE, AVX2, AVX-512) and NEON on Arm; see product-inl.h.
+#define HWY_DISABLED_TARGETS (HWY_AVX3_DL | HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#include <hwy/foreach_target.h>
+// After foreach_target: included once an instruction set.
+#include "engine/simd-inl.h"
+#include "ops/matmul/product-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fade::HWY_NAMESPACE {
+namespace {
+
+constexpr int64_t kPanelBytes = 1 << 15;     // of b: as much as a small L1
+constexpr int64_t kBlockElements = 1 << 16;  // of b: half of a small L2
+constexpr int64_t kRowsAtATime = 48;         // of a, a multiple of every kBlockRows
+
+/// The columns of a panel, two vectors, and the depth at which it has kPanelBytes.
+template <class T>
+constexpr int64_t kWidth = 2 * hn::MaxLanes(hn::ScalableTag<T>());
+template <class T>
+constexpr int64_t kDepth = kPanelBytes / (kWidth<T> * static_cast<int64_t>(sizeof(T)));
+
+/// x [depth, count] into strips [depth][kStrip] of consecutive numbers, one strip after the other: columns
+/// [0, kStrip) of x, [kStrip, 2·kStrip) and so on. What a last strip has no columns for is left as it is. x
+/// is read a few rows at a time: rows a power of two apart share few places in L1.
+template <int64_t kStrip, class T>
+void pack(const T* x, int64_t stride, int64_t depth, int64_t count, T* to) {
+  constexpr int64_t kRowsTogether = 8;
+  for (int64_t k0 = 0; k0 < depth; k0 += kRowsTogether)
+    for (int64_t at = 0; at < count; at += kStrip)
+      for (int64_t k = k0; k < std::min(depth, k0 + kRowsTogether); ++k) {
+        T* strip = to + at * depth + k * kStrip;
+        const T* from = x + k * stride + at;
+        if (at + kStrip <= count)
+          std::memcpy(strip, from, kStrip * sizeof(T));
+        else
+          std::copy_n(from, count - at, strip);
+      }
+}
+
+/// The same of xᵀ, x [count, depth].
+template <int64_t kStrip, class T>
+void pack_transposed(const T* x, int64_t stride, int64_t depth, int64_t count, T* to) {
+  for (int64_t at = 0; at < count; at += kStrip)
+    transpose(x + at * stride, stride, std::min(kStrip, count - at), depth, to + at * depth, kStrip);
+}
+
+/// Panels of b: [depth][kWidth] numbers each, which follow each other in memory; or, one row further, in b.
+template <class T>
+struct Panels {
+  const T* first;
+  int64_t next_panel, next_row;
+};
+
+/// c [rows, C vectors] = a·panel or += , a's blocks of rows `next_block` apart.
+template <int C, class T>
+HWY_NOINLINE void panel_product(int64_t rows, int64_t depth, Strided<T> a, int64_t next_block,
+                                Rows<const T> panel, Rows<T> c, bool add) {
+  if (add)
+    product_strip<Into::add, kBlockRows, C>(rows, a, next_block, panel, c, depth);
+  else
+    product_strip<Into::overwrite, kBlockRows, C>(rows, a, next_block, panel, c, depth);
+}
+
+/// The same for a last panel of fewer columns, beyond which c has no room.
+template <class T>
+void edge_product(int64_t rows, int64_t columns, int64_t depth, Strided<T> a, int64_t next_block,
+                  Rows<const T> panel, Rows<T> c, bool add) {
+  HWY_ALIGN T buffer[kRowsAtATime * kWidth<T>];
+  const Rows<T> sums{buffer, kWidth<T>};
+  const auto copy = [&](Rows<T> from, Rows<T> to) {
+    for (int64_t r = 0; r < rows; ++r)
+      std::copy_n(from.data + r * from.stride, columns, to.data + r * to.stride);
+  };
+  if (add) copy(c, sums);
+  if (columns > kWidth<T> / 2)
+    panel_product<2>(rows, depth, a, next_block, panel, sums, add);
+  else
+    panel_product<1>(rows, depth, a, next_block, panel, sums, add);
+  copy(sums, c);
+}
+
+/// A product whose b, or the part of it at hand, fits the panels' buffer.
+template <class T>
+struct Block {
+  Strided<T> a, b;
+  Rows<T> y;
+  int64_t rows, columns, depth;
+};
+
+/// b's panels, copied to `buffer` unless they are used only once.
+template <class T>
+Panels<T> panels_of(const Block<T>& x, T* buffer) {
+  constexpr int64_t W = kWidth<T>;
+  if (x.b.column != 1)
+    pack_transposed<W>(x.b.data, x.b.column, x.depth, x.columns, buffer);
+  else if (x.rows <= kBlockRows && x.columns % W == 0)
+    return {x.b.data, W, x.b.row};
+  else
+    pack<W>(x.b.data, x.b.row, x.depth, x.columns, buffer);
+  return {buffer, W * x.depth, W};
+}
+
+template <class T>
+void block_product(const Block<T>& x, bool add, T* b_buffer, T* a_buffer) {
+  const Panels<T> panels = panels_of(x, b_buffer);
+  for (int64_t r = 0; r < x.rows; r += kRowsAtATime) {
+    const int64_t rows = std::min(kRowsAtATime, x.rows - r);
+    Strided<T> a{x.a.data + r * x.a.row, x.a.row, x.a.column};
+    int64_t next_block = kBlockRows * a.row;
+    if (a.column != 1) {  // transposed: numbers for one k lie together, those of one row far apart
+      pack<kBlockRows>(a.data, a.column, x.depth, rows, a_buffer);
+      a = {a_buffer, 1, kBlockRows};
+      next_block = kBlockRows * x.depth;
+    }
+    for (int64_t c = 0; c < x.columns; c += kWidth<T>) {
+      const Rows<const T> panel{panels.first + c / kWidth<T> * panels.next_panel, panels.next_row};
+      const Rows<T> y{x.y.data + r * x.y.stride + c, x.y.stride};
+      if (c + kWidth<T> <= x.columns)
+        panel_product<2>(rows, x.depth, a, next_block, panel, y, add);
+      else
+        edge_product(rows, x.columns - c, x.depth, a, next_block, panel, y, add);
+    }
+  }
+}
+
+template <class T>
+void product_of_part(const T* a, const T* b, T* y, const MatmulSizes& s, const GemmPart& part) {
+  constexpr int64_t W = kWidth<T>;
+  const auto [ta, tb] = s.transpose;
+  const Strided<T> from_a{a + part.row * (ta ? 1 : s.k), ta ? 1 : s.k, ta ? s.m : 1};
+  const Strided<T> from_b{b, tb ? 1 : s.n, tb ? s.k : 1};
+  const int64_t deepest = std::min(s.k, kDepth<T>);
+  const int64_t widest = std::min(kBlockElements / deepest / W, (part.columns + W - 1) / W) * W;
+  const Tensor buffer =
+      Tensor::empty({deepest * (widest + (ta ? kRowsAtATime + kBlockRows : 0))}, dtype_of<T>);
+  T* panels = buffer.mutate<T>();
+  const int64_t end = part.column + part.columns;
+  for (int64_t j = part.column; j < end; j += widest)
+    for (int64_t k = 0; k < s.k; k += deepest) {
+      const Block<T> block{{from_a.data + k * from_a.column, from_a.row, from_a.column},
+                           {from_b.data + k * from_b.row + j * from_b.column, from_b.row, from_b.column},
+                           {y + part.row * s.n + j, s.n},
+                           part.rows,
+                           std::min(widest, end - j),
+                           std::min(deepest, s.k - k)};
+      block_product(block, k > 0, panels, panels + widest * deepest);
+    }
+}
+
+void gemm_f32(const float* a, const float* b, float* y, const MatmulSizes& s, const GemmPart& part) {
+  product_of_part(a, b, y, s, part);
+}
+void gemm_f64(const double* a, const double* b, double* y, const MatmulSizes& s, const GemmPart& part) {
+  product_of_part(a, b, y, s, part);
+}
+
+}  // namespace
+}  // namespace fade::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace fade {
+
+HWY_EXPORT(gemm_f32);
+HWY_EXPORT(gemm_f64);
+
+template <>
+void gemm(const float* a, const float* b, float* y, const MatmulSizes& s, const GemmPart& part) {
+  HWY_DYNAMIC_DISPATCH(gemm_f32)(a, b, y, s, part);
+}
+template <>
+void gemm(const double* a, const double* b, double* y, const MatmulSizes& s, const GemmPart& part) {
+  HWY_DYNAMIC_DISPATCH(gemm_f64)(a, b, y, s, part);
+}
+
+}  // namespace fade
+#endif
