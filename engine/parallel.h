@@ -1,4 +1,4 @@
-// Loops over the cores. OpenMP is the only thread pool in the process: OpenBLAS is its OpenMP build.
+// Loops over the cores. OpenMP is the only thread pool in the process.
 #pragma once
 
 #include <omp.h>

@@ -1,0 +1,98 @@
+// What the table of cases cannot say of matrix products: blocks, edges and threads at sizes beyond one block,
+// on every instruction set.
+#include <hwy/targets.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "engine/parallel.h"
+#include "engine/rng.h"
+#include "ops/matmul/matmul.h"
+#include "tests/support.h"
+
+namespace fade::test {
+namespace {
+
+struct Sizes {
+  int64_t m, n, k;
+};
+
+// Rows, columns and depths below, at and beyond those that the kernel takes at a time.
+constexpr Sizes kSizes[] = {{1, 1, 1},      {1, 64, 700}, {100, 1, 129},   {5, 17, 3},
+                            {48, 16, 1024}, {7, 130, 33}, {131, 37, 1100}, {6, 1100, 129}};
+
+Tensor random(const Shape& shape, DType dtype, uint64_t seed) {
+  std::vector<double> x(static_cast<size_t>(shape.numel()));
+  for (size_t i = 0; i < x.size(); ++i) x[i] = uniform_f64({seed, 1}, i) - 0.5;
+  return Tensor::from(x, shape).to(dtype);
+}
+
+struct Operands {
+  Tensor a, b;
+  Transpose transpose;
+};
+
+Operands operands_of(const Sizes& s, DType dtype, Transpose t) {
+  return {random(t.a ? Shape{s.k, s.m} : Shape{s.m, s.k}, dtype, 1),
+          random(t.b ? Shape{s.n, s.k} : Shape{s.k, s.n}, dtype, 2), t};
+}
+
+// Largest difference from sums in f64.
+double error_of(const Sizes& s, DType dtype, Transpose t) {
+  const Operands in = operands_of(s, dtype, t);
+  const std::vector<double> a = in.a.to(DType::f64).to_vector<double>(),
+                            b = in.b.to(DType::f64).to_vector<double>(),
+                            y = matmul(in.a, in.b, t).to(DType::f64).to_vector<double>();
+  double worst = 0;
+  for (int64_t i = 0; i < s.m; ++i)
+    for (int64_t j = 0; j < s.n; ++j) {
+      double sum = 0;
+      for (int64_t l = 0; l < s.k; ++l)
+        sum += a[static_cast<size_t>(t.a ? l * s.m + i : i * s.k + l)] *
+               b[static_cast<size_t>(t.b ? j * s.k + l : l * s.n + j)];
+      worst = std::max(worst, std::abs(sum - y[static_cast<size_t>(i * s.n + j)]));
+    }
+  return worst;
+}
+
+template <class F>
+void for_each_case(const F& f) {
+  for (const Sizes& s : kSizes)
+    for (const Transpose t : {Transpose{}, {false, true}, {true, false}, {true, true}})
+      BOOST_TEST_CONTEXT(s.m << "x" << s.n << "x" << s.k << (t.a ? " ta" : "") << (t.b ? " tb" : "")) f(s, t);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(matmul_test)
+
+// Sums of up to 1100 products of at most 1/4: rounding leaves some 1e-14 in f64 and 1e-5 in f32.
+BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    BOOST_TEST_CONTEXT(hwy::TargetName(target)) {
+      for_each_case([](const Sizes& s, Transpose t) {
+        BOOST_TEST(error_of(s, DType::f64, t) < 1e-13);
+        BOOST_TEST(error_of(s, DType::f32, t) < 2e-5);
+      });
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
+  const auto product = [](const Operands& in, int n) {
+    set_threads(n);
+    return matmul(in.a, in.b, in.transpose).to_vector<float>();
+  };
+  for_each_case([&](const Sizes& s, Transpose t) {
+    const Operands in = operands_of(s, DType::f32, t);
+    BOOST_TEST((product(in, 1) == product(in, 3)));
+  });
+  set_threads(0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade::test
