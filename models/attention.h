@@ -24,6 +24,8 @@ class Attention {
     const Tensor& memory;  ///< [Nm, H]: the context's memory rows, normalised if the model is pre-norm
     const Tensor& block;   ///< [B·n, H]: the block's own rows, likewise
     const PackedRows& rows;
+    const Tensor& evicted;    ///< Context::evicted
+    const LayerNorm* norm;    ///< what has normalised memory and block; nullptr if nothing has
     const Tensor& positions;  ///< [P, D]
     double noise;             ///< spans are cut at noise·S; 1 is no noise
     const StepOptions& options;
@@ -32,12 +34,24 @@ class Attention {
     Tensor out;         ///< [B·n, H]
     Tensor aux;         ///< [] auxiliary loss of this layer; no tensor when there is none
     Lifetime lifetime;  ///< how long the context's rows can be seen
-    Tensor spans;  ///< [B·n]: span of each of the block's own rows, in positions; no tensor without spans
+    Tensor spans;  ///< in positions: [B·n] of each of the block's own rows, or [K] of the heads; no tensor
+                   ///< without
+  };
+
+  /// Memory as a block sees it.
+  struct Context {
+    LayerMemory memory;
+    Tensor evicted;  ///< compressive: [G, c·H] the groups of rows that became slots in this block
   };
 
   virtual ~Attention() = default;
+  /// What becomes of memory before a block, whose rows are [B·n, H], is read.
+  virtual Context context(const LayerMemory& memory, const Tensor& /*block*/) const { return {memory, {}}; }
   /// Spec section 2.
   virtual Result operator()(const Input& in) const = 0;
+
+  /// Puts parameters that have a range back into it, after an update.
+  virtual void constrain() const {}
 
   /// Divides the output projection by `divisor` (pre-norm initialisation).
   void scale_down_output(double divisor) const;
@@ -53,7 +67,13 @@ class Attention {
     Tensor scores;  ///< [B, K, n, L]:  (q·k + q·pos[δ − 1])/sqrt(D)
     Tensor values;  ///< [B, K, L, D]
   };
-  Scored score(const Input& in, const PaddedRows& padded) const;
+  /// `positions` [P', D] has a row a distance, which may be more than in.positions has.
+  Scored score(const Input& in, const PaddedRows& padded, const Tensor& positions) const;
+  /// [B, n, L]: 1 where row j is at a distance from query i for which `seen` [P'] is 1, else 0.
+  Tensor mask_by_distance(const Input& in, const PaddedRows& padded, const Tensor& seen) const;
+  /// softmax(q·kᵀ/√D)·v of every block query over its stream's share of `rows` [B·r, H], by content alone:
+  /// [B, K, n, D]. No gradient to the projections or the block.
+  Tensor content_attention(const Input& in, const Tensor& rows) const;
   /// Second half: out(Σ_j dropout(w_ij)·v_j),  weights [B, K, n, L] → [B·n, H].
   Tensor mix(const Tensor& weights, const Tensor& values, const StepOptions& options) const;
 
@@ -69,7 +89,7 @@ class Attention {
 /// Rows of the position table that a kind needs (spec section 2).
 int64_t position_rows(const ModelConfig& config);
 
-/// The attention of config.kind. Throws InputError for a kind that this build does not have.
+/// The attention of config.kind.
 std::unique_ptr<Attention> make_attention(Parameters& p, const std::string& name, const ModelConfig& config,
                                           Generator& random);
 

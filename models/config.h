@@ -22,8 +22,13 @@ struct SpanConfig {
   bool noisy = false;   ///< training: spans are cut at u·S, one u ~ U(0,1) a step
 };
 
-/// Mean-pooled memory (compressive).
+/// How compressive memory makes a slot of several rows: their mean, or a convolution that learns to keep what
+/// attention finds in them.
+enum class CompressKind { mean, conv };
+
+/// Compressed memory (compressive).
 struct CompressConfig {
+  CompressKind kind = CompressKind::mean;
   int rate = 4;     ///< c: rows pooled into one slot
   int slots = 128;  ///< C: slots kept
 };

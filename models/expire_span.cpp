@@ -56,7 +56,7 @@ Attention::Result ExpireSpanAttention::composed(const Input& in, const Tensor& s
   const PaddedRows padded = pad(in.rows);
   const Tensor e = gather_rows(spans, padded.index);                         // [B, L]
   const Tensor mask = expire_mask(e, padded.age, in.rows.block, span.ramp);  // [B, n, L]
-  const auto [scores, values] = score(in, padded);                           // [B, K, n, L], [B, K, L, D]
+  const auto [scores, values] = score(in, padded, in.positions);             // [B, K, n, L], [B, K, L, D]
   const Tensor weights = masked_renorm(softmax_where(scores, mask), mask);   // [B, K, n, L]
   Result result;
   result.out = mix(weights, values, in.options);

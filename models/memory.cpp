@@ -37,7 +37,7 @@ void Memory::settle() const {
     const auto& [block, survivors] = *layer.next;
     const int64_t left = host[static_cast<size_t>((i + 1) * ends - 1)];
     layer.now = {gather_rows_of(layer.now.rows, block, survivors.index.rows(0, left)),
-                 survivors.age.rows(0, left), survivors.start};
+                 survivors.age.rows(0, left), survivors.start, layer.now.read + block.size(0) / streams()};
     layer.next.reset();
   }
 }

@@ -24,9 +24,10 @@ namespace fade {
 
 /// One layer's memory, on the model's device.
 struct LayerMemory {
-  Tensor rows;   ///< [Nm, H]: constants for the gradient
-  Tensor age;    ///< i32 [Nm]: positions from the row to the next block's first query, at least 1
-  Tensor start;  ///< i32 [B + 1]: stream b owns rows [start[b], start[b+1])
+  Tensor rows;       ///< [Nm, H]: constants for the gradient
+  Tensor age;        ///< i32 [Nm]: positions from the row to the next block's first query, at least 1
+  Tensor start;      ///< i32 [B + 1]: stream b owns rows [start[b], start[b+1])
+  int64_t read = 0;  ///< positions read of every stream since its memory was empty
 
   int64_t count() const { return rows.size(0); }         ///< Nm
   int64_t streams() const { return start.numel() - 1; }  ///< B

@@ -11,17 +11,18 @@ namespace fade {
 struct StepOptions {
   bool training = false;  ///< the auxiliary loss is on, and with `random` dropout and span noise
   Generator* random =
-      nullptr;         ///< where dropout and span noise take their streams from; both are off without
-  bool forget = true;  ///< false keeps every row in memory: evaluation must not change by it
+      nullptr;  ///< where dropout and span noise take their streams from; both are off without
+  bool forget =
+      true;  ///< false keeps every row in memory (but compressed ones): evaluation must not change by it
 
   bool stochastic() const { return training && random; }
 };
 
 struct StepReport {
   Tensor aux;                 ///< auxiliary loss, summed over layers: [] (no tensor when there is none)
-  std::vector<Tensor> spans;  ///< a layer: [B·n] spans of the block's own rows, in positions
+  std::vector<Tensor> spans;  ///< a layer: Attention::Result::spans
 
-  /// [] over layers and rows; no tensor for a kind without spans.
+  /// [] over layers and rows or heads; no tensor for a kind without spans.
   Tensor mean_span() const;
 };
 

@@ -41,16 +41,21 @@ Block::Block(Parameters& p, size_t layer, const ModelConfig& config, Generator& 
 
 Tensor Block::operator()(const Tensor& x, Memory& memory, const Tensor& positions, double noise,
                          const StepOptions& options, StepReport& report) const {
-  const LayerMemory& past = memory[layer_];
+  const auto [past, evicted] = attention_->context(memory[layer_], x);
+  memory.set(layer_, past);
   const PackedRows rows = context_rows(past, x.size(0) / past.streams());
   const bool pre = config_.pre_norm;
   Attention::Result attended = (*attention_)({.memory = pre ? norm1_(past.rows) : past.rows,
                                               .block = pre ? norm1_(x) : x,
                                               .rows = rows,
+                                              .evicted = evicted,
+                                              .norm = pre ? &norm1_ : nullptr,
                                               .positions = positions,
                                               .noise = noise,
                                               .options = options});
-  if (!options.forget) attended.lifetime.reach = std::numeric_limits<double>::infinity();
+  // (A compressed memory forgets nothing that could be kept: what leaves its window is in the slots.)
+  if (!options.forget && config_.kind != Kind::compressive)
+    attended.lifetime.reach = std::numeric_limits<double>::infinity();
   memory.advance(layer_, x, survivors(rows, attended.lifetime));
   if (attended.aux) report.aux = report.aux ? report.aux + attended.aux : attended.aux;
   if (attended.spans) report.spans.push_back(attended.spans);
@@ -65,6 +70,8 @@ Tensor Block::operator()(const Tensor& x, Memory& memory, const Tensor& position
   const Tensor y = norm1_(x + attended.out);
   return norm2_(y + ff_(y, p, key));
 }
+
+void Block::constrain() const { attention_->constrain(); }
 
 Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, uint64_t seed)
     : Transformer(config, dtype, device, Generator(seed)) {}
@@ -95,6 +102,10 @@ Tensor Transformer::forward(const Tensor& tokens, Memory& memory, const StepOpti
   for (const Block& block : blocks_) x = block(x, memory, positions_.weight, noise, options, report);
   if (config_.pre_norm) x = norm_.front()(x);
   return out_(x);
+}
+
+void Transformer::constrain() const {
+  for (const Block& block : blocks_) block.constrain();
 }
 
 Memory Transformer::empty_memory(int64_t streams) const {

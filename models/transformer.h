@@ -26,6 +26,7 @@ class Block {
   /// x [B·n, H] → [B·n, H]. The layer's memory moves on to what the next block will need; adds to `report`.
   Tensor operator()(const Tensor& x, Memory& memory, const Tensor& positions, double noise,
                     const StepOptions& options, StepReport& report) const;
+  void constrain() const;
 
  private:
   size_t layer_;
@@ -37,14 +38,16 @@ class Block {
 
 class Transformer {
  public:
-  /// A freshly initialised model; all its randomness is `seed`'s. Throws InputError for a kind that is not
-  /// built in.
+  /// A freshly initialised model; all its randomness is `seed`'s.
   Transformer(const ModelConfig& config, DType dtype, Device device, uint64_t seed);
   Transformer(const Transformer&) = delete;
   Transformer& operator=(const Transformer&) = delete;
 
   /// tokens i32 [B, n] → logits [B·n, V] for the byte after each. `memory` moves on by the block.
   Tensor forward(const Tensor& tokens, Memory& memory, const StepOptions& options, StepReport& report) const;
+
+  /// Puts parameters that have a range (adaptive_span's ratios) back into it. Call after each update.
+  void constrain() const;
 
   Memory empty_memory(int64_t streams) const;
   const ModelConfig& config() const { return config_; }

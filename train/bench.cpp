@@ -24,7 +24,7 @@ Memory full_memory(const Transformer& model, int64_t streams, int64_t rows, Gene
     const Tensor h = Tensor::empty({streams * rows, model.config().hidden}, model.dtype(), model.device());
     init_normal(h, random.next());
     memory.set(l, {h, Tensor::from(age, {streams * rows}).to(model.device()),
-                   Tensor::from(start, {streams + 1}).to(model.device())});
+                   Tensor::from(start, {streams + 1}).to(model.device()), rows});
   }
   return memory;
 }
@@ -34,6 +34,7 @@ void make_all_live(const Parameters& parameters) {
   for (const Parameter& p : parameters.all()) {
     if (p.name.ends_with("span.weight")) init_constant(p.value(), 0);
     if (p.name.ends_with("span.bias")) init_constant(p.value(), std::log(3.0));
+    if (p.name.ends_with("span.ratio")) init_constant(p.value(), 0.75);
   }
 }
 

@@ -51,17 +51,19 @@ LayerMemory get_layer(const TensorFile& file, const fs::path& path, size_t layer
   const int64_t streams = file.at(name + "start").numel() - 1;
   const LayerMemory m{tensor(file, path, name + "rows", {count, model.config().hidden}, model.dtype()),
                       tensor(file, path, name + "age", {count}, DType::i32),
-                      tensor(file, path, name + "start", {streams + 1}, DType::i32)};
+                      tensor(file, path, name + "start", {streams + 1}, DType::i32),
+                      number(file, path, "memory.read")};
   const std::vector<int32_t> start = m.start.to_vector<int32_t>();
   if (!std::ranges::is_sorted(start)) refuse("{}: {}start does not ascend", path.string(), name);
   if (start.empty() || start.front() != 0 || start.back() != count)
     refuse("{}: {}start does not run from 0 to its {} rows", path.string(), name, count);
   const ModelConfig& c = model.config();
-  const int64_t oldest = int64_t{c.max_span} + c.span.ramp + 2 * int64_t{c.block};
+  const int64_t slots = c.kind == Kind::compressive ? int64_t{c.compress.slots + 1} * c.compress.rate : 0;
+  const int64_t oldest = int64_t{c.max_span} + c.span.ramp + 2 * int64_t{c.block} + slots;
   for (const int32_t age : m.age.to_vector<int32_t>())
     if (age < 1 || age > oldest)
       refuse("{}: {}age holds {}, allowed: 1 to {}", path.string(), name, age, oldest);
-  return {m.rows.to(model.device()), m.age.to(model.device()), m.start.to(model.device())};
+  return {m.rows.to(model.device()), m.age.to(model.device()), m.start.to(model.device()), m.read};
 }
 
 Memory get_memory(const TensorFile& file, const fs::path& path, const Transformer& model) {
@@ -99,7 +101,8 @@ void save_checkpoint(const fs::path& run, const Transformer& model, const Optimi
                    {"updates", fmt::to_string(optimizer.steps())},
                    {"random.stream", fmt::to_string(state.random.stream)},
                    {"data.epoch", fmt::to_string(state.position.epoch)},
-                   {"data.offset", fmt::to_string(state.position.offset)}};
+                   {"data.offset", fmt::to_string(state.position.offset)},
+                   {"memory.read", fmt::to_string(state.memory[0].read)}};
   for (const Parameter& p : optimizer.state()) file.tensors.push_back({p.name, p.value()});
   put_memory(file, state.memory);
   save_safetensors(beside / kStateFile, file);

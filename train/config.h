@@ -26,6 +26,8 @@ inline constexpr std::array<std::string_view, 4> names_of<Kind>{"transformer_xl"
 template <>
 inline constexpr std::array<std::string_view, 2> names_of<AttentionPath>{"fused", "composed"};
 template <>
+inline constexpr std::array<std::string_view, 2> names_of<CompressKind>{"mean", "conv"};
+template <>
 inline constexpr std::array<std::string_view, 2> names_of<DataKind>{"file", "recall"};
 template <>
 inline constexpr std::array<std::string_view, 4> names_of<OptimizerKind>{"sgd", "adam", "adamw", "adagrad"};

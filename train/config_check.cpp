@@ -54,6 +54,10 @@ void check_model(const ModelConfig& model, const Checker& check) {
                fmt::format("a divisor of model.block ({})", model.block));
     check.need(model.max_span >= model.block, "model.max_span", "model.block",
                fmt::format("at least model.block ({}) for model.kind compressive", model.block));
+    constexpr std::int64_t oldest = 1 << 23;  // ages are exact in f32
+    check.need(std::int64_t{model.compress.slots} * model.compress.rate <= oldest, "model.compress.slots",
+               "model.compress.rate",
+               fmt::format("at most {} (slots times model.compress.rate)", oldest / model.compress.rate));
   }
 }
 

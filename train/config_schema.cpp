@@ -38,6 +38,9 @@ const std::vector<Key> keys = {
      "needs "
      "it above 0 and below 1"},
     {FADE_KEY(model.span.noisy), {}, "training: cut all spans at a random fraction of model.max_span"},
+    {FADE_KEY(model.compress.kind),
+     {},
+     "mean of a slot's rows, or a convolution that learns to keep what attention finds in them"},
     {FADE_KEY(model.compress.rate), {1, 65536}, "c: rows pooled into one slot, a divisor of model.block"},
     {FADE_KEY(model.compress.slots), {1, 1048576}, "C: slots kept"},
     {FADE_KEY(data.kind),

@@ -24,10 +24,11 @@ struct Range {
 template <class T>
 using Member = T& (*)(Config&);
 
-using Field = std::variant<Member<bool>, Member<int>, Member<std::int64_t>, Member<std::uint64_t>,
-                           Member<double>, Member<std::string>, Member<std::array<int, 3>>, Member<Kind>,
-                           Member<AttentionPath>, Member<DataKind>, Member<OptimizerKind>,
-                           Member<ScheduleKind>, Member<DeviceChoice>, Member<Precision>>;
+using Field =
+    std::variant<Member<bool>, Member<int>, Member<std::int64_t>, Member<std::uint64_t>, Member<double>,
+                 Member<std::string>, Member<std::array<int, 3>>, Member<Kind>, Member<AttentionPath>,
+                 Member<CompressKind>, Member<DataKind>, Member<OptimizerKind>, Member<ScheduleKind>,
+                 Member<DeviceChoice>, Member<Precision>>;
 
 struct Key {
   std::string_view path;  ///< "model.span.ramp"; also the member's path in Config

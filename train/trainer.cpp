@@ -52,6 +52,7 @@ Trainer::Step Trainer::step() {
   const Tensor norm = grad_norm(model_.parameters().leaves()) + loss.to(DType::f64) * 0;
   const double factor = schedule_.factor(steps_done() + 1);
   optimizer_.step(factor, {share, t.clip}, norm);
+  model_.constrain();
 
   // All the device's work is under way; from here on the host waits for numbers.
   Step result{.grad_norm = norm.item() * share, .lr = t.optimizer.lr * factor};

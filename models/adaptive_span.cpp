@@ -1,0 +1,64 @@
+#include "models/adaptive_span.h"
+
+#include "engine/tape.h"
+#include "nn/init.h"
+#include "ops/elementwise/elementwise.h"
+#include "ops/layout/layout.h"
+#include "ops/masked_renorm/masked_renorm.h"
+#include "ops/reduce/reduce.h"
+#include "ops/relative_position/relative_position.h"
+#include "ops/softmax/softmax.h"
+
+namespace fade {
+
+AdaptiveSpanAttention::AdaptiveSpanAttention(Parameters& p, const std::string& name,
+                                             const ModelConfig& config, Generator& random)
+    : Attention(p, name, config, random), ratio_(p.add(name + ".span.ratio", {config.heads})) {
+  init_constant(ratio_, config.span.init);
+}
+
+Attention::Result AdaptiveSpanAttention::operator()(const Input& in) const {
+  const int64_t S = config().max_span;
+  const SpanConfig& span = config().span;
+  const Tensor z = ratio_ * static_cast<double>(S);  // [K]
+  Result result;
+  if (config().attention == AttentionPath::fused) {
+    result.out = attend(in, SpanMask::adaptive(z, span.ramp, S));
+  } else {
+    const PaddedRows padded = pad(in.rows);
+    const auto [scores, values] = score(in, padded, in.positions);  // [B, K, n, L], [B, K, L, D]
+    result.out = mix(fade(scores, z, in, padded), values, in.options);
+  }
+  if (in.options.training) result.aux = mean(z) * span.loss;
+
+  // Of the rows beyond the longest head's ramp, another ramp's length is kept: a head that grows finds them
+  // there.
+  const NoGrad off;
+  const Tensor longest = max(z, 0, true) + Tensor::scalar(2.0 * span.ramp, z.dtype(), z.device());  // [1]
+  result.lifetime = {clamp(longest, 0, static_cast<double>(S)), 1};
+  result.spans = z.detach();
+  return result;
+}
+
+void AdaptiveSpanAttention::constrain() const { ratio_.copy_from(clamp(ratio_.detach(), 0, 1)); }
+
+Tensor AdaptiveSpanAttention::mask(const Tensor& spans) const {
+  const int64_t S = config().max_span, K = config().heads;
+  std::vector<double> room(static_cast<size_t>(S));  // R − (distance − 1)
+  for (size_t d = 0; d < room.size(); ++d) room[d] = config().span.ramp - static_cast<double>(d);
+  const Tensor left =
+      reshape(spans, {K, 1}) + Tensor::from(room, {1, S}).to(spans.dtype()).to(spans.device());
+  return clamp(left * (1.0 / config().span.ramp), 0, 1);
+}
+
+Tensor AdaptiveSpanAttention::fade(const Tensor& scores, const Tensor& spans, const Input& in,
+                                   const PaddedRows& padded) const {
+  const int64_t B = in.rows.streams, n = in.rows.block, K = config().heads, S = config().max_span;
+  const Tensor a = softmax_where(scores, mask_by_distance(in, padded, Tensor::full({S}, 1)));  // [B, K, n, L]
+  const Tensor everywhere = Tensor::zeros({B, K, n, S}, a.dtype(), a.device());
+  const Tensor m = relative_position(everywhere + reshape(mask(spans), {1, K, 1, S}), padded.age);
+  const Tensor eps = Tensor::scalar(kRenormEps, a.dtype(), a.device());
+  return a * m / (sum(a * m, 3, true) + eps);
+}
+
+}  // namespace fade

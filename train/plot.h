@@ -1,0 +1,47 @@
+// Small pictures, written as SVG: points and lines in a plane, and panels of bars. Nothing but shapes and text.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace fade {
+
+/// How one line or one row of bars looks: one of eight colours, each with a marker of its own.
+struct PlotStyle {
+  std::size_t number = 0;
+};
+
+struct PlotPoint {
+  double x, y;
+  std::string label = {};  ///< written beside the point; may be empty
+};
+
+struct PlotLine {
+  std::string name;  ///< in the legend
+  PlotStyle style;
+  std::vector<PlotPoint> points;  ///< joined in this order
+};
+
+struct PlotAxis {
+  std::string title;
+  bool logarithmic = false;                 ///< values above 0 only
+  std::vector<std::string> categories = {};  ///< names of 0, 1, ..; without any the axis has numbers
+};
+
+/// Lines with markers, axes with round numbers that cover the points, and a legend → an SVG document.
+std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxis& y,
+                      const std::vector<PlotLine>& lines);
+
+struct BarPanel {
+  std::string title;
+  std::vector<double> values;     ///< one a row; NaN leaves the row empty
+  int decimals = 0;               ///< of the number written beside each value
+  bool from_zero = true;          ///< false: a dot on an axis that begins near the smallest value, for values that differ little
+};
+
+/// Panels side by side that share their rows → an SVG document.
+std::string bar_panels(const std::string& title, const std::vector<std::string>& rows,
+                       const std::vector<PlotStyle>& styles, const std::vector<BarPanel>& panels);
+
+}  // namespace fade
