@@ -119,7 +119,7 @@ Tensor CompressiveAttention::reconstruction_loss(const Input& in) const {
   Tensor old;
   {
     const NoGrad off;
-    old = content_attention(in, in.evicted.view({-1, H}));
+    old = content_attention(in, reshape(in.evicted, {-1, H}));
   }
   const Tensor difference = content_attention(in, compress(in.evicted)) - old;  // [B, K, n, D]
   return mean(difference * difference);

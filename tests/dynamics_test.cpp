@@ -23,50 +23,6 @@ struct VariedModel : Transformer {
   }
 };
 
-// −log2 p of every byte that is predicted, in the order of the text.
-std::vector<double> bits_of_each_byte(const Transformer& model, std::span<const uint8_t> text,
-                                      EvalOptions options) {
-  std::vector<double> bits(text.size() - 1, NAN);
-  options.on_block = [&](const EvalBlock& block) {
-    for (size_t i = 0; i < block.bits.size(); ++i) {
-      const int64_t stream = static_cast<int64_t>(i) / block.length,
-                    at = static_cast<int64_t>(i) % block.length;
-      bits[static_cast<size_t>(stream * block.stride + block.offset + at)] = block.bits[i];
-    }
-  };
-  evaluate(model, text, "text", options);
-  return bits;
-}
-
-double largest_difference(std::span<const double> a, std::span<const double> b) {
-  BOOST_REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double d = std::abs(a[i] - b[i]);
-    if (!(d <= largest)) largest = d;  // NaN stays
-  }
-  return largest;
-}
-
-// Reads one stream in blocks of the given lengths, over and over. Returns the logits of every position.
-std::vector<double> read_in_blocks(const Transformer& model, const std::vector<uint8_t>& text,
-                                   const std::vector<int>& lengths) {
-  const NoGrad off;
-  Memory memory = model.empty_memory(1);
-  std::vector<double> all;
-  for (size_t at = 0, i = 0; at < text.size(); ++i) {
-    const size_t n = std::min<size_t>(static_cast<size_t>(lengths[i % lengths.size()]), text.size() - at);
-    const std::vector<int32_t> block(text.begin() + static_cast<std::ptrdiff_t>(at),
-                                     text.begin() + static_cast<std::ptrdiff_t>(at + n));
-    StepReport report;
-    const Tensor x = Tensor::from(block, {1, static_cast<int64_t>(n)});
-    const auto logits = model.forward(x, memory, {}, report).to_vector<double>();
-    all.insert(all.end(), logits.begin(), logits.end());
-    at += n;
-  }
-  return all;
-}
-
 // A block of every stream: stream b reads bytes from b·(size/B) + step·M on.
 Tensor block_of(const std::vector<uint8_t>& text, int64_t streams, int64_t length, int64_t step) {
   std::vector<int32_t> tokens;
@@ -94,9 +50,9 @@ BOOST_AUTO_TEST_SUITE(dynamics)
 BOOST_DATA_TEST_CASE(forgetting_changes_no_prediction, either_norm, pre_norm) {
   const VariedModel model(test::small_model(pre_norm));
   const auto text = test::random_text(403, model.config().vocab);
-  const auto with = bits_of_each_byte(model, text, {.streams = 2});
-  const auto without = bits_of_each_byte(model, text, {.streams = 2, .forget = false});
-  BOOST_TEST(largest_difference(with, without) < kRounding);
+  const auto with = test::bits_of_each_byte(model, text, {.streams = 2});
+  const auto without = test::bits_of_each_byte(model, text, {.streams = 2, .forget = false});
+  BOOST_TEST(test::largest_difference(with, without) < kRounding);
 
   // .. while there is something to forget: without forgetting, memory grows with the text.
   const EvalResult forgetting = evaluate(model, text, "text", {.streams = 2}),
@@ -115,19 +71,19 @@ BOOST_DATA_TEST_CASE(memory_changes_predictions, either_norm, pre_norm) {
   const auto text = test::random_text(33, model.config().vocab);
   auto other = text;
   other[10] ^= 1;
-  const auto a = bits_of_each_byte(model, text, {}), b = bits_of_each_byte(model, other, {});
-  BOOST_TEST(largest_difference(std::span(a).first(9), std::span(b).first(9)) == 0);  // no look ahead
-  BOOST_TEST(largest_difference(std::span(a).subspan(16), std::span(b).subspan(16)) > 1e-4);
+  const auto a = test::bits_of_each_byte(model, text, {}), b = test::bits_of_each_byte(model, other, {});
+  BOOST_TEST(test::largest_difference(std::span(a).first(9), std::span(b).first(9)) == 0);  // no look ahead
+  BOOST_TEST(test::largest_difference(std::span(a).subspan(16), std::span(b).subspan(16)) > 1e-4);
 }
 
 BOOST_DATA_TEST_CASE(streams_are_independent, either_norm, pre_norm) {
   const VariedModel model(test::small_model(pre_norm));
   const size_t streams = 3, stride = 90;
   const auto text = test::random_text(streams * stride + 1, model.config().vocab);
-  const auto together = bits_of_each_byte(model, text, {.streams = static_cast<int>(streams)});
+  const auto together = test::bits_of_each_byte(model, text, {.streams = static_cast<int>(streams)});
   for (size_t b = 0; b < streams; ++b) {
-    const auto alone = bits_of_each_byte(model, std::span(text).subspan(b * stride, stride + 1), {});
-    BOOST_TEST(largest_difference(alone, std::span(together).subspan(b * stride, stride)) < kRounding);
+    const auto alone = test::bits_of_each_byte(model, std::span(text).subspan(b * stride, stride + 1), {});
+    BOOST_TEST(test::largest_difference(alone, std::span(together).subspan(b * stride, stride)) < kRounding);
   }
 }
 
@@ -150,11 +106,11 @@ BOOST_DATA_TEST_CASE(streams_keep_as_many_rows_as_each_wants, either_norm, pre_n
 BOOST_DATA_TEST_CASE(the_length_of_blocks_changes_no_prediction, either_norm, pre_norm) {
   const VariedModel model(test::small_model(pre_norm));
   const auto text = test::random_text(75, model.config().vocab);
-  const auto whole = read_in_blocks(model, text, {model.config().block});
-  const auto single = read_in_blocks(model, text, {1});  // as generation reads its own bytes
-  const auto uneven = read_in_blocks(model, text, {3, 8, 1, 5});
-  BOOST_TEST(largest_difference(whole, single) < kRounding);
-  BOOST_TEST(largest_difference(whole, uneven) < kRounding);
+  const auto whole = test::read_in_blocks(model, text, {model.config().block});
+  const auto single = test::read_in_blocks(model, text, {1});  // as generation reads its own bytes
+  const auto uneven = test::read_in_blocks(model, text, {3, 8, 1, 5});
+  BOOST_TEST(test::largest_difference(whole, single) < kRounding);
+  BOOST_TEST(test::largest_difference(whole, uneven) < kRounding);
 }
 
 BOOST_DATA_TEST_CASE(no_stream_holds_more_than_span_and_ramp, either_norm, pre_norm) {
@@ -260,7 +216,7 @@ BOOST_DATA_TEST_CASE(fused_attention_equals_composed, either_norm* boost::unit_t
   config.attention = AttentionPath::fused;
   const auto fused = losses_and_gradients(config);
   config.attention = AttentionPath::composed;
-  BOOST_TEST(largest_difference(fused, losses_and_gradients(config)) < kRounding);
+  BOOST_TEST(test::largest_difference(fused, losses_and_gradients(config)) < kRounding);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

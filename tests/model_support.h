@@ -1,12 +1,17 @@
 // Small models and texts for the tests of models and training.
 #pragma once
 
+#include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "engine/tape.h"
 #include "models/transformer.h"
 #include "nn/init.h"
+#include "train/evaluate.h"
 
 namespace fade::test {
 
@@ -54,6 +59,50 @@ inline std::vector<double> all_values(const Transformer& model) {
     out.insert(out.end(), values.begin(), values.end());
   }
   return out;
+}
+
+/// −log2 p of every byte that is predicted, in the order of the text.
+inline std::vector<double> bits_of_each_byte(const Transformer& model, std::span<const uint8_t> text,
+                                             EvalOptions options) {
+  std::vector<double> bits(text.size() - 1, NAN);
+  options.on_block = [&](const EvalBlock& block) {
+    for (size_t i = 0; i < block.bits.size(); ++i) {
+      const int64_t stream = static_cast<int64_t>(i) / block.length,
+                    at = static_cast<int64_t>(i) % block.length;
+      bits[static_cast<size_t>(stream * block.stride + block.offset + at)] = block.bits[i];
+    }
+  };
+  evaluate(model, text, "text", options);
+  return bits;
+}
+
+inline double largest_difference(std::span<const double> a, std::span<const double> b) {
+  BOOST_REQUIRE(a.size() == b.size());
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double d = std::abs(a[i] - b[i]);
+    if (!(d <= largest)) largest = d;  // NaN stays
+  }
+  return largest;
+}
+
+/// Reads one stream in blocks of the given lengths, over and over. Returns the logits of every position.
+inline std::vector<double> read_in_blocks(const Transformer& model, const std::vector<uint8_t>& text,
+                                          const std::vector<int>& lengths) {
+  const NoGrad off;
+  Memory memory = model.empty_memory(1);
+  std::vector<double> all;
+  for (size_t at = 0, i = 0; at < text.size(); ++i) {
+    const size_t n = std::min<size_t>(static_cast<size_t>(lengths[i % lengths.size()]), text.size() - at);
+    const std::vector<int32_t> block(text.begin() + static_cast<std::ptrdiff_t>(at),
+                                     text.begin() + static_cast<std::ptrdiff_t>(at + n));
+    StepReport report;
+    const Tensor x = Tensor::from(block, {1, static_cast<int64_t>(n)});
+    const auto logits = model.forward(x, memory, {}, report).to_vector<double>();
+    all.insert(all.end(), logits.begin(), logits.end());
+    at += n;
+  }
+  return all;
 }
 
 }  // namespace fade::test
