@@ -7,6 +7,7 @@
 #include "engine/files.h"
 #include "train/bench.h"
 #include "train/command.h"
+#include "train/compare_command.h"
 #include "train/compress_commands.h"
 #include "train/config_file.h"
 #include "train/corpus.h"
@@ -244,6 +245,7 @@ int run_command_line(int argc, char** argv) {
   std::vector<std::unique_ptr<Command>> commands;
   Command* chosen = nullptr;
   add<Train>(app, commands, "train", "train a model", chosen);
+  add<Compare>(app, commands, "compare", "train several models on the same data and compare them", chosen);
   add<Eval>(app, commands, "eval", "bits per byte of a checkpoint", chosen);
   add<Generate>(app, commands, "generate", "text from a checkpoint", chosen);
   add<Compress>(app, commands, "compress", "code a file with a checkpoint's predictions", chosen);

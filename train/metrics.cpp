@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "engine/error.h"
@@ -11,23 +10,30 @@
 namespace fade {
 namespace {
 
-std::string lines_up_to(const std::string& text, int64_t last_step) {
+std::string lines_up_to(const std::filesystem::path& run, int64_t last_step) {
   std::string kept;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (json.is_object() && json.contains("step") && json["step"].is_number_integer() &&
-        json["step"] <= last_step)
-      kept += line + "\n";
-  }
+  for (const auto& line : read_metrics(run))
+    if (line.contains("step") && line["step"].is_number_integer() && line["step"] <= last_step)
+      kept += line.dump() + "\n";
   return kept;
 }
 
 }  // namespace
 
+std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& run) {
+  const std::filesystem::path path = run / "metrics.jsonl";
+  if (!std::filesystem::exists(path)) return {};
+  std::vector<nlohmann::ordered_json> lines;
+  std::istringstream text(read_file(path));
+  for (std::string line; std::getline(text, line);) {
+    auto json = nlohmann::ordered_json::parse(line, nullptr, false);
+    if (json.is_object()) lines.push_back(std::move(json));
+  }
+  return lines;
+}
+
 Metrics::Metrics(const std::filesystem::path& run, int64_t last_step) : path_(run / "metrics.jsonl") {
-  const bool there = std::filesystem::exists(path_);
-  write_file_atomically(path_, there ? lines_up_to(read_file(path_), last_step) : "");
+  write_file_atomically(path_, lines_up_to(run, last_step));
   file_ = std::fopen(path_.c_str(), "a");
   if (!file_) fail("{}: cannot be written: {}", path_.string(), std::strerror(errno));
 }

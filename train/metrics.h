@@ -3,9 +3,14 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
+#include <vector>
 
 namespace fade {
+
+/// The lines of RUN/metrics.jsonl, in order; none if there is no such file. Lines that are no JSON objects,
+/// such as one that was cut off, are left out.
+std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& run);
 
 /// Appends to RUN/metrics.jsonl; each line is on the disk's way before write returns.
 class Metrics {

@@ -56,9 +56,8 @@ class Svg {
         x1, y1, x2, y2, stroke, width);
   }
   void bar(double x, double y, double width, double height, std::string_view fill) {
-    body_ += fmt::format(
-        "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>\n", x, y, width,
-        height, fill);
+    body_ += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>\n",
+                         x, y, width, height, fill);
   }
   void path(std::string_view d, std::string_view attributes) {
     body_ += fmt::format("<path d=\"{}\" {}/>\n", d, attributes);
@@ -201,7 +200,8 @@ std::string bar_panels(const std::string& title, const std::vector<std::string>&
   constexpr double row_height = 26, top = 66, panel_width = 190, gap = 24, number_width = 52;
   std::size_t longest = 0;
   for (const std::string& row : rows) longest = std::max(longest, row.size());
-  const double left = 24 + 7 * static_cast<double>(longest), bottom = top + row_height * static_cast<double>(rows.size());
+  const double left = 24 + 7 * static_cast<double>(longest),
+               bottom = top + row_height * static_cast<double>(rows.size());
   Svg svg(left + static_cast<double>(panels.size()) * (panel_width + gap), bottom + 34, title);
   for (std::size_t r = 0; r < rows.size(); ++r)
     svg.text(left - 10, top + row_height * (static_cast<double>(r) + 0.5) + 4, rows[r], "end");

@@ -1,4 +1,5 @@
-// Small pictures, written as SVG: points and lines in a plane, and panels of bars. Nothing but shapes and text.
+// Small pictures, written as SVG: points and lines in a plane, and panels of bars. Nothing but shapes and
+// text.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,7 @@ struct PlotLine {
 
 struct PlotAxis {
   std::string title;
-  bool logarithmic = false;                 ///< values above 0 only
+  bool logarithmic = false;                  ///< values above 0 only
   std::vector<std::string> categories = {};  ///< names of 0, 1, ..; without any the axis has numbers
 };
 
@@ -35,9 +36,10 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
 
 struct BarPanel {
   std::string title;
-  std::vector<double> values;     ///< one a row; NaN leaves the row empty
-  int decimals = 0;               ///< of the number written beside each value
-  bool from_zero = true;          ///< false: a dot on an axis that begins near the smallest value, for values that differ little
+  std::vector<double> values;  ///< one a row; NaN leaves the row empty
+  int decimals = 0;            ///< of the number written beside each value
+  bool from_zero =
+      true;  ///< false: a dot on an axis that begins near the smallest value, for values that differ little
 };
 
 /// Panels side by side that share their rows → an SVG document.

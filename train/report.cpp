@@ -43,12 +43,15 @@ struct Observer {
   std::vector<uint8_t> kinds;              // of each byte of the text
   std::vector<bool> right;                 // [text]: the byte after this one was the likeliest
   std::vector<std::array<double, 8>> sum;  // [layer][kind]
+  bool spans_of_rows;                      // (adaptive spans belong to heads)
   std::array<int64_t, 8> count{};
 
   void operator()(const EvalBlock& block) {
     const int64_t streams = static_cast<int64_t>(block.tokens.size()) / block.length;
     std::vector<std::vector<double>> spans;  // [layer][B·n]
-    for (const Tensor& layer : block.report.spans) spans.push_back(layer.to(DType::f64).to_vector<double>());
+    if (spans_of_rows)
+      for (const Tensor& layer : block.report.spans)
+        spans.push_back(layer.to(DType::f64).to_vector<double>());
     sum.resize(spans.size());
     const std::vector<double> logits = block.logits.to(DType::f64).to_vector<double>();
     const int64_t V = block.logits.size(1);
@@ -88,45 +91,49 @@ void print_spans(const Observer& seen, std::span<const std::string_view> names) 
   }
 }
 
-void print_recall(const Observer& seen, std::span<const uint8_t> text, const RecallConfig& config) {
-  struct Bucket {
-    int64_t asked = 0, right = 0;
-  };
-  std::array<Bucket, 64> buckets{};  // distances up to 2^k
+std::vector<RecallScore> recall_scores(const Observer& seen, std::span<const uint8_t> text) {
+  std::vector<RecallScore> scores(64);
+  for (size_t k = 0; k < scores.size(); ++k)
+    scores[k] = {k ? (int64_t{1} << (k - 1)) + 1 : 1, static_cast<int64_t>(uint64_t{1} << k)};
   for (const RecallQuestion& q : recall_questions(text)) {
-    Bucket& bucket = buckets[static_cast<size_t>(std::bit_width(q.distance - 1))];
-    ++bucket.asked;
-    bucket.right += seen.right[q.answer - 1];
+    RecallScore& score = scores[static_cast<size_t>(std::bit_width(q.distance - 1))];
+    ++score.asked;
+    score.right += seen.right[q.answer - 1];
   }
+  std::erase_if(scores, [](const RecallScore& s) { return s.asked == 0; });
+  return scores;
+}
+
+void print_recall(const std::vector<RecallScore>& scores, const RecallConfig& config) {
   fmt::print("\nquestions answered, by distance to the fact (a guess: {:.1f}%)\n", 100.0 / config.values);
-  for (size_t k = 0; k < buckets.size(); ++k)
-    if (buckets[k].asked)
-      fmt::print("  {:>4} - {:<4} {:>6.1f}%  of {}\n", k ? (1ull << (k - 1)) + 1 : 1, 1ull << k,
-                 100.0 * static_cast<double>(buckets[k].right) / static_cast<double>(buckets[k].asked),
-                 buckets[k].asked);
+  for (const RecallScore& s : scores)
+    fmt::print("  {:>4} - {:<4} {:>6.1f}%  of {}\n", s.nearest, s.farthest, s.percent(), s.asked);
   fmt::print("  best possible {:.4f} bits per byte; {:.4f} for one who guesses every answer\n",
              recall_best_bpb(config), recall_forgetful_bpb(config));
 }
 
 }  // namespace
 
-EvalResult print_report(const Trainer& trainer, const Config& config) {
+Report report_on(const Trainer& trainer, const Config& config, bool print) {
   const auto text = trainer.validation_text();
   const bool recall = config.data.kind == DataKind::recall;
+  const bool expiring = config.model.kind == Kind::expire_span;
   Observer seen{.kinds = recall ? kinds_of_recall(text) : kinds_of_text(text),
                 .right = std::vector<bool>(text.size()),
-                .sum = {}};
+                .sum = {},
+                .spans_of_rows = expiring};
   const EvalResult v = trainer.validate([&](const EvalBlock& b) { seen(b); });
+  const Report report{v, recall ? recall_scores(seen, text) : std::vector<RecallScore>{}};
+  if (!print) return report;
   fmt::print("validation: {:.4f} bits per byte over {} bytes in {} streams\n", v.bits_per_byte, v.bytes,
              v.streams);
   fmt::print("for comparison: order-0 entropy {:.4f}, gzip -9 {:.4f} on the same bytes\n", order0_bits(text),
              8 * static_cast<double>(gzip_size(text)) / static_cast<double>(text.size()));
   fmt::print("memory: {:.1f} rows a stream and layer; mean span {:.1f} of at most {}\n", v.mean_rows,
              v.mean_span, config.model.max_span);
-  if (config.model.kind == Kind::expire_span)
-    print_spans(seen, recall ? std::span<const std::string_view>(kRecallKinds) : kTextKinds);
-  if (recall) print_recall(seen, text, config.data.recall);
-  return v;
+  if (expiring) print_spans(seen, recall ? std::span<const std::string_view>(kRecallKinds) : kTextKinds);
+  if (recall) print_recall(report.recall, config.data.recall);
+  return report;
 }
 
 }  // namespace fade

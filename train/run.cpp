@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 
+#include "engine/alloc.h"
 #include "engine/files.h"
 #include "train/config_file.h"
 #include "train/config_schema.h"
@@ -18,6 +21,12 @@
 namespace fade {
 namespace fs = std::filesystem;
 namespace {
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -71,31 +80,45 @@ class Run {
         refuse("--resume: {} has done {} steps, train.steps is {} (raise it to train on)",
                options.out.string(), saved_step_, config.train.steps);
     }
+    for (const auto& line : read_metrics(options.out))
+      if (line.value("step", saved_step_ + 1) <= saved_step_) {
+        seconds_ = line.value("seconds", seconds_);
+        validated_ = line.contains("valid_bpb") && line["step"] == saved_step_;
+      }
     make_directory(config, options);  // nothing is written before all has been found in order
     metrics_.emplace(options.out, trainer_.steps_done());
   }
 
   /// `changes`: settings that differ from those of the run so far.
-  void train(const std::vector<std::string>& changes) {
+  bool train(const std::vector<std::string>& changes) {
     const InterruptGuard guard;
     announce();
     for (const std::string& change : changes) progress_.note(change);
-    start_ = last_log_ = std::chrono::steady_clock::now();
+    reset_peak(trainer_.model().device());
     first_step_ = trainer_.steps_done();
     const TrainConfig& t = config_.train;
-    while (trainer_.steps_done() < t.steps && !InterruptGuard::requested()) {
+    while (!over() && !InterruptGuard::requested()) {
+      const auto before = std::chrono::steady_clock::now();
       const Trainer::Step s = trainer_.step();
+      step_seconds_.push_back(seconds_since(before));
+      seconds_ += step_seconds_.back();
       const int64_t step = trainer_.steps_done();
-      log(s, step, step % t.log_every == 0 || step == t.steps);
-      if (step == t.steps) break;
+      log(s, step, step % t.log_every == 0 || over());
+      if (over()) break;
       if (t.checkpoint_every && step % t.checkpoint_every == 0) save();  // before what may take long
       if (t.eval_every && step % t.eval_every == 0) validate(step);
     }
     save();
     finish();
+    return over();
   }
 
  private:
+  bool over() const {
+    return trainer_.steps_done() >= config_.train.steps ||
+           (options_.minutes > 0 && seconds_ >= 60 * options_.minutes);
+  }
+
   void announce() {
     progress_.note(fmt::format("{}: {}, {} parameters, {} on {}; {} steps of {}x{} bytes into {}",
                                corpus_.name(), fade::name_of(config_.model.kind),
@@ -110,10 +133,12 @@ class Run {
   void log(const Trainer::Step& s, int64_t step, bool log_step) {
     const TrainConfig& t = config_.train;
     const double bytes_a_step = static_cast<double>(t.batch) * config_.model.block * t.accumulate;
-    const double elapsed = seconds_since(start_);
-    const double rate = static_cast<double>(step - last_log_step()) * bytes_a_step / seconds_since(last_log_);
-    const double left =
-        elapsed / static_cast<double>(step - first_step_) * static_cast<double>(t.steps - step);
+    const double a_step =
+        std::reduce(step_seconds_.begin(), step_seconds_.end()) / static_cast<double>(step_seconds_.size());
+    const double rate = bytes_a_step / a_step;
+    const double of_steps = a_step * static_cast<double>(t.steps - step),
+                 of_time = 60 * options_.minutes - seconds_;
+    const double left = options_.minutes > 0 ? std::clamp(of_time, 0.0, of_steps) : of_steps;
     const ProgressLine line{step, t.steps, s.bits, s.mean_span, s.mean_rows, rate, left};
     if (!log_step) return progress_.update(line);
     progress_.log(line);
@@ -125,31 +150,34 @@ class Run {
                      {"mean_span", s.mean_span},
                      {"mean_rows", s.mean_rows},
                      {"tokens_per_s", rate},
-                     {"seconds", elapsed}});
-    last_log_ = std::chrono::steady_clock::now();
-    logged_step_ = step;
+                     {"ms", 1000 * median(step_seconds_)},
+                     {"peak_bytes", memory_stats(trainer_.model().device()).peak},
+                     {"seconds", seconds_}});
+    step_seconds_.clear();
   }
-  int64_t last_log_step() const { return std::max(logged_step_, first_step_); }
 
   void validate(int64_t step) {
     if (!trainer_.can_validate()) return;
-    const auto before = std::chrono::steady_clock::now();
     const EvalResult v = trainer_.validate();
     progress_.note(
         fmt::format("step {}: validation {:.4f} bits per byte ({} bytes, {} streams), {:.1f} rows in memory",
                     step, v.bits_per_byte, v.bytes, v.streams, v.mean_rows));
-    write_validation(step, v);
-    last_log_ += std::chrono::steady_clock::now() - before;  // the rate is of training
+    write_validation(step, {v, {}});
   }
 
-  void write_validation(int64_t step, const EvalResult& v) {
-    metrics_->write({{"step", step},
-                     {"valid_bpb", v.bits_per_byte},
-                     {"valid_bytes", v.bytes},
-                     {"valid_streams", v.streams},
-                     {"valid_mean_rows", v.mean_rows},
-                     {"valid_mean_span", v.mean_span},
-                     {"seconds", seconds_since(start_)}});
+  void write_validation(int64_t step, const Report& report) {
+    const EvalResult& v = report.validation;
+    nlohmann::ordered_json line = {{"step", step},
+                                   {"valid_bpb", v.bits_per_byte},
+                                   {"valid_bytes", v.bytes},
+                                   {"valid_streams", v.streams},
+                                   {"valid_mean_rows", v.mean_rows},
+                                   {"valid_mean_span", v.mean_span},
+                                   {"seconds", seconds_}};
+    for (const RecallScore& s : report.recall)
+      line["recall"].push_back(
+          {{"nearest", s.nearest}, {"farthest", s.farthest}, {"asked", s.asked}, {"right", s.right}});
+    metrics_->write(line);
   }
 
   // A step is saved once: replacing the newest checkpoint by itself would leave an instant without one.
@@ -161,18 +189,19 @@ class Run {
 
   void finish() {
     const int64_t step = trainer_.steps_done();
-    if (step < config_.train.steps) {
+    if (!over()) {
       progress_.note(
           fmt::format("interrupted after step {}; checkpoint written; go on with: fade train {}/config.yaml "
                       "--out {} --resume",
                       step, options_.out.string(), options_.out.string()));
       return;
     }
-    if (step == first_step_) return progress_.note("nothing left to do");
-    progress_.note(
-        fmt::format("trained {} steps in {}", step - first_step_, format_duration(seconds_since(start_))));
-    if (trainer_.can_validate()) write_validation(step, print_report(trainer_, config_));
-    fmt::print("checkpoint: {}\n", (options_.out / fmt::format("step-{}", step)).string());
+    if (step == first_step_ && (validated_ || !trainer_.can_validate()))
+      return progress_.note("nothing left to do");
+    progress_.note(fmt::format("trained {} steps in {}", step, format_duration(seconds_)));
+    if (trainer_.can_validate()) write_validation(step, report_on(trainer_, config_, options_.print_report));
+    if (options_.print_report)
+      fmt::print("checkpoint: {}\n", (options_.out / fmt::format("step-{}", step)).string());
   }
 
   Config config_;
@@ -181,16 +210,18 @@ class Run {
   Trainer trainer_;
   std::optional<Metrics> metrics_;
   Progress progress_;
-  std::chrono::steady_clock::time_point start_, last_log_;
-  int64_t first_step_ = 0, logged_step_ = 0, saved_step_ = -1;
+  double seconds_ = 0;                ///< of all steps so far, before this process began, too
+  std::vector<double> step_seconds_;  ///< since the last line of the log
+  int64_t first_step_ = 0, saved_step_ = -1;
+  bool validated_ = false;  ///< the checkpoint that was resumed has been validated already
 };
 
 }  // namespace
 
-void run_training(const Config& config, const RunOptions& options) {
+bool run_training(const Config& config, const RunOptions& options) {
   const Corpus corpus(config.data);
   const std::vector<std::string> changes = check_directory(config, options);
-  Run(config, options, corpus).train(changes);
+  return Run(config, options, corpus).train(changes);
 }
 
 }  // namespace fade

@@ -10,11 +10,13 @@ namespace fade {
 struct RunOptions {
   std::filesystem::path out;  ///< the run directory
   bool resume = false;        ///< go on from its newest checkpoint
+  double minutes = 0;        ///< of training, after which the run is over before train.steps are; 0: no limit
+  bool print_report = true;  ///< tell on standard output what was learned
 };
 
-/// Trains to the end, or to the step during which the user interrupted. Ends with a checkpoint either way,
-/// and with a summary on standard output. Throws InputError when `out` already holds a run and resume is off,
-/// or holds none and it is on, or holds one of another model.
-void run_training(const Config& config, const RunOptions& options);
+/// Trains to the end, or to the step during which the user interrupted. Ends with a checkpoint either way; at
+/// the end also with a validation. Returns true at the end. Throws InputError when `out` already holds a run
+/// and resume is off, or holds none and it is on, or holds one of another model.
+bool run_training(const Config& config, const RunOptions& options);
 
 }  // namespace fade

@@ -14,6 +14,14 @@ namespace {
 constexpr int64_t kParts = 64;
 constexpr int64_t kGrain = 1 << 18;  // additions a thread takes at least
 
+/// Position rows that some query can meet: those beyond the oldest row of the context cost nothing.
+int64_t positions_in_use(const SpanAttentionInputs& in) {
+  if (!in.pos || in.sizes.slots.count) return in.pos ? in.pos.size(0) : 0;
+  const int32_t* age = in.age.data<int32_t>();
+  const int32_t oldest = in.age.numel() ? *std::max_element(age, age + in.age.numel()) : 0;
+  return std::clamp<int64_t>(int64_t{oldest} + in.sizes.block - 1, 0, in.pos.size(0));
+}
+
 template <class T>
 AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
   const auto optional = [](const Tensor& t) { return t ? t.data<T>() : nullptr; };
@@ -25,7 +33,7 @@ AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
           in.age.data<int32_t>(),
           in.kv.size(0),
           in.q.size(1) / in.sizes.heads,
-          in.pos ? in.pos.size(0) : 0,
+          positions_in_use(in),
           in.sizes};
 }
 
@@ -96,6 +104,7 @@ void backward(const SpanAttentionInputs& in, const SpanAttentionResult& result, 
   if (d.span) sum_parts(x.dspan, dspan.size(0), dspan.size(1), d.span.mutate<T>(), d.span.numel());
   if (d.pos) {
     T* to = d.pos.mutate<T>();
+    std::fill(to + x.positions * x.head_size, to + d.pos.numel(), T{0});
     parallel_for(x.positions, kGrain / (parts * x.head_size) + 1, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p)
         sum_parts(parts_of_dpos + p * padded_head(x.head_size), parts, table, to + p * x.head_size,

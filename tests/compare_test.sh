@@ -1,0 +1,84 @@
+#!/bin/bash
+# fade compare: each configuration becomes a run of its own, finished ones are left alone, stopped ones go on, and the
+# figures come as a table, CSV, Markdown and pictures. Needs $FADE, the program.
+set -u
+. tests/cli_support.sh
+
+config() {  # NAME MODEL..: NAME.yaml
+  cat >"$1.yaml" <<YAML
+model: {layers: 1, hidden: 16, ff: 16, heads: 2, block: 8, max_span: 16, $2}
+data: {path: text, vocab: 128}
+train: {batch: 2, steps: 12, log_every: 2, schedule: {warmup: 0}, checkpoint_every: 4}
+device: cpu
+threads: 1
+YAML
+}
+config window "kind: transformer_xl"
+config heads "kind: adaptive_span, span: {ramp: 4, loss: 1.0e-3}"
+config slots "kind: compressive, compress: {rate: 2, slots: 3}"
+config rows "kind: expire_span, span: {ramp: 4, pre_div: 1, loss: 1.0e-3}"
+for i in $(seq 200); do echo "$i bottles on the wall"; done >text
+
+works "four kinds" compare window.yaml heads.yaml slots.yaml rows.yaml --out four
+holds "prints a row a run" sh -c 'test "$(grep -cE "^(window|heads|slots|rows) " out)" -eq 4'
+holds "beside the published figures" grep -qE "^rows .* 1.03 +15 +408$" out
+holds "writes CSV" python3 -c '
+import csv
+rows = list(csv.DictReader(open("four/comparison.csv")))
+assert [r["run"] for r in rows] == ["window", "heads", "slots", "rows"], rows
+for r in rows:
+    assert int(r["parameters"]) > 1000 and r["steps"] == "12", r
+    assert 0 < float(r["bits/byte"]) < 8 and float(r["ms/batch"]) > 0 and float(r["peak MiB"]) > 0, r
+assert float(rows[0]["mean rows"]) > 14 and rows[0]["span loss"] == "-" and rows[3]["span loss"] == "0.001", rows'
+holds "writes Markdown" sh -c 'test "$(grep -c "^| " four/comparison.md)" -eq 5'
+holds "draws the figures" python3 -c '
+import xml.dom.minidom as x
+svg = x.parse("four/comparison.svg")
+assert len([r for r in svg.getElementsByTagName("rect")]) > 12'
+holds "without a trade-off to draw" test ! -e four/tradeoff.svg
+holds "runs are ordinary ones" "$fade" eval four/slots
+
+# Interrupted: as if two runs were done, the third had been killed after its checkpoint at step 8, and the last had not begun.
+cp -r four again
+rm -r again/rows again/slots/step-12 again/comparison.csv
+holds "checkpoints of long ago stay" test -d again/slots/step-8
+echo step-8 >again/slots/latest
+stat -c %Y%i again/window/step-12/model.safetensors >before
+works "an interrupted comparison goes on" compare window.yaml heads.yaml slots.yaml rows.yaml --out again
+holds "where it stopped" grep -q "resumed after step 8" err
+holds "leaving finished runs alone" sh -c 'stat -c %Y%i again/window/step-12/model.safetensors | cmp - before'
+holds "to the same weights" cmp again/slots/step-12/model.safetensors four/slots/step-12/model.safetensors
+holds "and the same bits per byte" sh -c 'cut -d, -f1-5 four/comparison.csv >a; cut -d, -f1-5 again/comparison.csv | cmp - a'
+
+# A run that was killed between its last checkpoint and its validation.
+sed -i '$d' again/rows/metrics.jsonl
+works "a run without its validation" compare window.yaml rows.yaml --out again
+holds "is validated" grep -q valid_bpb again/rows/metrics.jsonl
+
+works "a sweep over coefficients" compare rows.yaml window.yaml --span-loss 0.1,0.001,0 --steps 6 --out sweep
+holds "trains each" test -d sweep/rows-span-loss-0.1/step-6 -a -d sweep/rows-span-loss-0/step-6
+holds "the configuration's own only once" test ! -e sweep/rows-span-loss-0.001
+holds "and none without spans" test ! -e sweep/window-span-loss-0.1
+holds "draws the trade-off" grep -q "Bits per byte against memory" sweep/tradeoff.svg
+works "a time limit" compare window.yaml --minutes 0.01 --set train.steps=100000000 --set train.checkpoint_every=0 --out brief
+holds "ends the run" sh -c 'tail -n 1 brief/window/metrics.jsonl | grep -q valid_bpb'
+works "the recall corpus" compare rows.yaml --set data.kind=recall --set data.recall.bytes=20000 --out recall
+holds "draws the answers by distance" grep -q "Questions answered, by distance" recall/recall.svg
+
+# Bad calls.
+refused "no configuration" "fade compare: CONFIG is required" compare
+refused "a missing configuration" "none.yaml: no such file" compare none.yaml
+refused "a configuration twice" "window: a second configuration of this name" compare window.yaml window.yaml
+sed 's/batch: 2/batch: 2, eval_bytes: 9/' rows.yaml >less.yaml
+refused "other bytes to validate on" "less.yaml: train.eval_bytes: found 9, but window.yaml has 0" compare window.yaml less.yaml
+sed 's/^device/seed: 2\ndevice/' rows.yaml >seeded.yaml
+refused "another seed" "seeded.yaml: seed: found 2, but window.yaml has 1 (--set seed=... sets it for all)" compare window.yaml seeded.yaml
+refused "nothing to validate on" "data.split leaves nothing for validation" compare rows.yaml --set 'data.split=[100,0,0]'
+refused "no steps" "fade compare: --steps: found 0, allowed: a number of at least 1" compare rows.yaml --steps 0
+refused "no time" "fade compare: --minutes: found 0" compare rows.yaml --minutes 0
+refused "a negative coefficient" "fade compare: --span-loss: found -1" compare rows.yaml --span-loss 1,-1
+refused "words for coefficients" "--span-loss" compare rows.yaml --span-loss much
+refused "runs of another model" "holds a run of another model" compare rows.yaml --set model.hidden=32 --out four
+refused "--out below a file" "--out text/window: cannot be made" compare window.yaml --out text
+refused "an unknown device" "--device abacus: allowed: auto, cpu, cuda" compare rows.yaml --device abacus
+finish
