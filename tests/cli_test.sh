@@ -18,13 +18,13 @@ printf 'caf\303\251 %.0s' $(seq 200) >latin
 
 # Help, everywhere.
 works "--help" --help
-for command in train eval generate compress decompress grad bench info; do
+for command in train compare eval generate compress decompress grad bench info; do
   works "$command --help" $command --help
   holds "names its arguments" grep -q "Usage: fade $command" out
 done
 
 # Calls that are not commands.
-refused "no command" "a command is missing; there are: train, eval, generate, compress, decompress, grad, bench, info"
+refused "no command" "a command is missing; there are: train, compare, eval, generate, compress, decompress, grad, bench, info"
 refused "an unknown command" "frob: no such command; there are: train" frob
 refused "an unknown option before a command" "--frob: no such command" --frob
 refused "a missing argument" "fade train: CONFIG is required" train

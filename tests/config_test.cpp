@@ -275,7 +275,8 @@ BOOST_AUTO_TEST_CASE(the_documentation_holds_the_generated_reference) {
 
 BOOST_AUTO_TEST_CASE(the_configurations_shipped_are_valid) {
   int count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(FADE_SOURCE_DIR "/configs")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(FADE_SOURCE_DIR "/configs")) {
+    if (entry.is_directory()) continue;
     const std::string path = entry.path().string();
     BOOST_TEST_CONTEXT(path) {
       BOOST_CHECK_NO_THROW(load_config(path));
