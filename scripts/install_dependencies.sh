@@ -3,7 +3,7 @@
 #   scripts/install_dependencies.sh [--no-tests]      --no-tests: leave out what only the tests and benchmarks need
 set -euo pipefail
 
-packages=(g++ cmake ninja-build curl unzip libfmt-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libopenblas-openmp-dev libhwy-dev zlib1g-dev liblzma-dev libzstd-dev)
+packages=(g++ cmake ninja-build curl unzip libfmt-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libopenblas-openmp-dev libhwy-dev zlib1g-dev liblzma-dev libzstd-dev libxxhash-dev)
 if [ "${1:-}" != --no-tests ]; then
   packages+=(git libboost-test-dev libboost-context-dev libbenchmark-dev clang-format ccache python3)
 fi

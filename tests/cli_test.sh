@@ -69,7 +69,7 @@ holds "a refused run leaves nothing behind" test ! -e runs
 # Runs.
 works "a run" train c.yaml --out run
 refused "a run that is there already" "run: already holds a run (--resume" train c.yaml --out run
-refused "--resume without a run" "--resume: norun holds no checkpoint" train c.yaml --out norun --resume
+refused "--resume without a run" "--resume: norun holds no run" train c.yaml --out norun --resume
 refused "--resume with another model" "--resume: run holds a run of another model" \
   train c.yaml --out run --resume --set model.hidden=32
 cp run/config.yaml before
@@ -86,7 +86,7 @@ refused "a damaged state" "torn/step-4/state.safetensors: not a readable safeten
 truncate -s 300 torn/step-4/model.safetensors
 refused "damaged weights" "torn/step-4/model.safetensors: not a readable safetensors file" eval torn
 rm -r torn/step-4
-refused "a checkpoint that is gone" "torn: latest names step-4, which is not there" eval torn
+refused "a checkpoint that is gone" "torn: neither a checkpoint (no model.safetensors) nor a run with one" eval torn
 
 # Checkpoints.
 refused "a missing checkpoint" "none: there is no such run, checkpoint or file" eval none

@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(a_run_repeats_and_resumes_bit_by_bit) {
     BOOST_TEST((train(again, 12) == first));
     const std::string run = dir.path(name_of(device));
     straight.save(run);
-    resumed.restore(run);
+    resumed.restore(read_checkpoint(run));
     BOOST_TEST((train(straight, 12) == train(resumed, 12)));
     BOOST_TEST((test::all_values(straight.model()) == test::all_values(resumed.model())));
     BOOST_TEST(straight.validate().bits_per_byte == resumed.validate().bits_per_byte);
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_of_one_device_goes_on_with_another) {
   there.save(dir.path("run"));
   c.device = DeviceChoice::cpu;
   Trainer here(c, corpus);
-  here.restore(dir.path("run"));
+  here.restore(read_checkpoint(dir.path("run")));
   BOOST_TEST(largest_difference(train(there, 5), train(here, 5)) < 1e-10);
 }
 

@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(every_kind_trains_on_both_paths_and_resumes) {
     const auto trained = steps(straight, 24);
     steps(halfway, 13);
     halfway.save(dir.path(name));
-    resumed.restore(dir.path(name));
+    resumed.restore(read_checkpoint(dir.path(name)));
     BOOST_TEST((steps(resumed, 11) == trained), name);
     c.model.attention = AttentionPath::composed;
     Trainer composed(c, corpus);

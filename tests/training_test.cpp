@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(resumed_equals_straight) {
     first.save(dir.path("run"));
   }
   Trainer resumed(c, corpus);
-  resumed.restore(dir.path("run"));
+  resumed.restore(read_checkpoint(dir.path("run")));
   BOOST_TEST(resumed.steps_done() == 200);
   const auto bits = train(resumed, 200);
   BOOST_TEST(std::equal(bits.begin(), bits.end(), straight_bits.begin() + 200));
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(every_optimizer_resumes) {
     Trainer straight(c, corpus), resumed(c, corpus);
     train(straight, 5);
     straight.save(run);
-    resumed.restore(run);
+    resumed.restore(read_checkpoint(run));
     BOOST_TEST((train(straight, 5) == train(resumed, 5)));
     BOOST_TEST((test::all_values(resumed.model()) == test::all_values(straight.model())));
   }
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_whole_or_absent) {
   std::ofstream(dir.path("run/step-4.tmp/model.safetensors")) << "half";
   BOOST_TEST(find_weights(dir.path("run")) == fs::path(dir.path("run/step-3/model.safetensors")));
   Trainer resumed(c, corpus);
-  resumed.restore(dir.path("run"));
+  resumed.restore(read_checkpoint(dir.path("run")));
   train(resumed, 1);
   resumed.save(dir.path("run"));
   BOOST_TEST(find_weights(dir.path("run")) == fs::path(dir.path("run/step-4/model.safetensors")));
@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(checkpoints_of_other_runs_are_refused) {
     Config other = c;
     change(other);
     Trainer t(other, corpus);
-    return test::refusal([&] { t.restore(dir.path("run")); });
+    return test::refusal([&] { t.restore(read_checkpoint(dir.path("run"))); });
   };
   const auto has = [](const std::string& text, const char* part) {
     return text.find(part) != std::string::npos;

@@ -2,8 +2,7 @@
 
 #include <charconv>
 
-#include "engine/files.h"
-#include "engine/safetensors.h"
+#include "train/checkpoint_store.h"
 #include "train/config_file.h"
 
 namespace fade {
@@ -12,11 +11,12 @@ namespace {
 
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kStateFile = "state.safetensors";
-constexpr const char* kLatest = "latest";
+constexpr const char* kWeightsKey = "weights";  ///< of the state: the hash of the weights beside it
 
-int64_t number(const TensorFile& file, const fs::path& path, const char* key) {
+template <class T>
+T number(const TensorFile& file, const fs::path& path, const char* key) {
   const auto it = file.metadata.find(key);
-  int64_t value = 0;
+  T value{};
   if (it == file.metadata.end() ||
       std::from_chars(it->second.data(), it->second.data() + it->second.size(), value).ec != std::errc())
     refuse("{}: its metadata has no number called {} (not a state file of fade?)", path.string(), key);
@@ -79,23 +79,59 @@ Memory get_memory(const TensorFile& file, const fs::path& path, const Transforme
   return memory;
 }
 
-}  // namespace
+// What is wrong with a pair of files beside what load_safetensors checks.
+void check_pair(const Checkpoint& c) {
+  if (c.weights.content_hash.empty() || c.state.content_hash.empty())
+    refuse("{}: its files have no content hash (were they changed by another program?)", c.folder.string());
+  const auto of = c.state.metadata.find(kWeightsKey);
+  if (of == c.state.metadata.end() || of->second != c.weights.content_hash)
+    refuse("{}: {} and {} were not written together", c.folder.string(), kModelFile, kStateFile);
+}
 
-void save_weights(const fs::path& file, const Transformer& model, const Config& config) {
+// The first of the paths for which `read` throws no InputError. With one path, its error is the caller's.
+template <class Read>
+auto first_whole(const std::vector<fs::path>& paths, const OnDamaged& on_damaged, const Read& read) {
+  for (size_t i = 0; i + 1 < paths.size(); ++i) {
+    try {
+      return read(paths[i]);
+    } catch (const InputError& e) {
+      if (on_damaged) on_damaged(paths[i], e.what());
+    }
+  }
+  return read(paths.back());
+}
+
+// The checkpoints, or the one checkpoint or file, that a user means; never none.
+std::vector<fs::path> meant_by(const fs::path& checkpoint) {
+  std::error_code ignored;
+  if (!fs::exists(checkpoint, ignored))
+    refuse("{}: there is no such run, checkpoint or file", checkpoint.string());
+  if (!fs::is_directory(checkpoint, ignored) || fs::exists(checkpoint / kModelFile, ignored))
+    return {checkpoint};
+  std::vector<fs::path> found = checkpoints_to_try(checkpoint);
+  if (found.empty())
+    refuse("{}: neither a checkpoint (no {}) nor a run with one (no step-N)", checkpoint.string(),
+           kModelFile);
+  return found;
+}
+
+fs::path weights_in(const fs::path& checkpoint) {
+  std::error_code ignored;
+  return fs::is_directory(checkpoint, ignored) ? checkpoint / kModelFile : checkpoint;
+}
+
+// Returns the file's hash.
+std::string save_weights(const fs::path& file, const Transformer& model, const Config& config) {
   TensorFile out;
   out.metadata["config"] = to_yaml(config);
   for (const Parameter& p : model.parameters().all()) out.tensors.push_back({p.name, p.value()});
-  save_safetensors(file, out);
+  return save_safetensors(file, out);
 }
+
+}  // namespace
 
 void save_checkpoint(const fs::path& run, const Transformer& model, const Optimizer& optimizer,
                      const RunState& state, const Config& config) {
-  const std::string name = fmt::format("step-{}", state.step);
-  const fs::path beside = run / (name + ".tmp");
-  fs::remove_all(beside);
-  fs::create_directories(beside);
-  save_weights(beside / kModelFile, model, config);
-
   TensorFile file;
   file.metadata = {{"step", fmt::to_string(state.step)},
                    {"updates", fmt::to_string(optimizer.steps())},
@@ -103,35 +139,40 @@ void save_checkpoint(const fs::path& run, const Transformer& model, const Optimi
                    {"data.epoch", fmt::to_string(state.position.epoch)},
                    {"data.offset", fmt::to_string(state.position.offset)},
                    {"memory.read", fmt::to_string(state.memory[0].read)}};
+  if (state.best) {
+    file.metadata["best.step"] = fmt::to_string(state.best->step);
+    file.metadata["best.bits_per_byte"] = fmt::to_string(state.best->bits_per_byte);
+  }
   for (const Parameter& p : optimizer.state()) file.tensors.push_back({p.name, p.value()});
   put_memory(file, state.memory);
-  save_safetensors(beside / kStateFile, file);
-
-  fs::remove_all(run / name);
-  fs::rename(beside, run / name);
-  flush_directory(run);
-  write_file_atomically(run / kLatest, name + "\n");
+  add_checkpoint(run, state.step, [&](const fs::path& folder) {
+    file.metadata[kWeightsKey] = save_weights(folder / kModelFile, model, config);
+    save_safetensors(folder / kStateFile, file);
+  });
 }
 
-fs::path find_weights(const fs::path& checkpoint) {
-  std::error_code ignored;
-  if (!fs::exists(checkpoint, ignored))
-    refuse("{}: there is no such run, checkpoint or file", checkpoint.string());
-  if (!fs::is_directory(checkpoint, ignored)) return checkpoint;
-  if (fs::exists(checkpoint / kModelFile, ignored)) return checkpoint / kModelFile;
-  if (!fs::exists(checkpoint / kLatest, ignored))
-    refuse("{}: neither a checkpoint (no {}) nor a run with one (no {})", checkpoint.string(), kModelFile,
-           kLatest);
-  std::string name = read_file(checkpoint / kLatest);
-  while (!name.empty() && name.back() == '\n') name.pop_back();
-  const fs::path file = checkpoint / fs::path(name).filename() / kModelFile;
-  if (!fs::exists(file, ignored))
-    refuse("{}: {} names {}, which is not there", checkpoint.string(), kLatest, name);
-  return file;
+Checkpoint read_checkpoint(const fs::path& checkpoint, const OnDamaged& on_damaged) {
+  return first_whole(meant_by(checkpoint), on_damaged, [](const fs::path& folder) {
+    Checkpoint c{folder, load_safetensors(folder / kModelFile), load_safetensors(folder / kStateFile)};
+    check_pair(c);
+    return c;
+  });
 }
 
-void load_weights(const fs::path& path, const Transformer& model) {
-  const TensorFile file = load_safetensors(path);
+Config config_of(const TensorFile& weights, const fs::path& path) {
+  const auto text = weights.metadata.find("config");
+  if (text == weights.metadata.end())
+    refuse("{}: has no configuration in its metadata (was it written by fade?)", path.string());
+  return parse_config(text->second, path.string() + " (its configuration)");
+}
+
+fs::path find_weights(const fs::path& checkpoint) { return weights_in(meant_by(checkpoint).front()); }
+
+void load_weights(const fs::path& file, const Transformer& model) {
+  set_weights(load_safetensors(file), file, model);
+}
+
+void set_weights(const TensorFile& file, const fs::path& path, const Transformer& model) {
   for (const auto& [name, t] : file.tensors)
     if (!model.parameters().has(name))
       refuse("{}: tensor {} is not a parameter of this model (another kind or size?)", path.string(), name);
@@ -148,14 +189,16 @@ void load_weights(const fs::path& path, const Transformer& model) {
   }
 }
 
-RunState load_state(const fs::path& checkpoint, const Transformer& model, Optimizer& optimizer) {
-  const fs::path path = find_weights(checkpoint).parent_path() / kStateFile;
-  const TensorFile file = load_safetensors(path);
-  RunState state{.step = 0, .random = {}, .position = {}, .memory = model.empty_memory(0)};
-  state.step = number(file, path, "step");
-  state.random.stream = static_cast<uint64_t>(number(file, path, "random.stream"));
-  state.position = {number(file, path, "data.epoch"), number(file, path, "data.offset")};
-  optimizer.set_steps(number(file, path, "updates"));
+RunState restore_state(const Checkpoint& checkpoint, const Transformer& model, Optimizer& optimizer) {
+  const fs::path path = checkpoint.folder / kStateFile;
+  const TensorFile& file = checkpoint.state;
+  RunState state{.step = 0, .random = {}, .position = {}, .memory = model.empty_memory(0), .best = {}};
+  state.step = number<int64_t>(file, path, "step");
+  state.random.stream = number<uint64_t>(file, path, "random.stream");
+  state.position = {number<int64_t>(file, path, "data.epoch"), number<int64_t>(file, path, "data.offset")};
+  if (file.metadata.contains("best.step"))
+    state.best = {number<double>(file, path, "best.bits_per_byte"), number<int64_t>(file, path, "best.step")};
+  optimizer.set_steps(number<int64_t>(file, path, "updates"));
   for (const Parameter& p : optimizer.state()) {
     const Tensor value = p.value();
     value.copy_from(tensor(file, path, p.name, value.shape(), value.dtype()));
@@ -164,17 +207,17 @@ RunState load_state(const fs::path& checkpoint, const Transformer& model, Optimi
   return state;
 }
 
-LoadedModel load_model(const fs::path& checkpoint, DeviceChoice device) {
-  LoadedModel loaded{.file = find_weights(checkpoint), .config = {}, .model = nullptr};
-  const TensorFile file = load_safetensors(loaded.file);
-  const auto text = file.metadata.find("config");
-  if (text == file.metadata.end())
-    refuse("{}: has no configuration in its metadata (was it written by fade?)", loaded.file.string());
-  loaded.config = parse_config(text->second, loaded.file.string() + " (its configuration)");
+LoadedModel load_model(const fs::path& checkpoint, DeviceChoice device, const OnDamaged& on_damaged) {
+  LoadedModel loaded;
+  const TensorFile file = first_whole(meant_by(checkpoint), on_damaged, [&](const fs::path& path) {
+    loaded.file = weights_in(path);
+    return load_safetensors(loaded.file);
+  });
+  loaded.config = config_of(file, loaded.file);
   const Device d = resolve(device == DeviceChoice::automatic ? loaded.config.device : device);
   loaded.model =
       std::make_unique<Transformer>(loaded.config.model, resolve(loaded.config.dtype), d, loaded.config.seed);
-  load_weights(loaded.file, *loaded.model);
+  set_weights(file, loaded.file, *loaded.model);
   return loaded;
 }
 

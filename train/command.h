@@ -48,7 +48,10 @@ struct CheckpointArguments {
     app.add_option("--threads", threads, "threads to use (default: the configuration's)")->check(at_least(1));
   }
   LoadedModel load() const {
-    LoadedModel loaded = load_model(path, parse_name<DeviceChoice>("--device", device));
+    LoadedModel loaded = load_model(path, parse_name<DeviceChoice>("--device", device),
+                                    [](const std::filesystem::path&, const std::string& what) {
+                                      fmt::print(stderr, "warning: {}; taking the checkpoint before\n", what);
+                                    });
     set_threads(threads ? threads : loaded.config.threads);
     return loaded;
   }

@@ -81,6 +81,8 @@ struct TrainConfig {
   int eval_every = 1000;        ///< steps; 0: only at the end
   int64_t eval_bytes = 0;       ///< of the validation split, at most; 0: all
   int checkpoint_every = 1000;  ///< steps; 0: only at the end
+  int keep_checkpoints = 3;     ///< the newest so many; 0: all
+  int keep_every = 0;           ///< steps; 0: none for good
   int log_every = 50;           ///< steps
 };
 

@@ -83,6 +83,10 @@ void check_config(const Config& config, const Origins& origins) {
   check.need(std::int64_t{config.train.batch} * config.model.block <= most_tokens, "train.batch",
              "model.block",
              fmt::format("at most {} bytes a step (model.block is {})", most_tokens, config.model.block));
+  const TrainConfig& train = config.train;
+  check.need(train.checkpoint_every == 0 || train.keep_every % train.checkpoint_every == 0,
+             "train.keep_every", "train.checkpoint_every",
+             fmt::format("a multiple of train.checkpoint_every ({})", train.checkpoint_every));
   check.need(config.dtype != Precision::f64 || config.device != DeviceChoice::cuda, "dtype", "device",
              "f32 | bf16 on device cuda");
   check.need(config.dtype != Precision::bf16 || config.device != DeviceChoice::cpu, "dtype", "device",

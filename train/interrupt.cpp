@@ -1,7 +1,5 @@
 #include "train/interrupt.h"
 
-#include <csignal>
-
 namespace fade {
 namespace {
 
@@ -19,15 +17,25 @@ void note(int signal) {
 
 InterruptGuard::InterruptGuard() {
   signals = 0;
-  std::signal(SIGINT, note);
-  std::signal(SIGTERM, note);
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    const int signal = kSignals[i];
+    ::sigaction(signal, nullptr, &before_[i]);
+    if (signal == SIGHUP && before_[i].sa_handler == SIG_IGN) continue;
+    struct sigaction action {};
+    action.sa_flags = SA_RESTART;
+    action.sa_handler = signal == SIGPIPE || signal == SIGXFSZ ? SIG_IGN : note;
+    ::sigaction(signal, &action, nullptr);
+  }
 }
 
 InterruptGuard::~InterruptGuard() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
 }
 
 bool InterruptGuard::requested() { return signals != 0; }
+
+void InterruptGuard::check() {
+  if (requested()) throw Interrupted();
+}
 
 }  // namespace fade

@@ -1,24 +1,10 @@
 #include "train/metrics.h"
 
-#include <cerrno>
-#include <cstring>
 #include <sstream>
 
 #include "engine/error.h"
-#include "engine/files.h"
 
 namespace fade {
-namespace {
-
-std::string lines_up_to(const std::filesystem::path& run, int64_t last_step) {
-  std::string kept;
-  for (const auto& line : read_metrics(run))
-    if (line.contains("step") && line["step"].is_number_integer() && line["step"] <= last_step)
-      kept += line.dump() + "\n";
-  return kept;
-}
-
-}  // namespace
 
 std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& run) {
   const std::filesystem::path path = run / "metrics.jsonl";
@@ -33,17 +19,27 @@ std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& ru
 }
 
 Metrics::Metrics(const std::filesystem::path& run, int64_t last_step) : path_(run / "metrics.jsonl") {
-  write_file_atomically(path_, lines_up_to(run, last_step));
-  file_ = std::fopen(path_.c_str(), "a");
-  if (!file_) fail("{}: cannot be written: {}", path_.string(), std::strerror(errno));
+  std::string kept;
+  for (const auto& line : read_metrics(run)) {
+    if (!line.contains("step") || !line["step"].is_number_integer() || line["step"] > last_step) continue;
+    if (line["step"] == last_step && line.contains("valid_bpb") && line["valid_bpb"].is_number())
+      validation_ = line["valid_bpb"].get<double>();
+    kept += line.dump() + "\n";
+  }
+  write_file_atomically(path_, kept);
 }
 
-Metrics::~Metrics() { std::fclose(file_); }
-
-void Metrics::write(const nlohmann::ordered_json& line) {
-  const std::string text = line.dump() + "\n";
-  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() || std::fflush(file_) != 0)
-    fail("{}: cannot be written: {}", path_.string(), std::strerror(errno));
+std::optional<std::string> Metrics::write(const nlohmann::ordered_json& line) {
+  constexpr size_t most = 16 << 20;
+  waiting_ += line.dump() + "\n";
+  if (waiting_.size() > most) waiting_.erase(0, waiting_.find('\n', waiting_.size() - most) + 1);
+  try {
+    append_to_file(path_, waiting_);
+  } catch (const Error& e) {
+    return e.what();
+  }
+  waiting_.clear();
+  return std::nullopt;
 }
 
 }  // namespace fade

@@ -1,10 +1,13 @@
 // metrics.jsonl: one JSON object a line, for plots and other people's scripts.
 #pragma once
 
-#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 #include <vector>
+
+#include "engine/files.h"
 
 namespace fade {
 
@@ -12,21 +15,27 @@ namespace fade {
 /// such as one that was cut off, are left out.
 std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& run);
 
-/// Appends to RUN/metrics.jsonl; each line is on the disk's way before write returns.
+/// Appends to RUN/metrics.jsonl.
 class Metrics {
  public:
   /// Lines of steps after `last_step` are dropped first: a resumed run writes them again. Throws when the
   /// file cannot be written.
   Metrics(const std::filesystem::path& run, int64_t last_step);
-  ~Metrics();
-  Metrics(const Metrics&) = delete;
-  Metrics& operator=(const Metrics&) = delete;
 
-  void write(const nlohmann::ordered_json& line);
+  /// Appends a line. While the file cannot be written, lines wait (the last 16 MiB of them) and go with the
+  /// next one that can; then the reason is returned.
+  std::optional<std::string> write(const nlohmann::ordered_json& line);
+
+  /// Flushes what was written to the disk, as far as that is possible.
+  void flush() const { flush_file(path_); }
+
+  /// The valid_bpb that the file had, when it was opened, for its last step.
+  std::optional<double> validation() const { return validation_; }
 
  private:
   std::filesystem::path path_;
-  std::FILE* file_;
+  std::string waiting_;
+  std::optional<double> validation_;
 };
 
 }  // namespace fade

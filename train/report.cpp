@@ -114,7 +114,8 @@ void print_recall(const std::vector<RecallScore>& scores, const RecallConfig& co
 
 }  // namespace
 
-Report report_on(const Trainer& trainer, const Config& config, bool print) {
+Report report_on(const Trainer& trainer, const Config& config, bool print,
+                 const std::function<void(const EvalBlock&)>& on_block) {
   const auto text = trainer.validation_text();
   const bool recall = config.data.kind == DataKind::recall;
   const bool expiring = config.model.kind == Kind::expire_span;
@@ -122,7 +123,10 @@ Report report_on(const Trainer& trainer, const Config& config, bool print) {
                 .right = std::vector<bool>(text.size()),
                 .sum = {},
                 .spans_of_rows = expiring};
-  const EvalResult v = trainer.validate([&](const EvalBlock& b) { seen(b); });
+  const EvalResult v = trainer.validate([&](const EvalBlock& b) {
+    seen(b);
+    if (on_block) on_block(b);
+  });
   const Report report{v, recall ? recall_scores(seen, text) : std::vector<RecallScore>{}};
   if (!print) return report;
   fmt::print("validation: {:.4f} bits per byte over {} bytes in {} streams\n", v.bits_per_byte, v.bytes,

@@ -21,7 +21,8 @@ struct Report {
 
 /// Evaluates on the validation split. With `print`, tells on standard output its bits per byte beside what
 /// needs no model, for expire_span a table of mean spans by kind of byte, and for the recall corpus how many
-/// questions are answered at each distance.
-Report report_on(const Trainer& trainer, const Config& config, bool print);
+/// questions are answered at each distance. `on_block` sees each block of the evaluation.
+Report report_on(const Trainer& trainer, const Config& config, bool print,
+                 const std::function<void(const EvalBlock&)>& on_block = {});
 
 }  // namespace fade

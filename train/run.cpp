@@ -7,19 +7,18 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <thread>
 
 #include "engine/alloc.h"
-#include "engine/files.h"
-#include "train/config_file.h"
-#include "train/config_schema.h"
+#include "train/checkpoint_store.h"
 #include "train/interrupt.h"
 #include "train/metrics.h"
 #include "train/progress.h"
 #include "train/report.h"
+#include "train/run_directory.h"
 #include "train/trainer.h"
 
 namespace fade {
-namespace fs = std::filesystem;
 namespace {
 
 double median(std::vector<double> values) {
@@ -32,91 +31,69 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Refuses another model. Returns a line for each other key that differs from the run that is resumed.
-std::vector<std::string> changed_settings(const Config& before, const Config& now, const fs::path& run) {
-  std::vector<std::string> changes;
-  for (const Key& key : config_keys()) {
-    const std::string was = value_text(key, before), is = value_text(key, now);
-    if (was == is) continue;
-    const bool of_the_model = key.path.starts_with("model.") && key.path != "model.attention";
-    if (of_the_model)
-      refuse("--resume: {} holds a run of another model: {} was {}, is {} (use --out for a new run)",
-             run.string(), key.path, was, is);
-    changes.push_back(fmt::format("resumed with another setting: {} was {}, is {}", key.path, was, is));
-  }
-  return changes;
-}
-
-// Checks that the run directory holds no run, or the one to be resumed; returns the settings changed since.
-std::vector<std::string> check_directory(const Config& config, const RunOptions& options) {
-  std::error_code ignored;
-  const bool started = fs::exists(options.out / "latest", ignored);
-  if (options.resume) {
-    if (!started)
-      refuse("--resume: {} holds no checkpoint (leave --resume out to start)", options.out.string());
-    return changed_settings(load_config((options.out / "config.yaml").string()), config, options.out);
-  }
-  if (started)
-    refuse("{}: already holds a run (--resume goes on with it, --out DIR starts another)",
-           options.out.string());
-  return {};
-}
-
-void make_directory(const Config& config, const RunOptions& options) {
-  std::error_code error;
-  fs::create_directories(options.out, error);
-  if (error) refuse("--out {}: cannot be made: {}", options.out.string(), error.message());
-  write_file_atomically(options.out / "config.yaml", to_yaml(config));
-}
-
 class Run {
  public:
   Run(const Config& config, const RunOptions& options, const Corpus& corpus)
-      : config_(config), options_(options), corpus_(corpus), trainer_(config, corpus) {
-    if (options.resume) {
-      trainer_.restore(options.out);
-      saved_step_ = trainer_.steps_done();
-      if (saved_step_ > config.train.steps)
-        refuse("--resume: {} has done {} steps, train.steps is {} (raise it to train on)",
-               options.out.string(), saved_step_, config.train.steps);
-    }
-    for (const auto& line : read_metrics(options.out))
-      if (line.value("step", saved_step_ + 1) <= saved_step_) {
-        seconds_ = line.value("seconds", seconds_);
-        validated_ = line.contains("valid_bpb") && line["step"] == saved_step_;
-      }
-    make_directory(config, options);  // nothing is written before all has been found in order
-    metrics_.emplace(options.out, trainer_.steps_done());
+      : config_(config),
+        options_(options),
+        corpus_(corpus),
+        trainer_(config, corpus),
+        directory_(options.out, options.resume) {
+    if (options.resume) resume();
+    for (const auto& line : read_metrics(directory_.path()))
+      if (line.value("step", saved_step_ + 1) <= saved_step_) seconds_ = line.value("seconds", seconds_);
+    directory_.write_config(config);  // nothing is written before all has been found in order
+    metrics_.emplace(directory_.path(), trainer_.steps_done());
   }
 
-  /// `changes`: settings that differ from those of the run so far.
-  bool train(const std::vector<std::string>& changes) {
+  bool train() {
     const InterruptGuard guard;
     announce();
-    for (const std::string& change : changes) progress_.note(change);
     reset_peak(trainer_.model().device());
     first_step_ = trainer_.steps_done();
     const TrainConfig& t = config_.train;
+    if (first_step_) validate_again(first_step_);
     while (!over() && !InterruptGuard::requested()) {
-      const auto before = std::chrono::steady_clock::now();
+      const auto before = Clock::now();
       const Trainer::Step s = trainer_.step();
       step_seconds_.push_back(seconds_since(before));
       seconds_ += step_seconds_.back();
       const int64_t step = trainer_.steps_done();
       log(s, step, step % t.log_every == 0 || over());
       if (over()) break;
-      if (t.checkpoint_every && step % t.checkpoint_every == 0) save();  // before what may take long
-      if (t.eval_every && step % t.eval_every == 0) validate(step);
+      const bool retry = retry_at_ && Clock::now() >= *retry_at_;
+      if (is_due(t.checkpoint_every, step) || retry) save();  // before what may take long
+      if (is_due(t.eval_every, step)) validate(step);
     }
-    save();
+    save_at_last();
     finish();
     return over();
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   bool over() const {
     return trainer_.steps_done() >= config_.train.steps ||
            (options_.minutes > 0 && seconds_ >= 60 * options_.minutes);
+  }
+
+  static bool is_due(int every, int64_t step) { return every && step % every == 0; }
+
+  void resume() {
+    const std::optional<Checkpoint> checkpoint = directory_.newest_checkpoint(notes_);
+    if (!checkpoint) {
+      notes_.push_back("the run was stopped before its first checkpoint: it starts from the beginning");
+      return;
+    }
+    const Config before = config_of(checkpoint->weights, checkpoint->folder);
+    for (const std::string& change : changed_settings(before, config_, directory_.path()))
+      notes_.push_back("resumed with another setting: " + change);
+    trainer_.restore(*checkpoint);
+    saved_step_ = trainer_.steps_done();
+    if (saved_step_ > config_.train.steps)
+      refuse("--resume: {} has done {} steps, train.steps is {} (raise it to train on)",
+             directory_.path().string(), saved_step_, config_.train.steps);
   }
 
   void announce() {
@@ -124,10 +101,11 @@ class Run {
                                corpus_.name(), fade::name_of(config_.model.kind),
                                trainer_.model().parameters().count(), fade::name_of(trainer_.model().dtype()),
                                fade::name_of(trainer_.model().device()), config_.train.steps,
-                               config_.train.batch, config_.model.block, options_.out.string()));
+                               config_.train.batch, config_.model.block, directory_.path().string()));
     if (!trainer_.can_validate())
       progress_.note("no validation: data.split leaves it less than the two bytes it takes");
     if (trainer_.steps_done()) progress_.note(fmt::format("resumed after step {}", trainer_.steps_done()));
+    for (const std::string& note : notes_) progress_.note(note);
   }
 
   void log(const Trainer::Step& s, int64_t step, bool log_step) {
@@ -142,27 +120,56 @@ class Run {
     const ProgressLine line{step, t.steps, s.bits, s.mean_span, s.mean_rows, rate, left};
     if (!log_step) return progress_.update(line);
     progress_.log(line);
-    metrics_->write({{"step", step},
-                     {"train_bpb", s.bits},
-                     {"aux", s.aux},
-                     {"grad_norm", s.grad_norm},
-                     {"lr", s.lr},
-                     {"mean_span", s.mean_span},
-                     {"mean_rows", s.mean_rows},
-                     {"tokens_per_s", rate},
-                     {"ms", 1000 * median(step_seconds_)},
-                     {"peak_bytes", memory_stats(trainer_.model().device()).peak},
-                     {"seconds", seconds_}});
+    write_metrics({{"step", step},
+                   {"train_bpb", s.bits},
+                   {"aux", s.aux},
+                   {"grad_norm", s.grad_norm},
+                   {"lr", s.lr},
+                   {"mean_span", s.mean_span},
+                   {"mean_rows", s.mean_rows},
+                   {"tokens_per_s", rate},
+                   {"ms", 1000 * median(step_seconds_)},
+                   {"peak_bytes", memory_stats(trainer_.model().device()).peak},
+                   {"seconds", seconds_}});
     step_seconds_.clear();
   }
 
+  void write_metrics(const nlohmann::ordered_json& line) {
+    const auto trouble = metrics_->write(line);
+    if (trouble && !metrics_wait_)
+      progress_.note(fmt::format("warning: {}; training goes on, and the lines wait in memory", *trouble));
+    if (!trouble && metrics_wait_)
+      progress_.note("metrics.jsonl is written again, with the lines that waited");
+    metrics_wait_ = trouble.has_value();
+  }
+
+  // Validates and takes note of the result, unless the user interrupts.
   void validate(int64_t step) {
     if (!trainer_.can_validate()) return;
-    const EvalResult v = trainer_.validate();
-    progress_.note(
-        fmt::format("step {}: validation {:.4f} bits per byte ({} bytes, {} streams), {:.1f} rows in memory",
-                    step, v.bits_per_byte, v.bytes, v.streams, v.mean_rows));
-    write_validation(step, {v, {}});
+    try {
+      const EvalResult v = trainer_.validate([](const EvalBlock&) { InterruptGuard::check(); });
+      progress_.note(fmt::format(
+          "step {}: validation {:.4f} bits per byte ({} bytes, {} streams), {:.1f} rows in memory", step,
+          v.bits_per_byte, v.bytes, v.streams, v.mean_rows));
+      write_validation(step, {v, {}});
+      note_validation(step, v.bits_per_byte);
+    } catch (const Interrupted&) {
+      return;
+    }
+  }
+
+  // A run that resumes after `step` may have been stopped before that step's validation was done.
+  void validate_again(int64_t step) {
+    if (const auto done = metrics_->validation())
+      note_validation(step, *done);
+    else if (is_due(config_.train.eval_every, step) && !over())
+      validate(step);
+  }
+
+  // The best so far stays on the disk, unless checkpoints are written at the end only.
+  void note_validation(int64_t step, double bits_per_byte) {
+    if (!trainer_.note_validation(bits_per_byte) || !config_.train.checkpoint_every || !save()) return;
+    attempt("best", [&] { mark_best(directory_.path(), step); });
   }
 
   void write_validation(int64_t step, const Report& report) {
@@ -177,14 +184,58 @@ class Run {
     for (const RecallScore& s : report.recall)
       line["recall"].push_back(
           {{"nearest", s.nearest}, {"farthest", s.farthest}, {"asked", s.asked}, {"right", s.right}});
-    metrics_->write(line);
+    write_metrics(line);
   }
 
-  // A step is saved once: replacing the newest checkpoint by itself would leave an instant without one.
-  void save() {
-    if (saved_step_ == trainer_.steps_done()) return;
-    trainer_.save(options_.out);
-    saved_step_ = trainer_.steps_done();
+  // Does what training can go on without. False, and a warning, when it fails.
+  template <class Work>
+  bool attempt(const char* what, const Work& work) {
+    try {
+      work();
+      return true;
+    } catch (const Error& e) {
+      progress_.note(
+          fmt::format("warning: step {}: {}: {}; training goes on", trainer_.steps_done(), what, e.what()));
+      return false;
+    }
+  }
+
+  // True when the step has its checkpoint on the disk. It is written once: to replace the newest checkpoint
+  // by itself would leave an instant without one.
+  bool save() {
+    constexpr auto kRetry = std::chrono::seconds(60);
+    const int64_t step = trainer_.steps_done();
+    if (saved_step_ == step) return true;
+    const bool saved =
+        attempt("no checkpoint was written, the next attempt is a minute or a checkpoint away", [&] {
+          if (directory_.remake_if_gone(config_))
+            progress_.note(
+                fmt::format("warning: {} had vanished and was made again", directory_.path().string()));
+          metrics_->flush();
+          trainer_.save(directory_.path());
+        });
+    retry_at_ = saved ? std::nullopt : std::optional(Clock::now() + kRetry);
+    if (!saved) return false;
+    saved_step_ = step;
+    attempt("an old checkpoint stays", [&] {
+      remove_old_checkpoints(directory_.path(), step,
+                             {config_.train.keep_checkpoints, config_.train.keep_every});
+    });
+    return true;
+  }
+
+  // At the end there is no training to go on with: somebody may make room while the run waits.
+  void save_at_last() {
+    constexpr int kAttempts = 60;
+    constexpr std::chrono::milliseconds kWait(10'000), kGlance(100);
+    for (int i = 1; !save(); ++i) {
+      if (InterruptGuard::requested() || i == kAttempts)
+        fail("step {} has no checkpoint ({})", trainer_.steps_done(),
+             saved_step_ < 0 ? "nor has any before it" : fmt::format("the newest is step-{}", saved_step_));
+      progress_.note("the last checkpoint is tried again in 10 seconds; Ctrl-C gives up");
+      for (auto slept = kGlance; slept < kWait && !InterruptGuard::requested(); slept += kGlance)
+        std::this_thread::sleep_for(kGlance);
+    }
   }
 
   void finish() {
@@ -193,35 +244,51 @@ class Run {
       progress_.note(
           fmt::format("interrupted after step {}; checkpoint written; go on with: fade train {}/config.yaml "
                       "--out {} --resume",
-                      step, options_.out.string(), options_.out.string()));
+                      step, directory_.path().string(), directory_.path().string()));
       return;
     }
-    if (step == first_step_ && (validated_ || !trainer_.can_validate()))
+    if (step == first_step_ && (metrics_->validation() || !trainer_.can_validate()))
       return progress_.note("nothing left to do");
     progress_.note(fmt::format("trained {} steps in {}", step, format_duration(seconds_)));
-    if (trainer_.can_validate()) write_validation(step, report_on(trainer_, config_, options_.print_report));
+    report(step);
     if (options_.print_report)
-      fmt::print("checkpoint: {}\n", (options_.out / fmt::format("step-{}", step)).string());
+      fmt::print("checkpoint: {}\n", (directory_.path() / fmt::format("step-{}", step)).string());
+  }
+
+  void report(int64_t step) {
+    if (!trainer_.can_validate()) return;
+    try {
+      const Report found = report_on(trainer_, config_, options_.print_report,
+                                     [](const EvalBlock&) { InterruptGuard::check(); });
+      write_validation(step, found);
+      note_validation(step, found.validation.bits_per_byte);
+    } catch (const Interrupted&) {
+      return progress_.note("the closing report was interrupted; fade eval evaluates the checkpoint");
+    }
+    if (const BestResult& best = *trainer_.best(); options_.print_report && best.step != step)
+      fmt::print("best validation: {:.4f} bits per byte after step {}\n", best.bits_per_byte, best.step);
   }
 
   Config config_;
   RunOptions options_;
   const Corpus& corpus_;
   Trainer trainer_;
+  RunDirectory directory_;
+  std::vector<std::string> notes_;  ///< what there is to say about a resumed run
   std::optional<Metrics> metrics_;
+  bool metrics_wait_ = false;
   Progress progress_;
-  double seconds_ = 0;                ///< of all steps so far, before this process began, too
-  std::vector<double> step_seconds_;  ///< since the last line of the log
+  double seconds_ = 0;                         ///< of all steps so far, before this process began, too
+  std::vector<double> step_seconds_;           ///< since the last line of the log
+  std::optional<Clock::time_point> retry_at_;  ///< of the checkpoint that could not be written
   int64_t first_step_ = 0, saved_step_ = -1;
-  bool validated_ = false;  ///< the checkpoint that was resumed has been validated already
 };
 
 }  // namespace
 
 bool run_training(const Config& config, const RunOptions& options) {
   const Corpus corpus(config.data);
-  const std::vector<std::string> changes = check_directory(config, options);
-  return Run(config, options, corpus).train(changes);
+  return Run(config, options, corpus).train();
 }
 
 }  // namespace fade

@@ -15,8 +15,10 @@ struct RunOptions {
 };
 
 /// Trains to the end, or to the step during which the user interrupted. Ends with a checkpoint either way; at
-/// the end also with a validation. Returns true at the end. Throws InputError when `out` already holds a run
-/// and resume is off, or holds none and it is on, or holds one of another model.
+/// the end also with a validation. Returns true at the end. What cannot be written on the way, for want of
+/// space or because the directory has vanished, is said and tried again; Error when the last checkpoint
+/// cannot be written either. Throws InputError when `out` already holds a run and resume is off, or holds
+/// none and it is on, or holds one of another model, or when another process trains there.
 bool run_training(const Config& config, const RunOptions& options);
 
 }  // namespace fade

@@ -86,20 +86,27 @@ EvalResult Trainer::validate(const std::function<void(const EvalBlock&)>& on_blo
                   {.streams = streams, .on_block = on_block});
 }
 
+bool Trainer::note_validation(double bits_per_byte) {
+  if (best_ && best_->bits_per_byte <= bits_per_byte) return false;
+  best_ = {bits_per_byte, steps_done()};
+  return true;
+}
+
 void Trainer::save(const std::filesystem::path& run) const {
-  const RunState state{steps_done(), random_.state(), reader_.position(), memory_};
+  const RunState state{steps_done(), random_.state(), reader_.position(), memory_, best_};
   save_checkpoint(run, model_, optimizer_, state, config_);
 }
 
-void Trainer::restore(const std::filesystem::path& checkpoint) {
-  load_weights(find_weights(checkpoint), model_);
-  RunState state = load_state(checkpoint, model_, optimizer_);
+void Trainer::restore(const Checkpoint& checkpoint) {
+  set_weights(checkpoint.weights, checkpoint.folder, model_);
+  RunState state = restore_state(checkpoint, model_, optimizer_);
   if (state.memory.streams() != config_.train.batch)
     refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
-           checkpoint.string(), state.memory.streams(), config_.train.batch);
+           checkpoint.folder.string(), state.memory.streams(), config_.train.batch);
   memory_ = std::move(state.memory);
   random_.restore({random_.state().seed, state.random.stream});
   reader_.restore(state.position);
+  best_ = state.best;
 }
 
 }  // namespace fade

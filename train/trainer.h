@@ -45,9 +45,13 @@ class Trainer {
   /// Reads it in as many streams as training does, or as many as it has bytes for.
   EvalResult validate(const std::function<void(const EvalBlock&)>& on_block = {}) const;
 
+  /// Takes note of a validation after the step just done. True when it is the best so far.
+  bool note_validation(double bits_per_byte);
+  const std::optional<BestResult>& best() const { return best_; }
+
   void save(const std::filesystem::path& run) const;
   /// Goes on from a checkpoint, bit for bit. Throws InputError when it belongs to another model.
-  void restore(const std::filesystem::path& checkpoint);
+  void restore(const Checkpoint& checkpoint);
 
  private:
   BlockLoss next_block();
@@ -60,6 +64,7 @@ class Trainer {
   TrainReader reader_;
   Generator random_;
   Memory memory_;
+  std::optional<BestResult> best_;
   Tape tape_;
   std::vector<int32_t> tokens_, targets_;
 };

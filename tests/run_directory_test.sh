@@ -1,0 +1,202 @@
+#!/bin/bash
+# What happens to a run's directory while it trains: a second process, signals, full, read-only and vanished folders,
+# damaged checkpoints. Needs $FADE, the program.
+set -u
+
+fade=$FADE
+dir=$(mktemp -d)
+trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
+chmod 755 "$dir"
+cd "$dir" || exit 1
+
+failures=0
+# holds WHAT COMMAND..: the command succeeds
+holds() {
+  what=$1
+  shift
+  if "$@" >out 2>err; then
+    echo "ok      $what"
+  else
+    echo "FAILED  $what: exit code $?"
+    cat out err log 2>/dev/null
+    failures=$((failures + 1))
+  fi
+}
+# until_says TEXT: waits (half a minute at most) until the run in the background has said it
+until_says() {
+  for _ in $(seq 600); do
+    grep -q -- "$1" log && return
+    sleep 0.05
+  done
+  false
+}
+says() { grep -q -- "$1" log; }
+same() { cmp "$1/model.safetensors" "$2/model.safetensors" && cmp "$1/state.safetensors" "$2/state.safetensors"; }
+# as_user COMMAND..: without the rights of root, to whom nothing is read-only
+as_user() { if [ "$(id -u)" -eq 0 ]; then setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; else "$@"; fi; }
+
+cat >c.yaml <<'YAML'
+model:
+  {layers: 2, hidden: 16, ff: 32, heads: 2, block: 8, max_span: 24, dropout: 0.1,
+   span: {ramp: 4, loss: 1.0e-3, pre_div: 1, init: 0.3, noisy: true}}
+data: {path: text, vocab: 128}
+train:
+  batch: 4
+  steps: 600
+  optimizer: {lr: 3.0e-3}
+  schedule: {warmup: 20}
+  checkpoint_every: 10
+  keep_checkpoints: 3
+  keep_every: 250
+  eval_every: 200
+  log_every: 10
+device: cpu
+threads: 1
+YAML
+for i in $(seq 200); do echo "$i bottles on the wall"; done >text
+
+holds "a run" "$fade" train c.yaml --out straight
+holds "keeps the newest checkpoints, those of every K-th step, and the best" sh -c '
+  best=$(cat straight/best)
+  expected=$( (echo step-250; echo step-500; echo step-580; echo step-590; echo step-600; echo "$best") | sort -u)
+  test "$(ls -d straight/step-* | xargs -n 1 basename | sort)" = "$expected"'
+
+# An endless run, to be disturbed; in the background only.
+endless() { exec "$fade" train c.yaml --set train.steps=1000000 --out "$@" >/dev/null 2>log; }
+
+# Two processes.
+endless shared &
+pid=$!
+until_says "step 10/"
+"$fade" train c.yaml --out shared --resume >out 2>second
+code=$?
+holds "a second process is refused" test $code -eq 2
+holds "and is told why" grep -q "shared: another process is training there" second
+
+# Signals: the run leaves within a step, with a checkpoint, also while it validates.
+for signal in INT TERM HUP; do
+  kill -$signal $pid
+  holds "SIG$signal ends a run with exit code 0" wait $pid
+  holds "after a checkpoint" says "interrupted after step .*; checkpoint written"
+  endless shared --resume &
+  pid=$!
+  until_says "resumed after step"
+done
+kill -KILL $pid
+wait $pid 2>/dev/null
+for _ in $(seq 20000); do echo "a long text to validate on"; done >long
+"$fade" train c.yaml --out validating --set data.path=long --set 'data.split=[1, 99, 0]' --set train.eval_every=1 \
+  >/dev/null 2>log &
+pid=$!
+until_says "steps of" # and now it is at its first validation, of half a million bytes with blocks of 8
+sleep 0.3
+kill -INT $pid
+start=$(date +%s%N)
+holds "a run that validates is interrupted" wait $pid
+holds "at once" test $((($(date +%s%N) - start) / 1000000)) -lt 2000
+holds "after a checkpoint" says "interrupted after step 1; checkpoint written"
+holds "before the validation was done" sh -c '! grep -q valid_bpb validating/metrics.jsonl'
+
+# A disk without room, here a limit on the size of files: training goes on, says so, and tries again.
+(
+  ulimit -S -f 16
+  exec "$fade" train c.yaml --out full --set train.steps=600
+) >/dev/null 2>log &
+pid=$!
+holds "a full disk is said" until_says "warning: step 10: no checkpoint was written"
+holds "training goes on" until_says "warning: step 20: no checkpoint was written"
+holds "nothing half-written takes up room" sh -c '! ls full | grep -q "\.tmp$"'
+prlimit --pid $pid --fsize=unlimited
+holds "the run ends well once there is room" wait $pid
+holds "with the bits of a run with room" same straight/step-600 full/step-600
+holds "and all its metrics" test "$(wc -l <full/metrics.jsonl)" -eq "$(wc -l <straight/metrics.jsonl)"
+
+# No room until the end: the run fails, and says what there is.
+(
+  ulimit -S -f 16
+  exec "$fade" train c.yaml --out never --set train.steps=20
+) >/dev/null 2>log &
+pid=$!
+until_says "the last checkpoint is tried again"
+kill -TERM $pid
+wait $pid
+holds "a run without its last checkpoint fails" test $? -eq 1
+holds "and says so" says "fade: step 20 has no checkpoint"
+
+# Read-only.
+mkdir readonly
+chmod 777 readonly
+as_user "$fade" train c.yaml --out readonly --set train.steps=1000000 >/dev/null 2>log &
+pid=$!
+until_says "step 10/"
+chmod a-w readonly readonly/metrics.jsonl
+holds "a read-only folder is said" until_says "no checkpoint was written.*Permission denied"
+chmod a+w readonly readonly/metrics.jsonl
+saved=$(cat readonly/latest)
+for _ in $(seq 600); do
+  [ "$(cat readonly/latest)" != "$saved" ] && break
+  sleep 0.05
+done
+holds "and written to again" test "$(cat readonly/latest)" != "$saved"
+kill -INT $pid
+holds "the run ends well" wait $pid
+
+# The folder vanishes.
+endless gone &
+pid=$!
+until_says "step 10/"
+rm -rf gone
+holds "a vanished folder is said" until_says "warning: gone had vanished and was made again"
+for _ in $(seq 600); do
+  [ -e gone/latest ] && break
+  sleep 0.05
+done
+"$fade" train c.yaml --out gone --resume >out 2>second
+holds "its new one is locked, too" grep -q "another process is training there" second
+kill -INT $pid
+holds "the run ends well" wait $pid
+holds "and can be resumed" sh -c '"$FADE" train gone/config.yaml --out gone --resume --set train.steps=$(($(sed s/step-// gone/latest) + 5))'
+
+# Damaged checkpoints: whichever file and byte it is, the one before is taken, with a warning.
+for damage in model state; do
+  rm -rf torn
+  cp -r straight torn
+  file=torn/step-600/$damage.safetensors
+  at=$(($(stat -c %s $file) * 2 / 3))
+  byte=$(dd if=$file bs=1 skip=$at count=1 status=none | od -An -tu1)
+  printf "\\$(printf %o $((byte ^ 1)))" | dd of=$file bs=1 seek=$at conv=notrunc status=none
+  holds "with a flipped bit in $damage.safetensors" "$fade" train c.yaml --out torn --resume
+  holds "the run says so" grep -q "warning: .*step-600/$damage.safetensors: damaged.*going back" err
+  holds "and ends with the same bits" same straight/step-600 torn/step-600
+  holds "the damaged checkpoint stays beside" test -d torn/step-600.damaged
+done
+rm -rf torn
+cp -r straight torn
+cp torn/step-590/state.safetensors torn/step-600/
+holds "a state of other weights counts as damage" sh -c '"$FADE" train c.yaml --out torn --resume 2>log && grep -q "not written together" log'
+rm -rf torn
+cp -r straight torn
+for step in torn/step-*; do truncate -s -1 "$step/model.safetensors"; done
+"$fade" train c.yaml --out torn --resume >out 2>log
+holds "without a whole checkpoint, resuming is refused" test $? -eq 2
+holds "and nothing is renamed" test -d torn/step-600
+truncate -s -1 torn/step-590/model.safetensors
+rm -rf torn
+cp -r straight torn
+truncate -s -1 torn/step-600/model.safetensors
+holds "fade eval takes the checkpoint before" sh -c '"$FADE" eval torn 2>log && grep -q "warning: torn/step-600.*taking the checkpoint before" log'
+
+# Killed before the first checkpoint.
+mkdir young
+cp straight/config.yaml young
+holds "a run without a checkpoint yet starts again" sh -c '"$FADE" train c.yaml --out young --resume --set train.steps=5 2>log && grep -q "starts from the beginning" log'
+
+# Changed settings.
+"$fade" train c.yaml --out straight --resume --set model.hidden=32 --set model.layers=3 --set train.clip=1.0 >out 2>log
+holds "a changed model is refused" test $? -eq 2
+holds "naming all that differs" says "model.layers was 2, is 3; model.hidden was 16, is 32"
+holds "changed settings are not" "$fade" train c.yaml --out straight --resume --set train.steps=605 --set train.clip=1.0 \
+  --set train.optimizer.lr=1.0e-3
+holds "and are listed" sh -c 'grep -q "train.clip was 0.3, is 1.0" err && grep -q "train.optimizer.lr was 0.003, is 0.001" err'
+
+[ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
