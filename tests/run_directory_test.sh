@@ -22,18 +22,20 @@ holds() {
     failures=$((failures + 1))
   fi
 }
-# until_says TEXT: waits (half a minute at most) until the run in the background has said it
-until_says() {
-  for _ in $(seq 600); do
-    grep -q -- "$1" log && return
+# comes COMMAND..: waits (a minute at most) until the command succeeds
+comes() {
+  for _ in $(seq 1200); do
+    "$@" && return
     sleep 0.05
   done
   false
 }
+until_says() { comes grep -q -- "$1" log; } # the run in the background
 says() { grep -q -- "$1" log; }
 same() { cmp "$1/model.safetensors" "$2/model.safetensors" && cmp "$1/state.safetensors" "$2/state.safetensors"; }
-# as_user COMMAND..: without the rights of root, to whom nothing is read-only
-as_user() { if [ "$(id -u)" -eq 0 ]; then setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; else "$@"; fi; }
+# What a command begins with to be without the rights of root, to whom nothing is read-only.
+as_user=()
+[ "$(id -u)" -ne 0 ] || as_user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 
 cat >c.yaml <<'YAML'
 model:
@@ -105,7 +107,7 @@ holds "before the validation was done" sh -c '! grep -q valid_bpb validating/met
 pid=$!
 holds "a full disk is said" until_says "warning: step 10: no checkpoint was written"
 holds "training goes on" until_says "warning: step 20: no checkpoint was written"
-holds "nothing half-written takes up room" sh -c '! ls full | grep -q "\.tmp$"'
+holds "nothing half-written takes up room" comes sh -c '! ls full | grep -q "\.tmp$"'
 prlimit --pid $pid --fsize=unlimited
 holds "the run ends well once there is room" wait $pid
 holds "with the bits of a run with room" same straight/step-600 full/step-600
@@ -126,18 +128,14 @@ holds "and says so" says "fade: step 20 has no checkpoint"
 # Read-only.
 mkdir readonly
 chmod 777 readonly
-as_user "$fade" train c.yaml --out readonly --set train.steps=1000000 >/dev/null 2>log &
+"${as_user[@]}" "$fade" train c.yaml --out readonly --set train.steps=1000000 >/dev/null 2>log &
 pid=$!
-until_says "step 10/"
+comes test -e readonly/latest
 chmod a-w readonly readonly/metrics.jsonl
 holds "a read-only folder is said" until_says "no checkpoint was written.*Permission denied"
 chmod a+w readonly readonly/metrics.jsonl
-saved=$(cat readonly/latest)
-for _ in $(seq 600); do
-  [ "$(cat readonly/latest)" != "$saved" ] && break
-  sleep 0.05
-done
-holds "and written to again" test "$(cat readonly/latest)" != "$saved"
+cp readonly/latest saved
+holds "and written to again" comes sh -c '! cmp -s readonly/latest saved'
 kill -INT $pid
 holds "the run ends well" wait $pid
 
@@ -145,12 +143,9 @@ holds "the run ends well" wait $pid
 endless gone &
 pid=$!
 until_says "step 10/"
-rm -rf gone
+mv gone away && rm -rf away
 holds "a vanished folder is said" until_says "warning: gone had vanished and was made again"
-for _ in $(seq 600); do
-  [ -e gone/latest ] && break
-  sleep 0.05
-done
+comes test -e gone/latest
 "$fade" train c.yaml --out gone --resume >out 2>second
 holds "its new one is locked, too" grep -q "another process is training there" second
 kill -INT $pid
@@ -165,8 +160,8 @@ for damage in model state; do
   at=$(($(stat -c %s $file) * 2 / 3))
   byte=$(dd if=$file bs=1 skip=$at count=1 status=none | od -An -tu1)
   printf "\\$(printf %o $((byte ^ 1)))" | dd of=$file bs=1 seek=$at conv=notrunc status=none
-  holds "with a flipped bit in $damage.safetensors" "$fade" train c.yaml --out torn --resume
-  holds "the run says so" grep -q "warning: .*step-600/$damage.safetensors: damaged.*going back" err
+  holds "a run with a flipped bit in $damage.safetensors goes on" sh -c '"$FADE" train c.yaml --out torn --resume 2>log'
+  holds "and says so" says "warning: .*step-600/$damage.safetensors: damaged.*going back"
   holds "and ends with the same bits" same straight/step-600 torn/step-600
   holds "the damaged checkpoint stays beside" test -d torn/step-600.damaged
 done
@@ -195,8 +190,9 @@ holds "a run without a checkpoint yet starts again" sh -c '"$FADE" train c.yaml 
 "$fade" train c.yaml --out straight --resume --set model.hidden=32 --set model.layers=3 --set train.clip=1.0 >out 2>log
 holds "a changed model is refused" test $? -eq 2
 holds "naming all that differs" says "model.layers was 2, is 3; model.hidden was 16, is 32"
-holds "changed settings are not" "$fade" train c.yaml --out straight --resume --set train.steps=605 --set train.clip=1.0 \
-  --set train.optimizer.lr=1.0e-3
-holds "and are listed" sh -c 'grep -q "train.clip was 0.3, is 1.0" err && grep -q "train.optimizer.lr was 0.003, is 0.001" err'
+"$fade" train c.yaml --out straight --resume --set train.steps=605 --set train.clip=1.0 \
+  --set train.optimizer.lr=1.0e-3 >out 2>log
+holds "changed settings are not" test $? -eq 0
+holds "and are listed" sh -c 'grep -q "train.clip was 0.3, is 1.0" log && grep -q "train.optimizer.lr was 0.003, is 0.001" log'
 
 [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
