@@ -47,6 +47,17 @@ struct Node {
   alignas(8) std::byte attrs[kMaxAttrs];
 };
 
+/// Sees what happens on a tape, for checks and traces.
+class TapeObserver {
+ public:
+  virtual ~TapeObserver() = default;
+  /// `op` has computed `out`, as node `node` of the tape if a gradient can reach an input.
+  virtual void on_output(const OpDef& op, size_t node, const Tensor& out,
+                         std::initializer_list<const Tensor*> inputs) = 0;
+  /// On the way back, node `node` has added to the gradient of its input `input`.
+  virtual void on_gradient(const OpDef& op, size_t node, int input, const Tensor& gradient) = 0;
+};
+
 class Tape {
  public:
   Tape() : id_(next_id()) {}
@@ -80,6 +91,7 @@ class Tape {
   friend struct TapeTestAccess;  // tests plant bugs in recorded nodes
   friend class Recording;
   friend class NoGrad;
+  friend class Observing;
 
   /// What a gradient that arrives at a tensor must look like, and the gradient so far.
   struct Slot {
@@ -97,6 +109,7 @@ class Tape {
   };
 
   void walk_back();
+  void show_gradients(size_t node) const;
   void give_to_leaves();
   static uint32_t next_id();
   uint32_t slot_of(const Tensor& t);
@@ -109,6 +122,21 @@ class Tape {
   std::vector<Node> nodes_;
   std::vector<Slot> slots_;
   std::vector<Leaf> leaves_;
+  TapeObserver* observer_ = nullptr;
+};
+
+/// While in scope, `observer` sees what happens on the tape.
+class Observing {
+ public:
+  Observing(Tape& tape, TapeObserver& observer)
+      : tape_(tape), previous_(std::exchange(tape.observer_, &observer)) {}
+  ~Observing() { tape_.observer_ = previous_; }
+  Observing(const Observing&) = delete;
+  Observing& operator=(const Observing&) = delete;
+
+ private:
+  Tape& tape_;
+  TapeObserver* previous_;
 };
 
 /// While in scope, operations are recorded, on its own tape or on one that is kept from step to step.

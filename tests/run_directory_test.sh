@@ -186,6 +186,17 @@ mkdir young
 cp straight/config.yaml young
 holds "a run without a checkpoint yet starts again" sh -c '"$FADE" train c.yaml --out young --resume --set train.steps=5 2>log && grep -q "starts from the beginning" log'
 
+# Training that diverges: every update multiplies the weights by a million.
+wild() { "$fade" train c.yaml --out "$1" --set train.optimizer.kind=sgd --set train.optimizer.lr=1000 \
+  --set train.optimizer.weight_decay=1000 --set train.schedule.warmup=0 --set train.checkpoint_every="$2" >out 2>log; }
+wild wild 2
+holds "a run that diverges fails" test $? -eq 1
+holds "and names what is not finite" says "^fade: step .* not finite"
+holds "what to lower" says "lower train.optimizer.lr"
+holds "and the checkpoint to go back to" says "the last good checkpoint is wild/step-[0-9]*$"
+wild early 1000
+holds "and that there is none, if so" says "there is no checkpoint yet"
+
 # Changed settings.
 "$fade" train c.yaml --out straight --resume --set model.hidden=32 --set model.layers=3 --set train.clip=1.0 >out 2>log
 holds "a changed model is refused" test $? -eq 2

@@ -135,6 +135,7 @@ void save_checkpoint(const fs::path& run, const Transformer& model, const Optimi
   TensorFile file;
   file.metadata = {{"step", fmt::to_string(state.step)},
                    {"updates", fmt::to_string(optimizer.steps())},
+                   {"skipped", fmt::to_string(state.skipped)},
                    {"random.stream", fmt::to_string(state.random.stream)},
                    {"data.epoch", fmt::to_string(state.position.epoch)},
                    {"data.offset", fmt::to_string(state.position.offset)},
@@ -192,8 +193,10 @@ void set_weights(const TensorFile& file, const fs::path& path, const Transformer
 RunState restore_state(const Checkpoint& checkpoint, const Transformer& model, Optimizer& optimizer) {
   const fs::path path = checkpoint.folder / kStateFile;
   const TensorFile& file = checkpoint.state;
-  RunState state{.step = 0, .random = {}, .position = {}, .memory = model.empty_memory(0), .best = {}};
+  RunState state{
+      .step = 0, .random = {}, .position = {}, .memory = model.empty_memory(0), .best = {}, .skipped = 0};
   state.step = number<int64_t>(file, path, "step");
+  state.skipped = number<int64_t>(file, path, "skipped");
   state.random.stream = number<uint64_t>(file, path, "random.stream");
   state.position = {number<int64_t>(file, path, "data.epoch"), number<int64_t>(file, path, "data.offset")};
   if (file.metadata.contains("best.step"))

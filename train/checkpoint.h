@@ -28,6 +28,7 @@ struct RunState {
   StreamPosition position;  ///< of the training reader
   Memory memory;
   std::optional<BestResult> best;  ///< of the validations so far
+  int64_t skipped = 0;             ///< steps skipped because they were not finite
 };
 
 /// Called with a checkpoint that is not whole, and what is wrong with it.

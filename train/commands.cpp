@@ -42,13 +42,15 @@ struct ConfigArguments {
 struct Train final : Command {
   ConfigArguments config;
   std::string out, device;
-  bool resume = false;
+  bool resume = false, check_finite = false;
 
   explicit Train(CLI::App& app) {
     config.declare(app);
     app.add_option("--out", out, "run directory (default: runs/ and the configuration's name)");
     app.add_option("--device", device, "auto, cpu or cuda: overrides the configuration's");
     app.add_flag("--resume", resume, "go on from the run directory's newest checkpoint");
+    app.add_flag("--check-finite", check_finite,
+                 "look for infinities and NaNs in the result and the gradient of every operation (slow)");
   }
   void run() override {
     std::vector<std::string> more;
@@ -60,7 +62,8 @@ struct Train final : Command {
     set_threads(c.threads);
     const std::filesystem::path stem = std::filesystem::path(config.path).stem();
     run_training(c, {.out = out.empty() ? std::filesystem::path("runs") / stem : std::filesystem::path(out),
-                     .resume = resume});
+                     .resume = resume,
+                     .check_finite = check_finite});
   }
 };
 

@@ -16,6 +16,7 @@ namespace fade {
 enum class DataKind { file, recall };
 enum class DeviceChoice { automatic, cpu, cuda };
 enum class Precision { f32, f64, bf16 };
+enum class OnNonfinite { stop, skip };
 
 /// The names of an enum's values as configurations spell them, in the enum's order.
 template <class E>
@@ -37,6 +38,8 @@ template <>
 inline constexpr std::array<std::string_view, 3> names_of<DeviceChoice>{"auto", "cpu", "cuda"};
 template <>
 inline constexpr std::array<std::string_view, 3> names_of<Precision>{"f32", "f64", "bf16"};
+template <>
+inline constexpr std::array<std::string_view, 2> names_of<OnNonfinite>{"stop", "skip"};
 
 /// The name of one value, as configurations spell it: name_of(Kind::expire_span) is "expire_span".
 template <class E>
@@ -83,7 +86,8 @@ struct TrainConfig {
   int checkpoint_every = 1000;  ///< steps; 0: only at the end
   int keep_checkpoints = 3;     ///< the newest so many; 0: all
   int keep_every = 0;           ///< steps; 0: none for good
-  int log_every = 50;           ///< steps
+  OnNonfinite on_nonfinite = OnNonfinite::stop;
+  int log_every = 50;  ///< steps
 };
 
 struct Config {

@@ -39,6 +39,7 @@ class Run {
         corpus_(corpus),
         trainer_(config, corpus),
         directory_(options.out, options.resume) {
+    trainer_.check_finite(options.check_finite);
     if (options.resume) resume();
     for (const auto& line : read_metrics(directory_.path()))
       if (line.value("step", saved_step_ + 1) <= saved_step_) seconds_ = line.value("seconds", seconds_);
@@ -55,7 +56,7 @@ class Run {
     if (first_step_) validate_again(first_step_);
     while (!over() && !InterruptGuard::requested()) {
       const auto before = Clock::now();
-      const Trainer::Step s = trainer_.step();
+      const Trainer::Step s = step_once();
       step_seconds_.push_back(seconds_since(before));
       seconds_ += step_seconds_.back();
       const int64_t step = trainer_.steps_done();
@@ -76,6 +77,26 @@ class Run {
   bool over() const {
     return trainer_.steps_done() >= config_.train.steps ||
            (options_.minutes > 0 && seconds_ >= 60 * options_.minutes);
+  }
+
+  // A step; an error of its numbers also says what there is to go back to.
+  Trainer::Step step_once() {
+    try {
+      const Trainer::Step s = trainer_.step();
+      if (s.skipped)
+        progress_.note(fmt::format("step {}: {} attempts before it were skipped: not finite ({} in all)",
+                                   trainer_.steps_done(), s.skipped, trainer_.skipped()));
+      return s;
+    } catch (const NonfiniteError& e) {
+      no_good(e);
+    }
+  }
+
+  [[noreturn]] void no_good(const NonfiniteError& e) const {
+    fail("{}; {}", e.what(),
+         saved_step_ < 0 ? "there is no checkpoint yet"
+                         : fmt::format("the last good checkpoint is {}",
+                                       (directory_.path() / fmt::format("step-{}", saved_step_)).string()));
   }
 
   static bool is_due(int every, int64_t step) { return every && step % every == 0; }
@@ -127,6 +148,7 @@ class Run {
                    {"lr", s.lr},
                    {"mean_span", s.mean_span},
                    {"mean_rows", s.mean_rows},
+                   {"skipped", trainer_.skipped()},
                    {"tokens_per_s", rate},
                    {"ms", 1000 * median(step_seconds_)},
                    {"peak_bytes", memory_stats(trainer_.model().device()).peak},
@@ -206,6 +228,11 @@ class Run {
     constexpr auto kRetry = std::chrono::seconds(60);
     const int64_t step = trainer_.steps_done();
     if (saved_step_ == step) return true;
+    try {
+      trainer_.check_weights();  // what is saved is good
+    } catch (const NonfiniteError& e) {
+      no_good(e);
+    }
     const bool saved =
         attempt("no checkpoint was written, the next attempt is a minute or a checkpoint away", [&] {
           if (directory_.remake_if_gone(config_))

@@ -12,6 +12,7 @@ struct RunOptions {
   bool resume = false;        ///< go on from its newest checkpoint
   double minutes = 0;        ///< of training, after which the run is over before train.steps are; 0: no limit
   bool print_report = true;  ///< tell on standard output what was learned
+  bool check_finite = false;  ///< look at the result and gradient of every operation
 };
 
 /// Trains to the end, or to the step during which the user interrupted. Ends with a checkpoint either way; at

@@ -38,7 +38,10 @@ BlockLoss Trainer::next_block() {
                      {.training = true, .random = &random_});
 }
 
-Trainer::Step Trainer::step() {
+// One update. If anything is not finite, so is the norm of the result, and weights and step are as they were.
+Trainer::Step Trainer::attempt(FiniteCheck* check) {
+  std::optional<Observing> observing;
+  if (check) observing.emplace(tape_, *check);
   const TrainConfig& t = config_.train;
   const double share = 1.0 / t.accumulate;
   model_.parameters().zero_grad();
@@ -49,7 +52,8 @@ Trainer::Step Trainer::step() {
     loss = loss ? loss + blocks.back().loss : blocks.back().loss;
   }
   // 0·loss is NaN iff the loss is not finite: then, too, the update leaves the weights alone.
-  const Tensor norm = grad_norm(model_.parameters().leaves()) + loss.to(DType::f64) * 0;
+  Tensor norm = grad_norm(model_.parameters().leaves()) + loss.to(DType::f64) * 0;
+  if (check && !check->finding().empty()) norm = norm * NAN;
   const double factor = schedule_.factor(steps_done() + 1);
   optimizer_.step(factor, {share, t.clip}, norm);
   model_.constrain();
@@ -62,14 +66,59 @@ Trainer::Step Trainer::step() {
     result.mean_span += block.mean_span ? block.mean_span.item() * share : 0;
   }
   result.mean_rows = memory_.mean_rows();
-  if (!std::isfinite(result.grad_norm)) {
-    optimizer_.set_steps(steps_done() - 1);
-    fail(
-        "step {}: the loss is {} bits and the gradient norm {} (lower train.optimizer.lr or train.clip, or "
-        "lengthen train.schedule.warmup)",
-        steps_done() + 1, result.bits, result.grad_norm);
-  }
+  if (!std::isfinite(result.grad_norm)) optimizer_.set_steps(steps_done() - 1);
   return result;
+}
+
+Trainer::Step Trainer::step() {
+  constexpr int kMostSkipped = 20;
+  for (int skipped = 0;; ++skipped) {
+    const Start before = start();
+    FiniteCheck check([this](const Tensor& leaf) { return name_of_leaf(leaf); });
+    Step result = attempt(check_finite_ ? &check : nullptr);
+    if (std::isfinite(result.grad_norm)) {
+      result.skipped = skipped;
+      return result;
+    }
+    if (config_.train.on_nonfinite == OnNonfinite::stop || skipped == kMostSkipped) stop(before, result);
+    ++skipped_;
+    memory_ = model_.empty_memory(config_.train.batch);  // it may hold what was not finite
+  }
+}
+
+void Trainer::stop(const Start& before, const Step& failed) {
+  FiniteCheck check([this](const Tensor& leaf) { return name_of_leaf(leaf); });
+  go_back_to(before);
+  attempt(&check);
+  go_back_to(before);
+  throw NonfiniteError(fmt::format(
+      "step {}: the loss is {} bits and the gradient norm {}{}; the first tensor that is not finite: {} "
+      "(lower "
+      "train.optimizer.lr or train.clip, lengthen train.schedule.warmup, or set train.on_nonfinite: skip)",
+      steps_done() + 1, failed.bits, failed.grad_norm,
+      config_.train.on_nonfinite == OnNonfinite::skip ? ", time after time" : "",
+      check.finding().empty() ? "none, but the sum of the gradient's squares overflows" : check.finding()));
+}
+
+void Trainer::go_back_to(const Start& start) {
+  reader_.restore(start.position);
+  random_.restore(start.random);
+  memory_ = start.memory;
+}
+
+std::string Trainer::name_of_leaf(const Tensor& leaf) const {
+  std::string names;
+  for (const Parameter& p : model_.parameters().all())
+    if (p.leaf.impl() == leaf.impl()) names += (names.empty() ? "" : " + ") + p.name;
+  return names;
+}
+
+void Trainer::check_weights() const {
+  for (const Parameter& p : model_.parameters().all())
+    if (const std::string what = not_finite(p.value()); !what.empty())
+      throw NonfiniteError(fmt::format(
+          "step {}: {} {}: {} after the update (lower train.optimizer.lr, or lengthen train.schedule.warmup)",
+          steps_done(), p.name, p.value().shape().str(), what));
 }
 
 std::span<const uint8_t> Trainer::validation_text() const {
@@ -93,7 +142,7 @@ bool Trainer::note_validation(double bits_per_byte) {
 }
 
 void Trainer::save(const std::filesystem::path& run) const {
-  const RunState state{steps_done(), random_.state(), reader_.position(), memory_, best_};
+  const RunState state{steps_done(), random_.state(), reader_.position(), memory_, best_, skipped_};
   save_checkpoint(run, model_, optimizer_, state, config_);
 }
 
@@ -107,6 +156,7 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   random_.restore({random_.state().seed, state.random.stream});
   reader_.restore(state.position);
   best_ = state.best;
+  skipped_ = state.skipped;
 }
 
 }  // namespace fade
