@@ -52,7 +52,7 @@ LayerMemory get_layer(const TensorFile& file, const fs::path& path, size_t layer
   const LayerMemory m{tensor(file, path, name + "rows", {count, model.config().hidden}, model.dtype()),
                       tensor(file, path, name + "age", {count}, DType::i32),
                       tensor(file, path, name + "start", {streams + 1}, DType::i32),
-                      number(file, path, "memory.read")};
+                      number<int64_t>(file, path, "memory.read")};
   const std::vector<int32_t> start = m.start.to_vector<int32_t>();
   if (!std::ranges::is_sorted(start)) refuse("{}: {}start does not ascend", path.string(), name);
   if (start.empty() || start.front() != 0 || start.back() != count)
