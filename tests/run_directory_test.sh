@@ -194,7 +194,7 @@ holds "a run that diverges fails" test $? -eq 1
 holds "and names what is not finite" says "^fade: step .* not finite"
 holds "what to lower" says "lower train.optimizer.lr"
 holds "and the checkpoint to go back to" says "the last good checkpoint is wild/step-[0-9]*$"
-wild early 1000
+wild early 250
 holds "and that there is none, if so" says "there is no checkpoint yet"
 
 # Changed settings.
