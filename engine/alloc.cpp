@@ -121,6 +121,7 @@ class Pool {
     for (int i = 0; i < kClasses; ++i) {
       const size_t bytes = (size_t{1} << (i / 4 + 5)) / 4 * (i % 4 + 5);
       for (void* p : free_[i]) {
+        allow(p, bytes, bytes);  // what the system hands out again is not ours to forbid
         backend(device_).release(p);
         stats_.system -= static_cast<int64_t>(bytes);
       }
