@@ -55,6 +55,19 @@ sed -i '$d' again/rows/metrics.jsonl
 works "a run without its validation" compare window.yaml rows.yaml --out again
 holds "is validated" grep -q valid_bpb again/rows/metrics.jsonl
 
+# Ctrl-C, in whatever run it comes: the comparison ends, and nothing after that run begins.
+"$fade" compare window.yaml rows.yaml --set train.steps=100000000 --set train.log_every=1 --out stopped >out 2>err &
+pid=$!
+for _ in $(seq 600); do
+  grep -q '"step":20,' stopped/window/metrics.jsonl 2>/dev/null && break
+  sleep 0.02
+done
+kill -INT $pid
+holds "an interrupted comparison ends with exit code 0" wait $pid
+holds "says how to go on" grep -q "0 of 2 runs are finished; the same call of fade compare goes on" err
+holds "with a checkpoint" test -s stopped/window/latest
+holds "and begins no other run" test ! -e stopped/rows
+
 works "a sweep over coefficients" compare rows.yaml window.yaml --span-loss 0.1,0.001,0 --steps 6 --out sweep
 holds "trains each" test -d sweep/rows-span-loss-0.1/step-6 -a -d sweep/rows-span-loss-0/step-6
 holds "the configuration's own only once" test ! -e sweep/rows-span-loss-0.001

@@ -6,6 +6,7 @@
 #include "train/comparison.h"
 #include "train/config_file.h"
 #include "train/config_schema.h"
+#include "train/interrupt.h"
 #include "train/run.h"
 
 namespace fade {
@@ -80,18 +81,23 @@ void Compare::run() {
   const std::vector<Plan> all = plans();
   const fs::path folder = out.empty() ? fs::path("runs/compare") : fs::path(out);
   std::vector<RunResult> results;
+  const InterruptGuard guard;  // a run's own would forget, at its end, that the comparison is to end, too
   for (const Plan& plan : all) {
     const fs::path directory = folder / plan.name;
     set_threads(plan.config.threads);
     std::error_code ignored;
     const bool resume = fs::exists(directory / "latest", ignored);
-    if (!run_training(plan.config,
-                      {.out = directory, .resume = resume, .minutes = minutes, .print_report = false})) {
-      fmt::print(stderr, "the same call of fade compare goes on from here\n");
+    const bool finished = run_training(
+        plan.config, {.out = directory, .resume = resume, .minutes = minutes, .print_report = false});
+    if (finished) {
+      results.push_back(read_result(directory, plan.name, plan.family));
+      write_comparison(folder, results);
+    }
+    if (InterruptGuard::requested() && results.size() < all.size()) {
+      fmt::print(stderr, "{} of {} runs are finished; the same call of fade compare goes on from here\n",
+                 results.size(), all.size());
       return;
     }
-    results.push_back(read_result(directory, plan.name, plan.family));
-    write_comparison(folder, results);
   }
   fmt::print("{}", comparison_table(results));
 }

@@ -4,6 +4,7 @@ namespace fade {
 namespace {
 
 volatile std::sig_atomic_t signals = 0;
+int guards = 0;
 
 void note(int signal) {
   if (signals) {
@@ -16,6 +17,7 @@ void note(int signal) {
 }  // namespace
 
 InterruptGuard::InterruptGuard() {
+  if (guards++) return;
   signals = 0;
   for (size_t i = 0; i < kSignals.size(); ++i) {
     const int signal = kSignals[i];
@@ -29,6 +31,7 @@ InterruptGuard::InterruptGuard() {
 }
 
 InterruptGuard::~InterruptGuard() {
+  if (--guards) return;
   for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
 }
 

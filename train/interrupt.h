@@ -12,7 +12,8 @@ struct Interrupted {};
 
 /// While in scope, SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under nohup) are noted instead of
 /// ending the process; and what a write meets, a pipe that nobody reads or a limit on the size of files, is
-/// an error of that write instead of the process's end. One at a time.
+/// an error of that write instead of the process's end. Within another guard's scope, the outer one does all
+/// this, and what was noted stays noted to its end.
 class InterruptGuard {
  public:
   InterruptGuard();
