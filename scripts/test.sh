@@ -22,10 +22,10 @@ fi
 command -v nvcc >/dev/null || PATH="$PATH:/usr/local/cuda/bin"
 
 took() { echo "== $1: $((SECONDS - began)) s"; }
-build() {  # PRESET [OPTIONS...]
+build() {  # PRESET [TARGET]
   began=$SECONDS
-  cmake --preset "$@" >/dev/null
-  cmake --build --preset "$1"
+  cmake --preset "$1" "${options[@]}" >/dev/null
+  cmake --build --preset "$1" ${2:+--target "$2"}
   took "building $1"
 }
 run_tests() {  # PRESET [OPTIONS...]
@@ -33,6 +33,7 @@ run_tests() {  # PRESET [OPTIONS...]
   ctest --preset "$@"
   took "testing $1"
 }
+options=()
 
 if [ $# -gt 0 ]; then
   for preset in "$@"; do
@@ -45,12 +46,13 @@ fi
 build cpu
 run_tests cpu
 export FADE_TEST_DEVICE=cuda  # the CPU has had its turn
-build emulate
-run_tests emulate -L device
-build emulate-asan
-run_tests emulate-asan -L device
+for preset in emulate emulate-asan; do
+  build "$preset" fade_tests
+  run_tests "$preset" -L device -j "$(nproc)"
+done
 if command -v nvcc >/dev/null; then
-  build cuda -DCMAKE_CUDA_ARCHITECTURES=90-real -DFADE_BENCH=OFF
+  options=(-DCMAKE_CUDA_ARCHITECTURES=90-real)
+  build cuda fade_tests
 else
   echo "nvcc is not here: the CUDA build is not checked"
 fi

@@ -40,14 +40,6 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
   return largest;
 }
 
-// The CPU, which the others are held against, comes first even where the tests are for another device only.
-std::vector<Device> cpu_and_others() {
-  std::vector<Device> devices{Device::cpu};
-  for (const Device d : test::available_devices())
-    if (d != Device::cpu) devices.push_back(d);
-  return devices;
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(devices)
@@ -60,7 +52,7 @@ BOOST_AUTO_TEST_CASE(fifty_steps_give_the_same_model) {
     for (const Precision dtype : {Precision::f64, Precision::f32}) {
       std::vector<double> bits, values;  // the CPU's, which comes first
       double rows = 0;
-      for (const Device device : cpu_and_others()) {
+      for (const Device device : test::available_devices()) {
         Config c = small_run(dir, device);
         c.dtype = dtype;
         c.model.attention = path;

@@ -4,6 +4,7 @@
 #define BOOST_TEST_ALTERNATIVE_INIT_API
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
 #include <map>
 
 #include "tests/op_checks.h"
@@ -13,8 +14,11 @@ namespace {
 using namespace fade;
 using namespace fade::test;
 
+// On every device, or on the one that the environment variable FADE_TEST_DEVICE names.
 void run_case(const OpCase& c) {
+  const char* only = std::getenv("FADE_TEST_DEVICE");
   for (const Device device : available_devices()) {
+    if (only && std::string(only) != name_of(device)) continue;
     const Verdict v = check_case(c, device);
     BOOST_TEST(v.ok, c.name << " on " << name_of(device) << ": " << v.why);
   }

@@ -12,7 +12,7 @@ struct Verdict {
   std::string why = {};  ///< what was wrong and where; empty when ok
 };
 
-/// Devices of this build and machine, or the one that the environment variable FADE_TEST_DEVICE names.
+/// Devices of this build and machine.
 std::vector<Device> available_devices();
 
 /// Changes the tape between forward and backward, as a bug in the operation would have. `inputs` are the
