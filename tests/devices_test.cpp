@@ -76,6 +76,32 @@ BOOST_AUTO_TEST_CASE(fifty_steps_give_the_same_model) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(every_kind_gives_the_same_model) {
+  const test::TempDir dir;
+  for (const Kind kind : {Kind::transformer_xl, Kind::adaptive_span, Kind::compressive})
+    for (const CompressKind compress : {CompressKind::mean, CompressKind::conv})
+      for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed}) {
+        if (kind != Kind::compressive && compress == CompressKind::conv) continue;
+        std::vector<double> expected;
+        for (const Device device : cpu_and_others()) {
+          Config c = small_run(dir, device);
+          c.dtype = Precision::f64;
+          c.model.kind = kind;
+          c.model.attention = path;
+          c.model.compress = {.kind = compress, .rate = 4, .slots = 5};
+          const Corpus corpus(c.data);
+          Trainer trainer(c, corpus);
+          train(trainer, 15);
+          const auto weights = test::all_values(trainer.model());
+          if (device == Device::cpu)
+            expected = weights;
+          else
+            BOOST_TEST(largest_difference(weights, expected) < 1e-9, name_of(kind)
+                                                                         << ", " << name_of(compress));
+        }
+      }
+}
+
 BOOST_AUTO_TEST_CASE(a_run_repeats_and_resumes_bit_by_bit) {
   const test::TempDir dir;
   for (const Device device : test::available_devices()) {
