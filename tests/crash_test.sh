@@ -66,7 +66,7 @@ ls run | grep -q '\.tmp$' && failed "something unfinished is left in the run dir
 for file in model state; do
   cmp "straight/step-$end/$file.safetensors" "run/step-$end/$file.safetensors" || failed "$file differs at step $end"
 done
-# The log, too, holds every step once and says the same, apart from times.
+# The log, too, holds every step once and says the same, apart from times and memory.
 without_times() { sed -E 's/,"(tokens_per_s|ms|peak_bytes|seconds)":[^,}]*//g' "$1"; }
 cmp <(without_times straight/metrics.jsonl) <(without_times run/metrics.jsonl) || failed "the metrics differ"
 

@@ -100,7 +100,8 @@ BOOST_AUTO_TEST_CASE(the_first_gradient_that_went_wrong_is_named) {
 // Nothing of a healthy model is ever infinite, not even what a mask hides: the check can stay on.
 BOOST_AUTO_TEST_CASE(healthy_models_pass_with_every_operation_checked) {
   for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed})
-    for (const Kind kind : {Kind::expire_span, Kind::transformer_xl}) {
+    for (const Kind kind :
+         {Kind::expire_span, Kind::transformer_xl, Kind::adaptive_span, Kind::compressive}) {
       SmallTraining t(OnNonfinite::stop);
       t.config.model.kind = kind;
       t.config.model.attention = path;

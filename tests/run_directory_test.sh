@@ -186,6 +186,12 @@ mkdir young
 cp straight/config.yaml young
 holds "a run without a checkpoint yet starts again" sh -c '"$FADE" train c.yaml --out young --resume --set train.steps=5 2>log && grep -q "starts from the beginning" log'
 
+# Lines of metrics that are none of ours are dropped, not stumbled over.
+rm -rf torn
+cp -r straight torn
+printf '{"step": "x"}\n{"step": 600, "seconds": "long", "valid_bpb": []}\n[1]\nhalf a li' >>torn/metrics.jsonl
+holds "damaged metrics do not keep a run from resuming" "$fade" train c.yaml --out torn --resume
+
 # Training that diverges: every update multiplies the weights by a million.
 wild() { "$fade" train c.yaml --out "$1" --set train.optimizer.kind=sgd --set train.optimizer.lr=1000 \
   --set train.optimizer.weight_decay=1000 --set train.schedule.warmup=0 --set train.checkpoint_every="$2" >out 2>log; }

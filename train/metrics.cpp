@@ -13,7 +13,8 @@ std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& ru
   std::istringstream text(read_file(path));
   for (std::string line; std::getline(text, line);) {
     auto json = nlohmann::ordered_json::parse(line, nullptr, false);
-    if (json.is_object()) lines.push_back(std::move(json));
+    if (json.is_object() && json.contains("step") && json["step"].is_number_integer())
+      lines.push_back(std::move(json));
   }
   return lines;
 }
@@ -21,7 +22,7 @@ std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& ru
 Metrics::Metrics(const std::filesystem::path& run, int64_t last_step) : path_(run / "metrics.jsonl") {
   std::string kept;
   for (const auto& line : read_metrics(run)) {
-    if (!line.contains("step") || !line["step"].is_number_integer() || line["step"] > last_step) continue;
+    if (line["step"] > last_step) continue;
     if (line["step"] == last_step && line.contains("valid_bpb") && line["valid_bpb"].is_number())
       validation_ = line["valid_bpb"].get<double>();
     kept += line.dump() + "\n";

@@ -11,8 +11,8 @@
 
 namespace fade {
 
-/// The lines of RUN/metrics.jsonl, in order; none if there is no such file. Lines that are no JSON objects,
-/// such as one that was cut off, are left out.
+/// The lines of RUN/metrics.jsonl, in order; none if there is no such file. Lines that are no JSON objects
+/// with an integer `step`, such as one that was cut off, are left out.
 std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& run);
 
 /// Appends to RUN/metrics.jsonl.

@@ -42,7 +42,8 @@ class Run {
     trainer_.check_finite(options.check_finite);
     if (options.resume) resume();
     for (const auto& line : read_metrics(directory_.path()))
-      if (line.value("step", saved_step_ + 1) <= saved_step_) seconds_ = line.value("seconds", seconds_);
+      if (line["step"] <= saved_step_ && line.contains("seconds") && line["seconds"].is_number())
+        seconds_ = line["seconds"];
     directory_.write_config(config);  // nothing is written before all has been found in order
     metrics_.emplace(directory_.path(), trainer_.steps_done());
   }
@@ -68,7 +69,7 @@ class Run {
     }
     save_at_last();
     finish();
-    return over();
+    return over() && !InterruptGuard::requested();  // the closing report may have been broken off
   }
 
  private:
