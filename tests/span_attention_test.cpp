@@ -370,6 +370,30 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
   set_threads(0);
 }
 
+// Where a NaN in it would show, a row that has expired for every query is not even read.
+BOOST_AUTO_TEST_CASE(expired_rows_are_not_read) {
+  const Case c{.name = "memory has expired",
+               .block = 40,
+               .heads = 2,
+               .head_size = 8,
+               .positions = 40,
+               .memory = {100, 30},
+               .shortest = 100};
+  ReferenceInputs in = inputs_of(c);
+  const auto memory = static_cast<size_t>(in.start.back());
+  std::fill_n(in.span.begin(), memory, -100);
+  const auto results = [&](double key, Device device) {
+    std::fill_n(in.kv.begin(), memory * 2 * static_cast<size_t>(c.heads * c.head_size), key);
+    const Recording on;
+    const Fused<float> fused(in, device);
+    backward(fused.out, tensor_of<float>(in.q, fused.out.shape()).to(device));
+    return std::vector{values(fused.out), values(fused.q.grad()), values(fused.kv.grad()),
+                       values(fused.pos.grad()), values(fused.span.grad())};
+  };
+  for (const Device device : test::available_devices())
+    BOOST_TEST((results(0, device) == results(NAN, device)), name_of(device));
+}
+
 // Central differences along random directions, through a random cotangent. 1e-7: a step of 1e-5 has an error
 // of some 1e-10 from the third derivative and 1e-11 from rounding.
 BOOST_AUTO_TEST_CASE(gradient_is_the_difference_quotient) {

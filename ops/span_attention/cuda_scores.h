@@ -3,8 +3,8 @@
 
 #include <cmath>
 
+#include "ops/span_attention/cuda_mask.h"
 #include "ops/span_attention/cuda_product.h"
-#include "ops/span_attention/cuda_rows.h"
 
 namespace fade::span_cuda {
 

@@ -52,7 +52,7 @@ Arrays<T> arrays_of(const SpanAttentionInputs& in) {
   x.slot_age = static_cast<int32_t>(s.slots.count ? s.window : kFar);
   x.exact = distances(0);
   x.slots = distances(s.window + 1);
-  x.reach = x.positions ? static_cast<int32_t>(std::min(s.reach(x.positions), kFar)) : 0;
+  x.reach = static_cast<int32_t>(x.positions ? std::min(s.reach(x.positions), kFar) : -kFar);
   x.sizes = s;
   x.dropout = s.dropout > 0;
   x.dropped_below = static_cast<uint32_t>(std::ceil(s.dropout * 0x1p24));

@@ -133,6 +133,7 @@ __global__ void __launch_bounds__(kThreads) attend(Arrays<T> x, T* out, T* log_s
 template <class T>
 void launch_forward(const Arrays<T>& x, T* out, T* log_sum) {
   for_head_size(x.head_size, [&]<int D>() {
+    static_assert(shared_bytes<T, D>() <= kMostShared);
     launch("span_attention forward", attend<T, D>,
            static_cast<unsigned>(query_tiles(x, Tiling<T, D>::kQueries)), kThreads, shared_bytes<T, D>(), x,
            out, log_sum);

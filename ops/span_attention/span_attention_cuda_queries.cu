@@ -172,6 +172,7 @@ __global__ void __launch_bounds__(kThreads)
 template <class T>
 void launch_backward_queries(const Arrays<T>& x, const Saved<T>& saved, T* dq, T* dpos, int64_t parts) {
   for_head_size(x.head_size, [&]<int D>() {
+    static_assert(shared_bytes<T, D>() <= kMostShared);
     const int64_t tiles = query_tiles(x, Tiling<T, D>::kQueries);
     launch("span_attention backward to queries", attend_from_queries<T, D>,
            static_cast<unsigned>(x.positions ? std::min(tiles, parts) : tiles), kThreads,

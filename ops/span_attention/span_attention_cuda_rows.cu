@@ -170,6 +170,7 @@ __global__ void __launch_bounds__(kThreads) attend_to_rows(Arrays<T> x, Saved<T>
 template <class T>
 void launch_backward_rows(const Arrays<T>& x, const Saved<T>& saved, T* dkv, T* dspan) {
   for_head_size(x.head_size, [&]<int D>() {
+    static_assert(shared_bytes<T, D>() <= kMostShared);
     launch("span_attention backward to rows", attend_to_rows<T, D>,
            static_cast<unsigned>(row_tiles(x, Tiling<T, D>::kRows) * x.heads), kThreads, shared_bytes<T, D>(),
            x, saved, dkv, dspan);
