@@ -19,6 +19,9 @@ __device__ inline int group_of_thread() { return static_cast<int>(threadIdx.x) /
 template <class T>
 inline constexpr int kPack = 16 / static_cast<int>(sizeof(T));
 
+/// Shared memory that a block may have on every architecture.
+inline constexpr size_t kMostShared = 99 * 1024;
+
 /// Sizes of a tile for heads of up to D features: each operand takes at most 16 KiB, so that four of them,
 /// the scores and what else a kernel needs stay below the 99 KiB that a block may have on every architecture.
 template <class T, int D>
