@@ -45,6 +45,7 @@ fi
 
 build cpu
 run_tests cpu
+scripts/sanitize.sh --quick
 export FADE_TEST_DEVICE=cuda  # the CPU has had its turn
 for preset in emulate emulate-asan; do
   build "$preset" fade_tests

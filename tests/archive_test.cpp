@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(texts_of_any_length_come_back) {
 
 BOOST_AUTO_TEST_CASE(every_model_compresses) {
   const Bytes text = random_text(150, 32);
-  for (const Kind kind : {Kind::expire_span, Kind::transformer_xl})
+  for (const Kind kind : {Kind::expire_span, Kind::transformer_xl, Kind::adaptive_span, Kind::compressive})
     for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed})
       for (const bool pre_norm : {false, true}) {
         ModelConfig config = small_model(pre_norm);

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::string_view kMagic = "fade";
 constexpr uint8_t kFormat = 1;
-constexpr size_t kChecksumAt = kMagic.size() + 1, kChecked = kChecksumAt + 4;
 
 uint32_t crc(std::span<const uint8_t> bytes, uint32_t before = 0) {
   return static_cast<uint32_t>(crc32_z(before, bytes.data(), bytes.size()));
@@ -30,10 +29,10 @@ uint32_t crc_of(std::span<const T> values, uint32_t before = 0) {
 /// What of a model decides its predictions: its kind, its sizes, and its weights.
 uint32_t crc_of(const Transformer& model) {
   const ModelConfig& c = model.config();
-  const std::array<double, 9> sizes{
-      static_cast<double>(c.kind), double(c.heads),     double(c.block), double(c.max_span),
-      double(c.pre_norm),          double(c.span.ramp), c.span.pre_div,  double(c.compress.rate),
-      double(c.compress.slots)};
+  const std::array<double, 10> sizes{
+      static_cast<double>(c.kind), double(c.heads),        double(c.block), double(c.max_span),
+      double(c.pre_norm),          double(c.span.ramp),    c.span.pre_div,  double(c.compress.rate),
+      double(c.compress.slots),    double(c.compress.kind)};
   uint32_t sum = crc_of(std::span<const double>(sizes));
   for (const Parameter& p : model.parameters().all()) {
     const Tensor t = p.value().to(Device::cpu);

@@ -10,11 +10,20 @@ namespace fade {
 
 namespace {
 
+// Reads all of a large file, so it looks at a piece at a time for nothing but its greatest byte: as fast as
+// the file comes. Where every byte is allowed, the file isn't read.
 void check_vocabulary(std::span<const std::uint8_t> bytes, int vocab, const std::string& name) {
-  const auto outside = std::find_if(bytes.begin(), bytes.end(), [&](int byte) { return byte >= vocab; });
-  if (outside == bytes.end()) return;
-  refuse("{}: byte {} at offset {} is outside the vocabulary: data.vocab is {} (raise it to {} or more)",
-         name, int{*outside}, outside - bytes.begin(), vocab, *std::max_element(outside, bytes.end()) + 1);
+  constexpr std::size_t piece = 1 << 16;
+  if (vocab == 256) return;
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    const auto part = bytes.subspan(at, std::min(piece, bytes.size() - at));
+    std::uint8_t greatest = 0;
+    for (const std::uint8_t byte : part) greatest = std::max(greatest, byte);
+    if (greatest < vocab) continue;
+    const auto outside = std::ranges::find_if(part, [&](int byte) { return byte >= vocab; });
+    refuse("{}: byte {} at offset {} is outside the vocabulary: data.vocab is {} (raise it to {} or more)",
+           name, int{*outside}, at + static_cast<std::size_t>(outside - part.begin()), vocab, greatest + 1);
+  }
 }
 
 }  // namespace

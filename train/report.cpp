@@ -20,31 +20,29 @@ constexpr std::array<std::string_view, 6> kTextKinds = {"letters",  "digits",   
 constexpr std::array<std::string_view, 5> kRecallKinds = {"noise", "fact: @k=;", "fact: its value",
                                                           "question", "answer"};
 
-std::vector<uint8_t> kinds_of_text(std::span<const uint8_t> text) {
-  std::vector<uint8_t> kinds;
-  for (const uint8_t c : text)
-    kinds.push_back(c == ' '                                           ? 2
-                    : c == '\n'                                        ? 3
-                    : (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ? 0
-                    : c >= '0' && c <= '9'                             ? 1
-                    : c > ' ' && c < 127                               ? 4
-                                                                       : 5);
-  return kinds;
+uint8_t kind_of_text(uint8_t c) {
+  if (c == ' ') return 2;
+  if (c == '\n') return 3;
+  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return 0;
+  if (c >= '0' && c <= '9') return 1;
+  return c > ' ' && c < 127 ? 4 : 5;
 }
 
-std::vector<uint8_t> kinds_of_recall(std::span<const uint8_t> text) {
-  std::vector<uint8_t> kinds;
-  for (const RecallRole role : recall_roles(text)) kinds.push_back(static_cast<uint8_t>(role));
-  return kinds;
-}
-
-/// Gathers what the report needs during one evaluation.
+/// Gathers what the report needs during one evaluation. Of a text that is a file, which may be of any size,
+/// nothing is kept for each byte.
 struct Observer {
-  std::vector<uint8_t> kinds;              // of each byte of the text
-  std::vector<bool> right;                 // [text]: the byte after this one was the likeliest
+  std::span<const uint8_t> text;
+  std::vector<RecallRole> roles;           // of each byte of a recall corpus; else empty
+  std::vector<bool> right;                 // likewise: the byte after this one was the likeliest
   std::vector<std::array<double, 8>> sum;  // [layer][kind]
   bool spans_of_rows;                      // (adaptive spans belong to heads)
   std::array<int64_t, 8> count{};
+
+  Observer(std::span<const uint8_t> all, bool recall, bool expiring) : text(all), spans_of_rows(expiring) {
+    if (!recall) return;
+    roles = recall_roles(text);
+    right.resize(text.size());
+  }
 
   void operator()(const EvalBlock& block) {
     const int64_t streams = static_cast<int64_t>(block.tokens.size()) / block.length;
@@ -53,15 +51,26 @@ struct Observer {
       for (const Tensor& layer : block.report.spans)
         spans.push_back(layer.to(DType::f64).to_vector<double>());
     sum.resize(spans.size());
+    for (int64_t b = 0; b < streams; ++b)
+      for (int64_t i = 0; i < block.length; ++i) {
+        const int64_t at = b * block.length + i, place = b * block.stride + block.offset + i;
+        const uint8_t kind = roles.empty() ? kind_of_text(text[place]) : static_cast<uint8_t>(roles[place]);
+        ++count[kind];
+        for (size_t l = 0; l < sum.size(); ++l) sum[l][kind] += spans[l][at];
+      }
+    if (!right.empty()) note_right(block, streams);
+  }
+
+ private:
+  void note_right(const EvalBlock& block, int64_t streams) {
     const std::vector<double> logits = block.logits.to(DType::f64).to_vector<double>();
     const int64_t V = block.logits.size(1);
     for (int64_t b = 0; b < streams; ++b)
       for (int64_t i = 0; i < block.length; ++i) {
-        const int64_t at = b * block.length + i, place = b * block.stride + block.offset + i;
+        const int64_t at = b * block.length + i;
         const auto row = logits.begin() + at * V;
-        right[place] = std::max_element(row, row + V) - row == block.targets[at];
-        ++count[kinds[place]];
-        for (size_t l = 0; l < sum.size(); ++l) sum[l][kinds[place]] += spans[l][at];
+        right[b * block.stride + block.offset + i] =
+            std::max_element(row, row + V) - row == block.targets[at];
       }
   }
 };
@@ -119,10 +128,7 @@ Report report_on(const Trainer& trainer, const Config& config, bool print,
   const auto text = trainer.validation_text();
   const bool recall = config.data.kind == DataKind::recall;
   const bool expiring = config.model.kind == Kind::expire_span;
-  Observer seen{.kinds = recall ? kinds_of_recall(text) : kinds_of_text(text),
-                .right = std::vector<bool>(text.size()),
-                .sum = {},
-                .spans_of_rows = expiring};
+  Observer seen(text, recall, expiring);
   const EvalResult v = trainer.validate([&](const EvalBlock& b) {
     seen(b);
     if (on_block) on_block(b);

@@ -1,0 +1,37 @@
+// Safetensors files: what is accepted takes no more memory than the file, and is written and read back the
+// same.
+#include <algorithm>
+
+#include "engine/alloc.h"
+#include "engine/safetensors.h"
+#include "fuzz/fuzz.h"
+
+namespace {
+
+bool same(const fade::NamedTensor& a, const fade::NamedTensor& b) {
+  const auto bytes = [](const fade::Tensor& t) {
+    return std::string_view(static_cast<const char*>(t.data_bytes()), t.size_bytes());
+  };
+  return a.name == b.name && a.tensor.dtype() == b.tensor.dtype() && a.tensor.shape() == b.tensor.shape() &&
+         bytes(a.tensor) == bytes(b.tensor);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace fade;
+  const std::string path = fuzz::write("file", fuzz::text_of(data, size));
+  fuzz::allow_refusal([&] {
+    reset_peak(Device::cpu);
+    const int64_t before = memory_stats(Device::cpu).peak;
+    const TensorFile file = load_safetensors(path);
+    fuzz::require(memory_stats(Device::cpu).peak - before <= static_cast<int64_t>(size),
+                  "tensors take no more than the file");
+    const std::string copy = fuzz::folder() / "copy";
+    save_safetensors(copy, file);
+    const TensorFile again = load_safetensors(copy);
+    fuzz::require(again.metadata == file.metadata && std::ranges::equal(again.tensors, file.tensors, same),
+                  "what is written reads back the same");
+  });
+  return 0;
+}

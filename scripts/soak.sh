@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Trains for half an hour, at full spans and while spans shrink and grow, and fails if memory grows by more than 1 % after the
+# first steps (tests/soak.cpp).
+#   scripts/soak.sh [--minutes N]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+minutes=30
+if [ "${1:-}" = --minutes ] && [ $# -eq 2 ]; then
+  minutes=$2
+elif [ $# -gt 0 ]; then
+  echo "usage: scripts/soak.sh [--minutes N]" >&2
+  exit 2
+fi
+cmake --preset cpu >/dev/null
+cmake --build --preset cpu --target fade_soak
+build/tests/fade_soak "$minutes"
