@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Fuzzes every reader of what comes from outside, under AddressSanitizer and UndefinedBehaviorSanitizer, from the seeds in
-# fuzz/corpus. An input that breaks a reader is left in build/fuzz/TARGET and named at the end, with exit code 1.
-#   scripts/fuzz.sh [SECONDS [TARGET...]]      SECONDS a target, default 600; TARGETs as in fuzz/TARGET_fuzz.cpp, default all
+# tests/fuzz/corpus. An input that breaks a reader is left in build/fuzz/TARGET and named at the end, with exit code 1.
+#   scripts/fuzz.sh [SECONDS [TARGET...]]      SECONDS a target, default 600; TARGETs as in tests/fuzz/TARGET_fuzz.cpp, default all
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
 shift || true
 targets=("$@")
-[ $# -gt 0 ] || for source in fuzz/*_fuzz.cpp; do targets+=("$(basename "$source" _fuzz.cpp)"); done
+[ $# -gt 0 ] || for source in tests/fuzz/*_fuzz.cpp; do targets+=("$(basename "$source" _fuzz.cpp)"); done
 
 cmake --preset asan >/dev/null
 cmake --build --preset asan --target "${targets[@]/%/_fuzz}"
@@ -15,8 +15,8 @@ cmake --build --preset asan --target "${targets[@]/%/_fuzz}"
 # One run, in a process of its own: two find more than one, but share a machine with as many targets as it has cores.
 fuzz_one() {
   mkdir -p "build/fuzz/$1"
-  if "build/asan/fuzz/$1_fuzz" -max_total_time="$2" -max_len=4096 -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256 \
-    -print_final_stats=1 -artifact_prefix="build/fuzz/$1/" "build/fuzz/$1" "fuzz/corpus/$1" >"build/fuzz/$1.log" 2>&1; then
+  if "build/asan/tests/fuzz/$1_fuzz" -max_total_time="$2" -max_len=4096 -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256 \
+    -print_final_stats=1 -artifact_prefix="build/fuzz/$1/" "build/fuzz/$1" "tests/fuzz/corpus/$1" >"build/fuzz/$1.log" 2>&1; then
     echo "$1: $(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/$1.log") inputs in $2 s, none broke it"
   else
     echo "$1: BROKEN, see build/fuzz/$1.log:"

@@ -47,7 +47,7 @@ build cpu
 run_tests cpu
 scripts/sanitize.sh --quick
 export FADE_TEST_DEVICE=cuda  # the CPU has had its turn
-for preset in emulate emulate-asan; do
+for preset in emulate asan; do
   build "$preset" fade_tests
   run_tests "$preset" -L device -j "$(nproc)"
 done

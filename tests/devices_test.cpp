@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(every_kind_gives_the_same_model) {
       for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed}) {
         if (kind != Kind::compressive && compress == CompressKind::conv) continue;
         std::vector<double> expected;
-        for (const Device device : cpu_and_others()) {
+        for (const Device device : test::available_devices()) {
           Config c = small_run(dir, device);
           c.dtype = Precision::f64;
           c.model.kind = kind;

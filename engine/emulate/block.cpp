@@ -20,13 +20,11 @@ constinit thread_local Worker* this_worker = nullptr;
 
 uint32_t bit_of(int thread) { return uint32_t{1} << (thread % 32); }
 
-std::string at(Site site) { return fmt::format("{}:{}", site.file_name(), site.line()); }
+std::string at(Site site) { return fmt::format("{}:{}", site.file, site.line); }
 
 bool same(const char* a, const char* b) { return a == b || std::strcmp(a, b) == 0; }
 
-bool same(Site a, Site b) {
-  return a.line() == b.line() && a.column() == b.column() && same(a.file_name(), b.file_name());
-}
+bool same(Site a, Site b) { return a.line == b.line && same(a.file, b.file); }
 
 }  // namespace
 

@@ -5,13 +5,19 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <source_location>
 
 #include "engine/emulate/types.h"
 
 namespace fade::emulate {
 
-using Site = std::source_location;
+/// A line of a kernel. (std::source_location with builtins that clang 14 has, too.)
+struct Site {
+  const char* file = "";
+  int line = 0;
+  static constexpr Site current(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
 
 /// The thread that is running on this thread of the operating system.
 struct Here {

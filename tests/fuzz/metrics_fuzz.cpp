@@ -1,6 +1,6 @@
 // metrics.jsonl of a run that is resumed: whatever the file holds, no line is added, and those that stay
 // stay.
-#include "fuzz/fuzz.h"
+#include "tests/fuzz/fuzz.h"
 #include "train/metrics.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "fuzz/fuzz.h"
+#include "tests/fuzz/fuzz.h"
 #include "train/corpus.h"
 #include "train/streams.h"
 

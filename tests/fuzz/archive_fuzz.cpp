@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/parallel.h"
-#include "fuzz/fuzz.h"
+#include "tests/fuzz/fuzz.h"
 #include "train/archive.h"
 
 namespace {

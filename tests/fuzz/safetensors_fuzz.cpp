@@ -4,7 +4,7 @@
 
 #include "engine/alloc.h"
 #include "engine/safetensors.h"
-#include "fuzz/fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace {
 
