@@ -29,7 +29,6 @@ struct Case {
   double dropout = 0;
   bool shuffled = false;
   SlotWindow slots = {};
-  friend [[maybe_unused]] std::ostream& operator<<(std::ostream& os, const Case& c) { return os << c.name; }
 };
 
 using enum SpanMask::Kind;
