@@ -204,7 +204,9 @@ BOOST_AUTO_TEST_CASE(broken_documents_are_refused_at_their_line) {
   BOOST_TEST(refusal_of("seed: 1\n  model: 2\n").find("c.yaml:2: not YAML: ") == 0);
   BOOST_TEST(refusal_of("seed: *nobody").find("c.yaml:1: not YAML: ") == 0);
   BOOST_TEST(refusal_of(std::string(100'000, '[')).find("c.yaml:1: not YAML: ") == 0);
-  BOOST_TEST(refusal_of("seed: 1\n---\nseed: 2\n") == "c.yaml: found 2 YAML documents, allowed: one");
+  BOOST_TEST(refusal_of("seed: 1\n---\nseed: 2\n") ==
+             "c.yaml: found more after the end of a YAML document, allowed: one document");
+  BOOST_TEST(refusal_of("seed:\n , batch: 16\n").find("c.yaml:") == 0);
   BOOST_TEST(refusal_of("[1, 2]: 3") == "c.yaml:1: found [1, 2] for a key, allowed: a name");
   BOOST_TEST(refusal_of("model:\n  layers: 2\n  layers: 3\n") ==
              "c.yaml:3: model.layers: given twice, first at c.yaml:2");

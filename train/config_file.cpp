@@ -1,11 +1,13 @@
 #include "train/config_file.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "engine/error.h"
 #include "train/config_check.h"
@@ -86,17 +88,42 @@ class FileReader {
   Origins seen_{source_};  ///< sections too
 };
 
+/// Lets a parser go over a document.
+struct PassBy final : YAML::EventHandler {
+  using Mark = YAML::Mark;
+  using Style = YAML::EmitterStyle::value;
+  void OnDocumentStart(const Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const Mark&, YAML::anchor_t) override {}
+  void OnAlias(const Mark&, YAML::anchor_t) override {}
+  void OnScalar(const Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const Mark&, const std::string&, YAML::anchor_t, Style) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const Mark&, const std::string&, YAML::anchor_t, Style) override {}
+  void OnMapEnd() override {}
+};
+
+/// Whether anything follows the first document. (Not by YAML::LoadAll: what no document may start with, as
+/// the comma of "a:\n , b", it takes for one empty document after another, without end.)
+bool more_than_one(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  PassBy pass_by;
+  return parser.HandleNextDocument(pass_by) && parser.HandleNextDocument(pass_by);
+}
+
 YAML::Node parse_document(std::string_view text, const std::string& source) {
-  std::vector<YAML::Node> documents;
+  YAML::Node root;
+  bool more = false;
   try {
-    documents = YAML::LoadAll(std::string(text));
+    root = YAML::Load(std::string(text));
+    more = more_than_one(std::string(text));
   } catch (const YAML::Exception& error) {
     refuse("{}:{}: not YAML: {}", source, error.mark.line + 1, error.msg);
   }
-  if (documents.empty() || documents[0].IsNull())
+  if (more) refuse("{}: found more after the end of a YAML document, allowed: one document", source);
+  if (root.IsNull())
     refuse("{}: empty (a configuration sets at least data.path; configs/ holds examples)", source);
-  if (documents.size() > 1) refuse("{}: found {} YAML documents, allowed: one", source, documents.size());
-  const YAML::Node& root = documents[0];
   if (!root.IsMap())
     refuse("{}:{}: found {}, allowed: a map of sections, as in `model: {{hidden: 256}}`", source,
            root.Mark().line + 1, found(root));
