@@ -209,7 +209,9 @@ BOOST_AUTO_TEST_CASE(sanitizers_find_what_is_out_of_range, *boost::unit_test::pr
   check_fault("given_back", {"AddressSanitizer", thread("given_back", 2)});
   check_fault("static_too_far", {"AddressSanitizer: global-buffer-overflow", thread("static_too_far", 0)});
   check_fault("dynamic_too_far", {"AddressSanitizer: heap-buffer-overflow", thread("dynamic_too_far", 0)});
+#ifndef __clang__  // (whose sanitizer does not look at where a whole struct is copied from)
   check_fault("misaligned", {"misaligned address", thread("misaligned", 0)});
+#endif
 }
 
 BOOST_AUTO_TEST_CASE(host_code_cannot_touch_the_devices_memory) {
