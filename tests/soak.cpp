@@ -27,6 +27,7 @@ int64_t resident() {
 
 Config soak_config() {
   Config c;
+  c.device = DeviceChoice::cpu;  // the spans are set from outside
   c.model.layers = 2;
   c.model.heads = 2;
   c.model.span.pre_div = 1;
