@@ -17,11 +17,15 @@ using namespace fade::test;
 // On every device, or on the one that the environment variable FADE_TEST_DEVICE names.
 void run_case(const OpCase& c) {
   const char* only = std::getenv("FADE_TEST_DEVICE");
+  bool checked = false;
   for (const Device device : available_devices()) {
     if (only && std::string(only) != name_of(device)) continue;
+    checked = true;
     const Verdict v = check_case(c, device);
     BOOST_TEST(v.ok, c.name << " on " << name_of(device) << ": " << v.why);
   }
+  BOOST_TEST(checked,
+             "FADE_TEST_DEVICE: found " << (only ? only : "") << ", which is no device of this build");
 }
 
 bool make_suites() {
