@@ -82,7 +82,7 @@ void sizes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"B", "K", "D", "M", "L", "live"})->Unit(benchmark::kMillisecond)->UseRealTime();
   for (const int64_t L : {192, 384, 576})
     for (const int64_t live : {100, 60}) b->Args({16, 4, 32, 64, L, live});
-  b->Args({16, 4, 64, 256, 1024, 100});
+  for (const int64_t live : {100, 60}) b->Args({16, 4, 64, 256, 1024, live});
 }
 BENCHMARK(forward)->Apply(sizes);
 BENCHMARK(backward)->Apply(sizes);

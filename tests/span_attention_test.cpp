@@ -369,9 +369,9 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
   set_threads(0);
 }
 
-// Where a NaN in it would show, a row that has expired for every query is not even read. (On the CPU, which
-// gathers the rows that a tile of queries sees. On cuda only whole tiles are skipped.)
-BOOST_AUTO_TEST_CASE(expired_rows_are_not_read) {
+// A row that has expired for every query takes no part: not even a NaN in it shows, wherever it lies among
+// the others.
+BOOST_AUTO_TEST_CASE(expired_rows_do_not_matter) {
   const Case c{.name = "memory has expired",
                .block = 40,
                .heads = 2,
@@ -379,18 +379,24 @@ BOOST_AUTO_TEST_CASE(expired_rows_are_not_read) {
                .positions = 40,
                .memory = {100, 30},
                .shortest = 100};
-  ReferenceInputs in = inputs_of(c);
-  const auto memory = static_cast<size_t>(in.start.back());
-  std::fill_n(in.span.begin(), memory, -100);
-  const auto results = [&](double key) {
-    std::fill_n(in.kv.begin(), memory * 2 * static_cast<size_t>(c.heads * c.head_size), key);
-    const Recording on;
-    const Fused<float> fused(in, Device::cpu);
-    backward(fused.out, tensor_of<float>(in.q, fused.out.shape()));
-    return std::vector{values(fused.out), values(fused.q.grad()), values(fused.kv.grad()),
-                       values(fused.pos.grad()), values(fused.span.grad())};
-  };
-  BOOST_TEST((results(0) == results(NAN)));
+  const size_t row = 2 * static_cast<size_t>(c.heads * c.head_size);
+  for (const size_t every : {1, 3}) {
+    ReferenceInputs in = inputs_of(c);
+    const auto memory = static_cast<size_t>(in.start.back());
+    for (size_t j = 0; j < memory; j += every) in.span[j] = -100;
+    const auto results = [&](double key, Device device) {
+      for (size_t j = 0; j < memory; j += every)
+        std::fill_n(in.kv.begin() + static_cast<std::ptrdiff_t>(j * row), row, key);
+      const Recording on;
+      const Fused<float> fused(in, device);
+      backward(fused.out, tensor_of<float>(in.q, fused.out.shape()).to(device));
+      return std::vector{values(fused.out), values(fused.q.grad()), values(fused.kv.grad()),
+                         values(fused.pos.grad()), values(fused.span.grad())};
+    };
+    for (const Device device : test::available_devices())
+      BOOST_TEST((results(0, device) == results(NAN, device)),
+                 "every " << every << "th row, " << name_of(device));
+  }
 }
 
 // Central differences along random directions, through a random cotangent. 1e-7: a step of 1e-5 has an error

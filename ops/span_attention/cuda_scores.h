@@ -101,7 +101,7 @@ __device__ void soften_backward(const Arrays<T>& x, const Queries& queries, cons
         dweight *= kept[i];
         weight *= kept[i];
       }
-      const T dm = u * (dweight - delta[own + i]);
+      const T dm = at.seen ? u * (dweight - delta[own + i]) : T{0};  // (whatever the row's value is)
       if (at.on_ramp) dspan[j] += dm;
       score = at.m * dm - x.epsilon * u * delta[own + i];
       dweight = weight;

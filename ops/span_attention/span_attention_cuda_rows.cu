@@ -79,7 +79,7 @@ __device__ Audience audience_of(const Arrays<T>& x, const TileRows<T, D>& rows) 
     const QueryRange by = within_reach(x, rows.age[j], block);
     // Query i has `left` − i of the row's span left. The ends are rounded to the safe side.
     const T left = rows.span[j] - static_cast<T>(rows.age[j]), reach = static_cast<T>(x.block);
-    const int fading = static_cast<int>(std::min(std::max(left - x.floor, T{-1}), reach)) + 1;
+    const int fading = static_cast<int>(std::min(std::max(left - x.floor, T{-2}), reach)) + 1;
     const int lasting = static_cast<int>(std::min(std::max(left, T{0}), reach)) - 2;
     if (const int last = std::min(by.last, fading); by.first <= last) {
       a.some.first = std::min(a.some.first, by.first);

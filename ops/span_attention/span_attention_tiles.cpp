@@ -1,4 +1,4 @@
-// One head's attention over tiles of at most 64 queries × 64 context rows, in SIMD.
+// One head's attention over tiles of at most 64 queries × 64 context rows that they see, in SIMD.
 //
 // A tile is stored context row by context row, with a query in each lane (scores_t[j][i]). So K and V are
 // read as they are, maximum and sums over the rows need no step across lanes, and a row's position scores are
@@ -102,8 +102,7 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
   std::fill(s.faded_sum, s.faded_sum + kTile, T{0});
   std::fill(s.sum, s.sum + kTile, T{0});
 
-  for_each_tile(x, at, mask, queries, [&](const RowTile<T>& tile) {
-    if (tile.count == 0) return;
+  const auto take = [&](const RowTile<T>& tile) {
     load_rows(x, at, tile, s.keys, s.values);
     tile_scores(x, tile, queries, s.q_t, s.keys, s.by_age, s.weights_t);
     if (x.sizes.dropout > 0) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
@@ -113,7 +112,8 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
       soften<false>(x, at, mask, tile, queries, s);
     product<Into::add, T>(x.head_size, queries.count, tile.count, {s.values, 1, x.head_size},
                           {s.weights_t, kTile}, {s.out_t, kTile});
-  });
+  };
+  for_each_tile(x, at, mask, queries, take, [](int64_t) {});
 
   normalise(x, queries, s, x.log_sum + (at.stream * x.sizes.heads + at.head) * x.sizes.block + queries.first);
   store_queries(x, queries, s.out_t, T{1}, s.q, x.out + offset);
@@ -225,30 +225,29 @@ class RowGradients {
 
   /// Gradients of the tile's seen rows: s.dkeys, s.dvalues, and dspan.
   void take(const RowTile<T>& tile, bool first, const BackwardScratch<T>& s, const T* dspan) const {
-    T* to = x_.dkv + key_offset(x_, at_, tile.first);
-    put_rows(first, s.dkeys, tile.count, to);
-    put_rows(first, s.dvalues, tile.count, to + x_.hidden());
-    if (!dspan_) return;
+    const int64_t padded = padded_head(x_.head_size);
     for (int64_t j = 0; j < tile.count; ++j) {
-      T& sum = dspan_[tile.first + j];
+      T* key = x_.dkv + key_offset(x_, at_, tile.row[j]);
+      put(first, s.dkeys + j * padded, key);
+      put(first, s.dvalues + j * padded, key + x_.hidden());
+      if (!dspan_) continue;
+      T& sum = dspan_[tile.row[j]];
       sum = first ? dspan[j] : sum + dspan[j];
     }
   }
-  void clear(int64_t begin, int64_t end) const {
-    for (int64_t j = begin; j < end; ++j) {
-      T* key = x_.dkv + key_offset(x_, at_, j);
-      std::fill(key, key + x_.head_size, T{0});
-      std::fill(key + x_.hidden(), key + x_.hidden() + x_.head_size, T{0});
-    }
-    if (dspan_) std::fill(dspan_ + begin, dspan_ + end, T{0});
+  void clear(int64_t row) const {
+    T* key = x_.dkv + key_offset(x_, at_, row);
+    std::fill(key, key + x_.head_size, T{0});
+    std::fill(key + x_.hidden(), key + x_.hidden() + x_.head_size, T{0});
+    if (dspan_) dspan_[row] = 0;
   }
 
  private:
-  void put_rows(bool first, const T* HWY_RESTRICT from, int64_t rows, T* HWY_RESTRICT to) const {
-    const int64_t padded = padded_head(x_.head_size), stride = 2 * x_.hidden();
-    if (first) return copy_rows(from, padded, rows, x_.head_size, to, stride);
-    for (int64_t j = 0; j < rows; ++j)
-      for (int64_t k = 0; k < x_.head_size; ++k) to[j * stride + k] += from[j * padded + k];
+  void put(bool first, const T* HWY_RESTRICT from, T* HWY_RESTRICT to) const {
+    if (first)
+      std::copy_n(from, x_.head_size, to);
+    else
+      for (int64_t k = 0; k < x_.head_size; ++k) to[k] += from[k];
   }
 
   const BackwardArrays<T>& x_;
@@ -270,15 +269,14 @@ void backward(const BackwardArrays<T>& x, Head at, T* dpos, T* scratch) {
     std::fill(s.dq_t, s.dq_t + padded_head(x.head_size) * kTile, T{0});
     std::fill(s.dby_age, s.dby_age + ages_in_reach(x.reach()) * kTile, T{0});
 
-    for_each_tile(x, at, mask, queries, [&](const RowTile<T>& tile) {
-      if (first == 0) rows.clear(tile.begin, tile.first);
-      if (tile.count > 0) {
-        T dspan[kTile];
-        tile_backward(x, at, mask, tile, queries, s, dspan);
-        rows.take(tile, first == 0, s, dspan);
-        for (int64_t j = 0; j < tile.count; ++j) head_dspan += dspan[j];
-      }
-      if (first == 0) rows.clear(tile.seen_end(), tile.end);
+    const auto take = [&](const RowTile<T>& tile) {
+      T dspan[kTile];
+      tile_backward(x, at, mask, tile, queries, s, dspan);
+      rows.take(tile, first == 0, s, dspan);
+      for (int64_t j = 0; j < tile.count; ++j) head_dspan += dspan[j];
+    };
+    for_each_tile(x, at, mask, queries, take, [&](int64_t row) {
+      if (first == 0) rows.clear(row);
     });
 
     position_backward(x, queries, s, dpos);

@@ -57,21 +57,41 @@ HWY_INLINE void prefetch_row(const AttentionArrays<T>& x, Head at, int64_t row) 
   }
 }
 
-/// Calls f(RowTile) for each tile of the stream's context rows.
-template <class T, class F>
-void for_each_tile(const AttentionArrays<T>& x, Head at, const HeadMask<T>& mask, Queries queries, F&& f) {
-  const SpanAttentionSizes& s = x.sizes;
-  const int64_t block = s.memory_rows + at.stream * s.block;
-  const auto visit = [&](int64_t begin, int64_t end, int64_t after) {
-    for (int64_t j = begin; j < end; j += kTile) {
-      RowTile<T> tile = meet(mask, x.age, j, std::min(j + kTile, end), static_cast<T>(queries.first),
-                             static_cast<T>(queries.last()));
-      tile.next = tile.end < end ? tile.end : after;
+/// Gathers the rows of the stream's context that the queries see into tiles, those that need a mask and those
+/// that do not into tiles of their own, and calls f(RowTile) for each; unseen(row) for each of the others.
+template <class T, class F, class Unseen>
+void for_each_tile(const AttentionArrays<T>& x, Head at, const HeadMask<T>& mask, Queries queries, F&& f,
+                   Unseen&& unseen) {
+  RowTile<T> full(true), masked(false);
+  const T first = static_cast<T>(queries.first), last = static_cast<T>(queries.last());
+  const auto scan = [&](int64_t begin, int64_t end, int64_t after) {
+    for (int64_t j = begin; j < end; ++j) {
+      const T age = static_cast<T>(x.age[j]), span = mask.span_of(j);
+      const Sight sight = sight_of(mask, age, span, first, last);
+      if (sight == Sight::none) {
+        unseen(j);
+        continue;
+      }
+      RowTile<T>& tile = sight == Sight::full ? full : masked;
+      tile.add(j, age, span);
+      if (tile.count < kTile) continue;
+      tile.next = j + 1 < end ? j + 1 : after;
       f(tile);
+      tile.count = 0;
     }
   };
-  visit(x.start[at.stream], x.start[at.stream + 1], block);
-  visit(block, block + s.block, -1);
+  const SpanAttentionSizes& s = x.sizes;
+  const int64_t block = s.memory_rows + at.stream * s.block;
+  scan(x.start[at.stream], x.start[at.stream + 1], block);
+  scan(block, block + s.block, -1);
+
+  full.next = masked.next = -1;
+  if (full.count + masked.count <= kTile) {  // what is left is one tile's work
+    for (int64_t j = 0; j < full.count; ++j) masked.add(full.row[j], full.age[j], full.span[j]);
+    full.count = 0;
+  }
+  if (full.count > 0) f(full);
+  if (masked.count > 0) f(masked);
 }
 
 /// to [rows, size], rows `to_stride` apart, = factor·from, rows `from_stride` apart.
@@ -159,10 +179,15 @@ void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, Queries qu
 
 /// Consecutive copies of the tile's keys and values.
 template <class T>
-void load_rows(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, T* keys, T* values) {
-  const T* from = x.kv + key_offset(x, at, tile.first);
-  copy_rows(from, 2 * x.hidden(), tile.count, x.head_size, keys, x.head_size);
-  copy_rows(from + x.hidden(), 2 * x.hidden(), tile.count, x.head_size, values, x.head_size);
+void load_rows(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, T* HWY_RESTRICT keys,
+               T* HWY_RESTRICT values) {
+  for (int64_t j = 0; j < tile.count; ++j) {
+    const T* HWY_RESTRICT from = x.kv + key_offset(x, at, tile.row[j]);
+    for (int64_t d = 0; d < x.head_size; ++d) {
+      keys[j * x.head_size + d] = from[d];
+      values[j * x.head_size + d] = from[x.hidden() + d];
+    }
+  }
 }
 
 }  // namespace fade::HWY_NAMESPACE

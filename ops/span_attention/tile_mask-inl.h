@@ -48,41 +48,34 @@ struct HeadMask {
   T span_of(int64_t row) const { return span[row * span_step] + span_offset; }
 };
 
-/// Context rows [begin, end), and what a tile of queries sees of them.
+/// Context rows that a tile of queries sees.
 template <class T>
 struct RowTile {
-  int64_t begin, end;
-  int64_t first, count = 0;   ///< rows outside [first, first + count) are seen by no query
-  int64_t next;               ///< begin of the tile after this one; −1 if it is the last
-  bool full = true;           ///< every query sees all of each of those: no mask, no gradient to the spans
-  T age[kTile], span[kTile];  ///< of row first + j
+  bool full;          ///< every query sees all of each: no mask, no gradient to the spans
+  int64_t count = 0;  ///< at most kTile
+  int64_t next = -1;  ///< the first row of the context that was not looked at yet; −1: none
+  int64_t row[kTile];
+  T age[kTile], span[kTile];
 
-  int64_t seen_end() const { return first + count; }
+  explicit RowTile(bool full_rows) : full(full_rows) {}
+  void add(int64_t number, T its_age, T its_span) {
+    row[count] = number;
+    age[count] = its_age;
+    span[count++] = its_span;
+  }
 };
 
-/// What the queries first_query..last_query see of rows [begin, end).
+/// How much of a row the queries first_query..last_query see: nothing; something; each of them all of it.
+enum class Sight { none, some, full };
+
 template <class T>
-RowTile<T> meet(const HeadMask<T>& mask, const int32_t* ages, int64_t begin, int64_t end, T first_query,
-                T last_query) {
-  RowTile<T> tile;
-  tile.begin = tile.first = begin;
-  tile.end = end;
-  int64_t full_rows = 0;
-  for (int64_t j = begin; j < end; ++j) {
-    const T age = static_cast<T>(ages[j]), span = mask.span_of(j);
-    const bool slot = mask.is_slot(age);
-    const T nearest = std::max(first_query, mask.first[slot] - age),
-            farthest = std::min(last_query, mask.last[slot] - age);
-    const bool live = nearest <= farthest && span - (age + nearest) > mask.floor;
-    if (live && tile.count == 0) tile.first = j;
-    tile.age[j - tile.first] = age;
-    tile.span[j - tile.first] = span;
-    if (!live) continue;
-    tile.count = j + 1 - tile.first;
-    full_rows += nearest == first_query && farthest == last_query && span - (age + last_query) > 0;
-  }
-  tile.full = full_rows == tile.count;
-  return tile;
+HWY_INLINE Sight sight_of(const HeadMask<T>& mask, T age, T span, T first_query, T last_query) {
+  const bool slot = mask.is_slot(age);
+  const T nearest = std::max(first_query, mask.first[slot] - age),
+          farthest = std::min(last_query, mask.last[slot] - age);
+  if (nearest > farthest || !(span - (age + nearest) > mask.floor)) return Sight::none;
+  const bool all = nearest == first_query && farthest == last_query && span - (age + last_query) > 0;
+  return all ? Sight::full : Sight::some;
 }
 
 /// The soft mask of one row for a vector of queries.
