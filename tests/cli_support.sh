@@ -16,24 +16,6 @@ works() {
   shift
   "$fade" "$@" >out 2>err && echo "ok      $what" || failed "$what: exit code $?"
 }
-# refused WHAT TEXT ARGUMENTS..: exit code 2, no output, and a first line on standard error that holds TEXT
-refused() {
-  what=$1 text=$2
-  shift 2
-  "$fade" "$@" >out 2>err
-  code=$?
-  if [ $code -ne 2 ]; then
-    failed "$what: exit code $code, expected 2"
-  elif [ -s out ]; then
-    failed "$what: something on standard output"
-  elif ! head -n 1 err | grep -q '^fade' || ! head -n 1 err | grep -qF -- "$text"; then
-    failed "$what: the first line should say \"$text\""
-  elif [ "$(wc -l <err)" -gt 2 ]; then
-    failed "$what: more than a line and a hint"
-  else
-    echo "ok      $what"
-  fi
-}
 # holds WHAT COMMAND..: the command, which may read the call's out and err, succeeds
 holds() {
   what=$1

@@ -77,21 +77,4 @@ works "a time limit" compare window.yaml --minutes 0.01 --set train.steps=100000
 holds "ends the run" sh -c 'tail -n 1 brief/window/metrics.jsonl | grep -q valid_bpb'
 works "the recall corpus" compare rows.yaml --set data.kind=recall --set data.recall.bytes=20000 --out recall
 holds "draws the answers by distance" grep -q "Questions answered, by distance" recall/recall.svg
-
-# Bad calls.
-refused "no configuration" "fade compare: CONFIG is required" compare
-refused "a missing configuration" "none.yaml: no such file" compare none.yaml
-refused "a configuration twice" "window: a second configuration of this name" compare window.yaml window.yaml
-sed 's/batch: 2/batch: 2, eval_bytes: 9/' rows.yaml >less.yaml
-refused "other bytes to validate on" "less.yaml: train.eval_bytes: found 9, but window.yaml has 0" compare window.yaml less.yaml
-sed 's/^device/seed: 2\ndevice/' rows.yaml >seeded.yaml
-refused "another seed" "seeded.yaml: seed: found 2, but window.yaml has 1 (--set seed=... sets it for all)" compare window.yaml seeded.yaml
-refused "nothing to validate on" "data.split leaves nothing for validation" compare rows.yaml --set 'data.split=[100,0,0]'
-refused "no steps" "fade compare: --steps: found 0, allowed: a number of at least 1" compare rows.yaml --steps 0
-refused "no time" "fade compare: --minutes: found 0" compare rows.yaml --minutes 0
-refused "a negative coefficient" "fade compare: --span-loss: found -1" compare rows.yaml --span-loss 1,-1
-refused "words for coefficients" "--span-loss" compare rows.yaml --span-loss much
-refused "runs of another model" "holds a run of another model" compare rows.yaml --set model.hidden=32 --out four
-refused "--out below a file" "--out text/window: cannot be made" compare window.yaml --out text
-refused "an unknown device" "--device abacus: allowed: auto, cpu, cuda" compare rows.yaml --device abacus
 finish

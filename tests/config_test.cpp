@@ -89,63 +89,10 @@ BOOST_AUTO_TEST_CASE(overrides_come_after_the_file_and_the_last_one_wins) {
   BOOST_TEST(c.data.split == (std::array{98, 1, 1}));
 }
 
-BOOST_AUTO_TEST_CASE(unknown_keys_are_refused_with_the_nearest_known_one) {
-  BOOST_TEST(refusal_of("model:\n  layers: 2\n  hiden: 64\n") ==
-             "c.yaml:3: model.hiden: unknown key (did you mean model.hidden?)");
-  BOOST_TEST(refusal_of("modle: {layers: 2}") == "c.yaml:1: modle: unknown key (did you mean model?)");
-  BOOST_TEST(refusal_of("\nramp: 3") == "c.yaml:2: ramp: unknown key (did you mean model.span.ramp?)");
-  BOOST_TEST(refusal_of("train:\n  lr: 1.0e-3") ==
-             "c.yaml:2: train.lr: unknown key (did you mean train.optimizer.lr?)");
-  BOOST_TEST(refusal_of("flux_capacitor: 1") ==
-             "c.yaml:1: flux_capacitor: unknown key (docs/configuration.md lists the known ones)");
-  BOOST_TEST(override_refusal("model.span.rmap=3") ==
-             "--set model.span.rmap=3: model.span.rmap: unknown key (did you mean model.span.ramp?)");
-}
-
-BOOST_AUTO_TEST_CASE(wrong_types_and_impossible_values_are_refused_with_what_is_allowed) {
-  BOOST_TEST(refusal_of("model:\n  span:\n    ramp: 1\n") ==
-             "c.yaml:3: model.span.ramp: found 1, allowed: an integer of at least 2 and at most 65536");
-  BOOST_TEST(refusal_of("model: {kind: lstm}") ==
-             "c.yaml:1: model.kind: found lstm, allowed: transformer_xl | adaptive_span | compressive | "
-             "expire_span");
-  BOOST_TEST(
-      override_refusal("model.layers=two") ==
-      "--set model.layers=two: model.layers: found two, allowed: an integer of at least 1 and at most 1024");
-  BOOST_TEST(
-      override_refusal("train.batch=") ==
-      "--set train.batch=: train.batch: found nothing, allowed: an integer of at least 1 and at most 65536");
-  BOOST_TEST(refusal_of("model: {hidden: [1, 2]}").find("found [1, 2], allowed: an integer") !=
-             std::string::npos);
-  BOOST_TEST(refusal_of("model: {hidden: \"64\"}").find("found \"64\", allowed: an integer") !=
-             std::string::npos);
-  BOOST_TEST(refusal_of("model: {hidden: {a: 1}}").find("found a map, allowed: an integer") !=
-             std::string::npos);
-  BOOST_TEST(refusal_of("model: 3") == "c.yaml:1: model: found 3, allowed: a map of keys");
-}
-
-BOOST_AUTO_TEST_CASE(only_plain_decimal_numbers_in_range_are_numbers) {
-  for (const char* value : {"1e3", "3.0", "0x10", "-1", "0", "99999999999999999999", "1000000000", "3 ",
-                            "true", "~", "1_000", ".inf"}) {
-    const std::string text = fmt::format("model.hidden={}", value);
-    BOOST_TEST(override_refusal(text).starts_with("--set " + text + ": model.hidden: found "), text);
-  }
-  for (const char* value : {".nan", "nan", "inf", ".inf", "1e400", "-1e-9", "0", "fast", "1,5"}) {
-    const std::string text = fmt::format("train.optimizer.lr={}", value);
-    BOOST_TEST(override_refusal(text).find("allowed: a number above 0") != std::string::npos, text);
-  }
+BOOST_AUTO_TEST_CASE(numbers_may_be_written_with_or_without_a_point) {
   for (const char* value : {"1e-6", "1.0e-6", "0.000001", "1E-6"})
     BOOST_TEST(parse_config(minimal, "c", {fmt::format("train.optimizer.lr={}", value)}).train.optimizer.lr ==
                1e-6);
-  for (const char* value : {"yes", "on", "1", "True", "\"true\""})
-    BOOST_TEST(override_refusal(fmt::format("model.pre_norm={}", value)).find("allowed: true | false") !=
-               std::string::npos);
-  for (const char* value :
-       {"[90, 5, 6]", "[100, 0]", "[0, 50, 50]", "90", "[120, -10, -10]", "[33.3, 33.3, 33.4]"})
-    BOOST_TEST(override_refusal(fmt::format("data.split={}", value)).find("allowed: three integers") !=
-               std::string::npos);
-  for (const char* value : {"0", "257"})
-    BOOST_TEST(override_refusal(fmt::format("data.vocab={}", value)).find("at most 256") !=
-               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(every_number_has_limits_that_hold) {
@@ -160,62 +107,14 @@ BOOST_AUTO_TEST_CASE(every_number_has_limits_that_hold) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(values_that_do_not_go_together_are_refused) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"model: {hidden: 50,\n  heads: 4}",
-       "c.yaml:1: model.hidden: found 50, allowed: a multiple of model.heads (4)"},
-      {"model:\n  heads: 3", "c.yaml:2: model.hidden: found 256, allowed: a multiple of model.heads (3)"},
-      {"model: {span: {init: 0}}",
-       "c.yaml:1: model.span.init: found 0.0, allowed: a number above 0 and below 1 for model.kind "
-       "expire_span"},
-      {"model: {kind: compressive, block: 10}",
-       "c.yaml:1: model.compress.rate: found 4, allowed: a divisor of model.block (10)"},
-      {"model: {kind: compressive, max_span: 128}",
-       "c.yaml:1: model.max_span: found 128, allowed: at least model.block (256) for model.kind compressive"},
-      {"dtype: bf16\ndevice: cpu", "c.yaml:1: dtype: found bf16, allowed: f32 | f64 on device cpu"},
-      {"device: cuda\ndtype: f64", "c.yaml:2: dtype: found f64, allowed: f32 | bf16 on device cuda"},
-      {"data: {kind: recall, recall: {keys: 1}}",
-       "c.yaml:1: data.recall.facts: found 2, allowed: at most data.recall.keys (1)"},
-      {"data: {kind: recall, recall: {wait_min: 500}}",
-       "c.yaml:1: data.recall.wait_max: found 150, allowed: at least data.recall.wait_min (500)"},
-      {"model: {hidden: 2048, heads: 4}",
-       "c.yaml:1: model.heads: found 4, allowed: at least model.hidden/256 (8) for model.attention fused"},
-      {"data: {kind: recall, vocab: 64}",
-       "c.yaml:1: data.vocab: found 64, allowed: at least 128 for data.kind recall, whose text is ASCII"},
-  };
-  for (const auto& [yaml, message] : cases) BOOST_TEST(refusal_of(yaml) == message);
-  BOOST_TEST(override_refusal("model.heads=7") ==
-             "--set model.heads=7: model.hidden: found 256, allowed: a multiple of model.heads (7)");
-  const std::string too_wide = refusal_of("model: {hidden: 65536, layers: 1024}");
-  BOOST_TEST(too_wide.find("weights in all") != std::string::npos, too_wide);
-  const std::string too_much = refusal_of("model: {block: 65536}\ntrain: {batch: 65536}");
-  BOOST_TEST(too_much.find("c.yaml:2: train.batch: found 65536, allowed: at most") == 0, too_much);
-  // Keys of other kinds are not in force.
+BOOST_AUTO_TEST_CASE(keys_of_other_kinds_are_not_in_force) {
   BOOST_TEST(parse_config("model: {kind: transformer_xl, block: 10, max_span: 4, span: {init: 0}}", "c")
                  .model.block == 10);
 }
 
-BOOST_AUTO_TEST_CASE(broken_documents_are_refused_at_their_line) {
+BOOST_AUTO_TEST_CASE(deep_nesting_and_empty_text_are_refused) {
   BOOST_TEST(refusal_of("").find("c.yaml: empty") == 0);
-  BOOST_TEST(refusal_of("# nothing but a comment\n").find("c.yaml: empty") == 0);
-  BOOST_TEST(refusal_of("- 1\n- 2\n").find("c.yaml:1: found [1, 2], allowed: a map") == 0);
-  BOOST_TEST(refusal_of("hello").find("c.yaml:1: found hello, allowed: a map") == 0);
-  BOOST_TEST(refusal_of("seed: 1\nmodel: {layers: 2\n").find("c.yaml:") == 0);
-  BOOST_TEST(refusal_of("seed: 1\n  model: 2\n").find("c.yaml:2: not YAML: ") == 0);
-  BOOST_TEST(refusal_of("seed: *nobody").find("c.yaml:1: not YAML: ") == 0);
   BOOST_TEST(refusal_of(std::string(100'000, '[')).find("c.yaml:1: not YAML: ") == 0);
-  BOOST_TEST(refusal_of("seed: 1\n---\nseed: 2\n") ==
-             "c.yaml: found more after the end of a YAML document, allowed: one document");
-  BOOST_TEST(refusal_of("seed:\n , batch: 16\n").find("c.yaml:") == 0);
-  BOOST_TEST(refusal_of("[1, 2]: 3") == "c.yaml:1: found [1, 2] for a key, allowed: a name");
-  BOOST_TEST(refusal_of("model:\n  layers: 2\n  layers: 3\n") ==
-             "c.yaml:3: model.layers: given twice, first at c.yaml:2");
-  BOOST_TEST(refusal_of("model: {layers: 2}\nmodel: {layers: 3}\n") ==
-             "c.yaml:2: model: given twice, first at c.yaml:1");
-  BOOST_TEST(override_refusal("model.layers") == "--set model.layers: found no '=', allowed: key.path=value");
-  BOOST_TEST(override_refusal("model.span=3") ==
-             "--set model.span=3: model.span is a section (set one of its keys)");
-  BOOST_TEST(override_refusal("model.layers=[").find("found [, allowed: an integer") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(errors_stay_on_one_line_of_sensible_length) {

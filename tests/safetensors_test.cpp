@@ -27,10 +27,6 @@ std::string entry(const std::string& name, const std::string& dtype, const std::
                   const std::string& offsets) {
   return fmt::format(R"("{}":{{"dtype":"{}","shape":{},"data_offsets":{}}})", name, dtype, shape, offsets);
 }
-std::string one(const std::string& dtype, const std::string& shape, const std::string& offsets) {
-  return "{" + entry("a", dtype, shape, offsets) + "}";
-}
-
 // The refusal of a file with this content; it must begin with the file's name.
 std::string refusal_of(const std::string& content) {
   const test::TempDir dir;
@@ -172,48 +168,21 @@ BOOST_AUTO_TEST_CASE(writing_and_reading_hold_no_second_copy) {
   BOOST_TEST(file.at("large").numel() == size);
 }
 
-BOOST_AUTO_TEST_CASE(headers_that_lie_are_refused) {
-  const std::string eight(8, '\1');
+BOOST_AUTO_TEST_CASE(headers_of_a_length_that_lies_are_refused) {
   expect("", "ends before its header");
   expect("1234567", "ends before its header");
   expect(file_of("{}", "", uint64_t{1} << 40), "its header claims 1099511627776 of the file's");
   expect(file_of("{}", "", ~uint64_t{0}), "its header claims");
   expect(file_of("{}", "", 3), "its header claims 3 of the file's");
-  expect(file_of("not json", ""), "its header is not a JSON object");
-  expect(file_of("[1, 2]", ""), "its header is not a JSON object");
-  expect(file_of("{\"\xff\xfe\": 1}", ""), "its header is not a JSON object");
   expect(file_of(std::string(1 << 20, '['), ""), "its header is not a JSON object");
-  expect(file_of(R"({"__metadata__": 3})", ""), "__metadata__ is not an object");
-  expect(file_of(R"({"__metadata__": {"a": 3}})", ""), "__metadata__.a is not a string");
-  expect(file_of(R"({"a": 3})", ""), "tensor a lacks dtype, shape or data_offsets");
-  expect(file_of(R"({"a": {"dtype": "F32"}})", ""), "tensor a lacks");
-  expect(file_of(one("F16", "[4]", "[0, 8]"), eight), "tensor a is of F16");
-  expect(file_of(one("F32", "[2]", "[0]"), eight), "tensor a lacks");
-  expect(file_of(one("F32", "[1,1,1,1,1,1,2]", "[0, 8]"), eight), "tensor a has 7 dimensions");
-  expect(file_of(one("F32", "[2]", "[8, 0]"), eight), "tensor a lies outside the file");
-  expect(file_of(one("F32", "[2]", "[0, 16]"), eight), "tensor a lies outside the file");
-  expect(file_of(one("F32", "[2]", "[-8, 0]"), eight), "tensor a lies outside the file");
-  expect(file_of(one("F32", "[2]", "[0.0, 8.0]"), eight), "tensor a lies outside the file");
-  expect(file_of(one("F32", "[3]", "[0, 8]"), eight), "takes 12 bytes, the file gives it 8");
-  expect(file_of(one("F32", "[-2]", "[0, 8]"), eight), "tensor a has an impossible shape");
-  expect(file_of(one("F32", R"(["2"])", "[0, 8]"), eight), "tensor a has an impossible shape");
-  // 2^31 · 2^31 · 4 and 2^62 · 2 · 4 wrap round to 0, and 0 bytes are what the file gives.
-  expect(file_of(one("F32", "[2147483648, 2147483648]", "[0, 0]"), ""), "impossible shape");
-  expect(file_of(one("F32", "[4611686018427387904, 2]", "[0, 0]"), ""), "impossible shape");
 }
 
-BOOST_AUTO_TEST_CASE(overlaps_and_gaps_are_refused) {
-  const std::string data(16, '\1');
-  const auto two = [&](const char* first, const char* second) {
-    return file_of("{" + entry("a", "F32", "[2]", first) + "," + entry("b", "F32", "[2]", second) + "}",
-                   data);
-  };
+BOOST_AUTO_TEST_CASE(tensors_may_lie_in_any_order) {
   const test::TempDir dir;
-  BOOST_TEST(load_safetensors(dir.write("fine", two("[8, 16]", "[0, 8]"))).tensors.size() == 2u);
-  expect(two("[0, 8]", "[0, 8]"), "starts at byte 0 of the data, the one before it ends at 8");
-  expect(two("[0, 8]", "[4, 12]"), "starts at byte 4 of the data");
-  expect(two("[4, 12]", "[4, 12]"), "starts at byte 4 of the data, the one before it ends at 0");
-  expect(file_of(one("F32", "[2]", "[0, 8]"), data), "its tensors take 8 bytes, it holds 16");
+  const std::string header =
+      "{" + entry("a", "F32", "[2]", "[8, 16]") + "," + entry("b", "F32", "[2]", "[0, 8]") + "}";
+  BOOST_TEST(load_safetensors(dir.write("file", file_of(header, std::string(16, '\1')))).tensors.size() ==
+             2u);
 }
 
 BOOST_AUTO_TEST_CASE(a_small_file_cannot_ask_for_much_memory) {

@@ -1,0 +1,71 @@
+#!/bin/bash
+# The calls of tests/data/bad_input.txt: each is refused with the error named there, and changes no file. Needs $FADE, the
+# program.
+set -u
+table=$PWD/tests/data/bad_input.txt
+. tests/cli_support.sh
+
+# refused WHAT TEXT ARGUMENTS..: exit code 2, no output, and a first line on standard error that holds TEXT
+refused() {
+  what=$1 text=$2
+  shift 2
+  "$fade" "$@" >out 2>err
+  code=$?
+  if [ $code -ne 2 ]; then
+    failed "$what: exit code $code, expected 2"
+  elif [ -s out ]; then
+    failed "$what: something on standard output"
+  elif ! head -n 1 err | grep -q '^fade' || ! head -n 1 err | grep -qF -- "$text"; then
+    failed "$what: the first line should say \"$text\""
+  elif [ "$(wc -l <err)" -gt 2 ]; then
+    failed "$what: more than a line and a hint"
+  else
+    echo "ok      $what"
+  fi
+}
+
+cat >c.yaml <<'YAML'
+model: {layers: 1, hidden: 16, ff: 16, heads: 2, block: 8, max_span: 16, span: {ramp: 4, pre_div: 1}}
+data: {path: text, vocab: 128}
+train: {batch: 2, steps: 4, schedule: {warmup: 0}}
+device: cpu
+threads: 1
+YAML
+for i in $(seq 200); do echo "$i bottles on the wall"; done >text
+: >empty
+printf 'a short text' >short
+printf 'caf\303\251 %.0s' $(seq 200) >latin
+head -c 100 text >tokens
+echo 'model: {layers: [}' >broken.yaml
+sed 's/model: {/model: {kind: transformer_xl, /' c.yaml >window.yaml
+sed 's/batch: 2/batch: 2, eval_bytes: 9/' window.yaml >less.yaml
+sed 's/^device/seed: 2\ndevice/' window.yaml >seeded.yaml
+
+works "a run" train c.yaml --out run
+works "another" train c.yaml --out other --set seed=2
+works "a comparison" compare window.yaml --out compared
+works "an archive" compress run text text.fade
+head -c 400 text.fade >cut.fade
+cp -r run torn # its state is damaged
+truncate -s 300 torn/step-4/state.safetensors
+cp -r run lame # its weights are
+truncate -s 300 lame/step-4/model.safetensors
+cp -r run gone # its checkpoint is gone
+rm -r gone/step-4
+
+everything() { find . -type f ! -name out ! -name err -exec sha256sum {} + | sort; }
+before=$(everything)
+refused "no command" "a command is missing; there are: train, compare, eval"
+calls=0
+while IFS= read -r line; do
+  case $line in
+    "    "*) eval "refused \"\$call\" \"\${line#    }\" $call" ;;
+    "" | "#"*) ;;
+    *) call=$line calls=$((calls + 1)) ;;
+  esac
+done < <(sed '1,/^\[call\]$/d' "$table")
+holds "all calls were tried" test "$calls" -gt 50
+everything >now
+sed -i '/ \.\/now$/d' now
+holds "no refused call wrote or changed a file" diff <(echo "$before") now
+finish
