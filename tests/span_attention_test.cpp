@@ -5,250 +5,17 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <random>
 #include <string>
 
 #include "engine/parallel.h"
 #include "engine/tape.h"
 #include "tests/op_checks.h"
-#include "tests/span_attention_reference.h"
+#include "tests/span_attention_inputs.h"
 
 namespace fade {
 namespace {
 
-/// A case: sizes, the memory of each stream, and how spans are drawn.
-struct Case {
-  std::string name;
-  int64_t block, heads, head_size, positions;
-  std::vector<int64_t> memory;  ///< rows a stream
-  SpanMask::Kind kind = SpanMask::Kind::expiring;
-  int32_t ramp = 8;
-  int64_t window = 0;
-  double shortest = 0, longest = 200;  ///< spans are uniform between them
-  double cut = 1e9;                    ///< noise: spans end here
-  double dropout = 0;
-  bool shuffled = false;
-  SlotWindow slots = {};
-};
-
 using enum SpanMask::Kind;
-
-const std::vector<Case> kCases{
-    {.name = "one query", .block = 1, .heads = 1, .head_size = 1, .positions = 1, .memory = {1}},
-    {.name = "no memory", .block = 5, .heads = 2, .head_size = 4, .positions = 5, .memory = {0, 0}},
-    {.name = "ragged", .block = 7, .heads = 3, .head_size = 5, .positions = 7, .memory = {0, 13, 130, 1}},
-    {.name = "gaps", .block = 16, .heads = 2, .head_size = 8, .positions = 9, .memory = {64, 65}, .ramp = 3},
-    {.name = "all live",
-     .block = 64,
-     .heads = 2,
-     .head_size = 32,
-     .positions = 64,
-     .memory = {128, 63},
-     .shortest = 1000,
-     .longest = 2000},
-    {.name = "all expired",
-     .block = 9,
-     .heads = 2,
-     .head_size = 4,
-     .positions = 9,
-     .memory = {20, 3},
-     .shortest = -50,
-     .longest = -20},
-    {.name = "short spans",
-     .block = 70,
-     .heads = 2,
-     .head_size = 17,
-     .positions = 64,
-     .memory = {90, 200},
-     .ramp = 5,
-     .longest = 30},
-    {.name = "noisy",
-     .block = 33,
-     .heads = 2,
-     .head_size = 16,
-     .positions = 33,
-     .memory = {70, 100},
-     .longest = 150,
-     .cut = 40},
-    {.name = "shuffled",
-     .block = 66,
-     .heads = 2,
-     .head_size = 12,
-     .positions = 66,
-     .memory = {150, 40},
-     .shuffled = true},
-    {.name = "dropout",
-     .block = 66,
-     .heads = 2,
-     .head_size = 12,
-     .positions = 66,
-     .memory = {150, 0, 3},
-     .dropout = 0.3,
-     .shuffled = true},
-    {.name = "tiles of queries",
-     .block = 130,
-     .heads = 1,
-     .head_size = 24,
-     .positions = 100,
-     .memory = {190}},
-    {.name = "heads of 40", .block = 20, .heads = 2, .head_size = 40, .positions = 20, .memory = {70}},
-    {.name = "heads of 100", .block = 35, .heads = 1, .head_size = 100, .positions = 35, .memory = {40, 9}},
-    {.name = "long context",
-     .block = 20,
-     .heads = 1,
-     .head_size = 8,
-     .positions = 20,
-     .memory = {1500, 0},
-     .ramp = 100,
-     .longest = 1700},
-    {.name = "rows far apart",
-     .block = 20,
-     .heads = 1,
-     .head_size = 8,
-     .positions = 200,
-     .memory = {150, 3},
-     .longest = 400,
-     .shuffled = true},
-    {.name = "wide head", .block = 10, .heads = 1, .head_size = 256, .positions = 3, .memory = {30, 7}},
-    {.name = "no positions", .block = 10, .heads = 2, .head_size = 6, .positions = 0, .memory = {30, 7}},
-    {.name = "expiring within a window",
-     .block = 40,
-     .heads = 2,
-     .head_size = 8,
-     .positions = 40,
-     .memory = {90, 50},
-     .window = 60},
-    {.name = "plain",
-     .block = 40,
-     .heads = 2,
-     .head_size = 8,
-     .positions = 0,
-     .memory = {90, 0},
-     .kind = window},
-    {.name = "window",
-     .block = 70,
-     .heads = 2,
-     .head_size = 8,
-     .positions = 50,
-     .memory = {90, 20},
-     .kind = window,
-     .window = 50},
-    {.name = "window, dropout",
-     .block = 20,
-     .heads = 2,
-     .head_size = 8,
-     .positions = 30,
-     .memory = {40, 0},
-     .kind = window,
-     .window = 30,
-     .dropout = 0.5},
-    {.name = "a head's span",
-     .block = 70,
-     .heads = 3,
-     .head_size = 8,
-     .positions = 90,
-     .memory = {100, 20},
-     .kind = adaptive,
-     .window = 90,
-     .longest = 60},
-    {.name = "a head's span, dropout",
-     .block = 20,
-     .heads = 2,
-     .head_size = 7,
-     .positions = 40,
-     .memory = {90, 0},
-     .kind = adaptive,
-     .ramp = 16,
-     .window = 40,
-     .longest = 20,
-     .dropout = 0.25},
-    {.name = "a head without span",
-     .block = 20,
-     .heads = 2,
-     .head_size = 7,
-     .positions = 40,
-     .memory = {90, 0},
-     .kind = adaptive,
-     .ramp = 2,
-     .window = 40,
-     .longest = 0},
-    {.name = "slots",
-     .block = 70,
-     .heads = 2,
-     .head_size = 8,
-     .positions = 65,
-     .memory = {160, 40, 0},
-     .kind = window,
-     .window = 50,
-     .slots = {15, 3}},
-    {.name = "slots, dropout",
-     .block = 12,
-     .heads = 3,
-     .head_size = 5,
-     .positions = 41,
-     .memory = {60, 70},
-     .kind = window,
-     .window = 20,
-     .dropout = 0.3,
-     .shuffled = true,
-     .slots = {21, 2}},
-};
-
-class Draw {
- public:
-  explicit Draw(uint64_t seed) : engine_(seed) {}
-  std::vector<double> normal(int64_t n) {
-    std::vector<double> x(n);
-    // Values that f32 holds exactly, so that one reference serves both types.
-    for (double& v : x) v = static_cast<float>(std::normal_distribution<>()(engine_));
-    return x;
-  }
-  std::vector<double> between(double low, double high, int64_t n) {
-    std::vector<double> x(n);
-    for (double& v : x) v = static_cast<float>(std::uniform_real_distribution<>(low, high)(engine_));
-    return x;
-  }
-  template <class T>
-  void shuffle(T begin, T end) {
-    std::shuffle(begin, end, engine_);
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-ReferenceInputs inputs_of(const Case& c, uint64_t seed = 7) {
-  Draw draw(seed);
-  ReferenceInputs in{};
-  in.streams = static_cast<int64_t>(c.memory.size());
-  in.block = c.block;
-  in.heads = c.heads;
-  in.head_size = c.head_size;
-  in.positions = c.positions;
-  in.kind = c.kind;
-  in.ramp = c.ramp;
-  in.window = c.window;
-  in.dropout = c.dropout;
-  in.key = {11, (uint64_t{3} << 32) + 5};
-  in.slots = c.slots;
-  in.start = {0};
-  for (const int64_t rows : c.memory) {
-    const auto begin = static_cast<int64_t>(in.age.size());
-    // Some rows are gone already: ages skip.
-    for (int64_t j = rows; j > 0; --j) in.age.push_back(static_cast<int32_t>(j + j / 5));
-    if (c.shuffled) draw.shuffle(in.age.begin() + begin, in.age.end());
-    in.start.push_back(static_cast<int32_t>(in.age.size()));
-  }
-  for (int64_t b = 0; b < in.streams; ++b)
-    for (int64_t p = 0; p < c.block; ++p) in.age.push_back(static_cast<int32_t>(-p));
-  const auto rows = static_cast<int64_t>(in.age.size()), hidden = c.heads * c.head_size;
-  in.q = draw.normal(in.streams * c.block * hidden);
-  in.kv = draw.normal(rows * 2 * hidden);
-  in.pos = draw.normal(c.positions * c.head_size);
-  if (c.kind != window) in.span = draw.between(c.shortest, c.longest, c.kind == expiring ? rows : c.heads);
-  for (double& e : in.span) e = std::min(e, c.cut);
-  return in;
-}
 
 template <class T>
 Tensor tensor_of(const std::vector<double>& x, const Shape& shape) {
@@ -297,7 +64,7 @@ double difference(const std::vector<double>& found, const std::vector<double>& e
 }
 
 template <class T>
-void check_against_reference(const Case& c, double tolerance, Device device = Device::cpu) {
+void check_against_reference(const SpanAttentionCase& c, double tolerance, Device device = Device::cpu) {
   const ReferenceInputs in = inputs_of(c);
   const std::vector<double> grad = Draw(5).normal(static_cast<int64_t>(in.q.size()));
   const ReferenceResult expected = Reference(in, grad).result;
@@ -327,13 +94,13 @@ BOOST_AUTO_TEST_SUITE(span_attention_test)
 // divide by 1e-8 at worst (a head without span).
 BOOST_AUTO_TEST_CASE(f64_is_the_reference) {
   for (const Device device : test::available_devices())
-    for (const Case& c : kCases) check_against_reference<double>(c, 1e-11, device);
+    for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<double>(c, 1e-11, device);
 }
 
 // 1e-5: f32 rounds at 6e-8, and scores of size ten are known to 1e-6.
 BOOST_AUTO_TEST_CASE(f32_is_the_reference) {
   for (const Device device : test::available_devices())
-    for (const Case& c : kCases) check_against_reference<float>(c, 1e-5, device);
+    for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<float>(c, 1e-5, device);
 }
 
 // The code for older machines, too, as far as this one can run it.
@@ -342,8 +109,8 @@ BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
     hwy::SetSupportedTargetsForTest(target);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     BOOST_TEST_CONTEXT(hwy::TargetName(target)) {
-      for (const Case& c : kCases) check_against_reference<double>(c, 1e-11);
-      for (const Case& c : kCases) check_against_reference<float>(c, 1e-5);
+      for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<double>(c, 1e-11);
+      for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<float>(c, 1e-5);
     }
   }
   hwy::SetSupportedTargetsForTest(0);
@@ -352,7 +119,7 @@ BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
 
 // On a GPU, and on the emulated one with its blocks on several threads, the second run meets another order.
 BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
-  const auto gradients = [](const Case& c, Device device, int n) {
+  const auto gradients = [](const SpanAttentionCase& c, Device device, int n) {
     set_threads(n);
     const ReferenceInputs in = inputs_of(c);
     const Recording on;
@@ -364,7 +131,7 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
     return all;
   };
   for (const Device device : test::available_devices())
-    for (const Case& c : kCases)
+    for (const SpanAttentionCase& c : kSpanAttentionCases)
       BOOST_TEST((gradients(c, device, 1) == gradients(c, device, 3)), c.name << " on " << name_of(device));
   set_threads(0);
 }
@@ -372,13 +139,13 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
 // A row that has expired for every query takes no part: not even a NaN in it shows, wherever it lies among
 // the others.
 BOOST_AUTO_TEST_CASE(expired_rows_do_not_matter) {
-  const Case c{.name = "memory has expired",
-               .block = 40,
-               .heads = 2,
-               .head_size = 8,
-               .positions = 40,
-               .memory = {100, 30},
-               .shortest = 100};
+  const SpanAttentionCase c{.name = "memory has expired",
+                            .block = 40,
+                            .heads = 2,
+                            .head_size = 8,
+                            .positions = 40,
+                            .memory = {100, 30},
+                            .shortest = 100};
   const size_t row = 2 * static_cast<size_t>(c.heads * c.head_size);
   for (const size_t every : {1, 3}) {
     ReferenceInputs in = inputs_of(c);
@@ -402,7 +169,7 @@ BOOST_AUTO_TEST_CASE(expired_rows_do_not_matter) {
 // Central differences along random directions, through a random cotangent. 1e-7: a step of 1e-5 has an error
 // of some 1e-10 from the third derivative and 1e-11 from rounding.
 BOOST_AUTO_TEST_CASE(gradient_is_the_difference_quotient) {
-  for (const Case& c : kCases) {
+  for (const SpanAttentionCase& c : kSpanAttentionCases) {
     if (c.name == "a head without span") continue;  // where m is 0 the slope of 1e-8 dominates
     ReferenceInputs in = inputs_of(c);
     const std::vector<double> cotangent = Draw(21).normal(static_cast<int64_t>(in.q.size()));
