@@ -15,7 +15,7 @@ struct Sum {
 struct Max {
   template <class T>
   __device__ T operator()(T a, T b) const {
-    return a < b || b != b ? b : a;
+    return a < b || b != b ? b : a;  // NOLINT(misc-redundant-expression): is b a NaN?
   }
 };
 

@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_function_of_each_index) {
 
 BOOST_AUTO_TEST_CASE(an_index_out_of_range_is_reported_when_the_host_next_waits) {
   const Tensor table = random({10}, DType::f32).to(Device::cuda);
-  const auto index = [](Ints values) {
+  const auto index = [](const Ints& values) {
     return Tensor::from(values, {static_cast<int64_t>(values.size())}).to(Device::cuda);
   };
   for (const int wrong : {-1, 10}) {

@@ -30,7 +30,7 @@ __global__ void some_return() {
 }
 
 __global__ void two_barriers() {
-  if (threadIdx.x < 40)
+  if (threadIdx.x < 40)  // NOLINT(bugprone-branch-clone): the same barrier, in two places
     __syncthreads();
   else
     __syncthreads();

@@ -28,7 +28,7 @@ double away_from(double v, double kink) {
 
 }  // namespace
 
-Fill uniform_values(double low, double high, Values kinks) {
+Fill uniform_values(double low, double high, const Values& kinks) {
   return [=](int64_t, double u) {
     double v = low + (high - low) * u;
     for (const double kink : kinks) v = away_from(v, kink);
@@ -50,7 +50,7 @@ Fill distinct_values(int64_t count) {
   return [=](int64_t i, double u) { return static_cast<double>(i * step % count) * 0.1 - 1 + 0.05 * u; };
 }
 
-Fill these(Values values) {
+Fill these(const Values& values) {
   return [=](int64_t i, double) { return values.at(static_cast<size_t>(i)); };
 }
 

@@ -30,13 +30,13 @@ using Arrays = std::vector<Values>;
 using Fill = std::function<double(int64_t i, double u)>;
 
 /// low ≤ v < high, and at least kKinkDistance from every number in `kinks`.
-Fill uniform_values(double low, double high, Values kinks = {});
+Fill uniform_values(double low, double high, const Values& kinks = {});
 /// low ≤ v < high, at least kKinkDistance from every whole number.
 Fill between_integers(int low, int high);
 /// All different by at least 0.05, in shuffled order: no ties.
 Fill distinct_values(int64_t count);
 /// The values themselves, row-major.
-Fill these(Values values);
+Fill these(const Values& values);
 
 /// Inputs stay this far from points where a derivative jumps, well beyond the steps of the finite
 /// differences.

@@ -1,8 +1,7 @@
 // What several tests need: files of their own, and the text of errors.
 #pragma once
 
-#include <stdlib.h>
-
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>

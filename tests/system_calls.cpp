@@ -30,6 +30,7 @@ std::optional<ssize_t> instead(const SystemCall& call, ssize_t success) {
 Intercepting::Intercepting(Intercept with) { intercept = std::move(with); }
 Intercepting::~Intercepting() { intercept = nullptr; }
 
+// NOLINTBEGIN(bugprone-reserved-identifier): what the linker's --wrap calls them
 extern "C" {
 
 ssize_t __real_write(int fd, const void* bytes, size_t count);
@@ -55,5 +56,6 @@ int __wrap_rename(const char* from, const char* to) {
 }
 
 }  // extern "C"
+// NOLINTEND(bugprone-reserved-identifier)
 
 }  // namespace fade::test

@@ -18,7 +18,7 @@ constexpr int kNone = -1;
 
 constinit thread_local Worker* this_worker = nullptr;
 
-uint32_t bit_of(int thread) { return uint32_t{1} << (thread % 32); }
+uint32_t bit_of(int thread) { return uint32_t{1} << (thread & 31); }
 
 std::string at(Site site) { return fmt::format("{}:{}", site.file, site.line); }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -65,9 +66,9 @@ class Arena {
     in_use_ -= block;
     free_[block].push_back(p);
     // Whole pages go back to the system.
-    const auto begin = round_up(reinterpret_cast<size_t>(p), page_);
-    const auto end = (reinterpret_cast<size_t>(p) + block) / page_ * page_;
-    if (end > begin) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    const auto begin = reinterpret_cast<size_t>(p), first = round_up(begin, page_);
+    const size_t end = (begin + block) / page_ * page_;
+    if (end > first) ::madvise(static_cast<std::byte*>(p) + (first - begin), end - first, MADV_DONTNEED);
   }
 
   size_t free() {

@@ -1,9 +1,9 @@
 #include "engine/emulate/report.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
@@ -109,5 +109,7 @@ Order thread_order() {
 
 #ifdef __SANITIZE_ADDRESS__
 // UndefinedBehaviorSanitizer has no callback: it is to abort, which is caught.
-extern "C" const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }
+extern "C" const char* __ubsan_default_options() {  // NOLINT(bugprone-reserved-identifier): its name
+  return "abort_on_error=1:print_stacktrace=1";
+}
 #endif

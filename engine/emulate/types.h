@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+// NOLINTBEGIN(bugprone-reserved-identifier): CUDA's words, not ours
 #define __global__
 #define __device__
 #define __host__
@@ -18,6 +19,7 @@
 #else
 #define __shared__ static thread_local
 #endif
+// NOLINTEND(bugprone-reserved-identifier)
 
 // NOLINTBEGIN: the names are CUDA's
 #define FADE_VECTOR_TYPE(T, name, alignment1, alignment2, alignment4)   \

@@ -14,8 +14,8 @@ struct RampQueries {
   /// Σ r over them, for a row with `left` = e − age positions left at query 0: query i has r = left − i.
   template <class T>
   FADE_HD T sum_of_remaining(T left) const {
-    const int64_t last = first + count - 1;
-    return static_cast<T>(count) * left - static_cast<T>(count * (first + last) / 2);
+    const int64_t last = first + count - 1, sum_of_queries = count * (first + last) / 2;
+    return static_cast<T>(count) * left - static_cast<T>(sum_of_queries);
   }
 };
 
@@ -29,7 +29,8 @@ FADE_HD double left_at_first_query(T span, int32_t age) {
 template <class T>
 FADE_HD RampQueries ramp_queries(T left, int ramp, int64_t block) {
   if (left >= static_cast<T>(block) || left <= static_cast<T>(-ramp)) return {0, 0};  // most rows
-  if (left != left) return {0, 1};  // NaN is no place, and goes on into the sum
+  // A NaN is no place, and goes on into the sum.  NOLINTNEXTLINE(misc-redundant-expression)
+  if (left != left) return {0, 1};
   const T low = std::floor(left) + 1, high = std::ceil(left + static_cast<T>(ramp)) - 1;
   const int64_t first = low <= 0 ? 0 : low >= static_cast<T>(block) ? block : static_cast<int64_t>(low);
   const int64_t last = high < 0 ? -1 : high >= static_cast<T>(block) ? block - 1 : static_cast<int64_t>(high);

@@ -38,7 +38,7 @@ __global__ void misaligned(float* p) {
 }
 
 __attribute__((noinline)) float deep(volatile float* p, int n) {
-  volatile float here[64];
+  volatile float here[64] = {};
   here[n % 64] = p[0];
   return n == 0 ? here[0] : deep(here, n - 1) + here[1];
 }

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
