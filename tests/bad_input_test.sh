@@ -38,12 +38,13 @@ printf 'caf\303\251 %.0s' $(seq 200) >latin
 head -c 100 text >tokens
 echo 'model: {layers: [}' >broken.yaml
 sed 's/model: {/model: {kind: transformer_xl, /' c.yaml >window.yaml
-sed 's/batch: 2/batch: 2, eval_bytes: 9/' window.yaml >less.yaml
-sed 's/^device/seed: 2\ndevice/' window.yaml >seeded.yaml
+sed 's/batch: 2/batch: 2, eval_bytes: 9/' c.yaml >less.yaml
+sed 's/^device/seed: 2\ndevice/' c.yaml >seeded.yaml
+printf 'model:\n  hiden: 16\n' >misspelt.yaml
 
 works "a run" train c.yaml --out run
 works "another" train c.yaml --out other --set seed=2
-works "a comparison" compare window.yaml --out compared
+works "a comparison" compare c.yaml --out compared
 works "an archive" compress run text text.fade
 head -c 400 text.fade >cut.fade
 cp -r run torn # its state is damaged
@@ -53,19 +54,23 @@ truncate -s 300 lame/step-4/model.safetensors
 cp -r run gone # its checkpoint is gone
 rm -r gone/step-4
 
-everything() { find . -type f ! -name out ! -name err -exec sha256sum {} + | sort; }
+# names and contents
+everything() {
+  find . -mindepth 1 ! -name out ! -name err | sort
+  find . -type f ! -name out ! -name err -exec sha256sum {} + | sort
+}
 before=$(everything)
-refused "no command" "a command is missing; there are: train, compare, eval"
+refused "no command" "a command is missing; there are: train, compare, eval, generate, compress, decompress, grad, bench, info"
 calls=0
-while IFS= read -r line; do
-  case $line in
-    "    "*) eval "refused \"\$call\" \"\${line#    }\" $call" ;;
-    "" | "#"*) ;;
-    *) call=$line calls=$((calls + 1)) ;;
+while IFS= read -r call; do
+  case $call in
+    "" | "#"*) continue ;;
   esac
+  IFS= read -r text
+  [ "${text#    }" != "$text" ] || failed "$call: no error, indented by four, follows"
+  eval "refused \"\$call\" \"\${text#    }\" $call"
+  calls=$((calls + 1))
 done < <(sed '1,/^\[call\]$/d' "$table")
 holds "all calls were tried" test "$calls" -gt 50
-everything >now
-sed -i '/ \.\/now$/d' now
-holds "no refused call wrote or changed a file" diff <(echo "$before") now
+holds "no refused call wrote or changed a file" test "$before" = "$(everything)"
 finish

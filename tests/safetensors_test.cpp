@@ -27,6 +27,7 @@ std::string entry(const std::string& name, const std::string& dtype, const std::
                   const std::string& offsets) {
   return fmt::format(R"("{}":{{"dtype":"{}","shape":{},"data_offsets":{}}})", name, dtype, shape, offsets);
 }
+
 // The refusal of a file with this content; it must begin with the file's name.
 std::string refusal_of(const std::string& content) {
   const test::TempDir dir;

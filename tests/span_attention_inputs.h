@@ -9,7 +9,7 @@
 
 #include "tests/span_attention_reference.h"
 
-namespace fade {
+namespace fade::test {
 
 /// Sizes, the memory of each stream, and how spans are drawn.
 struct SpanAttentionCase {
@@ -244,4 +244,4 @@ inline ReferenceInputs inputs_of(const SpanAttentionCase& c, uint64_t seed = 7) 
   return in;
 }
 
-}  // namespace fade
+}  // namespace fade::test

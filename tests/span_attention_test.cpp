@@ -15,6 +15,7 @@
 namespace fade {
 namespace {
 
+using namespace test;
 using enum SpanMask::Kind;
 
 template <class T>
@@ -140,12 +141,13 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
 // the others.
 BOOST_AUTO_TEST_CASE(expired_rows_do_not_matter) {
   const SpanAttentionCase c{.name = "memory has expired",
-                            .block = 40,
+                            .block = 70,
                             .heads = 2,
                             .head_size = 8,
                             .positions = 40,
                             .memory = {100, 30},
-                            .shortest = 100};
+                            .shortest = 150,
+                            .longest = 250};
   const size_t row = 2 * static_cast<size_t>(c.heads * c.head_size);
   for (const size_t every : {1, 3}) {
     ReferenceInputs in = inputs_of(c);

@@ -134,15 +134,17 @@ class Scale {
     if (least >= 0) low_ = std::max(low_, 0.0);
     high_ = std::ceil((most + 0.05 * room) / step) * step;
     const int decimals = std::max(0, static_cast<int>(-std::floor(std::log10(step) + 1e-9)));
-    for (double t = low_; t <= high_ + step / 2; t += step)
+    for (int i = 0; i <= std::lround((high_ - low_) / step); ++i) {
+      const double t = low_ + i * step;
       ticks_.push_back({t, fmt::format("{:.{}f}", t, decimals)});
+    }
   }
   void powers_of_two(double least, double most) {
     logarithmic_ = true;
     low_ = std::floor(std::log2(least) - 0.05);
     high_ = std::max(std::ceil(std::log2(most) + 0.05), low_ + 1);
-    for (double t = low_; t <= high_; t += 1)
-      ticks_.push_back({std::exp2(t), fmt::format("{:g}", std::exp2(t))});
+    for (int exponent = static_cast<int>(low_); exponent <= high_; ++exponent)
+      ticks_.push_back({std::exp2(exponent), fmt::format("{:g}", std::exp2(exponent))});
   }
 
   double from_, to_, low_ = 0, high_ = 1;

@@ -13,8 +13,7 @@ namespace fade {
 
 /// Where the rows of a layer's context are. Memory rows come first, stream after stream: stream b owns rows
 /// [start[b], start[b+1]). Then the blocks: position p of stream b is row Nm + b·M + p. Nothing is padded, a
-/// stream may have no memory, and its memory rows may come in any order. (Sorted by expiry is fastest: rows
-/// that no query of a tile can see are skipped a tile at a time.)
+/// stream may have no memory, and its memory rows may come in any order.
 struct PackedRows {
   Tensor start;     ///< i32 [B+1], start[0] = 0
   Tensor age;       ///< i32 [N]: positions from the row to the block's first query; −p in the block itself

@@ -223,7 +223,7 @@ class RowGradients {
     if (x.sizes.mask == SpanMask::Kind::expiring) dspan_ = x.dspan + at.head * x.rows;
   }
 
-  /// Gradients of the tile's seen rows: s.dkeys, s.dvalues, and dspan.
+  /// Gradients of the tile's rows: s.dkeys, s.dvalues, and dspan.
   void take(const RowTile<T>& tile, bool first, const BackwardScratch<T>& s, const T* dspan) const {
     const int64_t padded = padded_head(x_.head_size);
     for (int64_t j = 0; j < tile.count; ++j) {

@@ -58,11 +58,13 @@ HWY_INLINE void prefetch_row(const AttentionArrays<T>& x, Head at, int64_t row) 
 }
 
 /// Gathers the rows of the stream's context that the queries see into tiles, those that need a mask and those
-/// that do not into tiles of their own, and calls f(RowTile) for each; unseen(row) for each of the others.
+/// that do not into tiles of their own (but for what is left in the end, if one tile holds it), and calls
+/// f(RowTile) for each; unseen(row) for each of the others.
 template <class T, class F, class Unseen>
 void for_each_tile(const AttentionArrays<T>& x, Head at, const HeadMask<T>& mask, Queries queries, F&& f,
                    Unseen&& unseen) {
-  RowTile<T> full(true), masked(false);
+  RowTile<T> full, masked;
+  full.full = true;
   const T first = static_cast<T>(queries.first), last = static_cast<T>(queries.last());
   const auto scan = [&](int64_t begin, int64_t end, int64_t after) {
     for (int64_t j = begin; j < end; ++j) {

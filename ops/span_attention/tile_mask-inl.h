@@ -51,13 +51,12 @@ struct HeadMask {
 /// Context rows that a tile of queries sees.
 template <class T>
 struct RowTile {
-  bool full;          ///< every query sees all of each: no mask, no gradient to the spans
+  bool full = false;  ///< every query sees all of each: no mask, no gradient to the spans
   int64_t count = 0;  ///< at most kTile
   int64_t next = -1;  ///< the first row of the context that was not looked at yet; −1: none
   int64_t row[kTile];
   T age[kTile], span[kTile];
 
-  explicit RowTile(bool full_rows) : full(full_rows) {}
   void add(int64_t number, T its_age, T its_span) {
     row[count] = number;
     age[count] = its_age;
