@@ -36,8 +36,8 @@ class Ref {
     return *this;
   }
   ~Ref() {
-    // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): it takes a structured binding's fields for
-    // unset
+    // Fields of a structured binding are set, which the analyzer doesn't see.
+    // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch)
     if (p_ && p_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) T::destroy(p_);
   }
   T* operator->() const { return p_; }
