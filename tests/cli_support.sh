@@ -22,6 +22,17 @@ holds() {
   shift
   "$@" >/dev/null && echo "ok      $what" || failed "$what"
 }
+# small_run_files: c.yaml, a model that trains in a moment, and text to train it on
+small_run_files() {
+  cat >c.yaml <<'YAML'
+model: {layers: 1, hidden: 16, ff: 16, heads: 2, block: 8, max_span: 16, span: {ramp: 4, pre_div: 1}}
+data: {path: text, vocab: 128}
+train: {batch: 2, steps: 4, schedule: {warmup: 0}}
+device: cpu
+threads: 1
+YAML
+  for i in $(seq 200); do echo "$i bottles on the wall"; done >text
+}
 # finish: the verdict, as the last call of a test
 finish() {
   [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }

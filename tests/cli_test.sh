@@ -4,14 +4,7 @@
 set -u
 . tests/cli_support.sh
 
-cat >c.yaml <<'YAML'
-model: {layers: 1, hidden: 16, ff: 16, heads: 2, block: 8, max_span: 16, span: {ramp: 4, pre_div: 1}}
-data: {path: text, vocab: 128}
-train: {batch: 2, steps: 4, schedule: {warmup: 0}}
-device: cpu
-threads: 1
-YAML
-for i in $(seq 200); do echo "$i bottles on the wall"; done >text
+small_run_files
 
 # Help, everywhere.
 works "--help" --help
