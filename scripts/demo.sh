@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds fade, trains a small model and shows what it learned. About three minutes on two cores.
+# Installs what is missing, builds fade, trains a small model and shows what it learned. Five to eight minutes on two cores.
 # With a network it trains on enwik8 (36 MB to download); without one, or with `scripts/demo.sh recall`, on the built-in
 # recall corpus. `scripts/demo.sh enwik8` insists on enwik8, in data/enwik8 if it is there already.
 set -euo pipefail
