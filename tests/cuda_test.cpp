@@ -5,6 +5,7 @@
 
 #include "engine/primitives.h"
 #include "engine/rng.h"
+#include "ops/matmul/matmul.h"
 #include "tests/cuda_kernels.h"
 #include "tests/support.h"
 
@@ -209,6 +210,15 @@ BOOST_AUTO_TEST_CASE(sums_down_to_a_shape_agree_with_the_cpu) {
                  from.str() << " to " << to.str() << ": " << got[i] << ", the CPU has " << want[i]);
     BOOST_TEST(doubles(sum_to(there, to)) == got);  // the same bits again
   }
+}
+
+// (also that a batch's products, which may be computed side by side, keep out of each other's way)
+BOOST_AUTO_TEST_CASE(a_batch_of_products_has_the_same_bits_each_time) {
+  const Tensor a = random({8, 24, 40}, DType::f64).to(Device::cuda), b = a.view({8, 40, 24});
+  const auto first = doubles(matmul(a, b));
+  int differ = 0;
+  for (int i = 0; i < 500; ++i) differ += doubles(matmul(a, b)) != first;
+  BOOST_TEST(differ == 0);
 }
 
 BOOST_AUTO_TEST_CASE(out_of_memory_says_what_to_do) {

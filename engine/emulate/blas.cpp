@@ -2,7 +2,6 @@
 
 #include "engine/cuda_blas.h"
 #include "engine/emulate/memory.h"
-#include "engine/parallel.h"
 
 namespace fade {
 namespace {
@@ -11,13 +10,12 @@ template <class T, class Gemm>
 void product(const BlasProduct<T>& p, Gemm gemm) {
   const auto flag = [](bool transpose) { return transpose ? CblasTrans : CblasNoTrans; };
   const auto size = [](int64_t n) { return static_cast<int>(n); };
-  parallel_for(p.batch, 1, [&](int64_t begin, int64_t end) {
-    const emulate::MemoryAccess access;
-    for (int64_t i = begin; i < end; ++i)
-      gemm(CblasColMajor, flag(p.transpose_a), flag(p.transpose_b), size(p.m), size(p.n), size(p.k), p.alpha,
-           p.a + i * p.step_a, size(p.ld_a), p.b + i * p.step_b, size(p.ld_b), p.beta, p.c + i * p.step_c,
-           size(p.ld_c));
-  });
+  const emulate::MemoryAccess access;
+  // One after the other: OpenBLAS built without threads may not be called from several.
+  for (int64_t i = 0; i < p.batch; ++i)
+    gemm(CblasColMajor, flag(p.transpose_a), flag(p.transpose_b), size(p.m), size(p.n), size(p.k), p.alpha,
+         p.a + i * p.step_a, size(p.ld_a), p.b + i * p.step_b, size(p.ld_b), p.beta, p.c + i * p.step_c,
+         size(p.ld_c));
 }
 
 }  // namespace
