@@ -1,6 +1,5 @@
 // Whole models on every device of this build and machine: what the CPU trains, the others train.
 #include <boost/test/unit_test.hpp>
-#include <cmath>
 
 #include "tests/model_support.h"
 #include "tests/op_checks.h"
@@ -9,6 +8,8 @@
 
 namespace fade {
 namespace {
+
+using test::largest_difference;
 
 Config small_run(const test::TempDir& dir, Device device) {
   const auto text = test::random_text(3000, test::small_model().vocab);
@@ -31,13 +32,6 @@ std::vector<double> train(Trainer& trainer, int steps) {
   std::vector<double> bits;
   for (int i = 0; i < steps; ++i) bits.push_back(trainer.step().bits);
   return bits;
-}
-
-double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
-  BOOST_REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (size_t i = 0; i < a.size(); ++i) largest = std::fmax(largest, std::abs(a[i] - b[i]));
-  return largest;
 }
 
 }  // namespace
@@ -96,8 +90,8 @@ BOOST_AUTO_TEST_CASE(every_kind_gives_the_same_model) {
           if (device == Device::cpu)
             expected = weights;
           else
-            BOOST_TEST(largest_difference(weights, expected) < 1e-9, name_of(kind)
-                                                                         << ", " << name_of(compress));
+            BOOST_TEST_CONTEXT(name_of(kind) << ", " << name_of(compress) << ", " << name_of(path))
+          BOOST_TEST(largest_difference(weights, expected) < 1e-9);
         }
       }
 }

@@ -42,16 +42,16 @@ double error_of(const Sizes& s, DType dtype, Transpose t) {
   const std::vector<double> a = in.a.to(DType::f64).to_vector<double>(),
                             b = in.b.to(DType::f64).to_vector<double>(),
                             y = matmul(in.a, in.b, t).to(DType::f64).to_vector<double>();
-  double worst = 0;
+  std::vector<double> expected;
   for (int64_t i = 0; i < s.m; ++i)
     for (int64_t j = 0; j < s.n; ++j) {
       double sum = 0;
       for (int64_t l = 0; l < s.k; ++l)
         sum += a[static_cast<size_t>(t.a ? l * s.m + i : i * s.k + l)] *
                b[static_cast<size_t>(t.b ? j * s.k + l : l * s.n + j)];
-      worst = std::max(worst, std::abs(sum - y[static_cast<size_t>(i * s.n + j)]));
+      expected.push_back(sum);
     }
-  return worst;
+  return largest_difference(y, expected);
 }
 
 template <class F>

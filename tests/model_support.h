@@ -11,6 +11,7 @@
 #include "engine/tape.h"
 #include "models/transformer.h"
 #include "nn/init.h"
+#include "tests/support.h"
 #include "train/evaluate.h"
 
 namespace fade::test {
@@ -74,16 +75,6 @@ inline std::vector<double> bits_of_each_byte(const Transformer& model, std::span
   };
   evaluate(model, text, "text", options);
   return bits;
-}
-
-inline double largest_difference(std::span<const double> a, std::span<const double> b) {
-  BOOST_REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double d = std::abs(a[i] - b[i]);
-    if (!(d <= largest)) largest = d;  // NaN stays
-  }
-  return largest;
 }
 
 /// Reads one stream in blocks of the given lengths, over and over. Returns the logits of every position.

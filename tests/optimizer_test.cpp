@@ -8,6 +8,7 @@
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
 #include "tests/op_checks.h"
+#include "tests/support.h"
 
 namespace fade {
 namespace {
@@ -23,8 +24,8 @@ struct Sizes {
 double gradient_at(int step, int64_t i) { return std::sin(1.7 * step + 0.9 * static_cast<double>(i)); }
 
 // Six steps of both, the learning rate and the gradients other at each. The largest relative difference.
-double largest_difference(const OptimizerConfig& config, const std::function<Naive()>& make_naive,
-                          Device device, DType dtype, double grad_scale = 1) {
+double error_over_six_steps(const OptimizerConfig& config, const std::function<Naive()>& make_naive,
+                            Device device, DType dtype, double grad_scale = 1) {
   Parameters parameters(dtype, device);
   const Tensor leaf = parameters.add("p", {Sizes::rows, Sizes::columns});
   init_normal(leaf, {3, 0});
@@ -43,19 +44,21 @@ double largest_difference(const OptimizerConfig& config, const std::function<Nai
       expected[i] = naive[i](expected[i], g[i] * grad_scale, t, config.lr * factor);
   }
   BOOST_TEST(optimizer.steps() == 6);
-  double largest = 0;
-  const auto found = leaf.to(DType::f64).to_vector<double>();
-  for (size_t i = 0; i < found.size(); ++i)
-    largest = std::max(largest, std::abs(found[i] - expected[i]) / std::max(std::abs(expected[i]), 0.1));
-  return largest;
+  auto found = leaf.to(DType::f64).to_vector<double>();
+  for (size_t i = 0; i < found.size(); ++i) {
+    const double scale = std::max(std::abs(expected[i]), 0.1);
+    found[i] /= scale;
+    expected[i] /= scale;
+  }
+  return test::largest_difference(found, expected);
 }
 
 void check(const OptimizerConfig& config, const std::function<Naive()>& make_naive) {
   // f64: roundings of 2^-53 over six steps; f32: of 2^-24.
   for (const Device device : test::available_devices()) {
-    BOOST_TEST(largest_difference(config, make_naive, device, DType::f64) < 1e-14);
-    BOOST_TEST(largest_difference(config, make_naive, device, DType::f64, 0.25) < 1e-14);
-    BOOST_TEST(largest_difference(config, make_naive, device, DType::f32) < 5e-6);
+    BOOST_TEST(error_over_six_steps(config, make_naive, device, DType::f64) < 1e-14);
+    BOOST_TEST(error_over_six_steps(config, make_naive, device, DType::f64, 0.25) < 1e-14);
+    BOOST_TEST(error_over_six_steps(config, make_naive, device, DType::f32) < 5e-6);
   }
 }
 
@@ -170,10 +173,7 @@ BOOST_AUTO_TEST_CASE(every_device_updates_many_tensors_alike) {
       }
       for (size_t d = 1; d < norms.size(); ++d) {
         BOOST_TEST(norms[d] == norms[0], boost::test_tools::tolerance(1e-13));
-        double largest = 0;
-        for (size_t i = 0; i < values[0].size(); ++i)
-          largest = std::max(largest, std::abs(values[d][i] - values[0][i]));
-        BOOST_TEST(largest < (dtype == DType::f64 ? 1e-14 : 1e-6));
+        BOOST_TEST(test::largest_difference(values[d], values[0]) < (dtype == DType::f64 ? 1e-14 : 1e-6));
       }
     }
 }

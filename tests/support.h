@@ -1,9 +1,12 @@
 // What several tests need: files of their own, and the text of errors.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -28,6 +31,16 @@ inline std::string file_text(const std::string& path) {
   std::stringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
   return text.str();
+}
+
+/// max |a[i] − b[i]|. Infinity where it is none: a NaN, or unlike lengths.
+inline double largest_difference(std::span<const double> a, std::span<const double> b) {
+  double largest = a.size() == b.size() ? 0 : INFINITY;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    const double difference = std::abs(a[i] - b[i]);
+    largest = std::isnan(difference) ? INFINITY : std::max(largest, difference);
+  }
+  return largest;
 }
 
 /// A directory of a test's own, removed with the object.

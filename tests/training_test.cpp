@@ -94,11 +94,7 @@ BOOST_AUTO_TEST_CASE(fused_attention_trains_the_same_model_as_composed) {
     train(trainer, 30);
     values[static_cast<int>(path)] = test::all_values(trainer.model());
   }
-  double largest = 0;
-  for (size_t i = 0; i < values[0].size(); ++i)
-    largest = std::max(largest, std::abs(values[0][i] - values[1][i]));
-  BOOST_TEST(largest < 1e-8);
-  BOOST_TEST(largest == largest);
+  BOOST_TEST(test::largest_difference(values[0], values[1]) < 1e-8);
 }
 
 BOOST_AUTO_TEST_CASE(a_steady_step_asks_the_system_for_no_memory) {
