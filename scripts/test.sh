@@ -47,10 +47,10 @@ build cpu
 run_tests cpu
 scripts/sanitize.sh --quick
 export FADE_TEST_DEVICE=cuda  # the CPU has had its turn
-for preset in emulate asan; do
-  build "$preset" fade_tests
-  run_tests "$preset" -L device -j "$(nproc)"
-done
+build emulate fade_tests
+run_tests emulate -L device -j "$(nproc)"
+build asan fade_tests
+run_tests asan -L device -E reverse_order -j "$(nproc)"
 if command -v nvcc >/dev/null; then
   options=(-DCMAKE_CUDA_ARCHITECTURES=90-real)
   build cuda fade_tests

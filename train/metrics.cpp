@@ -1,5 +1,6 @@
 #include "train/metrics.h"
 
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "engine/error.h"

@@ -7,9 +7,6 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/span_attention/span_attention_tiles.cpp"
-// Three kinds of code on x86 (SSE, AVX2, AVX-512) and NEON on Arm: SVE's vectors have no size at compile
-// time, which arrays of registers need.
-#define HWY_DISABLED_TARGETS (HWY_AVX3_DL | HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #include <hwy/foreach_target.h>
 // After foreach_target: included once an instruction set.
 #include <hwy/contrib/math/math-inl.h>
