@@ -41,15 +41,13 @@ std::string found(const YAML::Node& node) {
 [[noreturn]] void refuse_unknown(const std::string& place, const std::string& path) {
   const std::string meant = nearest_key(path);
   const std::string advice =
-      meant.empty() ? "docs/configuration.md lists the known ones" : fmt::format("did you mean {}?", meant);
+      meant.empty() ? fmt::format("here are {}", names_beside(path)) : fmt::format("did you mean {}?", meant);
   refuse("{}: {}: unknown key ({})", place, shown(path), advice);
 }
 
-void store(const Key& key, const YAML::Node& node, const std::string& place, Config& config,
-           Origins& origins) {
+void store(const Key& key, const YAML::Node& node, const std::string& place, Config& config) {
   if (!store_value(key, node, config))
     refuse("{}: {}: found {}, allowed: {}", place, key.path, found(node), allowed_values(key));
-  origins.set(key.path, place);
 }
 
 /// Walks the maps of one document and stores the values it meets.
@@ -75,7 +73,10 @@ class FileReader {
     if (!section && key == nullptr) refuse_unknown(place, path);
     if (seen_.has(path)) refuse("{}: {}: given twice, first at {}", place, path, seen_.of({path}));
     seen_.set(path, place);
-    if (!section) return store(*key, value, place, config_, origins_);
+    if (!section) {
+      store(*key, value, place, config_);
+      return origins_.set(path, place);
+    }
     // A section whose keys are all commented out is null, and empty.
     if (!value.IsMap() && !value.IsNull())
       refuse("{}: {}: found {}, allowed: a map of keys", place, path, found(value));
@@ -116,8 +117,9 @@ YAML::Node parse_document(std::string_view text, const std::string& source) {
   YAML::Node root;
   bool more = false;
   try {
-    root = YAML::Load(std::string(text));
-    more = more_than_one(std::string(text));
+    const std::string copy(text);
+    root = YAML::Load(copy);
+    more = more_than_one(copy);
   } catch (const YAML::Exception& error) {
     refuse("{}:{}: not YAML: {}", source, error.mark.line + 1, error.msg);
   }
@@ -139,16 +141,17 @@ void apply_override(const std::string& text, Config& config, Origins& origins) {
   if (is_section(path)) refuse("{}: {} is a section (set one of its keys)", place, path);
   const Key* const key = find_key(path);
   if (key == nullptr) refuse_unknown(place, path);
+  origins.override(path, place);
   // Text is taken as it stands, so that a path may hold what YAML would read as something else.
   if (std::holds_alternative<Member<std::string>>(key->field))
-    return store(*key, YAML::Node(value), place, config, origins);
+    return store(*key, YAML::Node(value), place, config);
   YAML::Node node;
   try {
     node = YAML::Load(value);
   } catch (const YAML::Exception&) {
     refuse("{}: {}: found {}, allowed: {}", place, path, shown(value), allowed_values(*key));
   }
-  store(*key, node, place, config, origins);
+  store(*key, node, place, config);
 }
 
 }  // namespace

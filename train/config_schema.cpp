@@ -1,5 +1,7 @@
 #include "train/config_schema.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -88,7 +90,9 @@ const std::vector<Key> keys = {
      "a step whose loss or gradient is not finite ends the run, or is skipped and counted"},
     {FADE_KEY(train.log_every), {1, billion}, "steps between lines in metrics.jsonl"},
     {FADE_KEY(device), {}, "`auto` takes CUDA where there is one"},
-    {FADE_KEY(dtype), {}, "precision of the computation: f64 on the CPU only, bf16 on CUDA only"},
+    {FADE_KEY(dtype),
+     {},
+     "precision of the computation: f64 on the CPU only; bf16, for CUDA, is not there yet"},
     {FADE_KEY(threads), {0, 4096}, "CPU threads (0: all)"},
     {FADE_KEY(seed), {}, "of initial weights, dropout, span noise and data offsets"},
 };
@@ -153,6 +157,20 @@ std::string nearest_key(std::string_view path) {
     consider(key.path);
   }
   return std::string(best);
+}
+
+std::string names_beside(std::string_view path) {
+  std::string section(path.substr(0, path.rfind('.') + 1));  // with its dot
+  if (!section.empty() && !is_section(section.substr(0, section.size() - 1))) section.clear();
+  std::string names;
+  std::string_view last;
+  for (const Key& key : keys) {
+    if (!key.path.starts_with(section)) continue;
+    const std::string_view below = key.path.substr(section.size()), name = below.substr(0, below.find('.'));
+    if (name != last) names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+    last = name;
+  }
+  return names;
 }
 
 }  // namespace fade

@@ -56,6 +56,10 @@ std::string_view last_part(std::string_view path);
 /// The known key or section that a reader most probably meant by `path`, or "" if none is near.
 std::string nearest_key(std::string_view path);
 
+/// What there is beside `path`: the names of the keys and sections of its section, or of the whole
+/// configuration if that is none: "kind, lr, beta1, ..".
+std::string names_beside(std::string_view path);
+
 /// What the key accepts, in words: "an integer of at least 2 and at most 65536".
 std::string allowed_values(const Key& key);
 
