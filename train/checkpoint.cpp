@@ -105,7 +105,8 @@ auto first_whole(const std::vector<fs::path>& paths, const OnDamaged& on_damaged
 std::vector<fs::path> meant_by(const fs::path& checkpoint) {
   std::error_code ignored;
   if (!fs::exists(checkpoint, ignored))
-    refuse("{}: there is no such run, checkpoint or file", checkpoint.string());
+    refuse("{}: there is no such run, checkpoint or file (fade train writes runs, by itself into runs/)",
+           checkpoint.string());
   if (!fs::is_directory(checkpoint, ignored) || fs::exists(checkpoint / kModelFile, ignored))
     return {checkpoint};
   std::vector<fs::path> found = checkpoints_to_try(checkpoint);
@@ -238,7 +239,7 @@ DType resolve(Precision precision) {
     case Precision::f64:
       return DType::f64;
     default:
-      refuse("dtype: bf16 is not part of this build (use f32)");
+      refuse("dtype: found bf16, which fade does not have yet (use f32)");
   }
 }
 

@@ -126,6 +126,11 @@ class Run {
                                config_.train.batch, config_.model.block, directory_.path().string()));
     if (!trainer_.can_validate())
       progress_.note("no validation: data.split leaves it less than the two bytes it takes");
+    if (config_.train.schedule.warmup >= config_.train.steps)
+      progress_.note(
+          fmt::format("all {} steps are warm-up: the learning rate gets to its full height after "
+                      "train.schedule.warmup, {}",
+                      config_.train.steps, config_.train.schedule.warmup));
     if (trainer_.steps_done()) progress_.note(fmt::format("resumed after step {}", trainer_.steps_done()));
     for (const std::string& note : notes_) progress_.note(note);
   }

@@ -83,8 +83,10 @@ std::vector<std::string> changed_settings(const Config& before, const Config& no
     (of_model ? of_the_model : others).push_back(fmt::format("{} was {}, is {}", key.path, was, is));
   }
   if (!of_the_model.empty())
-    refuse("--resume: {} holds a run of another model: {} (use --out for a new run)", run.string(),
-           fmt::join(of_the_model, "; "));
+    refuse(
+        "--resume: {0} holds a run of another model: {1} (give {0}/config.yaml to go on with it, or use "
+        "--out for a new run)",
+        run.string(), fmt::join(of_the_model, "; "));
   return others;
 }
 
