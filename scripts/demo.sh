@@ -26,8 +26,9 @@ run=runs/demo-$corpus-$(date +%Y%m%d-%H%M%S)
 if [ "$corpus" = recall ]; then
   say "2. Train: facts (@k=v;) that will be asked for (?k) after a stretch of noise"
   "$fade" train configs/recall.yaml --out "$run" --set train.steps=10000
-  say "3. The text it learned from, and its own continuation: each ?k should be followed by the value of @k=v;"
+  say "3. A question, and its answer as the last byte (K was 7)"
   "$fade" generate "$run" --prompt '@K=7;ab@M=2;cdefghabdfcaegbcadbfe?K' --bytes 1 --temperature 0
+  say "4. Text of its own: each ?k should be followed by the value of @k=v;"
   "$fade" generate "$run" --bytes 300
 else
   say "2. Train on 100 million bytes of Wikipedia, for a little"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The sanitizers: every reader fuzzed for ten seconds and the whole suite under AddressSanitizer (with leak check) and
 # UndefinedBehaviorSanitizer, and everything that runs on several threads under ThreadSanitizer.
-#   scripts/sanitize.sh [--quick]      --quick: what continuous integration has time for: the fuzz targets that need no model,
-#                                      and tests/thread_check.cpp
+#   scripts/sanitize.sh [--quick]      --quick: what continuous integration has time for: five seconds of the fuzz targets that need
+#                                      no model, and tests/thread_check.cpp
 set -euo pipefail
 cd "$(dirname "$0")/.."
 quick=${1:-}
@@ -16,7 +16,7 @@ thread_options=(env OMP_TOOL_LIBRARIES="$archer" TSAN_OPTIONS=ignore_noninstrume
 
 cmake --preset tsan >/dev/null
 if [ "$quick" = --quick ]; then
-  scripts/fuzz.sh 10 config corpus metrics safetensors
+  scripts/fuzz.sh 5 config corpus metrics safetensors
   cmake --build --preset tsan --target thread_check
   "${thread_options[@]}" build/tsan/tests/thread_check
 else
