@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 corpus=${1:-auto}
 case $corpus in auto | recall | enwik8) ;; *) echo "usage: scripts/demo.sh [recall|enwik8]" >&2; exit 2 ;; esac
 
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}  # other work may go on beside this
+
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 say "1. Install and build"
