@@ -33,12 +33,15 @@ inline std::string file_text(const std::string& path) {
   return text.str();
 }
 
-/// max |a[i] − b[i]|. Infinity where it is none: a NaN, or unlike lengths.
+/// max |a[i] − b[i]|. NaN, of which no comparison holds, where there is none: a NaN in one, or unlike
+/// lengths.
 inline double largest_difference(std::span<const double> a, std::span<const double> b) {
-  double largest = a.size() == b.size() ? 0 : INFINITY;
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+  if (a.size() != b.size()) return NAN;
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
     const double difference = std::abs(a[i] - b[i]);
-    largest = std::isnan(difference) ? INFINITY : std::max(largest, difference);
+    if (std::isnan(difference)) return NAN;
+    largest = std::max(largest, difference);
   }
   return largest;
 }
