@@ -5,7 +5,7 @@
 
 #include "engine/tape.h"
 #include "nn/init.h"
-#include "train/train_block.h"
+#include "train/forward_backward.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <benchmark/benchmark.h>
 
 #include "engine/tape.h"
-#include "tests/op_case.h"
+#include "tests/ops/op_case.h"
 
 namespace {
 

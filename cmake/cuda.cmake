@@ -53,9 +53,9 @@ function(fade_cuda_sources result folder)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cu)
   endif()
   if(FADE_CUDA_IS STREQUAL emulate)
-    list(FILTER sources EXCLUDE REGEX "/engine/cuda_(device|blas)\\.cu$")  # emulate/ has its own
+    list(FILTER sources EXCLUDE REGEX "/engine/cuda/(device|blas)\\.cu$")  # emulate/ has its own
     set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS -Wno-unknown-pragmas)  # (unroll is nvcc's)
-    file(GLOB emulator CONFIGURE_DEPENDS ${folder}/emulate/*.cpp)
+    file(GLOB emulator CONFIGURE_DEPENDS ${folder}/cuda/emulate/*.cpp)
     list(APPEND sources ${emulator})
     # (not for the whole project: the other files are compiled as without it, which a compiler cache notices)
     set_source_files_properties(${sources} PROPERTIES COMPILE_DEFINITIONS FADE_EMULATE)

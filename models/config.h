@@ -1,4 +1,4 @@
-// What a model is made of. Read from YAML by train/config_file.h; checked there, trusted here.
+// What a model is made of. Read from YAML by train/config/file.h; checked there, trusted here.
 #pragma once
 
 #include <array>

@@ -1,6 +1,6 @@
 // Survivors on CUDA: count those of each stream, add the counts up, and write them in order. A block of
 // threads is a stream's in the first and last step.
-#include "engine/cuda.h"
+#include "engine/cuda/cuda.h"
 #include "models/forget.h"
 
 namespace fade {

@@ -1,8 +1,8 @@
 // Many tensors a kernel: a launch costs more than the update of a small one.
 #include <cmath>
 
-#include "engine/cuda_map.h"
-#include "engine/cuda_sum.h"
+#include "engine/cuda/map.h"
+#include "engine/cuda/sum.h"
 #include "nn/optimizer.h"
 
 namespace fade {

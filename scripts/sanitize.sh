@@ -2,7 +2,7 @@
 # The sanitizers: every reader fuzzed for ten seconds and the whole suite under AddressSanitizer (with leak check) and
 # UndefinedBehaviorSanitizer, and everything that runs on several threads under ThreadSanitizer.
 #   scripts/sanitize.sh [--quick]      --quick: what continuous integration has time for: five seconds of the fuzz targets that need
-#                                      no model, and tests/thread_check.cpp
+#                                      no model, and tests/ops/thread_check.cpp
 set -euo pipefail
 cd "$(dirname "$0")/.."
 quick=${1:-}

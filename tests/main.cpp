@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <map>
 
-#include "tests/op_checks.h"
+#include "tests/ops/op_checks.h"
 
 namespace {
 
@@ -37,7 +37,7 @@ bool make_suites() {
     if (!folder) ops->add(folder = BOOST_TEST_SUITE(c.folder));
     std::string name = c.name;
     std::replace(name.begin(), name.end(), '/', '.');  // Boost separates suites by '/'
-    folder->add(ut::make_test_case([&c] { run_case(c); }, name, "tests/op_case.h", 1));
+    folder->add(ut::make_test_case([&c] { run_case(c); }, name, "tests/ops/op_case.h", 1));
   }
   ut::framework::master_test_suite().add(ops);
   return true;

@@ -4,7 +4,7 @@
 
 #include "engine/tape.h"
 #include "ops/softmax/softmax.h"
-#include "train/streams.h"
+#include "train/data/streams.h"
 
 namespace fade {
 namespace {

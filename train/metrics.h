@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/files.h"
+#include "engine/io/files.h"
 
 namespace fade {
 

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "train/data/recall.h"
 #include "train/packers.h"
-#include "train/recall.h"
 
 namespace fade {
 namespace {

@@ -10,12 +10,12 @@
 #include <thread>
 
 #include "engine/alloc.h"
-#include "train/checkpoint_store.h"
+#include "train/checkpoint/run_directory.h"
+#include "train/checkpoint/store.h"
 #include "train/interrupt.h"
 #include "train/metrics.h"
 #include "train/progress.h"
 #include "train/report.h"
-#include "train/run_directory.h"
 #include "train/trainer.h"
 
 namespace fade {

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "train/config.h"
+#include "train/config/config.h"
 
 namespace fade {
 

@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "ops/elementwise/elementwise.h"
-#include "train/train_block.h"
+#include "train/forward_backward.h"
 
 namespace fade {
 namespace {

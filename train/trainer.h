@@ -8,12 +8,12 @@
 #include "engine/finite.h"
 #include "models/transformer.h"
 #include "nn/optimizer.h"
-#include "train/checkpoint.h"
-#include "train/config.h"
-#include "train/corpus.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/config/config.h"
+#include "train/data/corpus.h"
+#include "train/data/streams.h"
 #include "train/evaluate.h"
-#include "train/streams.h"
-#include "train/train_block.h"
+#include "train/forward_backward.h"
 
 namespace fade {
 

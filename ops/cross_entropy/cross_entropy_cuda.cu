@@ -1,5 +1,5 @@
-#include "engine/cuda_rows.h"
-#include "engine/cuda_sum.h"
+#include "engine/cuda/rows.h"
+#include "engine/cuda/sum.h"
 #include "ops/cross_entropy/cross_entropy_kernels.h"
 #include "ops/softmax/exponent_shift.h"
 

@@ -1,7 +1,7 @@
 #include "ops/dropout/dropout.h"
 
 #include "ops/layout/layout.h"
-#include "tests/op_case.h"
+#include "tests/ops/op_case.h"
 
 namespace fade::test {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "ops/layout/layout.h"
-#include "tests/op_case.h"
+#include "tests/ops/op_case.h"
 
 namespace fade::test {
 namespace {

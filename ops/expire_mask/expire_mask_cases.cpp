@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "tests/op_case.h"
+#include "tests/ops/op_case.h"
 
 namespace fade::test {
 namespace {

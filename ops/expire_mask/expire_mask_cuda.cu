@@ -1,4 +1,4 @@
-#include "engine/cuda_rows.h"
+#include "engine/cuda/rows.h"
 #include "ops/expire_mask/expire_mask.h"
 #include "ops/expire_mask/soft_mask.h"
 

@@ -1,6 +1,6 @@
 #include "ops/layout/layout.h"
 
-#include "tests/op_case.h"
+#include "tests/ops/op_case.h"
 
 namespace fade::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/cuda_map.h"
+#include "engine/cuda/map.h"
 #include "ops/layout/layout_kernels.h"
 
 namespace fade {

@@ -1,4 +1,4 @@
-#include "engine/cuda_rows.h"
+#include "engine/cuda/rows.h"
 #include "ops/masked_renorm/masked_renorm.h"
 
 namespace fade {

@@ -1,6 +1,6 @@
 #include "ops/matmul/matmul.h"
 
-#include "tests/op_case.h"
+#include "tests/ops/op_case.h"
 
 namespace fade::test {
 namespace {

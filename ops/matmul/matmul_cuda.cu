@@ -1,5 +1,5 @@
-#include "engine/cuda.h"
-#include "engine/cuda_blas.h"
+#include "engine/cuda/blas.h"
+#include "engine/cuda/cuda.h"
 #include "ops/matmul/matmul.h"
 
 namespace fade {

@@ -1,7 +1,7 @@
 #include "ops/relative_position/relative_position.h"
 
 #include "ops/expire_mask/expire_mask.h"
-#include "tests/op_case.h"
+#include "tests/ops/op_case.h"
 
 namespace fade::test {
 namespace {

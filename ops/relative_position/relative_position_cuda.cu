@@ -1,4 +1,4 @@
-#include "engine/cuda_rows.h"
+#include "engine/cuda/rows.h"
 #include "ops/relative_position/relative_position_kernels.h"
 
 namespace fade {

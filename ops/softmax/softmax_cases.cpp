@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/op_case.h"
+#include "tests/ops/op_case.h"
 
 namespace fade::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/cuda_rows.h"
+#include "engine/cuda/rows.h"
 #include "ops/softmax/exponent_shift.h"
 #include "ops/softmax/softmax_kernels.h"
 

@@ -1,8 +1,8 @@
 // Small cases of each mask, for the checks of every operation. Long contexts, tiles and random orders are in
-// tests/span_attention_test.cpp.
+// tests/ops/span_attention_test.cpp.
 #include "ops/span_attention/span_attention.h"
-#include "tests/op_case.h"
-#include "tests/span_attention_reference.h"
+#include "tests/ops/op_case.h"
+#include "tests/ops/span_attention_reference.h"
 
 namespace fade::test {
 namespace {

@@ -2,7 +2,7 @@
 // them together. All arrays are on the device; names as in span_attention.h.
 #pragma once
 
-#include "ops/span_attention/cuda_tiles.h"
+#include "ops/span_attention/cuda/tiling.h"
 
 namespace fade::span_cuda {
 

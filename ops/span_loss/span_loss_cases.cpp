@@ -1,7 +1,7 @@
 #include "ops/span_loss/span_loss.h"
 
 #include "ops/expire_mask/expire_mask.h"
-#include "tests/op_case.h"
+#include "tests/ops/op_case.h"
 
 namespace fade::test {
 namespace {

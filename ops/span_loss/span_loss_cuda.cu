@@ -1,5 +1,5 @@
-#include "engine/cuda.h"
-#include "engine/cuda_sum.h"
+#include "engine/cuda/cuda.h"
+#include "engine/cuda/sum.h"
 #include "ops/span_loss/ramp_queries.h"
 #include "ops/span_loss/span_loss.h"
 

@@ -5,9 +5,9 @@
 #include <cstring>
 #include <vector>
 
+#include "cli/compress/archive.h"
 #include "engine/parallel.h"
 #include "tests/fuzz/fuzz.h"
-#include "train/archive.h"
 
 namespace {
 

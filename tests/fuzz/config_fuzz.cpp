@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "tests/fuzz/fuzz.h"
-#include "train/config_file.h"
+#include "train/config/file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace fade;

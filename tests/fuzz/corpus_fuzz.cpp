@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "tests/fuzz/fuzz.h"
-#include "train/corpus.h"
-#include "train/streams.h"
+#include "train/data/corpus.h"
+#include "train/data/streams.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace fade;

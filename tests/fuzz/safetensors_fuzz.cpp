@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/alloc.h"
-#include "engine/safetensors.h"
+#include "engine/io/safetensors.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -1,0 +1,88 @@
+#include "cli/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "nn/init.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/forward_backward.h"
+
+namespace fade {
+namespace {
+
+constexpr int kWarmUp = 3;
+
+// A random memory of `rows` rows a stream and layer, the positions just before the block.
+Memory full_memory(const Transformer& model, int64_t streams, int64_t rows, Generator& random) {
+  Memory memory = model.empty_memory(streams);
+  std::vector<int32_t> age(static_cast<size_t>(streams * rows)), start(static_cast<size_t>(streams) + 1);
+  for (size_t j = 0; j < age.size(); ++j)
+    age[j] = static_cast<int32_t>(rows - static_cast<int64_t>(j) % rows);
+  for (size_t b = 0; b < start.size(); ++b) start[b] = static_cast<int32_t>(static_cast<int64_t>(b) * rows);
+  for (size_t l = 0; l < memory.layers(); ++l) {
+    const Tensor h = Tensor::empty({streams * rows, model.config().hidden}, model.dtype(), model.device());
+    init_normal(h, random.next());
+    memory.set(l, {h, Tensor::from(age, {streams * rows}).to(model.device()),
+                   Tensor::from(start, {streams + 1}).to(model.device()), rows});
+  }
+  return memory;
+}
+
+// Every row's span becomes 3/4 of max_span: weight 0, bias sigmoid⁻¹(3/4).
+void make_all_live(const Parameters& parameters) {
+  for (const Parameter& p : parameters.all()) {
+    if (p.name.ends_with("span.weight")) init_constant(p.value(), 0);
+    if (p.name.ends_with("span.bias")) init_constant(p.value(), std::log(3.0));
+    if (p.name.ends_with("span.ratio")) init_constant(p.value(), 0.75);
+  }
+}
+
+Tensor random_tokens(const Shape& shape, int vocab, RngKey key, Device device) {
+  std::vector<int32_t> tokens(static_cast<size_t>(shape.numel()));
+  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<int32_t>(uniform_f64(key, i) * vocab);
+  return Tensor::from(tokens, shape).to(device);
+}
+
+}  // namespace
+
+BenchResult bench_step(const Config& given, int64_t live, int steps) {
+  Config config = given;
+  const int64_t B = config.train.batch, M = config.model.block;
+  if (live < M) refuse("--live {}: a context has at least the block's own {} rows (model.block)", live, M);
+  constexpr int64_t most_rows = 1 << 19;  // model.max_span may be twice that
+  if (live > most_rows) refuse("--live {}: at most {} rows", live, most_rows);
+  config.model.span.noisy = false;  // noise would cut the spans of rows that are to be live
+  if (config.model.max_span < 2 * live) config.model.max_span = static_cast<int>(2 * live);
+  const Transformer model(config.model, resolve(config.dtype), resolve(config.device), config.seed);
+  OptimizerConfig frozen_spans = config.train.optimizer;
+  frozen_spans.lr = 0;  // the same work every step: spans stay where they are put
+  Optimizer optimizer(frozen_spans, model.parameters());
+  make_all_live(model.parameters());
+
+  Generator random(config.seed);
+  const Memory memory = full_memory(model, B, live - M, random);
+  const Tensor tokens = random_tokens({B, M}, config.model.vocab, random.next(), model.device());
+  const Tensor targets = random_tokens({B * M}, config.model.vocab, random.next(), model.device());
+  Tape tape;
+  std::vector<double> ms;
+  reset_peak(model.device());
+  for (int i = 0; i < kWarmUp + steps; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    Memory now = memory;
+    const BlockLoss block =
+        train_block(model, tape, tokens, targets, now, {.training = true, .random = &random});
+    optimizer.step(1, {.share = 1, .clip = config.train.clip}, grad_norm(model.parameters().leaves()));
+    model.parameters().zero_grad();
+    block.loss.item();  // waits for the device, as a training step does
+    now.mean_rows();
+    if (i >= kWarmUp)
+      ms.push_back(
+          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::ranges::nth_element(ms, ms.begin() + steps / 2);
+  const double median = ms[static_cast<size_t>(steps / 2)];
+  return {median, static_cast<double>(B * M) / median * 1000, memory_stats(model.device()).peak, live};
+}
+
+}  // namespace fade

@@ -1,0 +1,105 @@
+#include "cli/compare/command.h"
+
+#include <system_error>
+
+#include "cli/compare/comparison.h"
+#include "engine/alloc.h"
+#include "train/config/file.h"
+#include "train/config/schema.h"
+#include "train/interrupt.h"
+#include "train/run.h"
+
+namespace fade {
+namespace fs = std::filesystem;
+namespace {
+
+bool has_span_loss(const Config& c) {
+  return c.model.kind == Kind::expire_span || c.model.kind == Kind::adaptive_span;
+}
+
+// Bits per byte compare only on the same bytes, from the same start.
+void check_common(const Config& first, const std::string& first_path, const Config& other,
+                  const std::string& path) {
+  for (const Key& key : config_keys()) {
+    const bool common = key.path.starts_with("data.") || key.path == "seed" || key.path == "train.eval_bytes";
+    const std::string a = value_text(key, first), b = value_text(key, other);
+    if (common && a != b)
+      refuse("{}: {}: found {}, but {} has {} (--set {}=... sets it for all)", path, key.path, b, first_path,
+             a, key.path);
+  }
+}
+
+}  // namespace
+
+Compare::Compare(CLI::App& app) {
+  app.add_option("CONFIG", paths, "configuration files, one a run")->required();
+  app.add_option("--set", sets, "key.path=value: overrides a key of every configuration; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--steps", steps, "updates of each run: overrides train.steps")->check(at_least(1));
+  app.add_option("--minutes", minutes,
+                 "training time of each run, which then ends before train.steps are done")
+      ->check(at_least(0.01));
+  app.add_option("--span-loss", span_losses,
+                 "A,B,..: trains configurations with learned spans with each of these coefficients, too")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(at_least(0));
+  app.add_option("--out", out, "directory of the runs and results (default: runs/compare)");
+  app.add_option("--device", device, "auto, cpu or cuda: overrides the configurations'");
+}
+
+std::vector<Compare::Plan> Compare::plans() const {
+  std::vector<std::string> overrides = sets;
+  if (steps) overrides.push_back(fmt::format("train.steps={}", steps));
+  if (!device.empty())
+    overrides.push_back(fmt::format("device={}", name_of(parse_name<DeviceChoice>("--device", device))));
+  std::vector<Plan> plans;
+  const auto plan = [&](const std::string& name, const std::string& family, const Config& config) {
+    for (const Plan& p : plans)
+      if (p.name == name)
+        refuse("{}: a second configuration of this name (runs are named after their files)", name);
+    plans.push_back({name, family, config});
+  };
+  for (const std::string& path : paths) {
+    const Config config = load_config(path, overrides);
+    if (config.data.split[1] == 0)
+      refuse("{}: data.split leaves nothing for validation, by which runs are compared", path);
+    if (!plans.empty()) check_common(plans.front().config, paths.front(), config, path);
+    const std::string stem = fs::path(path).stem().string();
+    plan(stem, stem, config);
+    for (const double loss : span_losses) {
+      if (!has_span_loss(config) || loss == config.model.span.loss) continue;
+      Config varied = config;
+      varied.model.span.loss = loss;
+      plan(fmt::format("{}-span-loss-{:g}", stem, loss), stem, varied);
+    }
+  }
+  return plans;
+}
+
+void Compare::run() {
+  const std::vector<Plan> all = plans();
+  const fs::path folder = out.empty() ? fs::path("runs/compare") : fs::path(out);
+  std::vector<RunResult> results;
+  const InterruptGuard guard;  // a run's own would forget, at its end, that the comparison is to end, too
+  for (const Plan& plan : all) {
+    const fs::path directory = folder / plan.name;
+    set_threads(plan.config.threads);
+    std::error_code ignored;
+    const bool resume = fs::exists(directory / "latest", ignored);
+    const bool finished = run_training(
+        plan.config, {.out = directory, .resume = resume, .minutes = minutes, .print_report = false});
+    if (finished) {
+      results.push_back(read_result(directory, plan.name, plan.family));
+      write_comparison(folder, results);
+    }
+    if (InterruptGuard::requested() && results.size() < all.size()) {
+      fmt::print(stderr, "{} of {} runs are finished; the same call of fade compare goes on from here\n",
+                 results.size(), all.size());
+      return;
+    }
+  }
+  fmt::print("{}", comparison_table(results));
+}
+
+}  // namespace fade

@@ -1,0 +1,39 @@
+// What finished runs have come to, side by side: a table for the terminal, CSV, Markdown, and pictures.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "train/config/config.h"
+#include "train/report.h"
+
+namespace fade {
+
+/// What one run came to, read from its directory.
+struct RunResult {
+  std::string name;    ///< of the configuration it was made from
+  std::string family;  ///< runs that differ in the span-loss coefficient alone share it
+  Kind kind{};
+  double span_loss = 0;  ///< coefficient; 0 for kinds without spans
+  int64_t steps = 0, parameters = 0;
+  double bits_per_byte = 0;  ///< on the validation split, at the end
+  double mean_rows = 0;      ///< in memory, a stream and layer, there
+  double ms = 0;             ///< a batch: median over the run
+  double tokens_per_s = 0;   ///< of the same
+  int64_t peak_bytes = 0;    ///< tensors, weights and optimizer included
+  std::vector<RecallScore> recall = {};
+};
+
+/// Reads RUN/config.yaml, RUN/metrics.jsonl and the newest weights. Throws InputError when the run has no
+/// final validation.
+RunResult read_result(const std::filesystem::path& run, const std::string& name, const std::string& family);
+
+/// The table, as it is printed on a terminal; with the figures published for each kind beside.
+std::string comparison_table(const std::vector<RunResult>& results);
+
+/// Writes OUT/comparison.csv, .md and .svg; OUT/tradeoff.svg if a family has several members, and
+/// OUT/recall.svg for the recall corpus.
+void write_comparison(const std::filesystem::path& out, const std::vector<RunResult>& results);
+
+}  // namespace fade

@@ -1,0 +1,242 @@
+#include "cli/compress/archive.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+
+#include "cli/compress/byte_predictor.h"
+#include "cli/compress/range_coder.h"
+#include "engine/error.h"
+
+namespace fade {
+namespace {
+
+constexpr std::string_view kMagic = "fade";
+constexpr uint8_t kFormat = 1;
+
+uint32_t crc(std::span<const uint8_t> bytes, uint32_t before = 0) {
+  return static_cast<uint32_t>(crc32_z(before, bytes.data(), bytes.size()));
+}
+
+template <class T>
+uint32_t crc_of(std::span<const T> values, uint32_t before = 0) {
+  return crc({reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes()}, before);
+}
+
+/// What of a model decides its predictions: its kind, its sizes, and its weights.
+uint32_t crc_of(const Transformer& model) {
+  const ModelConfig& c = model.config();
+  const std::array<double, 10> sizes{
+      static_cast<double>(c.kind), double(c.heads),        double(c.block), double(c.max_span),
+      double(c.pre_norm),          double(c.span.ramp),    c.span.pre_div,  double(c.compress.rate),
+      double(c.compress.slots),    double(c.compress.kind)};
+  uint32_t sum = crc_of(std::span<const double>(sizes));
+  for (const Parameter& p : model.parameters().all()) {
+    const Tensor t = p.value().to(Device::cpu);
+    const std::string label = p.name + t.shape().str();
+    sum = crc_of(std::span<const char>(label), sum);
+    sum = crc({static_cast<const uint8_t*>(t.data_bytes()), t.size_bytes()}, sum);
+  }
+  return sum;
+}
+
+/// Predictions of a fixed text: they differ where sums are rounded in another order.
+uint32_t crc_of_arithmetic(const Transformer& model) {
+  constexpr int kStreams = 4, kSteps = 64;
+  BytePredictor predictor(model, kStreams);
+  uint32_t sum = 0;
+  for (int i = 0; i < kSteps; ++i) {
+    std::array<int32_t, kStreams> bytes{};
+    for (int b = 0; b < kStreams; ++b)
+      bytes[static_cast<size_t>(b)] = (7 * i * i + 31 * b) % model.config().vocab;
+    predictor.read(bytes);
+    for (int b = 0; b < kStreams; ++b) sum = crc_of(predictor.table(b), sum);
+  }
+  return sum;
+}
+
+/// The order in which a text's bytes are coded, the same for both directions. `coder` has code(table, stream,
+/// offset), which codes byte stream·n + offset of the text, and returns it.
+template <class Coder>
+void walk(const Transformer& model, size_t length, int streams, Coder& coder, const OnProgress& on_progress) {
+  if (length == 0) return;
+  const size_t B = static_cast<size_t>(streams), n = (length - 1) / B,
+               V = static_cast<size_t>(model.config().vocab);
+  std::vector<uint32_t> even(V + 1);
+  quantise(std::vector<double>(V), even);
+  std::vector<int32_t> last(B);
+  for (size_t b = 0; b < B; ++b) last[b] = coder.code(even, b, 0);
+  for (size_t i = B * n + 1; i < length; ++i) coder.code(even, B, i - B * n);
+
+  BytePredictor predictor(model, streams);
+  for (size_t i = 1; i <= n; ++i) {
+    predictor.read(last);
+    const size_t open =
+        i < n ? B : 0;  // a stream's end is the next one's first byte: only the last's is unknown
+    for (size_t b = 0; b < open; ++b) last[b] = coder.code(predictor.table(static_cast<int>(b)), b, i);
+    if (i == n) coder.code(predictor.table(streams - 1), B - 1, n);
+    if (on_progress && i % 256 == 0) on_progress(static_cast<double>(i) / static_cast<double>(n));
+  }
+}
+
+struct Encoding {
+  std::span<const uint8_t> text;
+  size_t stride;
+  RangeEncoder encoder = {};
+
+  int32_t code(std::span<const uint32_t> table, size_t stream, size_t offset) {
+    const uint8_t byte = text[stream * stride + offset];
+    encoder.put(table, byte);
+    return byte;
+  }
+};
+
+struct Decoding {
+  RangeDecoder decoder;
+  const std::string& name;
+  std::vector<std::vector<uint8_t>> parts;  ///< a stream: its bytes so far; the last holds what is after them
+
+  int32_t code(std::span<const uint32_t> table, size_t stream, size_t) {
+    const int symbol = decoder.take(table);
+    if (decoder.overrun())
+      refuse("{}: damaged: its code ends before its text does (copy the archive again)", name);
+    parts[stream].push_back(static_cast<uint8_t>(symbol));
+    return symbol;
+  }
+};
+
+/// What an archive says of itself.
+struct Header {
+  uint32_t model = 0, arithmetic = 0, content = 0;
+  uint64_t length = 0, streams = 0;
+};
+
+void put(std::vector<uint8_t>& to, uint32_t value) {
+  for (int shift = 0; shift < 32; shift += 8) to.push_back(static_cast<uint8_t>(value >> shift));
+}
+
+void put_digits(std::vector<uint8_t>& to, uint64_t value) {
+  for (; value > 127; value >>= 7) to.push_back(static_cast<uint8_t>(value | 128));
+  to.push_back(static_cast<uint8_t>(value));
+}
+
+/// Takes an archive's parts from its front.
+class Reader {
+ public:
+  Reader(std::span<const uint8_t> bytes, const std::string& name) : left_(bytes), name_(name) {}
+
+  uint8_t byte() {
+    if (left_.empty()) refuse("{}: damaged: it ends within its header (copy the archive again)", name_);
+    const uint8_t value = left_.front();
+    left_ = left_.subspan(1);
+    return value;
+  }
+  uint32_t word() {
+    uint32_t value = 0;
+    for (int shift = 0; shift < 32; shift += 8) value |= uint32_t{byte()} << shift;
+    return value;
+  }
+  uint64_t digits() {
+    uint64_t value = 0;
+    for (int shift = 0; shift < 63; shift += 7) {
+      const uint64_t digit = byte();
+      value |= (digit & 127) << shift;
+      if (digit < 128) return value;
+    }
+    refuse("{}: damaged: its header holds a number of more than 63 bits (copy the archive again)", name_);
+  }
+  std::span<const uint8_t> left() const { return left_; }
+
+ private:
+  std::span<const uint8_t> left_;
+  const std::string& name_;
+};
+
+/// Reads and checks a header; `code` becomes what follows it.
+Header read_header(std::span<const uint8_t> archive, const std::string& name,
+                   std::span<const uint8_t>& code) {
+  if (archive.size() < kMagic.size() || std::memcmp(archive.data(), kMagic.data(), kMagic.size()) != 0)
+    refuse("{}: not an archive of fade compress", name);
+  Reader in(archive.subspan(kMagic.size()), name);
+  if (const int format = in.byte(); format != kFormat)
+    refuse("{}: is in format {} of archives, this build reads {} (take the fade that wrote it)", name, format,
+           int{kFormat});
+  if (in.word() != crc(in.left()))
+    refuse("{}: damaged: its checksum does not match (copy the archive again)", name);
+  Header h;
+  h.model = in.word();
+  h.arithmetic = in.word();
+  h.content = in.word();
+  h.length = in.digits();
+  h.streams = in.digits();
+  code = in.left();
+  if (h.streams < 1 || h.streams > kMostStreams || (h.streams > 1 && h.streams >= h.length))
+    refuse("{}: damaged: {} streams for {} bytes (copy the archive again)", name, h.streams, h.length);
+  return h;
+}
+
+}  // namespace
+
+int default_streams(size_t length) {
+  // Beyond the model's bits, 16 streams take 16 + 15 bytes, the coder 1, the header 28 up to 2^35 bytes.
+  constexpr size_t most = 16, shortest = 1 << 16;
+  return static_cast<int>(std::clamp<size_t>(length / shortest, 1, most));
+}
+
+std::vector<uint8_t> compress(const Transformer& model, std::span<const uint8_t> text,
+                              const std::string& name, int streams, const OnProgress& on_progress) {
+  const auto outside = std::ranges::find_if(text, [&](int byte) { return byte >= model.config().vocab; });
+  if (outside != text.end())
+    refuse("{}: byte {} at offset {} is outside the model's vocabulary of {} (data.vocab)", name,
+           int{*outside}, outside - text.begin(), model.config().vocab);
+  if (streams > 1 && text.size() < static_cast<size_t>(streams) + 1)
+    refuse("{}: {} bytes to compress, but {} streams need {} (take fewer streams)", name, text.size(),
+           streams, int64_t{streams} + 1);
+  Encoding encoding{.text = text,
+                    .stride = text.empty() ? 0 : (text.size() - 1) / static_cast<size_t>(streams)};
+  walk(model, text.size(), streams, encoding, on_progress);
+
+  std::vector<uint8_t> checked;
+  put(checked, crc_of(model));
+  put(checked, crc_of_arithmetic(model));
+  put(checked, crc(text));
+  put_digits(checked, text.size());
+  put_digits(checked, static_cast<uint64_t>(streams));
+  const std::vector<uint8_t> code = encoding.encoder.finish();
+  checked.insert(checked.end(), code.begin(), code.end());
+
+  std::vector<uint8_t> archive(kMagic.begin(), kMagic.end());
+  archive.push_back(kFormat);
+  put(archive, crc(checked));
+  archive.insert(archive.end(), checked.begin(), checked.end());
+  return archive;
+}
+
+std::vector<uint8_t> decompress(const Transformer& model, std::span<const uint8_t> archive,
+                                const std::string& name, const OnProgress& on_progress) {
+  std::span<const uint8_t> code;
+  const Header h = read_header(archive, name, code);
+  if (h.model != crc_of(model))
+    refuse("{}: was compressed with another model (give the checkpoint it was compressed with)", name);
+  if (h.arithmetic != crc_of_arithmetic(model))
+    refuse(
+        "{}: was compressed where sums are rounded differently (take the same build of fade, the same "
+        "device, "
+        "and the same kind of processor)",
+        name);
+  Decoding decoding{.decoder = RangeDecoder(code), .name = name, .parts = {}};
+  decoding.parts.resize(h.streams + 1);
+  walk(model, h.length, static_cast<int>(h.streams), decoding, on_progress);
+  std::vector<uint8_t> text;
+  text.reserve(h.length);
+  for (const std::vector<uint8_t>& part : decoding.parts) text.insert(text.end(), part.begin(), part.end());
+  if (crc(text) != h.content)
+    refuse("{}: what was decoded is not what was compressed (an archive from another build or machine?)",
+           name);
+  return text;
+}
+
+}  // namespace fade

@@ -1,0 +1,185 @@
+// Device::cuda on a GPU: memory, copies and waiting.
+#include <array>
+#include <cstring>
+
+#include "engine/cuda/cuda.h"
+#include "engine/cuda/handles.h"
+#include "engine/device.h"
+#include "engine/error.h"
+
+namespace fade {
+namespace {
+
+// Small copies to the device leave the host at once: they go through page-locked memory, used in turn. (A
+// copy from ordinary memory may wait for the device.)
+class Staging {
+ public:
+  static constexpr size_t kBytes = 256 * 1024;
+
+  /// Queues the copy. `bytes` is at most kBytes.
+  void copy(void* dst, const void* src, size_t bytes, cudaStream_t stream) {
+    Slot& slot = slots_[next_++ % slots_.size()];
+    slot.copied.wait();  // only when the device is all the slots behind
+    std::memcpy(slot.memory.get(), src, bytes);
+    check_cuda(cudaMemcpyAsync(dst, slot.memory.get(), bytes, cudaMemcpyHostToDevice, stream),
+               "copy to the device");
+    slot.copied.record(stream);
+  }
+
+ private:
+  struct Slot {
+    PinnedMemory memory{kBytes};
+    CudaEvent copied;
+  };
+  std::array<Slot, 16> slots_;
+  size_t next_ = 0;
+};
+
+struct Context {
+  CudaStream stream;
+  Staging staging;
+  PinnedMemory index_error{sizeof(IndexError)};
+  Context() { *error() = {}; }
+  IndexError* error() { return static_cast<IndexError*>(index_error.get()); }
+};
+
+// Never destroyed: tensors with static storage may be released after any static object.
+Context& context() {
+  static Context* const c = new Context;
+  return *c;
+}
+
+void synchronize() {
+  check_cuda(cudaStreamSynchronize(cuda_stream()), "wait for the device");
+  IndexError& error = *context().error();
+  if (!error.set) return;
+  const IndexError e = error;
+  error = {};
+  refuse("{}: index {} is not within [0, {})", e.who, e.index, e.size);
+}
+
+void copy(void* dst, Device dst_device, const void* src, Device src_device, size_t bytes) {
+  if (bytes == 0) return;
+  if (dst_device == Device::cpu) {
+    check_cuda(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, cuda_stream()),
+               "copy from the device");
+    synchronize();
+  } else if (src_device == Device::cuda) {
+    check_cuda(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, cuda_stream()),
+               "copy on the device");
+  } else if (bytes <= Staging::kBytes) {
+    context().staging.copy(dst, src, bytes, cuda_stream());
+  } else {
+    check_cuda(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, cuda_stream()), "copy to the device");
+  }
+}
+
+__global__ void no_work() {}
+
+std::string version(int v) { return fmt::format("{}.{}", v / 1000, v % 1000 / 10); }
+
+std::string missing() {
+  int driver = 0, devices = 0;
+  cudaDriverGetVersion(&driver);
+  if (driver == 0)
+    return "missing: no NVIDIA driver is loaded (install the driver and look at nvidia-smi, or use --device "
+           "cpu)";
+  if (const cudaError_t code = cudaGetDeviceCount(&devices); code == cudaErrorInsufficientDriver)
+    return fmt::format(
+        "missing: the NVIDIA driver is for CUDA {}, this build for CUDA {} (update the driver, or use "
+        "--device cpu)",
+        version(driver), version(CUDART_VERSION));
+  else if (code != cudaSuccess || devices == 0)
+    return fmt::format(
+        "missing: no GPU is visible, {} (look at nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device "
+        "cpu)",
+        cudaGetErrorString(code == cudaSuccess ? cudaErrorNoDevice : code));
+  cudaDeviceProp gpu{};
+  cudaFuncAttributes unused{};
+  cudaGetDeviceProperties(&gpu, 0);
+  if (cudaFuncGetAttributes(&unused, no_work) != cudaSuccess) {
+    cudaGetLastError();
+    return fmt::format(
+        "missing: this build has no code for the {}, compute capability {}.{} (build with "
+        "-DCMAKE_CUDA_ARCHITECTURES={}{}, or use --device cpu)",
+        gpu.name, gpu.major, gpu.minor, gpu.major, gpu.minor);
+  }
+  return "";
+}
+
+constexpr DeviceBackend kCuda = {
+    .missing = missing,
+    .allocate = [](size_t bytes) -> void* {
+      void* p = nullptr;
+      const cudaError_t code = cudaMallocAsync(&p, bytes, cuda_stream());
+      if (code == cudaErrorMemoryAllocation) {
+        cudaGetLastError();  // (clears it)
+        return nullptr;
+      }
+      check_cuda(code, "allocate");
+      return p;
+    },
+    .release = [](void* p) { check_cuda(cudaFreeAsync(p, cuda_stream()), "release"); },
+    .free_bytes =
+        [] {
+          size_t free = 0, total = 0;
+          cudaMemGetInfo(&free, &total);
+          return free;
+        },
+    .copy = copy,
+    .zero = [](void* p, size_t bytes) { check_cuda(cudaMemsetAsync(p, 0, bytes, cuda_stream()), "zero"); },
+    .synchronize = synchronize,
+};
+
+[[maybe_unused]] const bool registered = register_backend(Device::cuda, kCuda);
+
+// Errors of kernels surface at whatever is called next.
+const char* remedy(cudaError_t code) {
+  switch (code) {
+    case cudaErrorInvalidConfiguration:
+    case cudaErrorInvalidValue:
+      return "the sizes may exceed the device's limits";
+    case cudaErrorLaunchOutOfResources:
+      return "fewer threads a block need fewer registers";
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorLaunchFailure:
+    case cudaErrorAssert:
+      return "a kernel launched before it failed: run again under compute-sanitizer, or with "
+             "CUDA_LAUNCH_BLOCKING=1";
+    default:
+      return "look at nvidia-smi";
+  }
+}
+
+}  // namespace
+
+cudaStream_t cuda_stream() { return context().stream.get(); }
+
+IndexCheck index_check(const char* who) { return {context().error(), who}; }
+
+void check_cuda(cudaError_t code, const char* what) {
+  if (code == cudaSuccess) return;
+  fail("cuda: {}: {} ({})", what, cudaGetErrorString(code), remedy(code));
+}
+
+namespace detail {
+
+void allow_shared_bytes(const char* name, const void* kernel, size_t bytes) {
+  constexpr size_t kAlways = 48 * 1024;
+  if (bytes <= kAlways) return;
+  const cudaError_t code =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
+  if (code != cudaSuccess)
+    fail("cuda: {}: {} bytes of shared memory a block: {}", name, bytes, cudaGetErrorString(code));
+}
+
+void check_launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes) {
+  const cudaError_t code = cudaGetLastError();
+  if (code != cudaSuccess)
+    fail("cuda: kernel {}, grid {}x{}x{}, block {}x{}x{}, {} bytes of shared memory: {} ({})", name, grid.x,
+         grid.y, grid.z, block.x, block.y, block.z, shared_bytes, cudaGetErrorString(code), remedy(code));
+}
+
+}  // namespace detail
+}  // namespace fade

@@ -1,0 +1,41 @@
+// The emulated device: CUDA kernels on the CPU, thread by thread. What kernels may use, and the launch. See
+// docs/cuda.md.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "engine/cuda/emulate/atomics.h"
+#include "engine/cuda/emulate/thread.h"
+#include "engine/cuda/emulate/types.h"
+
+namespace fade::emulate {
+
+struct Grid {
+  const char* name;  ///< of the kernel
+  dim3 blocks, threads;
+  size_t shared_bytes;  ///< of dynamic shared memory, a block
+};
+
+/// A reference to something callable that outlives the call it is passed to.
+class Body {
+ public:
+  template <class F>
+  Body(const F& f)  // implicit: a launch passes a lambda
+      : f_(std::addressof(f)), call_([](const void* g) { (*static_cast<const F*>(g))(); }) {}
+  void operator()() const { call_(f_); }
+
+ private:
+  const void* f_;
+  void (*call_)(const void*);
+};
+
+/// Runs `thread` for every thread of the grid, blocks spread over the cores, and returns when all are done.
+/// The threads of a block take turns: each runs until it has to wait for others. Throws Error, naming kernel,
+/// block and thread, when threads wait for others that never come, or when `thread` throws.
+void run(const Grid& grid, Body thread);
+
+/// The dynamic shared memory of the calling thread's block.
+void* dynamic_shared_memory();
+
+}  // namespace fade::emulate

@@ -1,0 +1,56 @@
+// Device::cuda, emulated. Kernels are run when they are launched, so there is nothing to wait for.
+#include "engine/device.h"
+
+#include <cstring>
+#include <utility>
+
+#include "engine/cuda/cuda.h"
+#include "engine/cuda/emulate/memory.h"
+#include "engine/cuda/emulate/report.h"
+#include "engine/error.h"
+
+namespace fade {
+namespace {
+
+using emulate::MemoryAccess;
+
+IndexError index_error{};
+
+void synchronize() {
+  if (!index_error.set) return;
+  const IndexError e = std::exchange(index_error, {});
+  refuse("{}: index {} is not within [0, {})", e.who, e.index, e.size);
+}
+
+void copy(void* dst, Device dst_device, const void* src, Device, size_t bytes) {
+  if (dst_device == Device::cpu) synchronize();
+  const MemoryAccess access;
+  std::memcpy(dst, src, bytes);
+}
+
+void zero(void* p, size_t bytes) {
+  const MemoryAccess access;
+  std::memset(p, 0, bytes);
+}
+
+constexpr DeviceBackend kEmulated = {
+    .missing =
+        [] {
+          emulate::report_crashes();
+          return std::string();
+        },
+    .allocate = emulate::allocate_memory,
+    .release = emulate::release_memory,
+    .free_bytes = emulate::free_memory,
+    .copy = copy,
+    .zero = zero,
+    .synchronize = synchronize,
+};
+
+[[maybe_unused]] const bool registered = register_backend(Device::cuda, kEmulated);
+
+}  // namespace
+
+IndexCheck index_check(const char* who) { return {&index_error, who}; }
+
+}  // namespace fade

@@ -1,0 +1,115 @@
+#include "engine/cuda/emulate/report.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+#include <string_view>
+
+#include "engine/cuda/emulate/block.h"
+#include "engine/cuda/emulate/memory.h"
+#include "engine/error.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace fade::emulate {
+namespace {
+
+using Text = std::array<char, 256>;
+
+// (allocates nothing: also called when the process is dying)
+Text here_text() {
+  Text text{};
+  if (const Worker* w = Worker::running())
+    std::snprintf(text.data(), text.size(), "kernel %s, block (%u,%u,%u), thread (%u,%u,%u)", w->kernel(),
+                  here.block.x, here.block.y, here.block.z, here.thread.x, here.thread.y, here.thread.z);
+  return text;
+}
+
+template <class... A>
+void print(const char* format, A... args) {
+  Text line{};
+  const int n = std::snprintf(line.data(), line.size(), format, args...);
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), static_cast<size_t>(n));
+}
+
+void print_where() {
+  const Text text = here_text();
+  if (text[0]) print("\nfade: stopped in %s\n", text.data());
+}
+
+// Says where, then lets the signal do what it does.
+void on_signal(int number, siginfo_t* info, void*) {
+  if (number == SIGSEGV && !Worker::running() && in_memory(info->si_addr))
+    print("\nfade: host code touched memory of device cuda at %p (copy the tensor with .to(Device::cpu))\n",
+          info->si_addr);
+  print_where();
+  ::signal(number, SIG_DFL);
+  ::raise(number);
+}
+
+void catch_signals(std::initializer_list<int> numbers) {
+  for (const int number : numbers) {
+    struct sigaction action {};
+    action.sa_sigaction = on_signal;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    ::sigaction(number, &action, nullptr);
+  }
+}
+
+void install() {
+#ifdef __SANITIZE_ADDRESS__
+  __sanitizer_set_death_callback(print_where);  // AddressSanitizer's: it takes crashes too
+  catch_signals({SIGABRT});
+#else
+  catch_signals({SIGSEGV, SIGBUS, SIGFPE, SIGABRT});
+#endif
+}
+
+}  // namespace
+
+std::string where() { return here_text().data(); }
+
+std::string where_block(const Grid& g) {
+  return fmt::format("kernel {}, block ({},{},{})", g.name, here.block.x, here.block.y, here.block.z);
+}
+
+// A stack that has overflowed is none to report it on.
+SignalStack::SignalStack() : memory_(new std::byte[kBytes]) {
+  stack_t stack{};
+  stack.ss_sp = memory_.get();
+  stack.ss_size = kBytes;
+  ::sigaltstack(&stack, nullptr);
+}
+SignalStack::~SignalStack() {
+  stack_t stack{};
+  stack.ss_flags = SS_DISABLE;
+  ::sigaltstack(&stack, nullptr);
+}
+
+void report_crashes() { [[maybe_unused]] static const bool once = (install(), true); }
+
+Order thread_order() {
+  static const Order order = [] {
+    const char* set = std::getenv("FADE_EMULATE_ORDER");
+    const std::string_view name = set ? set : "forward";
+    if (name != "forward" && name != "reverse")
+      refuse("FADE_EMULATE_ORDER: found {}, allowed: forward, reverse", name);
+    return name == "reverse" ? Order::reverse : Order::forward;
+  }();
+  return order;
+}
+
+}  // namespace fade::emulate
+
+#ifdef __SANITIZE_ADDRESS__
+// UndefinedBehaviorSanitizer has no callback: it is to abort, which is caught.
+extern "C" const char* __ubsan_default_options() {  // NOLINT(bugprone-reserved-identifier): its name
+  return "abort_on_error=1:print_stacktrace=1";
+}
+#endif

@@ -1,0 +1,217 @@
+#include "engine/io/safetensors.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "engine/io/files.h"
+#include "engine/io/hash.h"
+
+namespace fade {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
+
+struct TypeName {
+  DType dtype;
+  const char* name;
+};
+constexpr TypeName kTypes[] = {
+    {DType::f32, "F32"}, {DType::f64, "F64"}, {DType::i32, "I32"}, {DType::u8, "U8"}};
+
+/// Key of the metadata: the hash of the whole file, taken with zeros in the place of its own digits.
+constexpr const char* kHashKey = "xxh3_128";
+
+constexpr uint64_t kLargestSize = uint64_t{1} << 62;  ///< of a tensor: far from overflow, beyond any file
+
+const char* file_name_of(DType t) { return std::ranges::find(kTypes, t, &TypeName::dtype)->name; }
+
+// Where in a header the hash's digits are; npos if they aren't.
+size_t place_of(const std::string& hash, std::string_view header) {
+  const std::string entry = fmt::format("\"{}\":\"{}\"", kHashKey, hash);
+  const size_t at = header.find(entry);
+  return at == std::string_view::npos ? at : at + entry.size() - 1 - hash.size();
+}
+
+/// Reads one file; every complaint names it.
+class Reader {
+ public:
+  explicit Reader(const std::filesystem::path& path) : path_(path.string()), file_(path) {}
+
+  TensorFile read() {
+    std::string text = read_header();
+    const auto header = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!header.is_object()) wrong("its header is not a JSON object");
+    TensorFile out;
+    std::vector<Extent> extents;
+    for (const auto& [name, entry] : header.items()) {
+      if (name == "__metadata__")
+        read_metadata(entry, out);
+      else
+        extents.push_back(read_entry(name, entry));
+    }
+    put_in_order(extents);
+    const std::string hash = hash_of_data(extents, std::move(text), out);
+    if (!out.content_hash.empty() && hash != out.content_hash)
+      refuse(
+          "{}: damaged: its {} is {}, its metadata says {} (a program that changes the file must leave that "
+          "key out of the metadata)",
+          path_, kHashKey, hash, out.content_hash);
+    return out;
+  }
+
+ private:
+  /// A tensor as the header describes it: its bytes are [begin, end) of the data.
+  struct Extent {
+    std::string name;
+    DType dtype;
+    Shape shape;
+    uint64_t begin, end;
+  };
+
+  [[noreturn]] void wrong(const std::string& what) const {
+    refuse("{}: not a readable safetensors file: {} (is it damaged, or another kind of file?)", path_, what);
+  }
+
+  std::string read_header() {
+    uint64_t length = 0;
+    if (file_.read(&length, sizeof length) < sizeof length) wrong("it ends before its header");
+    if (length > file_.size() - sizeof length)
+      wrong(fmt::format("its header claims {} of the file's {} bytes", length, file_.size()));
+    data_size_ = file_.size() - sizeof length - length;
+    std::string text(length, '\0');
+    if (file_.read(text.data(), length) < length) wrong("it ends within its header");
+    return text;
+  }
+
+  void read_metadata(const nlohmann::json& entry, TensorFile& out) const {
+    if (!entry.is_object()) wrong("__metadata__ is not an object");
+    for (const auto& [key, value] : entry.items()) {
+      if (!value.is_string()) wrong(fmt::format("__metadata__.{} is not a string", key));
+      (key == kHashKey ? out.content_hash : out.metadata[key]) = value.get<std::string>();
+    }
+  }
+
+  static uint64_t natural(const nlohmann::json& j) {
+    return j.is_number_unsigned() ? j.get<uint64_t>() : ~uint64_t{0};
+  }
+
+  Extent read_entry(const std::string& name, const nlohmann::json& entry) const {
+    const auto member = [&](const char* key) {
+      return entry.is_object() && entry.contains(key) ? entry[key] : nlohmann::json();
+    };
+    const auto type = member("dtype"), sizes = member("shape"), offsets = member("data_offsets");
+    if (!type.is_string() || !sizes.is_array() || !offsets.is_array() || offsets.size() != 2)
+      wrong(fmt::format("tensor {} lacks dtype, shape or data_offsets", name));
+    const auto known = std::ranges::find_if(kTypes, [&](const TypeName& t) { return t.name == type; });
+    if (known == std::end(kTypes))
+      wrong(fmt::format("tensor {} is of {}, only F32, F64, I32 and U8 are known", name,
+                        type.get<std::string>()));
+    if (sizes.size() > kMaxDims) wrong(fmt::format("tensor {} has {} dimensions", name, sizes.size()));
+
+    const uint64_t begin = natural(offsets[0]), end = natural(offsets[1]);
+    if (begin > end || end > data_size_) wrong(fmt::format("tensor {} lies outside the file", name));
+    Shape shape;
+    uint64_t expected = size_of(known->dtype);
+    for (const auto& size : sizes) {
+      const uint64_t n = natural(size);
+      if (n > kLargestSize || (n && expected > kLargestSize / n))
+        wrong(fmt::format("tensor {} has an impossible shape", name));
+      expected *= n;
+      shape.append(static_cast<int64_t>(n));
+    }
+    if (expected != end - begin)
+      wrong(fmt::format("tensor {} of shape {} takes {} bytes, the file gives it {}", name, shape.str(),
+                        expected, end - begin));
+    return {name, known->dtype, shape, begin, end};
+  }
+
+  // The format's rule: tensors neither overlap nor leave gaps. With it, a small file cannot ask for much
+  // memory by naming the same bytes many times.
+  void put_in_order(std::vector<Extent>& extents) const {
+    std::ranges::sort(extents, {}, [](const Extent& e) { return std::pair(e.begin, e.end); });
+    uint64_t at = 0;
+    for (const Extent& e : extents) {
+      if (e.begin != at)
+        wrong(fmt::format("tensor {} starts at byte {} of the data, the one before it ends at {}", e.name,
+                          e.begin, at));
+      at = e.end;
+    }
+    if (at != data_size_) wrong(fmt::format("its tensors take {} bytes, it holds {}", at, data_size_));
+  }
+
+  // Reads the tensors straight into their memory. Returns the file's hash.
+  std::string hash_of_data(const std::vector<Extent>& extents, std::string header, TensorFile& out) {
+    const uint64_t length = header.size();
+    if (const size_t at = place_of(out.content_hash, header); at != std::string::npos)
+      std::fill_n(header.begin() + static_cast<int64_t>(at), out.content_hash.size(), '0');
+    ContentHash hash;
+    hash.add(&length, sizeof length);
+    hash.add(header);
+    for (const Extent& e : extents) {
+      out.tensors.push_back({e.name, Tensor::empty(e.shape, e.dtype)});
+      const Tensor& t = out.tensors.back().tensor;
+      if (file_.read(t.mutate_bytes(), t.size_bytes()) < t.size_bytes()) wrong("it ends within its data");
+      hash.add(t.data_bytes(), t.size_bytes());
+    }
+    return hash.digits();
+  }
+
+  std::string path_;
+  FileReader file_;
+  uint64_t data_size_ = 0;
+};
+
+}  // namespace
+
+const Tensor& TensorFile::at(std::string_view name) const {
+  const auto it = std::ranges::find(tensors, name, &NamedTensor::name);
+  if (it == tensors.end()) refuse("safetensors: there is no tensor called {}", name);
+  return it->tensor;
+}
+
+bool TensorFile::has(std::string_view name) const {
+  return std::ranges::find(tensors, name, &NamedTensor::name) != tensors.end();
+}
+
+std::string save_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+  const std::string unknown(ContentHash::kDigits, '0');
+  auto header = nlohmann::ordered_json::object();
+  header["__metadata__"] = file.metadata;
+  header["__metadata__"][kHashKey] = unknown;
+  size_t at = 0;
+  for (const auto& [name, t] : file.tensors) {
+    std::vector<int64_t> shape;
+    for (int i = 0; i < t.shape().dims(); ++i) shape.push_back(t.size(i));
+    header[name] = {
+        {"dtype", file_name_of(t.dtype())}, {"shape", shape}, {"data_offsets", {at, at + t.size_bytes()}}};
+    at += t.size_bytes();
+  }
+  std::string text =
+      header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);  // a path need not be UTF-8
+  text.append((8 - text.size() % 8) % 8, ' ');                                // the data starts aligned
+  const uint64_t length = text.size();
+  text.insert(0, reinterpret_cast<const char*>(&length), sizeof length);
+
+  // One tensor at a time goes to the host and to the disk; the hash follows when all have been seen.
+  NewFile out(path);
+  ContentHash hash;
+  const auto append = [&](std::string_view bytes) {
+    out.append(bytes);
+    hash.add(bytes);
+  };
+  append(text);
+  for (const auto& [name, t] : file.tensors) {
+    const Tensor host = t.to(Device::cpu);
+    append({static_cast<const char*>(host.data_bytes()), host.size_bytes()});
+  }
+  out.overwrite(place_of(unknown, text), hash.digits());
+  out.commit();
+  return hash.digits();
+}
+
+TensorFile load_safetensors(const std::filesystem::path& path) { return Reader(path).read(); }
+
+}  // namespace fade

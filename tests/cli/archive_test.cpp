@@ -1,0 +1,300 @@
+// Compression with a model: what was coded comes back byte for byte, takes what evaluation says, on any
+// number of threads, and whatever is damaged is refused.
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <numeric>
+
+#include "cli/compress/archive.h"
+#include "cli/compress/range_coder.h"
+#include "engine/alloc.h"
+#include "engine/parallel.h"
+#include "engine/rng.h"
+#include "tests/models/model_support.h"
+#include "tests/support.h"
+#include "train/evaluate.h"
+
+namespace fade::test {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+// The symbols of a text, coded with the tables that `logits_of` gives for each position.
+template <class F>
+Bytes encode(const Bytes& symbols, const F& logits_of) {
+  RangeEncoder encoder;
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    const std::vector<double> logits = logits_of(i);
+    std::vector<uint32_t> table(logits.size() + 1);
+    quantise(logits, table);
+    encoder.put(table, symbols[i]);
+  }
+  return encoder.finish();
+}
+
+template <class F>
+Bytes decode(const Bytes& code, size_t length, const F& logits_of) {
+  RangeDecoder decoder(code);
+  Bytes symbols;
+  for (size_t i = 0; i < length; ++i) {
+    const std::vector<double> logits = logits_of(i);
+    std::vector<uint32_t> table(logits.size() + 1);
+    quantise(logits, table);
+    symbols.push_back(static_cast<uint8_t>(decoder.take(table)));
+  }
+  BOOST_TEST(!decoder.overrun());
+  return symbols;
+}
+
+/// A model whose spans are spread, so that rows come and go.
+struct Model {
+  explicit Model(ModelConfig config = small_model(), uint64_t seed = 3)
+      : transformer(config, DType::f32, Device::cpu, seed) {
+    vary_spans(transformer);
+  }
+  Transformer transformer;
+};
+
+Bytes packed(const Model& model, const Bytes& text, int streams) {
+  return compress(model.transformer, text, "text", streams);
+}
+Bytes unpacked(const Model& model, const Bytes& archive) {
+  return decompress(model.transformer, archive, "archive");
+}
+
+/// The archive with its checksum made right again.
+Bytes forged(Bytes archive) {
+  uint32_t crc = ~uint32_t{0};
+  for (size_t i = 9; i < archive.size(); ++i) {
+    crc ^= archive[i];
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+  }
+  for (size_t i = 0; i < 4; ++i) archive[5 + i] = static_cast<uint8_t>(~crc >> 8 * i);
+  return archive;
+}
+
+constexpr size_t kLengthAt = 21;  // in an archive
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(archive)
+
+BOOST_AUTO_TEST_CASE(tables_follow_the_probabilities) {
+  std::vector<double> logits{0, std::log(3.0), -800, std::log(4.0)};
+  std::vector<uint32_t> table(5);
+  quantise(logits, table);
+  const double total = std::ldexp(1, kFrequencyBits);
+  BOOST_TEST(table.front() == 0u);
+  BOOST_TEST(table.back() == total);
+  BOOST_TEST((table[1] - table[0]) / total == 1.0 / 8, boost::test_tools::tolerance(1e-7));
+  BOOST_TEST((table[2] - table[1]) / total == 3.0 / 8, boost::test_tools::tolerance(1e-7));
+  BOOST_TEST(table[3] - table[2] == 1u);  // whatever is possible can be coded
+  logits[1] = std::nan("");
+  BOOST_CHECK_THROW(quantise(logits, table), Error);
+}
+
+BOOST_AUTO_TEST_CASE(coded_symbols_come_back_and_take_their_bits) {
+  // Sure of one symbol, of the wrong one, of none, and of two: intervals next to 0 and to 1, and long
+  // carries.
+  const Bytes symbols = random_text(20000, 7);
+  for (const double sharpness : {0.0, 1.0, 5.0, 20.0, 700.0}) {
+    const auto logits_of = [&](size_t i) {
+      std::vector<double> logits(7);
+      for (size_t s = 0; s < 7; ++s) logits[s] = sharpness * uniform_f64({9, s}, i);
+      if (i % 100 != 0) logits[symbols[i]] = 1.2 * sharpness;
+      return logits;
+    };
+    double bits = 0;
+    for (size_t i = 0; i < symbols.size(); ++i) {
+      std::vector<uint32_t> table(8);
+      quantise(logits_of(i), table);
+      bits -= std::log2(table[symbols[i] + 1u] - table[symbols[i]]) - kFrequencyBits;
+    }
+    const Bytes code = encode(symbols, logits_of);
+    BOOST_TEST(static_cast<double>(code.size()) <= bits / 8 + 2, "sharpness " << sharpness);
+    BOOST_TEST(static_cast<double>(code.size()) >= bits / 8, "sharpness " << sharpness);
+    BOOST_TEST((decode(code, symbols.size(), logits_of) == symbols), "sharpness " << sharpness);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_carry_runs_through_any_number_of_bytes) {
+  // The second of three equal symbols, again and again, keeps the interval around 1/2: bytes of 0x7f ff ff ..
+  // wait for what comes at the end to carry into them, or not.
+  for (const uint8_t last : {0, 2}) {
+    Bytes symbols(3000, 1);
+    symbols.back() = last;
+    const auto even = [](size_t) { return std::vector<double>(3); };
+    BOOST_TEST((decode(encode(symbols, even), symbols.size(), even) == symbols));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(texts_of_any_length_come_back) {
+  const Model model;
+  for (const size_t length : {0u, 1u, 2u, 3u, 7u, 8u, 9u, 33u, 100u})
+    for (const int streams : {1, 2, 3, 8}) {
+      if (streams > 1 && length < static_cast<size_t>(streams) + 1) continue;
+      const Bytes text = random_text(length, 32, length);
+      BOOST_TEST((unpacked(model, packed(model, text, streams)) == text), length << " bytes, " << streams);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(every_model_compresses) {
+  const Bytes text = random_text(150, 32);
+  for (const Kind kind : {Kind::expire_span, Kind::transformer_xl, Kind::adaptive_span, Kind::compressive})
+    for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed})
+      for (const bool pre_norm : {false, true}) {
+        ModelConfig config = small_model(pre_norm);
+        config.kind = kind;
+        config.attention = path;
+        const Model model(config);
+        BOOST_TEST((unpacked(model, packed(model, text, 2)) == text));
+      }
+}
+
+// The proof that the reported bits per byte have no leak from the future: a decoder, which knows the past
+// only, needs no more.
+BOOST_AUTO_TEST_CASE(an_archive_takes_what_evaluation_says) {
+  const Bytes text = random_text(20011, 32);
+  for (const bool pre_norm : {false, true})
+    for (const int streams : {1, 5, 16}) {
+      const Model model(small_model(pre_norm));
+      const EvalResult said = evaluate(model.transformer, text, "text", {.streams = streams});
+      BOOST_TEST(said.mean_rows < 20);  // forgetting is at work: 28 would be all
+      const double bytes = said.bits_per_byte * static_cast<double>(said.bytes) / 8;
+      const auto size = static_cast<double>(packed(model, text, streams).size());
+      BOOST_TEST(size <= bytes * 1.001 + 64, streams << " streams: " << size << " for " << bytes);
+      BOOST_TEST(size >= bytes, streams << " streams: " << size << " for " << bytes);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(default_streams_grow_with_the_text) {
+  BOOST_TEST(default_streams(0) == 1);
+  BOOST_TEST(default_streams((2u << 16) - 1) == 1);
+  BOOST_TEST(default_streams(5 << 16) == 5);
+  BOOST_TEST(default_streams(size_t{1} << 40) == 16);
+}
+
+BOOST_AUTO_TEST_CASE(threads_do_not_matter) {
+  const Bytes text = random_text(900, 32);
+  const int before = threads();
+  for (const int streams : {1, 3, 13}) {
+    const Model model;
+    set_threads(1);
+    const Bytes alone = packed(model, text, streams);
+    for (const int count : {2, 3, 8}) {
+      set_threads(count);
+      BOOST_TEST((packed(model, text, streams) == alone), count << " threads, " << streams << " streams");
+      BOOST_TEST((unpacked(model, alone) == text), count << " threads, " << streams << " streams");
+      BOOST_TEST(threads() == count);
+    }
+  }
+  set_threads(before);
+}
+
+// The wide products of a real model are where BLAS would cut its sums differently.
+BOOST_AUTO_TEST_CASE(threads_do_not_matter_to_a_wide_model) {
+  ModelConfig config = small_model();
+  config.hidden = 256;
+  config.ff = 1024;
+  config.max_span = 200;
+  config.layers = 1;
+  const Model model(config);
+  const Bytes text = random_text(400, 32);
+  const int before = threads();
+  set_threads(1);
+  const Bytes alone = packed(model, text, 2);
+  for (const int count : {2, 3}) {
+    set_threads(count);
+    BOOST_TEST((packed(model, text, 2) == alone), count << " threads");
+  }
+  set_threads(before);
+}
+
+BOOST_AUTO_TEST_CASE(memory_does_not_grow_with_the_text) {
+  const Model model;
+  const auto peak = [&](size_t length) {
+    reset_peak(Device::cpu);
+    packed(model, random_text(length, 32), 2);
+    return memory_stats(Device::cpu).peak;
+  };
+  peak(2000);
+  BOOST_TEST(peak(8000) <= peak(2000) * 1.1);
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_archive_is_refused) {
+  const Model model;
+  const Bytes archive = packed(model, random_text(60, 32), 2);
+  for (size_t at = 0; at < archive.size(); ++at) {
+    Bytes flipped = archive;
+    flipped[at] ^= static_cast<uint8_t>(1 << at % 8);
+    const std::string said = refusal([&] { unpacked(model, flipped); });
+    BOOST_TEST(said.find(at < 4    ? "archive: not an archive of fade compress"
+                         : at == 4 ? "archive: is in format"
+                                   : "archive: damaged: its checksum") == 0,
+               "byte " << at << ": " << said);
+    const Bytes cut(archive.begin(), archive.begin() + static_cast<std::ptrdiff_t>(at));
+    const std::string said_of_cut = refusal([&] { unpacked(model, cut); });
+    BOOST_TEST(said_of_cut.find(at < 4   ? "archive: not an archive of fade compress"
+                                : at < 9 ? "archive: damaged: it ends within its header"
+                                         : "archive: damaged: its checksum") == 0,
+               at << " bytes: " << said_of_cut);
+  }
+}
+
+// Whoever makes the checksum right gets no further than the next check, or the checksum of the text.
+BOOST_AUTO_TEST_CASE(a_forged_archive_is_refused) {
+  const Model model;
+  const Bytes archive = packed(model, random_text(60, 32), 2);
+  BOOST_TEST((forged(archive) == archive));
+  for (size_t at = 9; at < archive.size(); ++at)
+    for (int bit = 0; bit < 8; ++bit) {
+      Bytes flipped = archive;
+      flipped[at] ^= static_cast<uint8_t>(1 << bit);
+      // (of the code's last byte, only the first bits say anything: the text may still be right)
+      const std::string said = refusal([&] { BOOST_TEST((unpacked(model, forged(flipped)).size() == 60u)); });
+      if (at + 1 < archive.size()) BOOST_TEST(said.find("archive: ") == 0, at << ": " << said);
+    }
+  const auto with = [&](std::initializer_list<uint8_t> length_and_streams) {
+    Bytes changed(archive.begin(), archive.begin() + kLengthAt);
+    changed.insert(changed.end(), length_and_streams);
+    changed.insert(changed.end(), archive.begin() + kLengthAt + 2, archive.end());
+    return refusal([&] { unpacked(model, forged(changed)); });
+  };
+  const std::string short_code = "archive: damaged: its code ends before its text does";
+  BOOST_TEST(with({60, 0}).find("archive: damaged: 0 streams for 60 bytes") == 0);
+  BOOST_TEST(with({60, 60}).find("archive: damaged: 60 streams for 60 bytes") == 0);
+  BOOST_TEST(with({255, 255, 255, 255, 255, 255, 127, 2}).find(short_code) == 0);
+  BOOST_TEST(with({255, 255, 255, 255, 255, 255, 127, 255, 31}).find(short_code) == 0);  // 4095 streams
+  BOOST_TEST(with({255, 255, 127, 128, 32}).find("archive: damaged: 4096 streams") == std::string::npos);
+  BOOST_TEST(with({255, 255, 127, 129, 32}).find("archive: damaged: 4097 streams for") == 0);
+  BOOST_TEST(with({255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 2})
+                 .find("archive: damaged: its header holds a number of more than 63 bits") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(another_model_is_refused) {
+  const Model model;
+  const Bytes archive = packed(model, random_text(60, 32), 2);
+  const auto said_by = [&](const Model& other) { return refusal([&] { unpacked(other, archive); }); };
+  const std::string other = "archive: was compressed with another model";
+  BOOST_TEST(said_by(Model(small_model(), 4)).find(other) == 0);
+  ModelConfig longer = small_model();
+  longer.max_span = 25;  // same weights, other spans
+  BOOST_TEST(said_by(Model(longer)).find(other) == 0);
+  ModelConfig composed = small_model();
+  composed.attention = AttentionPath::composed;  // the same model, rounded differently
+  BOOST_TEST(said_by(Model(composed)).find("archive: was compressed where sums are rounded differently") ==
+             0);
+}
+
+BOOST_AUTO_TEST_CASE(texts_that_cannot_be_compressed_are_refused) {
+  const Model model;
+  Bytes text = random_text(60, 32);
+  text[17] = 32;
+  BOOST_TEST(refusal([&] { packed(model, text, 2); }) ==
+             "text: byte 32 at offset 17 is outside the model's vocabulary of 32 (data.vocab)");
+  BOOST_TEST(refusal([&] { packed(model, random_text(3, 32), 3); }) ==
+             "text: 3 bytes to compress, but 3 streams need 4 (take fewer streams)");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade::test

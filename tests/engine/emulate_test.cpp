@@ -1,0 +1,239 @@
+// What the emulated device tells of kernels that are wrong. (What it does for those that are right:
+// cuda_test.cpp.)
+#include <omp.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <cstdio>
+#include <set>
+
+#include "engine/cuda/cuda.h"
+#include "engine/cuda/emulate/memory.h"
+#include "engine/parallel.h"
+#include "engine/tensor.h"
+
+namespace fade::test {
+namespace {
+
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+boost::test_tools::assertion_result sanitized(boost::unit_test::test_unit_id) { return kSanitized; }
+
+__global__ void some_return() {
+  if (blockIdx.x == 1 && threadIdx.x >= 40) return;
+  __syncthreads();
+}
+
+__global__ void two_barriers() {
+  if (threadIdx.x < 40)  // NOLINT(bugprone-branch-clone): the same barrier, in two places
+    __syncthreads();
+  else
+    __syncthreads();
+}
+
+__global__ void barrier_against_shuffle() {
+  if (threadIdx.x < 32)
+    __syncthreads();
+  else if (threadIdx.x < 40)
+    __shfl_sync(~0u, 1, 0);
+}
+
+__global__ void lanes_returned() {
+  if (threadIdx.x > 4) return;
+  __shfl_xor_sync(~0u, 1, 1);
+}
+
+__global__ void lanes_return_before() {
+  if (threadIdx.x < 4) return;
+  __syncwarp();
+}
+
+__global__ void not_in_mask() { __ballot_sync(0xffff0000u, 1); }
+
+__global__ void lane_takes_no_part() { __shfl_xor_sync(~0u, 1, 16); }
+
+__global__ void two_exchanges() {
+  if (threadIdx.x < 4)
+    __shfl_sync(~0u, 1, 0);
+  else
+    __ballot_sync(~0u, 1);
+}
+
+__global__ void throws() {
+  __syncthreads();
+  if (blockIdx.y == 1 && threadIdx.y == 2) throw std::runtime_error("enough");
+  __syncthreads();
+}
+
+__global__ void uninitialised(float* out) { out[threadIdx.x] = dynamic_shared<float>()[threadIdx.x]; }
+
+// The thread of the operating system that each thread ran on, before and after a barrier.
+__global__ void on_which_core(int* out) {
+  const int before = omp_get_thread_num();
+  __syncthreads();
+  out[grid_thread()] = omp_get_thread_num() == before ? before : -1;
+}
+
+/// The error of a launch.
+template <class... P>
+std::string report(void (*kernel)(P...), dim3 grid, dim3 block) {
+  try {
+    launch("bad", kernel, grid, block, 0);
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "(no error)";
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+struct Outcome {
+  std::string output;  // of both streams
+  bool ended_well;
+};
+
+Outcome run_fault(const std::string& name, const std::string& environment = "") {
+  Outcome result;
+  const std::string command = environment + " " FADE_FAULTS " " + name + " 2>&1";
+  FILE* const pipe = ::popen(command.c_str(), "r");
+  BOOST_REQUIRE(pipe);
+  std::array<char, 4096> part;
+  while (const size_t n = std::fread(part.data(), 1, part.size(), pipe)) result.output.append(part.data(), n);
+  result.ended_well = ::pclose(pipe) == 0;
+  return result;
+}
+
+// The program ends badly and says all of `parts`.
+void check_fault(const std::string& name, const std::vector<std::string>& parts) {
+  const Outcome got = run_fault(name);
+  BOOST_TEST(!got.ended_well, name << " ended well");
+  for (const std::string& part : parts)
+    BOOST_TEST(has(got.output, part), name << ": no \"" << part << "\" in " << got.output);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(emulated_device)
+
+BOOST_AUTO_TEST_CASE(a_barrier_that_some_never_reach) {
+  const std::string text = report(some_return, 3, 64);
+  BOOST_TEST(has(text, "kernel bad, block (1,0,0): "), text);
+  BOOST_TEST(has(text, "threads 40-63 returned"), text);
+  BOOST_TEST(has(text, "threads 0-39 wait at __syncthreads at "), text);
+  BOOST_TEST(has(text, "tests/engine/emulate_test.cpp:"), text);
+}
+
+BOOST_AUTO_TEST_CASE(a_barrier_on_both_sides_of_a_branch) {
+  const std::string text = report(two_barriers, 1, 64);
+  BOOST_TEST(has(text, "kernel bad, block (0,0,0), thread (40,0,0): __syncthreads at "), text);
+  BOOST_TEST(has(text, "while thread 0 of the block waits at __syncthreads at "), text);
+}
+
+BOOST_AUTO_TEST_CASE(threads_that_wait_for_each_other) {
+  const std::string text = report(barrier_against_shuffle, 1, 40);
+  BOOST_TEST(has(text, "threads 0-31 wait at __syncthreads"), text);
+  BOOST_TEST(has(text, "threads 32-39 returned"), text);  // the shuffle among the eight that exist is sound
+}
+
+BOOST_AUTO_TEST_CASE(lanes_of_a_mask_that_never_come) {
+  const std::string text = report(lanes_returned, 1, 32);
+  BOOST_TEST(has(text, "threads 0-4 wait at __shfl_xor_sync"), text);
+  BOOST_TEST(has(text, "threads 5-31 returned"), text);
+  const std::string before = report(lanes_return_before, 1, 32);
+  BOOST_TEST(has(before, "thread (4,0,0): __syncwarp at "), before);
+  BOOST_TEST(has(before, "the mask 0xffffffff names lane 0, which has returned"), before);
+}
+
+BOOST_AUTO_TEST_CASE(exchanges_that_do_not_fit) {
+  const std::string mask = report(not_in_mask, 1, 32), lane = report(lane_takes_no_part, 1, 16),
+                    two = report(two_exchanges, 1, 32);
+  BOOST_TEST(has(mask, "thread (0,0,0): __ballot_sync at "), mask);
+  BOOST_TEST(has(mask, "the mask 0xffff0000 does not name the calling lane 0"), mask);
+  BOOST_TEST(has(lane, "reads from lane 16, which takes no part"), lane);
+  BOOST_TEST(has(two, "thread (4,0,0): __ballot_sync at "), two);
+  BOOST_TEST(has(two, "wait at __shfl_sync"), two);
+}
+
+BOOST_AUTO_TEST_CASE(an_exception_names_its_thread_and_the_device_goes_on) {
+  for (int i = 0; i < 3; ++i)
+    BOOST_TEST(report(throws, dim3(1, 2), dim3(8, 4)) == "kernel bad, block (0,1,0), thread (0,2,0): enough");
+  BOOST_TEST(report(two_barriers, 1, 40) == "(no error)");
+}
+
+BOOST_AUTO_TEST_CASE(sizes_that_no_device_has) {
+  BOOST_TEST(has(report(two_barriers, 1, 2000), "bad: blocks of 2000x1x1 threads"));
+  BOOST_TEST(has(report(two_barriers, dim3(1, 70000), 1), "bad: a grid of 1x70000x1 blocks"));
+  BOOST_CHECK_THROW(launch("bad", uninitialised, 1, 1, 200000, nullptr), Error);
+}
+
+BOOST_AUTO_TEST_CASE(shared_memory_begins_as_nan) {
+  const Tensor x = Tensor::zeros({8}, DType::f32, Device::cuda);
+  launch("uninitialised", uninitialised, 1, 8, 8 * sizeof(float), x.mutate<float>());
+  for (const float v : x.to_vector<float>()) BOOST_TEST(std::isnan(v));
+  const Tensor fresh = Tensor::empty({3000, 1001}, DType::f64, Device::cuda);  // of a size not used before
+  BOOST_TEST(std::isnan(fresh.to_vector<double>()[123456]));
+}
+
+BOOST_AUTO_TEST_CASE(blocks_are_spread_over_the_cores_and_stay_there) {
+  const int before = threads();
+  set_threads(2);
+  const Tensor x = Tensor::full({64 * 128}, -2, DType::i32, Device::cuda);
+  launch("on_which_core", on_which_core, 64, 128, 0, x.mutate<int>());
+  set_threads(before);
+  const auto core = x.to_vector<int>();
+  std::set<int> seen;
+  for (size_t block = 0; block < 64; ++block) {
+    const std::set<int> own(core.begin() + static_cast<long>(block * 128),
+                            core.begin() + static_cast<long>(block * 128 + 128));
+    BOOST_TEST(own.size() == 1u);
+    seen.insert(*own.begin());
+  }
+  BOOST_TEST(seen == (kSanitized ? std::set<int>{0} : std::set<int>{0, 1}));
+}
+
+BOOST_AUTO_TEST_CASE(a_crash_names_its_thread) {
+  check_fault("wild_pointer", {"in kernel wild_pointer, block (2,0,0), thread (5,0,0)"});
+  check_fault("no_end", {"in kernel no_end, block (0,0,0), thread (5,0,0)"});
+}
+
+BOOST_AUTO_TEST_CASE(sanitizers_find_what_is_out_of_range, *boost::unit_test::precondition(&sanitized)) {
+  const auto thread = [](const std::string& kernel, int block) {
+    return fmt::format("in kernel {}, block ({},0,0), thread (5,0,0)", kernel, block);
+  };
+  check_fault("one_too_far", {"AddressSanitizer", "WRITE of size 4", thread("one_too_far", 2)});
+  check_fault("given_back", {"AddressSanitizer", thread("given_back", 2)});
+  check_fault("static_too_far", {"AddressSanitizer: global-buffer-overflow", thread("static_too_far", 0)});
+  check_fault("dynamic_too_far", {"AddressSanitizer: heap-buffer-overflow", thread("dynamic_too_far", 0)});
+#ifndef __clang__  // (whose sanitizer does not look at where a whole struct is copied from)
+  check_fault("misaligned", {"misaligned address", thread("misaligned", 0)});
+#endif
+}
+
+BOOST_AUTO_TEST_CASE(host_code_cannot_touch_the_devices_memory) {
+  if (!emulate::memory_is_guarded()) {
+    BOOST_TEST_MESSAGE("skipped: this processor has no protection keys");
+    return;
+  }
+  if (kSanitized)
+    check_fault("read_by_host", {"SEGV"});
+  else
+    check_fault("read_by_host", {"host code touched memory of device cuda"});
+}
+
+BOOST_AUTO_TEST_CASE(the_other_order_shows_a_missing_barrier) {
+  const std::string forward = run_fault("no_barrier").output,
+                    reverse = run_fault("no_barrier", "FADE_EMULATE_ORDER=reverse").output;
+  BOOST_TEST(has(forward, "on it goes"), forward);
+  BOOST_TEST(has(reverse, "on it goes"), reverse);
+  BOOST_TEST(forward != reverse);
+  BOOST_TEST(has(run_fault("no_barrier", "FADE_EMULATE_ORDER=sideways").output, "allowed: forward, reverse"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade::test

@@ -1,0 +1,126 @@
+// The golden cases: losses and gradients of small models, worked out in float64 by an independent program
+// (tests/data/golden/NAME.yaml and NAME.safetensors: weight.*, grad.*, tokens, loss, aux).
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "cli/commands.h"
+#include "cli/gradients.h"
+#include "tests/ops/op_checks.h"
+#include "tests/support.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/config/file.h"
+
+namespace fade {
+namespace {
+
+constexpr const char* kNames[] = {"adaptive_span", "compressive", "expire_span", "expire_span_prenorm",
+                                  "transformer_xl"};
+const auto names = boost::unit_test::data::make(kNames);
+const auto paths = boost::unit_test::data::make({"fused", "composed"});
+
+struct Golden {
+  std::string yaml;
+  Config config;
+  TensorFile file;
+  std::vector<uint8_t> tokens;
+  int blocks;
+
+  Golden(const std::string& name, const std::string& path)
+      : yaml(std::string(FADE_SOURCE_DIR "/tests/data/golden/") + name + ".yaml"),
+        config(load_config(yaml, {"model.attention=" + path})),
+        file(load_safetensors(std::filesystem::path(yaml).replace_extension("safetensors"))),
+        tokens(file.at("tokens").to_vector<uint8_t>()),
+        blocks(static_cast<int>(file.at("loss").numel())) {}
+
+  // The weights under the model's own names, in a file.
+  std::string weights(const test::TempDir& dir) const {
+    const std::string prefix = "weight.";
+    TensorFile out;
+    for (const auto& [name, t] : file.tensors)
+      if (name.starts_with(prefix)) out.tensors.push_back({name.substr(prefix.size()), t});
+    save_safetensors(dir.path("weights.safetensors"), out);
+    return dir.path("weights.safetensors");
+  }
+};
+
+// ‖a − b‖ / ‖b‖ over a whole tensor, so that entries which are zero but for rounding do not count by
+// themselves; against an all-zero golden, ‖a‖.
+double relative_difference(const Tensor& a, const Tensor& b) {
+  BOOST_REQUIRE(a.shape() == b.shape());
+  const auto x = a.to(DType::f64).to_vector<double>(), y = b.to(DType::f64).to_vector<double>();
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    difference += (x[i] - y[i]) * (x[i] - y[i]);
+    norm += y[i] * y[i];
+  }
+  return std::sqrt(difference / (norm > 0 ? norm : 1));
+}
+
+// Every loss, auxiliary loss and gradient; nothing may be missing on either side.
+void check_against(const Golden& golden, const TensorFile& found, double tolerance) {
+  size_t expected = 0;
+  for (const auto& [name, t] : golden.file.tensors) {
+    if (name == "tokens" || name.starts_with("weight.")) continue;
+    ++expected;
+    BOOST_REQUIRE(found.has(name));
+    const double difference = relative_difference(found.at(name), t);
+    BOOST_TEST(difference <= tolerance, name << " differs by " << difference);  // false for NaN
+  }
+  BOOST_TEST(found.tensors.size() == expected);
+}
+
+TensorFile run(const Golden& golden, DType dtype, Device device) {
+  const test::TempDir dir;
+  const Transformer model(golden.config.model, dtype, device, 1);
+  load_weights(golden.weights(dir), model);
+  return gradients(model, golden.tokens, golden.config.train.batch, golden.blocks);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(golden)
+
+// The two programs add in other orders: differences are of a few units of 2^-53.
+BOOST_DATA_TEST_CASE(f64_is_exact_but_for_rounding, names* paths, name, path) {
+  const Golden golden(name, path);
+  for (const Device device : test::available_devices())
+    check_against(golden, run(golden, DType::f64, device), 1e-12);
+}
+
+// Rounding of 2^-24, grown over six blocks of two layers.
+BOOST_DATA_TEST_CASE(f32_is_close, names* paths, name, path) {
+  const Golden golden(name, path);
+  for (const Device device : test::available_devices())
+    check_against(golden, run(golden, DType::f32, device), 1e-4);
+}
+
+BOOST_DATA_TEST_CASE(the_command_line_gives_the_same, names* paths, name, path) {
+  const test::TempDir dir;
+  const Golden golden(name, path);
+  const std::string tokens =
+      dir.write("tokens", {reinterpret_cast<const char*>(golden.tokens.data()), golden.tokens.size()});
+  std::vector<std::string> words = {"fade",
+                                    "grad",
+                                    golden.yaml,
+                                    "--weights",
+                                    golden.weights(dir),
+                                    "--tokens",
+                                    tokens,
+                                    "--blocks",
+                                    std::to_string(golden.blocks),
+                                    "--out",
+                                    dir.path("out"),
+                                    "--dtype",
+                                    "f64",
+                                    "--set",
+                                    std::string("model.attention=") + path};
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  BOOST_REQUIRE(run_command_line(static_cast<int>(argv.size()), argv.data()) == 0);
+  check_against(golden, load_safetensors(dir.path("out")), 1e-12);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade

@@ -1,0 +1,201 @@
+// The fused attention against the slow reference, and against central differences.
+#include "ops/span_attention/span_attention.h"
+
+#include <hwy/targets.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <string>
+
+#include "engine/parallel.h"
+#include "engine/tape.h"
+#include "tests/ops/op_checks.h"
+#include "tests/ops/span_attention_inputs.h"
+#include "tests/support.h"
+
+namespace fade {
+namespace {
+
+using namespace test;
+using enum SpanMask::Kind;
+
+template <class T>
+Tensor tensor_of(const std::vector<double>& x, const Shape& shape) {
+  return Tensor::from(std::vector<T>(x.begin(), x.end()), shape);
+}
+
+/// The operation on `in` as tensors of T, the inputs as leaves.
+template <class T>
+struct Fused {
+  Tensor q, kv, pos, span, out;
+
+  explicit Fused(const ReferenceInputs& in, Device device = Device::cpu) {
+    const auto rows = static_cast<int64_t>(in.age.size()), hidden = in.heads * in.head_size;
+    q = tensor_of<T>(in.q, {in.streams * in.block, hidden}).to(device);
+    kv = tensor_of<T>(in.kv, {rows, 2 * hidden}).to(device);
+    q.set_requires_grad();
+    kv.set_requires_grad();
+    if (in.positions) {
+      pos = tensor_of<T>(in.pos, {in.positions, in.head_size}).to(device);
+      pos.set_requires_grad();
+    }
+    SpanMask mask{in.kind, {}, in.ramp, in.window, in.slots};
+    if (in.kind != window) {
+      span = tensor_of<T>(in.span, {static_cast<int64_t>(in.span.size())}).to(device);
+      span.set_requires_grad();
+      mask.span = span;
+    }
+    const PackedRows packed{Tensor::from(in.start, {in.streams + 1}).to(device),
+                            Tensor::from(in.age, {rows}).to(device), in.streams, in.block, in.start.back()};
+    out = span_attention(q, kv, pos, packed, mask, {.heads = in.heads, .dropout = in.dropout, .key = in.key});
+  }
+};
+
+std::vector<double> values(const Tensor& t) { return t.to(DType::f64).to_vector<double>(); }
+
+/// Largest difference, relative to the largest value expected (or to 1e-3 where all are smaller than that).
+double difference(const std::vector<double>& found, const std::vector<double>& expected) {
+  double scale = 1e-3;
+  for (const double e : expected) scale = std::max(scale, std::abs(e));
+  return largest_difference(found, expected) / scale;
+}
+
+template <class T>
+void check_against_reference(const SpanAttentionCase& c, double tolerance, Device device = Device::cpu) {
+  const ReferenceInputs in = inputs_of(c);
+  const std::vector<double> grad = Draw(5).normal(static_cast<int64_t>(in.q.size()));
+  const ReferenceResult expected = Reference(in, grad).result;
+  const Recording on;
+  const Fused<T> fused(in, device);
+  backward(fused.out, tensor_of<T>(grad, fused.out.shape()).to(device));
+  BOOST_TEST_CONTEXT(c.name << " on " << name_of(device)) {
+    BOOST_TEST(difference(values(fused.out), expected.out) < tolerance);
+    BOOST_TEST(difference(values(fused.q.grad()), expected.dq) < tolerance);
+    BOOST_TEST(difference(values(fused.kv.grad()), expected.dkv) < tolerance);
+    if (fused.pos) BOOST_TEST(difference(values(fused.pos.grad()), expected.dpos) < tolerance);
+    if (fused.span) BOOST_TEST(difference(values(fused.span.grad()), expected.dspan) < tolerance);
+  }
+}
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(span_attention_test)
+
+// 1e-11: sums of a few hundred terms and exp, each good to some 1e-16, where the eps in the denominator can
+// divide by 1e-8 at worst (a head without span).
+BOOST_AUTO_TEST_CASE(f64_is_the_reference) {
+  for (const Device device : test::available_devices())
+    for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<double>(c, 1e-11, device);
+}
+
+// 1e-5: f32 rounds at 6e-8, and scores of size ten are known to 1e-6.
+BOOST_AUTO_TEST_CASE(f32_is_the_reference) {
+  for (const Device device : test::available_devices())
+    for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<float>(c, 1e-5, device);
+}
+
+// The code for older machines, too, as far as this one can run it.
+BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    BOOST_TEST_CONTEXT(hwy::TargetName(target)) {
+      for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<double>(c, 1e-11);
+      for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<float>(c, 1e-5);
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+// On a GPU, and on the emulated one with its blocks on several threads, the second run meets another order.
+BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
+  const auto gradients = [](const SpanAttentionCase& c, Device device, int n) {
+    set_threads(n);
+    const ReferenceInputs in = inputs_of(c);
+    const Recording on;
+    const Fused<float> fused(in, device);
+    backward(fused.out, tensor_of<float>(in.q, fused.out.shape()).to(device));
+    std::vector<std::vector<double>> all{values(fused.out), values(fused.q.grad()), values(fused.kv.grad())};
+    if (fused.pos) all.push_back(values(fused.pos.grad()));
+    if (fused.span) all.push_back(values(fused.span.grad()));
+    return all;
+  };
+  for (const Device device : test::available_devices())
+    for (const SpanAttentionCase& c : kSpanAttentionCases)
+      BOOST_TEST((gradients(c, device, 1) == gradients(c, device, 3)), c.name << " on " << name_of(device));
+  set_threads(0);
+}
+
+// A row that has expired for every query takes no part: not even a NaN in it shows, wherever it lies among
+// the others.
+BOOST_AUTO_TEST_CASE(expired_rows_do_not_matter) {
+  const SpanAttentionCase c{.name = "memory has expired",
+                            .block = 70,
+                            .heads = 2,
+                            .head_size = 8,
+                            .positions = 40,
+                            .memory = {100, 30},
+                            .shortest = 150,
+                            .longest = 250};
+  const size_t row = 2 * static_cast<size_t>(c.heads * c.head_size);
+  for (const size_t every : {1, 3}) {
+    ReferenceInputs in = inputs_of(c);
+    const auto memory = static_cast<size_t>(in.start.back());
+    for (size_t j = 0; j < memory; j += every) in.span[j] = -100;
+    const auto results = [&](double key, Device device) {
+      for (size_t j = 0; j < memory; j += every)
+        std::fill_n(in.kv.begin() + static_cast<std::ptrdiff_t>(j * row), row, key);
+      const Recording on;
+      const Fused<float> fused(in, device);
+      backward(fused.out, tensor_of<float>(in.q, fused.out.shape()).to(device));
+      return std::vector{values(fused.out), values(fused.q.grad()), values(fused.kv.grad()),
+                         values(fused.pos.grad()), values(fused.span.grad())};
+    };
+    for (const Device device : test::available_devices())
+      BOOST_TEST((results(0, device) == results(NAN, device)),
+                 "every " << every << "th row, " << name_of(device));
+  }
+}
+
+// Central differences along random directions, through a random cotangent. 1e-7: a step of 1e-5 has an error
+// of some 1e-10 from the third derivative and 1e-11 from rounding.
+BOOST_AUTO_TEST_CASE(gradient_is_the_difference_quotient) {
+  for (const SpanAttentionCase& c : kSpanAttentionCases) {
+    if (c.name == "a head without span") continue;  // where m is 0 the slope of 1e-8 dominates
+    ReferenceInputs in = inputs_of(c);
+    const std::vector<double> cotangent = Draw(21).normal(static_cast<int64_t>(in.q.size()));
+    const auto loss = [&] { return dot(values(Fused<double>(in).out), cotangent); };
+    const Recording on;
+    const Fused<double> fused(in);
+    backward(fused.out, tensor_of<double>(cotangent, fused.out.shape()));
+    const auto check = [&](const char* what, std::vector<double>& input, const Tensor& grad) {
+      const std::vector<double> start = input,
+                                direction = Draw(22).normal(static_cast<int64_t>(input.size()));
+      const double step = 1e-5, slope = dot(values(grad), direction);
+      const auto loss_at = [&](double t) {
+        const NoGrad off;
+        for (size_t i = 0; i < input.size(); ++i) input[i] = start[i] + t * direction[i];
+        return loss();
+      };
+      const double quotient = (loss_at(step) - loss_at(-step)) / (2 * step);
+      input = start;
+      BOOST_TEST_CONTEXT(c.name << ", " << what)
+      BOOST_TEST(std::abs(slope - quotient) <= 1e-7 * (1 + std::abs(slope)));
+    };
+    check("q", in.q, fused.q.grad());
+    check("kv", in.kv, fused.kv.grad());
+    if (fused.pos) check("pos", in.pos, fused.pos.grad());
+    if (fused.span && c.cut > 1e8) check("span", in.span, fused.span.grad());  // a cut is a kink
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade

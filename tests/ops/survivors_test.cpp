@@ -1,0 +1,100 @@
+// Which rows are left of a context, and in what order, on every device.
+#include <boost/test/unit_test.hpp>
+#include <limits>
+
+#include "models/memory.h"
+#include "tests/ops/op_checks.h"
+
+namespace fade {
+namespace {
+
+using Ints = std::vector<int32_t>;
+
+Tensor on(Device device, const Ints& values) {
+  return Tensor::from(values, {static_cast<int64_t>(values.size())}).to(device);
+}
+
+// Two streams with blocks of 2; the first has three memory rows, the second one.
+PackedRows small_context(Device device) {
+  const LayerMemory memory{Tensor::zeros({4, 1}, DType::f32, device), on(device, {9, 5, 1, 3}),
+                           on(device, {0, 3, 4})};
+  return context_rows(memory, 2);
+}
+
+struct Left {
+  Ints index, age, start;
+  Left(const PackedRows& rows, const Lifetime& life) {
+    const Survivors s = survivors(rows, life);
+    start = s.start.to_vector<int32_t>();
+    index = s.index.rows(0, start.back()).to_vector<int32_t>();
+    age = s.age.rows(0, start.back()).to_vector<int32_t>();
+  }
+  void check(const Ints& wanted_index, const Ints& wanted_age, const Ints& wanted_start) const {
+    BOOST_TEST(index == wanted_index, boost::test_tools::per_element());
+    BOOST_TEST(age == wanted_age, boost::test_tools::per_element());
+    BOOST_TEST(start == wanted_start, boost::test_tools::per_element());
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(forget)
+
+BOOST_AUTO_TEST_CASE(ages_count_from_the_blocks_first_query) {
+  for (const Device device : test::available_devices())
+    BOOST_TEST(small_context(device).age.to_vector<int32_t>() == (Ints{9, 5, 1, 3, 0, -1, 0, -1}),
+               boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_row_is_kept_while_a_later_query_can_see_it) {
+  for (const Device device : test::available_devices()) {
+    const PackedRows rows = small_context(device);
+    // The next query is at distances 11, 7, 3 | 5 | 2, 1 | 2, 1.
+    Left(rows, {{}, 7.5}).check({1, 2, 4, 5, 3, 6, 7}, {7, 3, 2, 1, 5, 2, 1}, {0, 4, 7});
+    Left(rows, {{}, 7}).check({2, 4, 5, 3, 6, 7}, {3, 2, 1, 5, 2, 1}, {0, 3, 6});  // at its reach, it is gone
+    Left(rows, {{}, 0}).check({}, {}, {0, 0, 0});
+    Left(rows, {{}, std::numeric_limits<double>::infinity()})
+        .check({0, 1, 2, 4, 5, 3, 6, 7}, {11, 7, 3, 2, 1, 5, 2, 1}, {0, 5, 8});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(spans_are_each_rows_own_or_one_for_all) {
+  for (const Device device : test::available_devices())
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const PackedRows rows = small_context(device);
+      const Tensor own = Tensor::from(std::vector<float>{10, 1, 2, 0, 0, 0, 1, 0}, {8}).to(dtype).to(device);
+      Left(rows, {own, 1.5}).check({0, 2, 5, 6, 7}, {11, 3, 1, 2, 1}, {0, 3, 5});
+      Left(rows, {Tensor::full({1}, 1, dtype, device), 1.5}).check({4, 5, 6, 7}, {2, 1, 2, 1}, {0, 2, 4});
+    }
+}
+
+// Many streams of many rows: every launch of the device's kernels, and order within each stream.
+BOOST_AUTO_TEST_CASE(large_contexts_keep_their_order) {
+  for (const Device device : test::available_devices()) {
+    const int64_t streams = 37, block = 19;
+    Ints age, start{0};
+    for (int64_t b = 0; b < streams; ++b) {
+      for (int64_t r = 0; r < b * 23 % 701; ++r) age.push_back(static_cast<int32_t>((r * 37 + b) % 997 + 1));
+      start.push_back(static_cast<int32_t>(age.size()));
+    }
+    const auto memory_rows = static_cast<int64_t>(age.size());
+    const PackedRows rows = context_rows(
+        {Tensor::zeros({memory_rows, 1}, DType::f32, device), on(device, age), on(device, start)}, block);
+    Ints index, ages, ends{0};
+    const auto take = [&](int64_t row, int64_t distance) {
+      if (distance >= 400) return;
+      index.push_back(static_cast<int32_t>(row));
+      ages.push_back(static_cast<int32_t>(distance));
+    };
+    for (int64_t b = 0; b < streams; ++b) {
+      for (int64_t r = start[b]; r < start[b + 1]; ++r) take(r, age[r] + block);
+      for (int64_t p = 0; p < block; ++p) take(memory_rows + b * block + p, block - p);
+      ends.push_back(static_cast<int32_t>(index.size()));
+    }
+    Left(rows, {{}, 400}).check(index, ages, ends);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade

@@ -1,0 +1,80 @@
+#!/bin/bash
+# fade compare: each configuration becomes a run of its own, finished ones are left alone, stopped ones go on, and the
+# figures come as a table, CSV, Markdown and pictures. Needs $FADE, the program.
+set -u
+. tests/shell/cli_support.sh
+
+config() {  # NAME MODEL..: NAME.yaml
+  cat >"$1.yaml" <<YAML
+model: {layers: 1, hidden: 16, ff: 16, heads: 2, block: 8, max_span: 16, $2}
+data: {path: text, vocab: 128}
+train: {batch: 2, steps: 12, log_every: 2, schedule: {warmup: 0}, checkpoint_every: 4}
+device: cpu
+threads: 1
+YAML
+}
+config window "kind: transformer_xl"
+config heads "kind: adaptive_span, span: {ramp: 4, loss: 1.0e-3}"
+config slots "kind: compressive, compress: {rate: 2, slots: 3}"
+config rows "kind: expire_span, span: {ramp: 4, pre_div: 1, loss: 1.0e-3}"
+for i in $(seq 200); do echo "$i bottles on the wall"; done >text
+
+works "four kinds" compare window.yaml heads.yaml slots.yaml rows.yaml --out four
+holds "prints a row a run" sh -c 'test "$(grep -cE "^(window|heads|slots|rows) " out)" -eq 4'
+holds "beside the published figures" grep -qE "^rows .* 1.03 +15 +408$" out
+holds "writes CSV" python3 -c '
+import csv
+rows = list(csv.DictReader(open("four/comparison.csv")))
+assert [r["run"] for r in rows] == ["window", "heads", "slots", "rows"], rows
+for r in rows:
+    assert int(r["parameters"]) > 1000 and r["steps"] == "12", r
+    assert 0 < float(r["bits/byte"]) < 8 and float(r["ms/batch"]) > 0 and float(r["peak MiB"]) > 0, r
+assert float(rows[0]["mean rows"]) > 14 and rows[0]["span loss"] == "-" and rows[3]["span loss"] == "0.001", rows'
+holds "writes Markdown" sh -c 'test "$(grep -c "^| " four/comparison.md)" -eq 5'
+holds "draws the figures" python3 -c '
+import xml.dom.minidom as x
+svg = x.parse("four/comparison.svg")
+assert len([r for r in svg.getElementsByTagName("rect")]) > 12'
+holds "without a trade-off to draw" test ! -e four/tradeoff.svg
+holds "runs are ordinary ones" "$fade" eval four/slots
+
+# Interrupted: as if two runs were done, the third had been killed after its checkpoint at step 8, and the last had not begun.
+cp -r four again
+rm -r again/rows again/slots/step-12 again/comparison.csv
+holds "checkpoints of long ago stay" test -d again/slots/step-8
+echo step-8 >again/slots/latest
+stat -c %Y%i again/window/step-12/model.safetensors >before
+works "an interrupted comparison goes on" compare window.yaml heads.yaml slots.yaml rows.yaml --out again
+holds "where it stopped" grep -q "resumed after step 8" err
+holds "leaving finished runs alone" sh -c 'stat -c %Y%i again/window/step-12/model.safetensors | cmp - before'
+holds "to the same weights" cmp again/slots/step-12/model.safetensors four/slots/step-12/model.safetensors
+holds "and the same bits per byte" sh -c 'cut -d, -f1-5 four/comparison.csv >a; cut -d, -f1-5 again/comparison.csv | cmp - a'
+
+# A run that was killed between its last checkpoint and its validation.
+sed -i '$d' again/rows/metrics.jsonl
+works "a run without its validation" compare window.yaml rows.yaml --out again
+holds "is validated" grep -q valid_bpb again/rows/metrics.jsonl
+
+# Ctrl-C, in whatever run it comes: the comparison ends, and nothing after that run begins.
+"$fade" compare window.yaml rows.yaml --set train.steps=100000000 --set train.log_every=1 --out stopped >out 2>err &
+pid=$!
+for _ in $(seq 600); do
+  grep -q '"step":20,' stopped/window/metrics.jsonl 2>/dev/null && break
+  sleep 0.02
+done
+kill -INT $pid
+holds "an interrupted comparison ends with exit code 0" wait $pid
+holds "says how to go on" grep -q "0 of 2 runs are finished; the same call of fade compare goes on" err
+holds "with a checkpoint" test -s stopped/window/latest
+holds "and begins no other run" test ! -e stopped/rows
+
+works "a sweep over coefficients" compare rows.yaml window.yaml --span-loss 0.1,0.001,0 --steps 6 --out sweep
+holds "trains each" test -d sweep/rows-span-loss-0.1/step-6 -a -d sweep/rows-span-loss-0/step-6
+holds "the configuration's own only once" test ! -e sweep/rows-span-loss-0.001
+holds "and none without spans" test ! -e sweep/window-span-loss-0.1
+holds "draws the trade-off" grep -q "Bits per byte against memory" sweep/tradeoff.svg
+works "a time limit" compare window.yaml --minutes 0.01 --set train.steps=100000000 --set train.checkpoint_every=0 --out brief
+holds "ends the run" sh -c 'tail -n 1 brief/window/metrics.jsonl | grep -q valid_bpb'
+works "the recall corpus" compare rows.yaml --set data.kind=recall --set data.recall.bytes=20000 --out recall
+holds "draws the answers by distance" grep -q "Questions answered, by distance" recall/recall.svg
+finish

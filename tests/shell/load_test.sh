@@ -1,0 +1,30 @@
+#!/bin/bash
+# A corpus of 10 GB: a run begins at once and takes no more memory than with a small one. Needs $FADE, the program.
+set -u
+. tests/shell/cli_support.sh
+
+truncate -s 10G large && printf 'the last bytes' | dd of=large bs=1 seek=10737418000 conv=notrunc status=none || exit 77
+head -c 1000000 /dev/zero >small
+cat >c.yaml <<'YAML'
+model: {layers: 2, hidden: 32, ff: 64, heads: 2, block: 16, max_span: 64, span: {ramp: 8}}
+train: {batch: 8, steps: 60, eval_every: 20, eval_bytes: 5000, checkpoint_every: 30, schedule: {warmup: 10}}
+device: cpu
+threads: 2
+YAML
+# highest CORPUS: trains on it and leaves the most memory that was the process's own, in kB, in ./CORPUS.kB
+trains() {
+  "$fade" train c.yaml --set data.path="$1" --out "run-$1" >out 2>err &
+  pid=$! most=0
+  while kill -0 $pid 2>/dev/null; do
+    now=$(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\) kB/\1/p' /proc/$pid/status 2>/dev/null)
+    [ "${now:-0}" -gt $most ] && most=$now
+    sleep 0.02
+  done
+  echo "$most" >"$1.kB"
+  wait $pid
+}
+holds "a small corpus trains" trains small
+holds "10 GB train" trains large
+holds "and take no more memory" awk 'NR == FNR { small = $1; next } { print small, $1; exit !($1 <= small * 1.1 + 1000) }' small.kB large.kB
+
+finish

@@ -1,0 +1,299 @@
+// Checkpoints on the disk: whole or absent at every instant, whatever stops the process or the writing; which
+// of them stay; and what happens to damaged ones.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cerrno>
+#include <map>
+#include <regex>
+#include <set>
+
+#include "tests/engine/system_calls.h"
+#include "tests/models/model_support.h"
+#include "tests/support.h"
+#include "train/checkpoint/run_directory.h"
+#include "train/checkpoint/store.h"
+#include "train/trainer.h"
+
+namespace fade {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Flushing is for power cuts, which no test has, and slow.
+int skip_flushes(const test::SystemCall& call) { return call.what == "fsync" ? test::kSkip : test::kMake; }
+
+/// A run of a small model in a folder of its own.
+struct SmallRun {
+  test::TempDir dir;
+  Config config = small_config(dir);
+  Corpus corpus{config.data};
+  Trainer trainer{config, corpus};
+  const std::string run = dir.path("run");
+
+  static Config small_config(const test::TempDir& dir) {
+    Config c;
+    c.model = test::small_model();
+    const auto text = test::random_text(1500, c.model.vocab);
+    c.data.path = dir.write("text", {reinterpret_cast<const char*>(text.data()), text.size()});
+    c.data.vocab = c.model.vocab;
+    c.device = DeviceChoice::cpu;
+    c.train.batch = 2;
+    return c;
+  }
+  void steps(int n) {
+    for (int i = 0; i < n; ++i) trainer.step();
+  }
+  void save() const { save(trainer); }
+  void save(const Trainer& of) const {
+    const test::Intercepting on(skip_flushes);
+    of.save(run);
+  }
+  int64_t newest() const { return step_of(read_checkpoint(run)); }
+  static int64_t step_of(const Checkpoint& c) { return std::stoll(c.state.metadata.at("step")); }
+  std::set<std::string> entries() const {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(run)) names.insert(entry.path().filename().string());
+    return names;
+  }
+};
+
+// A child process saves, and ends without further ado at its n-th system call. True when it got through.
+bool save_up_to_call(const SmallRun& r, int n) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int calls = 0;
+    const test::Intercepting on([&](const test::SystemCall& call) {
+      if (calls++ == n) ::_exit(1);
+      return skip_flushes(call);
+    });
+    r.trainer.save(r.run);
+    remove_old_checkpoints(r.run, r.trainer.steps_done(), {.newest = 2, .every = 0});
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void flip_a_bit(const fs::path& file) {
+  std::fstream f(file, std::ios::in | std::ios::out | std::ios::binary);
+  const auto at = static_cast<std::streamoff>(fs::file_size(file) * 2 / 3);
+  f.seekg(at);
+  const char byte = static_cast<char>(f.get());
+  f.seekp(at);
+  f.put(static_cast<char>(byte ^ 4));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(checkpoints)
+
+// The process ends at each system call of a save, and of the removal of an old checkpoint, in turn.
+BOOST_AUTO_TEST_CASE(killed_at_any_system_call_the_newest_checkpoint_is_whole) {
+  SmallRun r;
+  for (int i = 0; i < 3; ++i) {
+    r.steps(1);
+    r.save();
+  }
+  const test::TempDir copies;
+  r.steps(1);
+  int calls = 0;
+  bool got_through = false, old_seen = false, new_seen = false;
+  for (; !got_through; ++calls) {
+    const std::string copy = copies.path(std::to_string(calls));
+    fs::copy(r.run, copy, fs::copy_options::recursive);
+    got_through = save_up_to_call(r, calls);
+    const Checkpoint newest =
+        read_checkpoint(r.run, [&](const fs::path& checkpoint, const std::string& what) {
+          BOOST_ERROR(checkpoint << " is not whole after call " << calls << ": " << what);
+        });
+    const int64_t step = r.step_of(newest);
+    BOOST_TEST((step == 3 || step == 4), "step " << step << " after call " << calls);
+    (step == 4 ? new_seen : old_seen) = true;
+    BOOST_TEST((got_through ? step == 4 : true));
+    // The next process goes on from there: it finds its way through what is left behind, and clears it away.
+    {
+      const RunDirectory opened(r.run, true);
+      for (const std::string& name : r.entries())
+        BOOST_TEST(!std::regex_match(name, std::regex("step.*tmp")), name);
+      Trainer resumed(r.config, r.corpus);
+      resumed.restore(newest);
+      if (step == 3) resumed.step();
+      BOOST_TEST((test::all_values(resumed.model()) == test::all_values(r.trainer.model())));
+      r.save(resumed);
+      BOOST_TEST(r.newest() == 4);
+    }
+    fs::remove_all(r.run);
+    fs::rename(copy, r.run);
+  }
+  BOOST_TEST(old_seen);
+  BOOST_TEST(new_seen);
+  BOOST_TEST(calls > 20);
+}
+
+// The disk refuses one call after the other: the save fails, nothing half-written is left, and the next one
+// succeeds.
+BOOST_AUTO_TEST_CASE(a_save_that_fails_at_any_call_leaves_the_old_checkpoints_and_no_remains) {
+  SmallRun r;
+  r.steps(1);
+  r.save();
+  const auto before = r.entries();
+  r.steps(1);
+  bool succeeded = false;
+  int failures = 0;
+  for (int n = 0; !succeeded; ++n) {
+    int calls = 0;
+    try {
+      const test::Intercepting on(
+          [&](const test::SystemCall& call) { return calls++ == n ? ENOSPC : skip_flushes(call); });
+      r.trainer.save(r.run);
+      succeeded = true;
+    } catch (const Error& e) {
+      ++failures;
+      BOOST_TEST(std::string(e.what()).find("No space left on device") != std::string::npos, e.what());
+      const int64_t newest = r.newest();  // only `latest` is written after the checkpoint is in place
+      BOOST_TEST((newest == 1 || newest == 2));
+      if (!fs::exists(r.run + "/step-2")) BOOST_TEST((r.entries() == before), "remains after call " << n);
+    }
+  }
+  BOOST_TEST(failures > 15);
+  BOOST_TEST(r.newest() == 2);
+}
+
+// A power cut loses what was not flushed: before a file or folder gets its name its content is on the disk,
+// and after it the folder that holds the name.
+BOOST_AUTO_TEST_CASE(everything_is_flushed_before_and_after_it_is_renamed) {
+  SmallRun r;
+  r.steps(1);
+  std::map<std::string, bool> dirty;  // files and folders, since their last change
+  std::vector<std::string> renamed;
+  {
+    const test::Intercepting on([&](const test::SystemCall& call) {
+      if (call.what == "write" || call.what == "pwrite") dirty[call.path] = true;
+      if (call.what == "fsync") dirty[call.path] = false;
+      if (call.what == "rename") {
+        for (const auto& [path, is_dirty] : dirty)
+          BOOST_TEST(!is_dirty, path << " is not flushed when " << call.path << " is renamed");
+        dirty[fs::path(call.to).parent_path().string()] = true;
+        renamed.push_back(fs::path(call.to).filename().string());
+      }
+      return skip_flushes(call);
+    });
+    r.trainer.save(r.run);
+  }
+  for (const auto& [path, is_dirty] : dirty) BOOST_TEST(!is_dirty, path << " is not flushed at the end");
+  const std::vector<std::string> order{"model.safetensors", "state.safetensors", "step-1", "latest"};
+  BOOST_TEST(renamed == order, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(the_newest_and_every_kth_and_the_best_are_kept) {
+  const test::TempDir dir;
+  const fs::path run = dir.path("run");
+  const auto left = [&](const Retention& keep) {
+    fs::remove_all(run);
+    for (int step = 10; step <= 100; step += 10)
+      add_checkpoint(run, step, [](const fs::path& folder) { std::ofstream(folder / "file") << "content"; });
+    mark_best(run, 20);
+    remove_old_checkpoints(run, 90, keep);  // 100 belongs to a future that was given up
+    std::set<int> steps;
+    for (const auto& entry : fs::directory_iterator(run))
+      if (entry.is_directory()) steps.insert(std::stoi(entry.path().filename().string().substr(5)));
+    return steps;
+  };
+  BOOST_TEST((left({.newest = 1, .every = 0}) == std::set{20, 90, 100}));
+  BOOST_TEST((left({.newest = 3, .every = 0}) == std::set{20, 70, 80, 90, 100}));
+  BOOST_TEST((left({.newest = 2, .every = 30}) == std::set{20, 30, 60, 80, 90, 100}));
+  BOOST_TEST(left({.newest = 0, .every = 50}).size() == 10u);
+  BOOST_TEST(left({.newest = 1000, .every = 0}).size() == 10u);
+}
+
+// Rolling back: `latest` may name an older checkpoint. Without it, the newest is tried first.
+BOOST_AUTO_TEST_CASE(latest_says_where_to_go_on) {
+  const test::TempDir dir;
+  const fs::path run = dir.path("run");
+  for (const int step : {5, 10, 9})  // as numbers, not as names
+    add_checkpoint(run, step, [](const fs::path&) {});
+  const auto tried = [&] {
+    std::vector<std::string> names;
+    for (const fs::path& path : checkpoints_to_try(run)) names.push_back(path.filename().string());
+    return names;
+  };
+  BOOST_TEST((tried() == std::vector<std::string>{"step-9", "step-5"}));
+  for (const char* content : {"step-77\n", "step-\n", "step-10x\n", "../step-10\n", ""}) {
+    std::ofstream(run / "latest") << content;
+    BOOST_TEST((tried() == std::vector<std::string>{"step-10", "step-9", "step-5"}), content);
+  }
+  fs::remove(run / "latest");
+  BOOST_TEST((tried() == std::vector<std::string>{"step-10", "step-9", "step-5"}));
+}
+
+BOOST_AUTO_TEST_CASE(damaged_checkpoints_are_passed_over_and_set_aside) {
+  SmallRun r;
+  for (int i = 0; i < 3; ++i) {
+    r.steps(1);
+    r.save();
+  }
+  flip_a_bit(r.run + "/step-3/state.safetensors");
+  fs::remove(r.run + "/step-2/model.safetensors");
+  const RunDirectory directory(r.run, true);
+  std::vector<std::string> notes;
+  const auto found = directory.newest_checkpoint(notes);
+  BOOST_REQUIRE(found.has_value());
+  BOOST_TEST(r.step_of(*found) == 1);
+  BOOST_TEST(notes.size() == 2u);
+  BOOST_TEST(notes[0].find("step-3/state.safetensors: damaged") != std::string::npos, notes[0]);
+  BOOST_TEST(notes[1].find("step-2/model.safetensors: cannot be read") != std::string::npos, notes[1]);
+  BOOST_TEST(
+      (r.entries() == std::set<std::string>{"latest", "lock", "step-1", "step-2.damaged", "step-3.damaged"}));
+}
+
+BOOST_AUTO_TEST_CASE(without_a_whole_checkpoint_nothing_is_renamed) {
+  SmallRun r;
+  for (int i = 0; i < 2; ++i) {
+    r.steps(1);
+    r.save();
+    flip_a_bit(r.run + "/step-" + std::to_string(i + 1) + "/model.safetensors");
+  }
+  const RunDirectory directory(r.run, true);
+  std::vector<std::string> notes;
+  const std::string message = test::refusal([&] { directory.newest_checkpoint(notes); });
+  BOOST_TEST(message.find("step-1/model.safetensors: damaged") != std::string::npos, message);
+  BOOST_TEST((r.entries() == std::set<std::string>{"latest", "lock", "step-1", "step-2"}));
+}
+
+// The weights of one step and the state of another would train on, wrongly.
+BOOST_AUTO_TEST_CASE(files_of_two_checkpoints_do_not_go_together) {
+  SmallRun r;
+  r.steps(1);
+  r.save();
+  r.steps(1);
+  r.save();
+  fs::copy_file(r.run + "/step-1/state.safetensors", r.run + "/step-2/state.safetensors",
+                fs::copy_options::overwrite_existing);
+  const std::string message = test::refusal([&] { read_checkpoint(r.run + "/step-2"); });
+  BOOST_TEST(message.find("were not written together") != std::string::npos, message);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_directory_is_locked_and_made_again) {
+  SmallRun r;
+  std::optional<RunDirectory> first(std::in_place, r.run, false);
+  const auto refused = [&] {
+    return test::refusal([&] { RunDirectory(r.run, false); }).find("another process is training there") !=
+           std::string::npos;
+  };
+  BOOST_TEST(refused());
+  BOOST_TEST(!first->remake_if_gone(r.config));
+  fs::remove_all(r.run);
+  BOOST_TEST(first->remake_if_gone(r.config));
+  BOOST_TEST(fs::exists(r.run + "/config.yaml"));
+  BOOST_TEST(refused());
+  BOOST_TEST(!first->remake_if_gone(r.config));
+  first.reset();
+  BOOST_TEST(!refused());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade

@@ -1,0 +1,220 @@
+// The corpus and how it is read: splits, streams, blocks, resuming, and what is refused.
+#include <sys/stat.h>
+
+#include <boost/test/unit_test.hpp>
+#include <numeric>
+#include <set>
+
+#include "tests/support.h"
+#include "train/data/corpus.h"
+#include "train/data/recall.h"
+#include "train/data/streams.h"
+
+using namespace fade;
+using test::refusal;
+
+namespace {
+
+DataConfig file_config(const std::string& path) {
+  DataConfig config;
+  config.path = path;
+  return config;
+}
+
+/// 0, 1, 2, ..: a byte tells its position (below 256).
+std::vector<std::uint8_t> counting(std::size_t size) {
+  std::vector<std::uint8_t> bytes(size);
+  std::iota(bytes.begin(), bytes.end(), std::uint8_t{0});
+  return bytes;
+}
+
+using Numbers = std::vector<std::int32_t>;
+
+struct Block {
+  Numbers tokens, targets;
+  bool starts_epoch;
+  bool operator==(const Block&) const = default;
+};
+
+Block next_block(TrainReader& reader, std::size_t streams, std::size_t block) {
+  Block b{Numbers(streams * block), Numbers(streams * block), false};
+  b.starts_epoch = reader.next(b.tokens, b.targets);
+  return b;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(corpus)
+
+BOOST_AUTO_TEST_CASE(splits_cover_the_file_in_order) {
+  const test::TempDir dir;
+  std::string text;
+  for (int i = 0; i < 1237; ++i) text += static_cast<char>(i * 7);
+  DataConfig config = file_config(dir.write("text", text));
+  config.split = {81, 12, 7};
+  const Corpus corpus(config);
+  BOOST_TEST(corpus.name() == config.path);
+  BOOST_TEST(corpus.bytes(Split::train).size() == 1001u);          // floor(1237 * 0.81)
+  BOOST_TEST(corpus.bytes(Split::valid).size() == 1150u - 1001u);  // floor(1237 * 0.93)
+  std::string joined;
+  for (const Split split : {Split::train, Split::valid, Split::test})
+    joined.append(corpus.bytes(split).begin(), corpus.bytes(split).end());
+  BOOST_TEST((joined == text));
+  BOOST_TEST(corpus.bytes(Split::all).size() == text.size());
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_split_is_empty) {
+  const test::TempDir dir;
+  DataConfig config = file_config(dir.write("text", "twelve bytes"));
+  config.split = {100, 0, 0};
+  const Corpus corpus(config);
+  BOOST_TEST(corpus.bytes(Split::train).size() == 12u);
+  BOOST_TEST(corpus.bytes(Split::valid).empty());
+  BOOST_TEST(corpus.bytes(Split::test).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_corpus_can_be_moved) {
+  const test::TempDir dir;
+  Corpus first(file_config(dir.write("text", "some bytes")));
+  const Corpus second = std::move(first);
+  BOOST_TEST(second.bytes(Split::all)[5] == 'b');
+}
+
+BOOST_AUTO_TEST_CASE(recall_is_a_corpus_too) {
+  DataConfig config;
+  config.kind = DataKind::recall;
+  config.recall.bytes = 5000;
+  const Corpus corpus(config);
+  const auto bytes = corpus.bytes(Split::all), train = corpus.bytes(Split::train);
+  const auto made = make_recall(config.recall);
+  BOOST_TEST(std::equal(bytes.begin(), bytes.end(), made.begin(), made.end()));
+  BOOST_TEST(train.size() == 4500u);
+}
+
+BOOST_AUTO_TEST_CASE(files_that_cannot_be_a_corpus_are_refused) {
+  const test::TempDir dir;
+  const auto open = [](const std::string& path) { return refusal([&] { Corpus{file_config(path)}; }); };
+  BOOST_TEST(open("").find("data.path: not set") == 0);
+  BOOST_TEST(open(dir.path("none")).find(dir.path("none") + ": no such file") == 0);
+  BOOST_TEST(open(dir.path()) == dir.path() + ": a directory, where a file was expected");
+  BOOST_TEST(open(dir.write("empty", "")) == dir.path("empty") + ": empty");
+  BOOST_TEST(::mkfifo(dir.path("pipe").c_str(), 0600) == 0);
+  BOOST_TEST(open(dir.path("pipe")).find(dir.path("pipe") + ": not a regular file") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(bytes_outside_the_vocabulary_are_refused) {
+  const test::TempDir dir;
+  DataConfig config = file_config(dir.write("text", "plain, then \x80 and \xff"));
+  config.vocab = 128;
+  BOOST_TEST(
+      refusal([&] { Corpus{config}; }) ==
+      dir.path("text") +
+          ": byte 128 at offset 12 is outside the vocabulary: data.vocab is 128 (raise it to 256 or more)");
+  config.vocab = 256;
+  BOOST_CHECK_NO_THROW(Corpus{config});
+  config.path = dir.write("ascii", std::string("\0\x7f", 2));
+  config.vocab = 128;
+  BOOST_CHECK_NO_THROW(Corpus{config});
+}
+
+BOOST_AUTO_TEST_CASE(blocks_continue_their_streams) {
+  const auto bytes = counting(23);  // two streams of 11; the last byte goes unread
+  TrainReader reader(bytes, 2, 3, 1, "text");
+  BOOST_TEST((next_block(reader, 2, 3) == Block{{0, 1, 2, 11, 12, 13}, {1, 2, 3, 12, 13, 14}, true}));
+  BOOST_TEST((next_block(reader, 2, 3) == Block{{3, 4, 5, 14, 15, 16}, {4, 5, 6, 15, 16, 17}, false}));
+  BOOST_TEST((next_block(reader, 2, 3) == Block{{6, 7, 8, 17, 18, 19}, {7, 8, 9, 18, 19, 20}, false}));
+  BOOST_TEST(reader.position().epoch == 0);
+  BOOST_TEST(next_block(reader, 2, 3).starts_epoch);  // a fourth block would have needed byte 12 of a stream
+  BOOST_TEST(reader.position().epoch == 1);
+}
+
+BOOST_AUTO_TEST_CASE(epochs_start_at_offsets_spread_over_a_block) {
+  const auto bytes = counting(200);
+  TrainReader reader(bytes, 2, 8, 3, "text"), other_seed(bytes, 2, 8, 4, "text");
+  std::vector<std::int32_t> starts, other_starts;
+  for (int i = 0; i < 3000; ++i) {
+    const Block b = next_block(reader, 2, 8), other = next_block(other_seed, 2, 8);
+    if (b.starts_epoch) starts.push_back(b.tokens[0]);
+    if (other.starts_epoch) other_starts.push_back(other.tokens[0]);
+    for (std::size_t j = 0; j < b.tokens.size(); ++j) BOOST_REQUIRE(b.targets[j] == b.tokens[j] + 1);
+    BOOST_REQUIRE(b.tokens[8] == b.tokens[0] + 100);
+    BOOST_REQUIRE(b.targets[7] < 100);
+  }
+  BOOST_TEST(starts.size() > 200u);
+  BOOST_TEST(starts[0] == 0);
+  BOOST_TEST(std::set(starts.begin(), starts.end()) == (std::set<std::int32_t>{0, 1, 2, 3, 4, 5, 6, 7}),
+             boost::test_tools::per_element());
+  BOOST_TEST((starts != other_starts));
+}
+
+BOOST_AUTO_TEST_CASE(the_smallest_corpus_is_one_block_a_stream_and_one_byte) {
+  const auto bytes = counting(27);
+  TrainReader smallest(bytes, 3, 8, 1, "text");
+  for (int i = 0; i < 5; ++i)
+    BOOST_TEST(next_block(smallest, 3, 8).tokens[8] == 9);  // only offset 0 leaves room
+  BOOST_TEST(refusal([&] { TrainReader(std::span(bytes).first(26), 3, 8, 1, "text"); }) ==
+             "text: 26 bytes to train on, but a batch of 3 streams with blocks of 8 needs 27 "
+             "(take a larger file, or reduce train.batch or model.block)");
+  BOOST_TEST(refusal([&] { TrainReader({}, 65536, 65536, 1, "text"); }).find("needs 4295032832 ") !=
+             std::string::npos);
+
+  TrainReader tight(bytes, 2, 8, 1, "text");  // 13 bytes a stream: offsets 0..4
+  std::set<std::int32_t> starts;
+  for (int i = 0; i < 200; ++i) starts.insert(next_block(tight, 2, 8).tokens[0]);
+  BOOST_TEST(starts == (std::set<std::int32_t>{0, 1, 2, 3, 4}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_restored_reader_goes_on_exactly) {
+  const auto bytes = counting(150);
+  TrainReader straight(bytes, 3, 7, 11, "text");
+  for (int i = 0; i < 40; ++i) {
+    TrainReader resumed(bytes, 3, 7, 11, "text");
+    resumed.restore(straight.position());
+    BOOST_TEST((resumed.position() == straight.position()));
+    TrainReader ahead = straight;
+    for (int j = 0; j < 20; ++j) BOOST_REQUIRE((next_block(resumed, 3, 7) == next_block(ahead, 3, 7)));
+    next_block(straight, 3, 7);
+  }
+  BOOST_TEST(straight.position().epoch > 3);
+  for (const StreamPosition wrong : {StreamPosition{0, 3}, {0, -7}, {-1, 0}, {0, 70}, {0, 1'000'000'007}})
+    BOOST_TEST(refusal([&] { straight.restore(wrong); }).find("data position: epoch ") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(evaluation_predicts_every_byte_once) {
+  const auto bytes = counting(200);
+  for (const int streams : {1, 2, 3, 7, 16, 199})
+    for (const int block : {1, 8, 64, 256}) {
+      EvalReader reader(bytes, streams, block, "text");
+      const std::size_t count = static_cast<std::size_t>(streams);
+      Numbers tokens(count * static_cast<std::size_t>(block)), targets(tokens.size());
+      std::vector<std::int32_t> last(count, -1);
+      std::multiset<std::int32_t> predicted;
+      std::vector<std::size_t> lengths;
+      while (const std::size_t length = reader.next(tokens, targets)) {
+        lengths.push_back(length);
+        for (std::size_t b = 0; b < count; ++b)
+          for (std::size_t i = 0; i < length; ++i) {
+            const std::int32_t token = tokens[b * length + i], target = targets[b * length + i];
+            BOOST_REQUIRE(target == token + 1);
+            if (last[b] >= 0) BOOST_REQUIRE(token == last[b] + 1);  // each stream goes on without a gap
+            last[b] = token;
+            predicted.insert(target);
+          }
+      }
+      BOOST_TEST(reader.next(tokens, targets) == 0u);
+      const std::size_t expected = 199 / count * count;
+      BOOST_TEST(reader.predicted() == expected);
+      Numbers all(expected);
+      std::iota(all.begin(), all.end(), 1);
+      BOOST_TEST(predicted == std::multiset<std::int32_t>(all.begin(), all.end()),
+                 boost::test_tools::per_element());
+      for (std::size_t i = 0; i + 1 < lengths.size(); ++i)
+        BOOST_TEST(lengths[i] == static_cast<std::size_t>(block));
+    }
+  BOOST_TEST(refusal([&] {
+               EvalReader(std::span(bytes).first(4), 4, 8, "text valid");
+             }).find("text valid: 4 bytes to evaluate, but 4 streams need 5") == 0);
+  BOOST_TEST(refusal([&] { EvalReader({}, 1, 8, "text valid"); }).find("text valid: 0 bytes") == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,136 @@
+#include "train/checkpoint/store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "engine/error.h"
+#include "engine/io/files.h"
+
+namespace fade {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kLatest = "latest";
+constexpr const char* kBest = "best";
+constexpr std::string_view kPrefix = "step-";
+
+std::string name_of_step(int64_t step) { return fmt::format("{}{}", kPrefix, step); }
+
+// N of "step-N".
+std::optional<int64_t> step_of_name(std::string_view name) {
+  int64_t step = 0;
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  const char* const end = name.data() + name.size();
+  const auto [stop, error] = std::from_chars(name.data() + kPrefix.size(), end, step);
+  if (error != std::errc{} || stop != end || step < 0) return std::nullopt;
+  return step;
+}
+
+// The step that RUN/latest or RUN/best names.
+std::optional<int64_t> pointed_step(const fs::path& run, const char* pointer) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(run / pointer, ignored)) return std::nullopt;
+  const std::string text = read_file(run / pointer);
+  return step_of_name(std::string_view(text).substr(0, text.find('\n')));
+}
+
+// Newest first.
+std::vector<int64_t> steps_of(const fs::path& run) {
+  std::vector<int64_t> steps;
+  std::error_code error;
+  for (fs::directory_iterator entry(run, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    const auto step = step_of_name(entry->path().filename().string());
+    if (step && entry->is_directory(ignored)) steps.push_back(*step);
+  }
+  std::ranges::sort(steps, std::greater{});
+  return steps;
+}
+
+fs::path with_suffix(fs::path path, const char* suffix) { return path += suffix; }
+
+void remove_tree(const fs::path& folder) {
+  std::error_code error;
+  fs::remove_all(folder, error);
+  if (error) fail("{}: cannot be removed: {}", folder.string(), error.message());
+}
+
+// What is half removed no longer has the name of a checkpoint.
+void remove_checkpoint(const fs::path& checkpoint) {
+  const fs::path going = with_suffix(checkpoint, ".old.tmp");
+  remove_tree(going);
+  rename_durably(checkpoint, going);
+  remove_tree(going);
+}
+
+}  // namespace
+
+bool holds_checkpoints(const fs::path& run) {
+  std::error_code ignored;
+  return fs::exists(run / kLatest, ignored) || !steps_of(run).empty();
+}
+
+std::vector<fs::path> checkpoints_to_try(const fs::path& run) {
+  const std::vector<int64_t> steps = steps_of(run);
+  const auto latest = pointed_step(run, kLatest);
+  const auto start = latest ? std::ranges::find(steps, *latest) : steps.begin();
+  std::vector<fs::path> found;
+  for (auto step = start == steps.end() ? steps.begin() : start; step != steps.end(); ++step)
+    found.push_back(run / name_of_step(*step));
+  return found;
+}
+
+void add_checkpoint(const fs::path& run, int64_t step,
+                    const std::function<void(const fs::path& folder)>& write) {
+  const fs::path checkpoint = run / name_of_step(step), beside = with_suffix(checkpoint, ".tmp");
+  remove_tree(beside);
+  try {
+    std::error_code error;
+    fs::create_directories(beside, error);
+    if (error) fail("{}: cannot be made: {}", beside.string(), error.message());
+    write(beside);
+    if (fs::exists(checkpoint, error)) remove_checkpoint(checkpoint);  // of a future that was given up
+    rename_durably(beside, checkpoint);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(beside, ignored);  // half a checkpoint must not hold on to a full disk's space
+    throw;
+  }
+  write_file_atomically(run / kLatest, name_of_step(step) + "\n");
+}
+
+void mark_best(const fs::path& run, int64_t step) {
+  write_file_atomically(run / kBest, name_of_step(step) + "\n");
+}
+
+void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Retention& keep) {
+  if (keep.newest == 0) return;
+  const auto best = pointed_step(run, kBest);
+  int kept = 0;
+  for (const int64_t step : steps_of(run)) {
+    if (step > newest_step || kept++ < keep.newest) continue;
+    if (step == best || (keep.every && step % keep.every == 0)) continue;
+    remove_checkpoint(run / name_of_step(step));
+  }
+}
+
+void remove_leftovers(const fs::path& run) {
+  std::vector<fs::path> leftovers;
+  std::error_code error;
+  for (fs::directory_iterator entry(run, error), end; !error && entry != end; entry.increment(error)) {
+    const fs::path name = entry->path().filename();
+    if (name.extension() == ".tmp" && name.string().starts_with(kPrefix)) leftovers.push_back(entry->path());
+  }
+  std::ranges::for_each(leftovers, remove_tree);
+}
+
+void set_aside(const fs::path& checkpoint) {
+  const fs::path aside = with_suffix(checkpoint, ".damaged");
+  remove_tree(aside);
+  rename_durably(checkpoint, aside);
+}
+
+}  // namespace fade

@@ -1,0 +1,96 @@
+#include "train/config/check.h"
+
+#include <fmt/format.h>
+
+#include "engine/error.h"
+#include "train/config/schema.h"
+
+namespace fade {
+
+namespace {
+
+/// Weights of the linear layers and embeddings, as a double: it cannot overflow.
+double weight_count(const ModelConfig& model) {
+  const double hidden = model.hidden, ff = model.ff;
+  return model.layers * (4 * hidden * hidden + 2 * hidden * ff) + 2.0 * model.vocab * hidden;
+}
+
+class Checker {
+ public:
+  Checker(const Config& config, const Origins& origins) : config_(config), origins_(origins) {}
+
+  /// Refuses the value of `key` unless `holds`; `other` is the key it has to agree with.
+  void need(bool holds, std::string_view key, std::string_view other, std::string_view allowed) const {
+    if (holds) return;
+    refuse("{}: {}: found {}, allowed: {}", origins_.of({key, other}), key,
+           value_text(*find_key(key), config_), allowed);
+  }
+
+ private:
+  const Config& config_;
+  const Origins& origins_;
+};
+
+void check_model(const ModelConfig& model, const Checker& check) {
+  check.need(model.hidden % model.heads == 0, "model.hidden", "model.heads",
+             fmt::format("a multiple of model.heads ({})", model.heads));
+  constexpr double most_weights = 1e11;
+  check.need(
+      weight_count(model) <= most_weights, "model.hidden", "model.layers",
+      fmt::format("at most {:.0e} weights in all (these are {:.1e}: reduce model.layers, model.hidden or "
+                  "model.ff)",
+                  most_weights, weight_count(model)));
+  constexpr int widest_head = 256;  // of ops/span_attention
+  check.need(model.attention == AttentionPath::composed || model.hidden / model.heads <= widest_head,
+             "model.heads", "model.hidden",
+             fmt::format("at least model.hidden/{} ({}) for model.attention fused", widest_head,
+                         (model.hidden + widest_head - 1) / widest_head));
+  if (model.kind == Kind::expire_span) {
+    check.need(model.span.init > 0 && model.span.init < 1, "model.span.init", "model.kind",
+               "a number above 0 and below 1 for model.kind expire_span");
+  }
+  if (model.kind == Kind::compressive) {
+    check.need(model.block % model.compress.rate == 0, "model.compress.rate", "model.block",
+               fmt::format("a divisor of model.block ({})", model.block));
+    check.need(model.max_span >= model.block, "model.max_span", "model.block",
+               fmt::format("at least model.block ({}) for model.kind compressive", model.block));
+    constexpr std::int64_t oldest = 1 << 23;  // ages are exact in f32
+    check.need(std::int64_t{model.compress.slots} * model.compress.rate <= oldest, "model.compress.slots",
+               "model.compress.rate",
+               fmt::format("at most {} (slots times model.compress.rate)", oldest / model.compress.rate));
+  }
+}
+
+void check_recall(const DataConfig& data, const Checker& check) {
+  const RecallConfig& recall = data.recall;
+  check.need(recall.facts <= recall.keys, "data.recall.facts", "data.recall.keys",
+             fmt::format("at most data.recall.keys ({})", recall.keys));
+  check.need(recall.wait_max >= recall.wait_min, "data.recall.wait_max", "data.recall.wait_min",
+             fmt::format("at least data.recall.wait_min ({})", recall.wait_min));
+  constexpr int ascii = 128;
+  check.need(data.vocab >= ascii, "data.vocab", "data.kind",
+             fmt::format("at least {} for data.kind recall, whose text is ASCII", ascii));
+}
+
+}  // namespace
+
+void check_config(const Config& config, const Origins& origins) {
+  const Checker check(config, origins);
+  check_model(config.model, check);
+  if (config.data.kind == DataKind::recall) check_recall(config.data, check);
+
+  constexpr std::int64_t most_tokens = 1 << 27;
+  check.need(std::int64_t{config.train.batch} * config.model.block <= most_tokens, "train.batch",
+             "model.block",
+             fmt::format("at most {} bytes a step (model.block is {})", most_tokens, config.model.block));
+  const TrainConfig& train = config.train;
+  check.need(train.checkpoint_every == 0 || train.keep_every % train.checkpoint_every == 0,
+             "train.keep_every", "train.checkpoint_every",
+             fmt::format("a multiple of train.checkpoint_every ({})", train.checkpoint_every));
+  check.need(config.dtype != Precision::f64 || config.device != DeviceChoice::cuda, "dtype", "device",
+             "f32 | bf16 on device cuda");
+  check.need(config.dtype != Precision::bf16 || config.device != DeviceChoice::cpu, "dtype", "device",
+             "f32 | f64 on device cpu");
+}
+
+}  // namespace fade

@@ -1,0 +1,103 @@
+// What a run is made of: the model, its data and its training. Filled and checked by train/config/file.h.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "models/config.h"
+#include "nn/optimizer.h"
+#include "nn/schedule.h"
+
+namespace fade {
+
+enum class DataKind { file, recall };
+enum class DeviceChoice { automatic, cpu, cuda };
+enum class Precision { f32, f64, bf16 };
+enum class OnNonfinite { stop, skip };
+
+/// The names of an enum's values as configurations spell them, in the enum's order.
+template <class E>
+inline constexpr std::array<std::string_view, 0> names_of{};
+template <>
+inline constexpr std::array<std::string_view, 4> names_of<Kind>{"transformer_xl", "adaptive_span",
+                                                                "compressive", "expire_span"};
+template <>
+inline constexpr std::array<std::string_view, 2> names_of<AttentionPath>{"fused", "composed"};
+template <>
+inline constexpr std::array<std::string_view, 2> names_of<CompressKind>{"mean", "conv"};
+template <>
+inline constexpr std::array<std::string_view, 2> names_of<DataKind>{"file", "recall"};
+template <>
+inline constexpr std::array<std::string_view, 4> names_of<OptimizerKind>{"sgd", "adam", "adamw", "adagrad"};
+template <>
+inline constexpr std::array<std::string_view, 2> names_of<ScheduleKind>{"constant", "cosine"};
+template <>
+inline constexpr std::array<std::string_view, 3> names_of<DeviceChoice>{"auto", "cpu", "cuda"};
+template <>
+inline constexpr std::array<std::string_view, 3> names_of<Precision>{"f32", "f64", "bf16"};
+template <>
+inline constexpr std::array<std::string_view, 2> names_of<OnNonfinite>{"stop", "skip"};
+
+/// The name of one value, as configurations spell it: name_of(Kind::expire_span) is "expire_span".
+template <class E>
+constexpr std::string_view name_of(E value) {
+  return names_of<E>[static_cast<std::size_t>(value)];
+}
+
+/// The built-in corpus of facts, noise and questions (train/data/recall.md says what it looks like).
+struct RecallConfig {
+  std::int64_t bytes = 4'000'000;  ///< length of the whole corpus, split like a file
+  std::uint64_t seed = 1;          ///< other seeds give other streams with the same statistics
+  int keys = 4;                    ///< letters K, L, ..
+  int values = 8;                  ///< hexadecimal digits 0, 1, ..
+  int noise = 16;                  ///< letters a, b, ..
+  int facts = 2;                   ///< facts of a round: how many must be remembered at a time
+  int gap = 2;                     ///< noise bytes between two facts or two questions: uniform on 0..gap
+  int wait_min = 4;                ///< noise bytes between a round's facts and its questions: from wait_min
+  int wait_max = 150;              ///< to wait_max, the probability of w proportional to w^(-3/2)
+};
+
+struct DataConfig {
+  DataKind kind = DataKind::file;
+  std::string path;                       ///< kind file: its bytes are the tokens
+  std::array<int, 3> split = {90, 5, 5};  ///< percent: training, validation, test
+  int vocab = 256;                        ///< V: bytes from 0 to V - 1 may occur
+  RecallConfig recall;                    ///< kind recall
+};
+
+struct ScheduleConfig {
+  ScheduleKind kind = ScheduleKind::constant;
+  int warmup = 8000;   ///< steps over which the learning rate rises linearly to lr
+  double final = 0.0;  ///< cosine: the last step's learning rate as a fraction of lr
+};
+
+struct TrainConfig {
+  int batch = 64;  ///< B: streams
+  int steps = 100'000;
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+  double clip = 0.3;            ///< global gradient norm; 0: off
+  int accumulate = 1;           ///< blocks whose gradients are averaged into one update
+  int eval_every = 1000;        ///< steps; 0: only at the end
+  int64_t eval_bytes = 0;       ///< of the validation split, at most; 0: all
+  int checkpoint_every = 1000;  ///< steps; 0: only at the end
+  int keep_checkpoints = 3;     ///< the newest so many; 0: all
+  int keep_every = 0;           ///< steps; 0: none for good
+  OnNonfinite on_nonfinite = OnNonfinite::stop;
+  int log_every = 50;  ///< steps
+};
+
+struct Config {
+  ModelConfig model;
+  DataConfig data;
+  TrainConfig train;
+  DeviceChoice device = DeviceChoice::automatic;
+  Precision dtype = Precision::f32;
+  int threads = 0;  ///< 0: all of the machine's
+  std::uint64_t seed = 1;
+};
+
+}  // namespace fade

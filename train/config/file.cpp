@@ -1,0 +1,217 @@
+#include "train/config/file.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "engine/error.h"
+#include "train/config/check.h"
+#include "train/config/schema.h"
+
+namespace fade {
+
+namespace {
+
+/// Text from outside, fit for one line of an error: no control characters, not too long.
+std::string shown(std::string text) {
+  constexpr std::size_t longest = 60;
+  if (text.size() > longest) text = text.substr(0, longest) + "..";
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  return text;
+}
+
+std::string found(const YAML::Node& node) {
+  if (node.IsNull()) return "nothing";
+  if (node.IsMap()) return "a map";
+  if (node.IsScalar())
+    return node.Tag() == "!" ? fmt::format("\"{}\"", shown(node.Scalar())) : shown(node.Scalar());
+  YAML::Emitter flow;
+  flow.SetSeqFormat(YAML::Flow);
+  flow.SetMapFormat(YAML::Flow);
+  flow << node;
+  return shown(flow.c_str());
+}
+
+[[noreturn]] void refuse_unknown(const std::string& place, const std::string& path) {
+  const std::string meant = nearest_key(path);
+  const std::string advice =
+      meant.empty() ? fmt::format("here are {}", names_beside(path)) : fmt::format("did you mean {}?", meant);
+  refuse("{}: {}: unknown key ({})", place, shown(path), advice);
+}
+
+void store(const Key& key, const YAML::Node& node, const std::string& place, Config& config) {
+  if (!store_value(key, node, config))
+    refuse("{}: {}: found {}, allowed: {}", place, key.path, found(node), allowed_values(key));
+}
+
+/// Walks the maps of one document and stores the values it meets.
+class FileReader {
+ public:
+  FileReader(std::string source, Config& config, Origins& origins)
+      : source_(std::move(source)), config_(config), origins_(origins) {}
+
+  /// `prefix` is "" at the top and "model." or "model.span." further down.
+  void read_map(const YAML::Node& map, const std::string& prefix) {
+    for (const auto& entry : map) {
+      const YAML::Node &name = entry.first, &value = entry.second;
+      const std::string place = fmt::format("{}:{}", source_, name.Mark().line + 1);
+      if (!name.IsScalar()) refuse("{}: found {} for a key, allowed: a name", place, found(name));
+      read_entry(prefix + name.Scalar(), value, place);
+    }
+  }
+
+ private:
+  void read_entry(const std::string& path, const YAML::Node& value, const std::string& place) {
+    const bool section = is_section(path);
+    const Key* const key = find_key(path);
+    if (!section && key == nullptr) refuse_unknown(place, path);
+    if (seen_.has(path)) refuse("{}: {}: given twice, first at {}", place, path, seen_.of({path}));
+    seen_.set(path, place);
+    if (!section) {
+      store(*key, value, place, config_);
+      return origins_.set(path, place);
+    }
+    // A section whose keys are all commented out is null, and empty.
+    if (!value.IsMap() && !value.IsNull())
+      refuse("{}: {}: found {}, allowed: a map of keys", place, path, found(value));
+    read_map(value, path + ".");
+  }
+
+  std::string source_;
+  Config& config_;
+  Origins& origins_;
+  Origins seen_{source_};  ///< sections too
+};
+
+/// Lets a parser go over a document.
+struct PassBy final : YAML::EventHandler {
+  using Mark = YAML::Mark;
+  using Style = YAML::EmitterStyle::value;
+  void OnDocumentStart(const Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const Mark&, YAML::anchor_t) override {}
+  void OnAlias(const Mark&, YAML::anchor_t) override {}
+  void OnScalar(const Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const Mark&, const std::string&, YAML::anchor_t, Style) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const Mark&, const std::string&, YAML::anchor_t, Style) override {}
+  void OnMapEnd() override {}
+};
+
+/// Whether anything follows the first document. (Not by YAML::LoadAll: what no document may start with, as
+/// the comma of "a:\n , b", it takes for one empty document after another, without end.)
+bool more_than_one(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  PassBy pass_by;
+  return parser.HandleNextDocument(pass_by) && parser.HandleNextDocument(pass_by);
+}
+
+YAML::Node parse_document(std::string_view text, const std::string& source) {
+  YAML::Node root;
+  bool more = false;
+  try {
+    const std::string copy(text);
+    root = YAML::Load(copy);
+    more = more_than_one(copy);
+  } catch (const YAML::Exception& error) {
+    refuse("{}:{}: not YAML: {}", source, error.mark.line + 1, error.msg);
+  }
+  if (more) refuse("{}: found more after the end of a YAML document, allowed: one document", source);
+  if (root.IsNull())
+    refuse("{}: empty (a configuration sets at least data.path; configs/ holds examples)", source);
+  if (!root.IsMap())
+    refuse("{}:{}: found {}, allowed: a map of sections, as in `model: {{hidden: 256}}`", source,
+           root.Mark().line + 1, found(root));
+  return root;
+}
+
+/// Stores one "key.path=value".
+void apply_override(const std::string& text, Config& config, Origins& origins) {
+  const std::string place = fmt::format("--set {}", shown(text));
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos) refuse("{}: found no '=', allowed: key.path=value", place);
+  const std::string path = text.substr(0, equals), value = text.substr(equals + 1);
+  if (is_section(path)) refuse("{}: {} is a section (set one of its keys)", place, path);
+  const Key* const key = find_key(path);
+  if (key == nullptr) refuse_unknown(place, path);
+  origins.override(path, place);
+  // Text is taken as it stands, so that a path may hold what YAML would read as something else.
+  if (std::holds_alternative<Member<std::string>>(key->field))
+    return store(*key, YAML::Node(value), place, config);
+  YAML::Node node;
+  try {
+    node = YAML::Load(value);
+  } catch (const YAML::Exception&) {
+    refuse("{}: {}: found {}, allowed: {}", place, path, shown(value), allowed_values(*key));
+  }
+  store(*key, node, place, config);
+}
+
+}  // namespace
+
+Config parse_config(std::string_view text, const std::string& source,
+                    const std::vector<std::string>& overrides) {
+  Config config;
+  Origins origins(source);
+  FileReader(source, config, origins).read_map(parse_document(text, source), "");
+  for (const std::string& override : overrides) apply_override(override, config, origins);
+  if (config.model.kind == Kind::adaptive_span && !origins.has("model.span.init")) config.model.span.init = 0;
+  config.model.vocab = config.data.vocab;
+  check_config(config, origins);
+  return config;
+}
+
+Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
+  constexpr std::size_t longest = 1 << 20;
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    refuse("{}: a directory, where a YAML configuration was expected", path);
+  if (!std::filesystem::exists(path, ignored))
+    refuse("{}: no such file (give a YAML configuration; configs/ holds examples)", path);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) refuse("{}: cannot be opened (check its permissions)", path);
+  std::string text(longest + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (file.bad()) refuse("{}: cannot be read", path);
+  if (text.size() > longest) refuse("{}: longer than {} bytes, so no configuration", path, longest);
+  return parse_config(text, path, overrides);
+}
+
+std::string to_yaml(const Config& config) {
+  std::string yaml;
+  std::vector<std::string_view> open;  // the sections of the key before
+  for (const Key& key : config_keys()) {
+    const auto sections = sections_of(key.path);
+    for (std::size_t depth = 0; depth < sections.size(); ++depth)
+      if (depth >= open.size() || sections[depth] != open[depth])
+        yaml += fmt::format("{:{}}{}:\n", "", 2 * depth, last_part(sections[depth]));
+    open = sections;
+    yaml +=
+        fmt::format("{:{}}{}: {}\n", "", 2 * sections.size(), last_part(key.path), value_text(key, config));
+  }
+  return yaml;
+}
+
+std::string config_reference() {
+  std::string table = "| key | allowed | default | meaning |\n|---|---|---|---|\n";
+  const auto in_cell = [](std::string text) {  // a bare | would end the cell
+    for (std::size_t bar = 0; (bar = text.find('|', bar)) != std::string::npos; bar += 2)
+      text.insert(bar, "\\");
+    return text;
+  };
+  const Config defaults;
+  for (const Key& key : config_keys())
+    table += fmt::format("| `{}` | {} | `{}` | {} |\n", key.path, in_cell(allowed_values(key)),
+                         value_text(key, defaults), key.meaning);
+  return table;
+}
+
+}  // namespace fade

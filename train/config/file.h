@@ -1,0 +1,29 @@
+// Configuration files: YAML in, a checked Config out, and back. docs/configuration.md lists every key.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "train/config/config.h"
+
+namespace fade {
+
+/// Reads and checks a YAML configuration. `overrides` are "key.path=value" as given to --set; they are
+/// applied after the file, in order, and the last one wins. Keys left out keep the defaults of
+/// train/config/config.h. Throws InputError, its text beginning with FILE:LINE or `--set key.path=value`, for a
+/// missing or unreadable file, broken YAML, an unknown or repeated key, a value of the wrong type or out of
+/// range, and values that don't go together. Allocates nothing that grows with the values read.
+Config load_config(const std::string& path, const std::vector<std::string>& overrides = {});
+
+/// The same for a configuration in memory; `source` takes the file's place in errors.
+Config parse_config(std::string_view text, const std::string& source,
+                    const std::vector<std::string>& overrides = {});
+
+/// The whole configuration as YAML, every key written out: parse_config(to_yaml(c)) equals c, bit for bit.
+std::string to_yaml(const Config& config);
+
+/// A Markdown table of every key: allowed values, default, meaning. docs/configuration.md contains it.
+std::string config_reference();
+
+}  // namespace fade

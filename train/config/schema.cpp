@@ -1,0 +1,176 @@
+#include "train/config/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace fade {
+
+namespace {
+
+// A key is the path of a member of Config, so that neither can be renamed without the other.
+#define FADE_KEY(member) #member, Field(+[](Config& c) -> decltype((c.member)) { return c.member; })
+
+// Upper limits lie well above anything trained so far: they stop slips of the keyboard before memory is
+// asked for, not ambition.
+constexpr double million = 1e6, billion = 1e9;
+
+const std::vector<Key> keys = {
+    {FADE_KEY(model.kind), {}, "which attention: see models/"},
+    {FADE_KEY(model.layers), {1, 1024}, "number of layers"},
+    {FADE_KEY(model.hidden), {1, 65536}, "H: width of the hidden state, a multiple of model.heads"},
+    {FADE_KEY(model.ff), {1, 262144}, "F: width inside the feed-forward part"},
+    {FADE_KEY(model.heads), {1, 1024}, "K: attention heads of a layer"},
+    {FADE_KEY(model.block), {1, 65536}, "M: bytes read of every stream in a step"},
+    {FADE_KEY(model.max_span),
+     {1, 1048576},
+     "S: the farthest a query can look back, in bytes (compressive: in exact rows, at least model.block)"},
+    {FADE_KEY(model.pre_norm), {}, "normalise before attention and feed-forward instead of after them"},
+    {FADE_KEY(model.attention),
+     {},
+     "fused: one operation over tiles; composed: the readable operations, with the same results"},
+    {FADE_KEY(model.dropout), {0, 0.99}, "probability of dropping a unit in training"},
+    {FADE_KEY(model.span.ramp), {2, 65536}, "R: steps over which a row fades once its span has ended"},
+    {FADE_KEY(model.span.loss), {0, 1000}, "weight of the auxiliary loss that shortens spans"},
+    {FADE_KEY(model.span.pre_div), {0, million, true}, "divisor of w·h before the span's sigmoid"},
+    {FADE_KEY(model.span.init),
+     {0, 1},
+     "initial span as a fraction of model.max_span; left out, it is 0.1 (adaptive_span: 0); expire_span "
+     "needs "
+     "it above 0 and below 1"},
+    {FADE_KEY(model.span.noisy), {}, "training: cut all spans at a random fraction of model.max_span"},
+    {FADE_KEY(model.compress.kind),
+     {},
+     "mean of a slot's rows, or a convolution that learns to keep what attention finds in them"},
+    {FADE_KEY(model.compress.rate), {1, 65536}, "c: rows pooled into one slot, a divisor of model.block"},
+    {FADE_KEY(model.compress.slots), {1, 1048576}, "C: slots kept"},
+    {FADE_KEY(data.kind),
+     {},
+     "`file` reads data.path, `recall` makes the built-in corpus of facts and noise"},
+    {FADE_KEY(data.path), {}, "the corpus: any file, its bytes are the tokens"},
+    {FADE_KEY(data.split), {0, 100}, "percent of the corpus for training, validation and test"},
+    {FADE_KEY(data.vocab), {1, 256}, "V: bytes from 0 to V - 1 may occur in the corpus"},
+    {FADE_KEY(data.recall.bytes), {1000, billion}, "length of the recall corpus"},
+    {FADE_KEY(data.recall.seed), {}, "which recall corpus"},
+    {FADE_KEY(data.recall.keys), {1, 16}, "how many different keys facts have"},
+    {FADE_KEY(data.recall.values), {1, 16}, "how many different values facts have"},
+    {FADE_KEY(data.recall.noise), {1, 26}, "how many different letters noise has"},
+    {FADE_KEY(data.recall.facts), {1, 16}, "facts to be remembered at a time, at most data.recall.keys"},
+    {FADE_KEY(data.recall.gap), {0, million}, "most noise bytes between two facts or two questions"},
+    {FADE_KEY(data.recall.wait_min), {1, million}, "fewest noise bytes between facts and their questions"},
+    {FADE_KEY(data.recall.wait_max), {1, million}, "most noise bytes between facts and their questions"},
+    {FADE_KEY(train.batch), {1, 65536}, "B: streams read side by side"},
+    {FADE_KEY(train.steps), {1, billion}, "updates of the weights"},
+    {FADE_KEY(train.optimizer.kind), {}, "how gradients become updates"},
+    {FADE_KEY(train.optimizer.lr), {0, 1000, true}, "learning rate after warm-up"},
+    {FADE_KEY(train.optimizer.beta1), {0, 0.999999}, "adam, adamw: decay of the gradient's mean"},
+    {FADE_KEY(train.optimizer.beta2), {0, 0.999999}, "adam, adamw: decay of the gradient's mean square"},
+    {FADE_KEY(train.optimizer.eps), {0, 1, true}, "adam, adamw, adagrad: added to the divisor"},
+    {FADE_KEY(train.optimizer.weight_decay),
+     {0, 1000},
+     "pull towards zero: decoupled from the gradient in adamw, added to it in the others"},
+    {FADE_KEY(train.optimizer.momentum), {0, 0.999999}, "sgd: share of the last update kept"},
+    {FADE_KEY(train.schedule.kind),
+     {},
+     "learning rate after warm-up: constant, or a half cosine down to final"},
+    {FADE_KEY(train.schedule.warmup), {0, billion}, "steps of linear rise to the learning rate"},
+    {FADE_KEY(train.schedule.final), {0, 1}, "cosine: learning rate of the last step, as a fraction of lr"},
+    {FADE_KEY(train.clip), {0, million}, "largest global norm of the gradient (0: unlimited)"},
+    {FADE_KEY(train.accumulate), {1, million}, "blocks whose gradients are averaged into one update"},
+    {FADE_KEY(train.eval_every), {0, billion}, "steps between evaluations (0: only at the end)"},
+    {FADE_KEY(train.eval_bytes), {0, 1e12}, "bytes of the validation split read while training (0: all)"},
+    {FADE_KEY(train.checkpoint_every), {0, billion}, "steps between checkpoints (0: only at the end)"},
+    {FADE_KEY(train.keep_checkpoints), {0, billion}, "checkpoints kept: the newest so many (0: all)"},
+    {FADE_KEY(train.keep_every),
+     {0, billion},
+     "checkpoints kept for good: those of steps that are multiples of this (0: none)"},
+    {FADE_KEY(train.on_nonfinite),
+     {},
+     "a step whose loss or gradient is not finite ends the run, or is skipped and counted"},
+    {FADE_KEY(train.log_every), {1, billion}, "steps between lines in metrics.jsonl"},
+    {FADE_KEY(device), {}, "`auto` takes CUDA where there is one"},
+    {FADE_KEY(dtype),
+     {},
+     "precision of the computation: f64 on the CPU only; bf16, for CUDA, is not there yet"},
+    {FADE_KEY(threads), {0, 4096}, "CPU threads (0: all)"},
+    {FADE_KEY(seed), {}, "of initial weights, dropout, span noise and data offsets"},
+};
+
+#undef FADE_KEY
+
+/// Levenshtein distance: insertions, deletions and replacements of one character that turn a into b.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+const std::vector<Key>& config_keys() { return keys; }
+
+const Key* find_key(std::string_view path) {
+  const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.path == path; });
+  return key == keys.end() ? nullptr : &*key;
+}
+
+std::vector<std::string_view> sections_of(std::string_view path) {
+  std::vector<std::string_view> sections;
+  for (std::size_t dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.', dot + 1))
+    sections.push_back(path.substr(0, dot));
+  return sections;
+}
+
+bool is_section(std::string_view path) {
+  return std::any_of(keys.begin(), keys.end(), [&](const Key& key) {
+    return key.path.starts_with(path) && key.path.size() > path.size() && key.path[path.size()] == '.';
+  });
+}
+
+std::string_view last_part(std::string_view path) {
+  return path.substr(path.rfind('.') + 1);  // npos + 1 is 0: the whole path
+}
+
+std::string nearest_key(std::string_view path) {
+  if (path.size() > 100) return "";  // no slip of the keyboard
+  std::string_view best;
+  std::size_t best_distance = std::max<std::size_t>(2, last_part(path).size() / 3) + 1;
+  const auto consider = [&](std::string_view known) {
+    // A right name in the wrong section counts as one mistake.
+    const std::size_t distance =
+        std::min(edit_distance(path, known), 1 + edit_distance(last_part(path), last_part(known)));
+    if (distance >= best_distance) return;
+    best_distance = distance;
+    best = known;
+  };
+  for (const Key& key : keys) {
+    for (const std::string_view section : sections_of(key.path)) consider(section);
+    consider(key.path);
+  }
+  return std::string(best);
+}
+
+std::string names_beside(std::string_view path) {
+  std::string section(path.substr(0, path.rfind('.') + 1));  // with its dot
+  if (!section.empty() && !is_section(section.substr(0, section.size() - 1))) section.clear();
+  std::string names;
+  std::string_view last;
+  for (const Key& key : keys) {
+    if (!key.path.starts_with(section)) continue;
+    const std::string_view below = key.path.substr(section.size()), name = below.substr(0, below.find('.'));
+    if (name != last) names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+    last = name;
+  }
+  return names;
+}
+
+}  // namespace fade

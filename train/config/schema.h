@@ -1,0 +1,73 @@
+// The one table behind configuration files: every key with its type, range and meaning.
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <limits>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "train/config/config.h"
+
+namespace fade {
+
+/// Numbers a key may take. Integers compare exactly: every bound below is under 2^53.
+struct Range {
+  double low = 0;
+  double high = std::numeric_limits<double>::max();
+  bool above_low = false;  ///< low itself is not allowed
+};
+
+/// Where a key's value lives in a Config.
+template <class T>
+using Member = T& (*)(Config&);
+
+using Field =
+    std::variant<Member<bool>, Member<int>, Member<std::int64_t>, Member<std::uint64_t>, Member<double>,
+                 Member<std::string>, Member<std::array<int, 3>>, Member<Kind>, Member<AttentionPath>,
+                 Member<CompressKind>, Member<DataKind>, Member<OptimizerKind>, Member<ScheduleKind>,
+                 Member<DeviceChoice>, Member<Precision>, Member<OnNonfinite>>;
+
+struct Key {
+  std::string_view path;  ///< "model.span.ramp"; also the member's path in Config
+  Field field;
+  Range range;  ///< of numbers; ignored for the other types
+  std::string_view meaning;
+};
+
+/// Every key of a configuration, in the order in which to_yaml writes them; the keys of a section are
+/// neighbours.
+const std::vector<Key>& config_keys();
+
+/// The key with this path, or null.
+const Key* find_key(std::string_view path);
+
+/// True for "model", "model.span", ..: a path that has keys below it.
+bool is_section(std::string_view path);
+
+/// The sections a key lies in, outermost first: "model", "model.span".
+std::vector<std::string_view> sections_of(std::string_view path);
+
+/// The part after the last dot: "ramp" of "model.span.ramp".
+std::string_view last_part(std::string_view path);
+
+/// The known key or section that a reader most probably meant by `path`, or "" if none is near.
+std::string nearest_key(std::string_view path);
+
+/// What there is beside `path`: the names of the keys and sections of its section, or of the whole
+/// configuration if that is none: "kind, lr, beta1, ..".
+std::string names_beside(std::string_view path);
+
+/// What the key accepts, in words: "an integer of at least 2 and at most 65536".
+std::string allowed_values(const Key& key);
+
+/// The key's value in `config`, written as YAML that reads back to exactly the same value.
+std::string value_text(const Key& key, const Config& config);
+
+/// Stores the node's value in `config` and returns true; returns false, `config` unchanged, if it isn't
+/// allowed.
+bool store_value(const Key& key, const YAML::Node& node, Config& config);
+
+}  // namespace fade

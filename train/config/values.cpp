@@ -1,0 +1,142 @@
+// Reading and writing single values of the schema's types.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <type_traits>
+
+#include "train/config/schema.h"
+
+namespace fade {
+
+namespace {
+
+/// The text of a plain (unquoted) scalar; "256" in quotes is a string and no number.
+std::optional<std::string> plain_text(const YAML::Node& node) {
+  if (!node.IsScalar() || node.Tag() == "!") return std::nullopt;
+  return node.Scalar();
+}
+
+bool in_range(double value, const Range& range) {
+  return value <= range.high && (range.above_low ? value > range.low : value >= range.low);
+}
+
+/// The whole text as a decimal number of type T, if it is one: 3.0 and 1e3 are not integers.
+template <class T>
+std::optional<T> parse_number(const std::string& text) {
+  T value{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end) return std::nullopt;
+  return value;
+}
+
+bool read(const YAML::Node& node, const Range&, bool& value) {
+  const auto text = plain_text(node);
+  if (text != "true" && text != "false") return false;
+  value = text == "true";
+  return true;
+}
+
+bool read(const YAML::Node& node, const Range&, std::string& value) {
+  if (!node.IsScalar()) return false;
+  value = node.Scalar();
+  return true;
+}
+
+template <class T>
+requires std::is_arithmetic_v<T>
+bool read(const YAML::Node& node, const Range& range, T& value) {
+  const auto text = plain_text(node);
+  const auto number = text ? parse_number<T>(*text) : std::nullopt;
+  if (!number || !in_range(static_cast<double>(*number), range)) return false;  // inf and nan are in no range
+  value = *number;
+  return true;
+}
+
+bool read(const YAML::Node& node, const Range& range, std::array<int, 3>& value) {
+  if (!node.IsSequence() || node.size() != value.size()) return false;
+  std::array<int, 3> parts{};
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (!read(node[i], range, parts[i])) return false;
+  if (parts[0] == 0 || parts[0] + parts[1] + parts[2] != 100) return false;
+  value = parts;
+  return true;
+}
+
+template <class E>
+requires std::is_enum_v<E>
+bool read(const YAML::Node& node, const Range&, E& value) {
+  if (!node.IsScalar()) return false;
+  for (std::size_t i = 0; i < names_of<E>.size(); ++i) {
+    if (node.Scalar() != names_of<E>[i]) continue;
+    value = static_cast<E>(i);
+    return true;
+  }
+  return false;
+}
+
+/// The shortest decimal that reads back exactly, always with a point: YAML 1.1 takes 1e-06 for a string.
+std::string write(double value) {
+  std::string text = fmt::format("{}", value);
+  if (text.find('.') == std::string::npos) text.insert(std::min(text.find('e'), text.size()), ".0");
+  return text;
+}
+
+std::string write(const std::string& value) {
+  std::string text = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') text += '\\';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    else
+      text += c;
+  }
+  return text + '"';
+}
+
+std::string write(const std::array<int, 3>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
+
+template <class T>
+requires std::is_integral_v<T> std::string write(T value) { return fmt::format("{}", value); }
+
+template <class E>
+requires std::is_enum_v<E> std::string write(E value) { return std::string(name_of(value)); }
+
+std::string describe(const Range& range, std::string_view number) {
+  const std::string low =
+      fmt::format("{} {} {}", number, range.above_low ? "above" : "of at least", range.low);
+  return range.high == Range{}.high ? low : fmt::format("{} and at most {}", low, range.high);
+}
+
+}  // namespace
+
+std::string allowed_values(const Key& key) {
+  return std::visit(
+      [&]<class T>(Member<T>) -> std::string {
+        if constexpr (std::is_enum_v<T>)
+          return fmt::format("{}", fmt::join(names_of<T>, " | "));
+        else if constexpr (std::is_same_v<T, bool>)
+          return "true | false";
+        else if constexpr (std::is_same_v<T, std::string>)
+          return "text";
+        else if constexpr (std::is_same_v<T, std::array<int, 3>>)
+          return "three integers of at least 0 that sum to 100, the first above 0";
+        else
+          return describe(key.range, std::is_same_v<T, double> ? "a number" : "an integer");
+      },
+      key.field);
+}
+
+std::string value_text(const Key& key, const Config& config) {
+  Config copy = config;  // members are reached through a mutable reference
+  return std::visit([&](auto member) { return write(member(copy)); }, key.field);
+}
+
+bool store_value(const Key& key, const YAML::Node& node, Config& config) {
+  return std::visit([&](auto member) { return read(node, key.range, member(config)); }, key.field);
+}
+
+}  // namespace fade

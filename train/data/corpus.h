@@ -1,0 +1,42 @@
+// The bytes a model is trained and evaluated on. (How they are cut into streams and blocks: train/data/streams.h.)
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/io/mapped_file.h"
+#include "train/config/config.h"
+
+namespace fade {
+
+enum class Split { train, valid, test, all };
+template <>
+inline constexpr std::array<std::string_view, 4> names_of<Split>{"train", "valid", "test", "all"};
+
+/// A corpus: a memory-mapped file, or the recall corpus made in memory. Its bytes are the tokens.
+class Corpus {
+ public:
+  /// Opens or makes the corpus of a checked configuration. Throws InputError if the file is not set, missing,
+  /// empty or a directory, or if it holds a byte outside the vocabulary, naming the first one and its offset.
+  explicit Corpus(const DataConfig& config);
+
+  /// "data/enwik8", or "recall": the corpus's name in messages.
+  const std::string& name() const { return name_; }
+
+  /// The bytes of one part. Parts lie one after the other, training first; each ends at its cumulative
+  /// percentage of the corpus, rounded down to a whole byte. May be empty.
+  std::span<const std::uint8_t> bytes(Split split) const;
+
+ private:
+  std::string name_;
+  std::optional<MappedFile> file_;
+  std::vector<std::uint8_t> made_;
+  std::span<const std::uint8_t> all_;  ///< the file's bytes or the made ones
+  std::array<int, 3> percent_;
+};
+
+}  // namespace fade

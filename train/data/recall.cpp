@@ -1,0 +1,207 @@
+#include "train/data/recall.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+#include "engine/rng.h"
+
+namespace fade {
+
+namespace {
+
+constexpr std::size_t fact_length = 5;      // @k=v;
+constexpr std::size_t question_length = 3;  // ?kv
+
+/// The distribution of the wait: P(w) proportional to w^-3/2 on [low, high].
+class WaitLengths {
+ public:
+  WaitLengths(int low, int high) : low_(low) {
+    for (int w = low; w <= high; ++w) probability_.push_back(std::pow(w, -1.5));
+    const double total = std::accumulate(probability_.begin(), probability_.end(), 0.0);
+    for (double& p : probability_) p /= total;
+    std::partial_sum(probability_.begin(), probability_.end(), std::back_inserter(cumulative_));
+  }
+
+  /// The length at quantile u of [0, 1).
+  int at(double u) const {
+    const auto reached = std::upper_bound(cumulative_.begin(), cumulative_.end(), u);
+    const auto last = cumulative_.end() - 1;  // rounding may leave the sum just below 1
+    return low_ + static_cast<int>(std::min(reached, last) - cumulative_.begin());
+  }
+
+  double mean() const {
+    double sum = 0;
+    for (std::size_t i = 0; i < probability_.size(); ++i)
+      sum += (low_ + static_cast<double>(i)) * probability_[i];
+    return sum;
+  }
+
+  double entropy_bits() const {
+    double sum = 0;
+    for (const double p : probability_) sum -= p * std::log2(p);
+    return sum;
+  }
+
+ private:
+  int low_;
+  std::vector<double> probability_, cumulative_;
+};
+
+/// Writes round after round.
+class Writer {
+ public:
+  explicit Writer(const RecallConfig& config) : config_(config), waits_(config.wait_min, config.wait_max) {
+    std::iota(keys_.begin(), keys_.end(), std::size_t{0});
+  }
+
+  void round(std::vector<std::uint8_t>& text) {
+    const std::size_t facts = static_cast<std::size_t>(config_.facts);
+    std::array<std::uint8_t, recall_values.size()> value_of{};  // by key
+    shuffle_front(facts, static_cast<std::size_t>(config_.keys));
+    for (std::size_t i = 0; i < facts; ++i) {
+      const std::uint8_t value = pick(recall_values, config_.values);
+      value_of[keys_[i]] = value;
+      noise(text, below(static_cast<std::size_t>(config_.gap) + 1));
+      for (const std::uint8_t byte :
+           {std::uint8_t{'@'}, key_byte(i), std::uint8_t{'='}, value, std::uint8_t{';'}})
+        text.push_back(byte);
+    }
+    noise(text, static_cast<std::size_t>(waits_.at(uniform_draw())));
+    shuffle_front(facts, facts);
+    for (std::size_t i = 0; i < facts; ++i) {
+      if (i > 0) noise(text, below(static_cast<std::size_t>(config_.gap) + 1));
+      for (const std::uint8_t byte : {std::uint8_t{'?'}, key_byte(i), value_of[keys_[i]]})
+        text.push_back(byte);
+    }
+  }
+
+ private:
+  double uniform_draw() { return uniform_f64(random_, draws_++); }
+
+  std::size_t below(std::size_t count) {
+    return static_cast<std::size_t>(uniform_draw() * static_cast<double>(count));
+  }
+
+  std::uint8_t pick(std::string_view alphabet, int used) {
+    return static_cast<std::uint8_t>(alphabet[below(static_cast<std::size_t>(used))]);
+  }
+
+  std::uint8_t key_byte(std::size_t i) const { return static_cast<std::uint8_t>(recall_keys[keys_[i]]); }
+
+  void noise(std::vector<std::uint8_t>& text, std::size_t length) {
+    for (std::size_t i = 0; i < length; ++i) text.push_back(pick(recall_noise, config_.noise));
+  }
+
+  /// Makes the first `count` of keys_ a uniform ordered choice among its first `among` (Fisher and Yates).
+  void shuffle_front(std::size_t count, std::size_t among) {
+    for (std::size_t i = 0; i < count; ++i) std::swap(keys_[i], keys_[i + below(among - i)]);
+  }
+
+  const RecallConfig config_;
+  const WaitLengths waits_;
+  const RngKey random_{config_.seed, 0};
+  std::uint64_t draws_ = 0;
+  std::array<std::size_t, recall_keys.size()> keys_{};  ///< a permutation of all keys
+};
+
+/// log2 of n (n - 1) .. (n - k + 1): the ordered choices of k among n.
+double log2_choices(int n, int k) {
+  double bits = 0;
+  for (int i = 0; i < k; ++i) bits += std::log2(n - i);
+  return bits;
+}
+
+struct RoundTotals {
+  double bytes;        ///< expected length of a round
+  double bits;         ///< its entropy
+  double answer_bits;  ///< what its answers would cost if nothing were remembered
+};
+
+/// The sums of train/data/recall.md.
+RoundTotals round_totals(const RecallConfig& config) {
+  const WaitLengths waits(config.wait_min, config.wait_max);
+  const double n = config.facts, gaps = 2 * n - 1;
+  const double noise_bytes = gaps * config.gap / 2.0 + waits.mean();
+  const double value_bits = n * std::log2(config.values);
+  const double bits = gaps * std::log2(config.gap + 1) + waits.entropy_bits() +
+                      noise_bytes * std::log2(config.noise) + log2_choices(config.keys, config.facts) +
+                      value_bits + log2_choices(config.facts, config.facts);
+  return {n * (fact_length + question_length) + noise_bytes, bits, value_bits};
+}
+
+/// A whole fact or question of a text, starting at `begin`.
+struct Record {
+  std::size_t begin;
+  bool is_fact;
+  std::size_t length() const { return is_fact ? fact_length : question_length; }
+  std::size_t value() const { return begin + (is_fact ? 3 : 2); }
+};
+
+/// The first whole record that begins at or after `from`. '@' and '?' occur nowhere else.
+std::optional<Record> next_record(std::span<const std::uint8_t> text, std::size_t from) {
+  for (std::size_t i = from; i < text.size(); ++i) {
+    if (text[i] != '@' && text[i] != '?') continue;
+    const Record record{i, text[i] == '@'};
+    if (i + record.length() <= text.size()) return record;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> make_recall(const RecallConfig& config) {
+  const std::size_t size = static_cast<std::size_t>(config.bytes);
+  std::vector<std::uint8_t> text;
+  text.reserve(size);
+  Writer writer(config);
+  while (text.size() < size) writer.round(text);
+  text.resize(size);
+  return text;
+}
+
+double recall_best_bpb(const RecallConfig& config) {
+  const RoundTotals round = round_totals(config);
+  return round.bits / round.bytes;
+}
+
+double recall_forgetful_bpb(const RecallConfig& config) {
+  const RoundTotals round = round_totals(config);
+  return (round.bits + round.answer_bits) / round.bytes;
+}
+
+std::vector<RecallQuestion> recall_questions(std::span<const std::uint8_t> text) {
+  std::vector<RecallQuestion> questions;
+  std::array<std::optional<std::size_t>, 256> pending;  // by key: where its value is
+  for (auto record = next_record(text, 0); record;
+       record = next_record(text, record->begin + record->length())) {
+    const std::size_t key_at = record->begin + 1;
+    auto& value_at = pending[text[key_at]];
+    if (record->is_fact) {
+      value_at = record->value();
+    } else if (value_at) {
+      questions.push_back({record->value(), key_at - *value_at});
+      value_at.reset();
+    }
+  }
+  return questions;
+}
+
+std::vector<RecallRole> recall_roles(std::span<const std::uint8_t> text) {
+  std::vector<RecallRole> roles;
+  for (const std::uint8_t byte : text) {
+    const bool noise = recall_noise.find(static_cast<char>(byte)) != std::string_view::npos;
+    roles.push_back(noise ? RecallRole::noise : RecallRole::question);
+  }
+  for (auto record = next_record(text, 0); record;
+       record = next_record(text, record->begin + record->length())) {
+    const auto begin = roles.begin() + static_cast<std::ptrdiff_t>(record->begin);
+    std::fill_n(begin, record->length(), record->is_fact ? RecallRole::fact : RecallRole::question);
+    roles[record->value()] = record->is_fact ? RecallRole::value : RecallRole::answer;
+  }
+  return roles;
+}
+
+}  // namespace fade

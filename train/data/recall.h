@@ -1,0 +1,48 @@
+// The recall corpus: facts that must be remembered across noise until they are asked for.
+// train/data/recall.md describes the text and derives its best possible loss.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "train/config/config.h"
+
+namespace fade {
+
+/// The alphabets. A configuration uses the first `keys`, `values` and `noise` of them; no byte is in two.
+inline constexpr std::string_view recall_keys = "KLMNOPQRSTUVWXYZ";
+inline constexpr std::string_view recall_values = "0123456789ABCDEF";
+inline constexpr std::string_view recall_noise = "abcdefghijklmnopqrstuvwxyz";
+
+/// The whole corpus: `config.bytes` bytes, the same for the same configuration on every machine.
+std::vector<std::uint8_t> make_recall(const RecallConfig& config);
+
+/// Bits per byte of the ideal predictor, which remembers every pending fact: no model can be better on
+/// average.
+double recall_best_bpb(const RecallConfig& config);
+
+/// Bits per byte of a predictor that is ideal but for the answers, which it guesses among all values.
+double recall_forgetful_bpb(const RecallConfig& config);
+
+/// A question of a text whose fact lies in the text too.
+struct RecallQuestion {
+  std::size_t answer;  ///< position of the answer byte; the byte before it, the key, is what predicts it
+  std::size_t
+      distance;  ///< rows from the fact's value byte to the question's key byte, as attention counts them
+};
+
+/// The questions of any stretch of a recall corpus, in order.
+std::vector<RecallQuestion> recall_questions(std::span<const std::uint8_t> text);
+
+/// What a byte is for: `value` and `answer` are the v of @k=v; and of ?kv, `fact` and `question` the bytes
+/// around.
+enum class RecallRole : std::uint8_t { noise, fact, value, question, answer };
+
+/// The role of every byte of a stretch of a recall corpus. What is left of a record cut off by the start
+/// counts as `question`.
+std::vector<RecallRole> recall_roles(std::span<const std::uint8_t> text);
+
+}  // namespace fade
