@@ -36,6 +36,21 @@ void parallel_for(int64_t n, int64_t grain, F&& f) {
   if (error) std::rethrow_exception(error);
 }
 
+/// Elements for which a thread is worth its start.
+inline constexpr int64_t kElementsPerThread = 1 << 14;
+
+/// parallel_for over n elements that cost a few instructions each: f(begin, end).
+template <class F>
+void parallel_elements(int64_t n, F&& f) {
+  parallel_for(n, kElementsPerThread, f);
+}
+
+/// parallel_for over rows of `width` elements that cost a few instructions each: f(first_row, last_row + 1).
+template <class F>
+void parallel_rows(int64_t rows, int64_t width, F&& f) {
+  parallel_for(rows, kElementsPerThread / std::max<int64_t>(width, 1) + 1, f);
+}
+
 /// While in scope, loops and products that this thread starts stay on it, so that their results don't depend
 /// on how many threads there are.
 class OneThread {

@@ -129,6 +129,12 @@ Tensor BackwardCtx::saved(int i) const {
   return s.tensor;
 }
 
+Tensor BackwardCtx::empty_for(int i) const {
+  if (!needs(i)) return {};
+  const Tape::Slot& slot = tape_.slots_[node_.inputs[i]];
+  return Tensor::empty(slot.shape, slot.dtype, slot.device);
+}
+
 void BackwardCtx::add(int i, Tensor g) {
   if (!needs(i)) return;
   Tape::Slot& slot = tape_.slots_[node_.inputs[i]];

@@ -198,6 +198,10 @@ class BackwardCtx {
     return a;
   }
 
+  /// A tensor with undefined contents for the gradient of input i; no tensor when !needs(i), which kernels
+  /// take for "not needed".
+  Tensor empty_for(int i) const;
+
   /// Adds g to the gradient of input i. A g of the shape that input i was broadcast to is summed down first,
   /// here, for every rule. No-op when !needs(i).
   void add(int i, Tensor g);

@@ -78,6 +78,8 @@ class Tensor {
 
   /// A new tensor with undefined contents.
   static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
+  /// A new tensor of t's shape, type and device, with undefined contents; no tensor if t is none.
+  static Tensor empty_like(const Tensor& t) { return t ? empty(t.shape(), t.dtype(), t.device()) : Tensor{}; }
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Device device = Device::cpu);
   /// A CPU tensor holding a copy of `values`, row-major. Throws when their number is not shape.numel().
