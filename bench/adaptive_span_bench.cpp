@@ -46,7 +46,7 @@ void block(benchmark::State& state) {
   Tape tape;
   for (auto _ : state) {
     model.parameters().zero_grad();
-    train_block(model, tape, tokens, targets, memory, {.training = true});
+    forward_backward(model, tape, tokens, targets, memory, {.training = true});
   }
   state.counters["rows"] = memory.mean_rows();
 }

@@ -71,7 +71,7 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
     const auto start = std::chrono::steady_clock::now();
     Memory now = memory;
     const BlockLoss block =
-        train_block(model, tape, tokens, targets, now, {.training = true, .random = &random});
+        forward_backward(model, tape, tokens, targets, now, {.training = true, .random = &random});
     optimizer.step(1, {.share = 1, .clip = config.train.clip}, grad_norm(model.parameters().leaves()));
     model.parameters().zero_grad();
     block.loss.item();  // waits for the device, as a training step does

@@ -3,9 +3,8 @@
 #include <algorithm>
 
 #include "engine/tape.h"
-#include "ops/cross_entropy/cross_entropy.h"
-#include "ops/elementwise/elementwise.h"
 #include "train/data/streams.h"
+#include "train/forward_backward.h"
 
 namespace fade {
 
@@ -24,18 +23,16 @@ TensorFile gradients(const Transformer& model, std::span<const uint8_t> bytes, i
   std::vector<int32_t> tokens(static_cast<size_t>(streams * block)), targets(tokens.size());
   std::vector<double> losses, auxes;
   Memory memory = model.empty_memory(streams);
-  const StepOptions options{.training = true};  // no source of randomness: dropout and noise are off
-  model.parameters().zero_grad();
+  Tape tape;
   for (int i = 0; i < blocks; ++i) {
     reader.read(static_cast<size_t>(i * block), static_cast<size_t>(block), tokens, targets);
-    const Recording on;
-    StepReport report;
-    const Tensor x = Tensor::from(tokens, {streams, block}).to(model.device());
-    const Tensor y = Tensor::from(targets, {streams * block}).to(model.device());
-    const Tensor loss = cross_entropy(model.forward(x, memory, options, report), y);
-    losses.push_back(loss.item());
-    auxes.push_back(report.aux ? report.aux.item() : 0);
-    if (i + 1 == blocks) backward(report.aux ? loss + report.aux : loss);
+    model.parameters().zero_grad();  // the gradient is the last block's alone
+    // Without a source of randomness dropout and noise are off.
+    const BlockLoss result = forward_backward(
+        model, tape, Tensor::from(tokens, {streams, block}).to(model.device()),
+        Tensor::from(targets, {streams * block}).to(model.device()), memory, {.training = true});
+    losses.push_back(result.loss.item());
+    auxes.push_back(result.aux ? result.aux.item() : 0);
   }
 
   TensorFile out;

@@ -5,8 +5,8 @@
 
 namespace fade {
 
-BlockLoss train_block(const Transformer& model, Tape& tape, const Tensor& tokens, const Tensor& targets,
-                      Memory& memory, const StepOptions& options) {
+BlockLoss forward_backward(const Transformer& model, Tape& tape, const Tensor& tokens, const Tensor& targets,
+                           Memory& memory, const StepOptions& options) {
   const Recording on(tape);
   StepReport report;
   const Tensor loss = cross_entropy(model.forward(tokens, memory, options, report), targets);

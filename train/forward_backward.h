@@ -1,4 +1,4 @@
-// Forward and backward over one block: what training, benchmarks and gradient dumps have in common.
+// The forward and backward pass over one block, shared by training, `fade bench` and `fade grad`.
 #pragma once
 
 #include "engine/tape.h"
@@ -6,16 +6,17 @@
 
 namespace fade {
 
-/// What a block gave, still on the device: reading a number waits for it.
+/// The losses of one block. They are on the model's device; item() waits for it.
 struct BlockLoss {
   Tensor loss;       ///< []: mean cross-entropy in nats
   Tensor aux;        ///< []: auxiliary loss; no tensor when there is none
   Tensor mean_span;  ///< []: in positions; no tensor for a kind without spans
 };
 
-/// Adds the gradient of loss + aux to the model's parameters. tokens i32 [B, n], targets i32 [B·n], both on
-/// the model's device. `memory` moves on by the block. The tape is empty again afterwards.
-BlockLoss train_block(const Transformer& model, Tape& tape, const Tensor& tokens, const Tensor& targets,
-                      Memory& memory, const StepOptions& options);
+/// Adds the gradient of loss + aux to the gradients of the model's parameters. tokens i32 [B, n] and targets
+/// i32 [B·n] are on the model's device. Every layer appends its rows of this block to `memory`. The tape is
+/// empty afterwards.
+BlockLoss forward_backward(const Transformer& model, Tape& tape, const Tensor& tokens, const Tensor& targets,
+                           Memory& memory, const StepOptions& options);
 
 }  // namespace fade

@@ -33,9 +33,9 @@ Trainer::Trainer(const Config& config, const Corpus& corpus)
 BlockLoss Trainer::next_block() {
   const int64_t B = config_.train.batch, M = config_.model.block;
   if (reader_.next(tokens_, targets_)) memory_ = model_.empty_memory(B);
-  return train_block(model_, tape_, Tensor::from(tokens_, {B, M}).to(model_.device()),
-                     Tensor::from(targets_, {B * M}).to(model_.device()), memory_,
-                     {.training = true, .random = &random_});
+  return forward_backward(model_, tape_, Tensor::from(tokens_, {B, M}).to(model_.device()),
+                          Tensor::from(targets_, {B * M}).to(model_.device()), memory_,
+                          {.training = true, .random = &random_});
 }
 
 // One update. If anything is not finite, so is the norm of the result, and weights and step are as they were.
