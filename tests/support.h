@@ -1,4 +1,4 @@
-// What several tests need: files of their own, and the text of errors.
+// Helpers of many tests: texts and errors, temporary directories, differences.
 #pragma once
 
 #include <algorithm>
@@ -15,15 +15,25 @@
 
 namespace fade::test {
 
+inline bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+/// The message of the error of type E that `work` must throw; "(no error)" if it throws none.
+template <class E = Error, class Work>
+std::string error_of(const Work& work) {
+  try {
+    work();
+  } catch (const E& error) {
+    return error.what();
+  }
+  return "(no error)";
+}
+
 /// The message of the InputError that `work` must throw.
 template <class Work>
 std::string refusal(const Work& work) {
-  try {
-    work();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "(nothing was refused)";
+  return error_of<InputError>(work);
 }
 
 /// The whole file; empty if there is none.
@@ -33,8 +43,7 @@ inline std::string file_text(const std::string& path) {
   return text.str();
 }
 
-/// max |a[i] − b[i]|. NaN, of which no comparison holds, where there is none: a NaN in one, or unlike
-/// lengths.
+/// max |a[i] − b[i]|. NaN, so that every comparison fails, if one holds a NaN or the lengths differ.
 inline double largest_difference(std::span<const double> a, std::span<const double> b) {
   if (a.size() != b.size()) return NAN;
   double largest = 0;
@@ -46,7 +55,7 @@ inline double largest_difference(std::span<const double> a, std::span<const doub
   return largest;
 }
 
-/// A directory of a test's own, removed with the object.
+/// A temporary directory, removed with the object.
 class TempDir {
  public:
   TempDir() {

@@ -1,5 +1,5 @@
-// Small kernels, one for each thing that kernels may use; cuda_test.cpp has what they must return. Each is
-// launched, and its result read back.
+// Small kernels, one for each feature of CUDA that kernels may use. Each function launches its kernel and reads
+// the result back; cuda_test.cpp has the expected results.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ std::vector<double> exchange_doubles();
 
 /// Of lanes 0..31 with `values` (bits): ballot, any, all.
 std::vector<int32_t> votes(uint32_t values);
-/// The even and the odd lanes of a warp vote by themselves, the odd ones three times: the sums of lanes that
-/// each sees.
+/// The even and the odd lanes of a warp vote separately, the odd ones three times. Returns, per lane, the sum of
+/// the lanes that took part in its votes.
 std::vector<int32_t> votes_apart();
 /// Lane 0 of each warp writes, and the others read after __syncwarp.
 std::vector<int32_t> warp_broadcast(int threads);

@@ -1,5 +1,4 @@
-// What the emulated device tells of kernels that are wrong. (What it does for those that are right:
-// cuda_test.cpp.)
+// The errors that the emulated device reports for wrong kernels. (Correct kernels: cuda_test.cpp.)
 #include <omp.h>
 #include <sys/wait.h>
 
@@ -12,6 +11,7 @@
 #include "engine/cuda/emulate/memory.h"
 #include "engine/parallel.h"
 #include "engine/tensor.h"
+#include "tests/support.h"
 
 namespace fade::test {
 namespace {
@@ -82,15 +82,8 @@ __global__ void on_which_core(int* out) {
 /// The error of a launch.
 template <class... P>
 std::string report(void (*kernel)(P...), dim3 grid, dim3 block) {
-  try {
-    launch("bad", kernel, grid, block, 0);
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(no error)";
+  return error_of([&] { launch("bad", kernel, grid, block, 0); });
 }
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 struct Outcome {
   std::string output;  // of both streams
@@ -113,7 +106,7 @@ void check_fault(const std::string& name, const std::vector<std::string>& parts)
   const Outcome got = run_fault(name);
   BOOST_TEST(!got.ended_well, name << " ended well");
   for (const std::string& part : parts)
-    BOOST_TEST(has(got.output, part), name << ": no \"" << part << "\" in " << got.output);
+    BOOST_TEST(contains(got.output, part), name << ": no \"" << part << "\" in " << got.output);
 }
 
 }  // namespace
@@ -122,41 +115,42 @@ BOOST_AUTO_TEST_SUITE(emulated_device)
 
 BOOST_AUTO_TEST_CASE(a_barrier_that_some_never_reach) {
   const std::string text = report(some_return, 3, 64);
-  BOOST_TEST(has(text, "kernel bad, block (1,0,0): "), text);
-  BOOST_TEST(has(text, "threads 40-63 returned"), text);
-  BOOST_TEST(has(text, "threads 0-39 wait at __syncthreads at "), text);
-  BOOST_TEST(has(text, "tests/engine/emulate_test.cpp:"), text);
+  BOOST_TEST(contains(text, "kernel bad, block (1,0,0): "), text);
+  BOOST_TEST(contains(text, "threads 40-63 returned"), text);
+  BOOST_TEST(contains(text, "threads 0-39 wait at __syncthreads at "), text);
+  BOOST_TEST(contains(text, "tests/engine/emulate_test.cpp:"), text);
 }
 
 BOOST_AUTO_TEST_CASE(a_barrier_on_both_sides_of_a_branch) {
   const std::string text = report(two_barriers, 1, 64);
-  BOOST_TEST(has(text, "kernel bad, block (0,0,0), thread (40,0,0): __syncthreads at "), text);
-  BOOST_TEST(has(text, "while thread 0 of the block waits at __syncthreads at "), text);
+  BOOST_TEST(contains(text, "kernel bad, block (0,0,0), thread (40,0,0): __syncthreads at "), text);
+  BOOST_TEST(contains(text, "while thread 0 of the block waits at __syncthreads at "), text);
 }
 
 BOOST_AUTO_TEST_CASE(threads_that_wait_for_each_other) {
   const std::string text = report(barrier_against_shuffle, 1, 40);
-  BOOST_TEST(has(text, "threads 0-31 wait at __syncthreads"), text);
-  BOOST_TEST(has(text, "threads 32-39 returned"), text);  // the shuffle among the eight that exist is sound
+  BOOST_TEST(contains(text, "threads 0-31 wait at __syncthreads"), text);
+  BOOST_TEST(contains(text, "threads 32-39 returned"),
+             text);  // the shuffle among the eight that exist is sound
 }
 
 BOOST_AUTO_TEST_CASE(lanes_of_a_mask_that_never_come) {
   const std::string text = report(lanes_returned, 1, 32);
-  BOOST_TEST(has(text, "threads 0-4 wait at __shfl_xor_sync"), text);
-  BOOST_TEST(has(text, "threads 5-31 returned"), text);
+  BOOST_TEST(contains(text, "threads 0-4 wait at __shfl_xor_sync"), text);
+  BOOST_TEST(contains(text, "threads 5-31 returned"), text);
   const std::string before = report(lanes_return_before, 1, 32);
-  BOOST_TEST(has(before, "thread (4,0,0): __syncwarp at "), before);
-  BOOST_TEST(has(before, "the mask 0xffffffff names lane 0, which has returned"), before);
+  BOOST_TEST(contains(before, "thread (4,0,0): __syncwarp at "), before);
+  BOOST_TEST(contains(before, "the mask 0xffffffff names lane 0, which has returned"), before);
 }
 
 BOOST_AUTO_TEST_CASE(exchanges_that_do_not_fit) {
   const std::string mask = report(not_in_mask, 1, 32), lane = report(lane_takes_no_part, 1, 16),
                     two = report(two_exchanges, 1, 32);
-  BOOST_TEST(has(mask, "thread (0,0,0): __ballot_sync at "), mask);
-  BOOST_TEST(has(mask, "the mask 0xffff0000 does not name the calling lane 0"), mask);
-  BOOST_TEST(has(lane, "reads from lane 16, which takes no part"), lane);
-  BOOST_TEST(has(two, "thread (4,0,0): __ballot_sync at "), two);
-  BOOST_TEST(has(two, "wait at __shfl_sync"), two);
+  BOOST_TEST(contains(mask, "thread (0,0,0): __ballot_sync at "), mask);
+  BOOST_TEST(contains(mask, "the mask 0xffff0000 does not name the calling lane 0"), mask);
+  BOOST_TEST(contains(lane, "reads from lane 16, which takes no part"), lane);
+  BOOST_TEST(contains(two, "thread (4,0,0): __ballot_sync at "), two);
+  BOOST_TEST(contains(two, "wait at __shfl_sync"), two);
 }
 
 BOOST_AUTO_TEST_CASE(an_exception_names_its_thread_and_the_device_goes_on) {
@@ -166,8 +160,8 @@ BOOST_AUTO_TEST_CASE(an_exception_names_its_thread_and_the_device_goes_on) {
 }
 
 BOOST_AUTO_TEST_CASE(sizes_that_no_device_has) {
-  BOOST_TEST(has(report(two_barriers, 1, 2000), "bad: blocks of 2000x1x1 threads"));
-  BOOST_TEST(has(report(two_barriers, dim3(1, 70000), 1), "bad: a grid of 1x70000x1 blocks"));
+  BOOST_TEST(contains(report(two_barriers, 1, 2000), "bad: blocks of 2000x1x1 threads"));
+  BOOST_TEST(contains(report(two_barriers, dim3(1, 70000), 1), "bad: a grid of 1x70000x1 blocks"));
   BOOST_CHECK_THROW(launch("bad", uninitialised, 1, 1, 200000, nullptr), Error);
 }
 
@@ -228,10 +222,11 @@ BOOST_AUTO_TEST_CASE(host_code_cannot_touch_the_devices_memory) {
 BOOST_AUTO_TEST_CASE(the_other_order_shows_a_missing_barrier) {
   const std::string forward = run_fault("no_barrier").output,
                     reverse = run_fault("no_barrier", "FADE_EMULATE_ORDER=reverse").output;
-  BOOST_TEST(has(forward, "on it goes"), forward);
-  BOOST_TEST(has(reverse, "on it goes"), reverse);
+  BOOST_TEST(contains(forward, "on it goes"), forward);
+  BOOST_TEST(contains(reverse, "on it goes"), reverse);
   BOOST_TEST(forward != reverse);
-  BOOST_TEST(has(run_fault("no_barrier", "FADE_EMULATE_ORDER=sideways").output, "allowed: forward, reverse"));
+  BOOST_TEST(
+      contains(run_fault("no_barrier", "FADE_EMULATE_ORDER=sideways").output, "allowed: forward, reverse"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -39,7 +39,7 @@ std::string refusal_of(const std::string& content) {
 
 void expect(const std::string& content, const std::string& what) {
   const std::string message = refusal_of(content);
-  BOOST_TEST(message.find(what) != std::string::npos, message << " should say: " << what);
+  BOOST_TEST(test::contains(message, what), message << " should say: " << what);
 }
 
 std::string bytes_of(const Tensor& t) {
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(every_type_survives_bit_for_bit) {
     BOOST_TEST((bytes_of(read.at(name)) == bytes_of(t)));
   }
   BOOST_TEST(!read.has("g"));
-  BOOST_TEST(test::refusal([&] { read.at("g"); }).find("no tensor called g") != std::string::npos);
+  BOOST_TEST(test::contains(test::refusal([&] { read.at("g"); }), "no tensor called g"));
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_collection_is_a_file_too) {
@@ -117,8 +117,8 @@ BOOST_AUTO_TEST_CASE(a_file_cut_short_anywhere_is_refused) {
   refusal_of(whole + "x");
 }
 
-// The content hash sees every bit of the file: only in the name of its own key, which hides it, a flip goes
-// unseen.
+// The content hash covers every bit of the file. Only a flip in the name of its own key, which hides the hash,
+// goes unnoticed.
 BOOST_AUTO_TEST_CASE(a_flipped_bit_is_refused) {
   const test::TempDir dir;
   const std::string hash = save_safetensors(dir.path("file"), every_type());

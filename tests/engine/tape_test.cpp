@@ -7,21 +7,17 @@
 #include "ops/elementwise/elementwise.h"
 #include "ops/layout/layout.h"
 #include "ops/reduce/reduce.h"
+#include "tests/support.h"
 
 namespace fade {
 namespace {
+
+using test::contains, test::error_of;
 
 Tensor leaf(double value, const Shape& shape = {}) {
   Tensor t = Tensor::full(shape, value, DType::f64);
   t.set_requires_grad();
   return t;
-}
-
-auto says(const char* part) {
-  return [part](const Error& e) {
-    BOOST_TEST_MESSAGE(e.what());
-    return std::string(e.what()).find(part) != std::string::npos;
-  };
 }
 
 // a·b of optional b: what an operation with an argument left out records.
@@ -43,8 +39,7 @@ Tensor maybe_mul(const Tensor& a, const Tensor& b) {
 
 BOOST_AUTO_TEST_SUITE(tape)
 
-// add() hands the same gradient tensor to both inputs; adding a second gradient to one in place would change
-// the other.
+// add() gives the same gradient tensor to both inputs. Accumulating into one in place would change the other.
 BOOST_AUTO_TEST_CASE(the_same_gradient_given_to_two_inputs) {
   const Tensor a = leaf(5), b = leaf(7);
   const Recording on;
@@ -95,7 +90,8 @@ BOOST_AUTO_TEST_CASE(a_saved_tensor_that_was_modified_is_noticed) {
   const Recording on;
   const Tensor y = mul(a, b);
   b.mutate<double>()[0] = 8;
-  BOOST_CHECK_EXCEPTION(backward(y), Error, says("mul: a tensor saved for backward was modified in place"));
+  BOOST_TEST(
+      contains(error_of([&] { backward(y); }), "mul: a tensor saved for backward was modified in place"));
 }
 
 BOOST_AUTO_TEST_CASE(a_failed_backward_leaves_nothing_behind) {
@@ -146,18 +142,18 @@ BOOST_AUTO_TEST_CASE(constants_are_not_recorded) {
 BOOST_AUTO_TEST_CASE(a_loss_that_was_not_recorded) {
   const Tensor a = leaf(5);
   const Tensor before = mul(a, a);
-  BOOST_CHECK_EXCEPTION(backward(before), Error, says("put a Recording in scope"));
+  BOOST_TEST(contains(error_of([&] { backward(before); }), "put a Recording in scope"));
   const Recording on;
-  BOOST_CHECK_EXCEPTION(backward(before), Error, says("compute it inside a Recording"));
-  BOOST_CHECK_EXCEPTION(backward(Tensor()), Error, says("compute it inside a Recording"));
+  BOOST_TEST(contains(error_of([&] { backward(before); }), "compute it inside a Recording"));
+  BOOST_TEST(contains(error_of([&] { backward(Tensor()); }), "compute it inside a Recording"));
 }
 
 BOOST_AUTO_TEST_CASE(a_loss_of_many_elements_wants_a_cotangent) {
   const Tensor a = leaf(5, {2, 3});
   const Recording on;
   const Tensor y = mul(a, a);
-  BOOST_CHECK_EXCEPTION(backward(y), Error, says("[2,3] (reduce it with sum or mean"));
-  BOOST_CHECK_EXCEPTION(backward(y, Tensor::full({6}, 1, DType::f64)), Error, says("the cotangent [6]"));
+  BOOST_TEST(contains(error_of([&] { backward(y); }), "[2,3] (reduce it with sum or mean"));
+  BOOST_TEST(contains(error_of([&] { backward(y, Tensor::full({6}, 1, DType::f64)); }), "the cotangent [6]"));
   backward(y, Tensor::full({2, 3}, 1, DType::f64));
   BOOST_TEST(a.grad().to_vector<double>()[5] == 10.0);
 }
@@ -167,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_second_backward) {
   const Recording on;
   const Tensor y = mul(a, a);
   backward(y);
-  BOOST_CHECK_EXCEPTION(backward(y), Error, says("once per backward"));
+  BOOST_TEST(contains(error_of([&] { backward(y); }), "once per backward"));
 }
 
 BOOST_AUTO_TEST_CASE(a_tensor_of_an_earlier_step_is_a_constant) {

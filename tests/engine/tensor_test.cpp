@@ -8,18 +8,10 @@
 #include "engine/primitives.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/matmul/matmul.h"
+#include "tests/support.h"
 
 namespace fade {
-namespace {
-
-auto says(const std::string& whole) {
-  return [whole](const Error& e) {
-    BOOST_TEST(e.what() == whole);
-    return e.what() == whole;
-  };
-}
-
-}  // namespace
+using test::error_of;
 
 BOOST_AUTO_TEST_SUITE(tensor)
 
@@ -136,42 +128,46 @@ BOOST_AUTO_TEST_CASE(not_a_number_stays_one) {
 
 BOOST_AUTO_TEST_CASE(errors_of_tensors) {
   const Tensor t = Tensor::full({2, 3}, 1);
-  BOOST_CHECK_EXCEPTION(t.data<double>(), Error,
-                        says("data: the tensor holds f32, read as f64 (convert with .to(DType::f64))"));
-  BOOST_CHECK_EXCEPTION(t.item(), Error, says("item: the tensor has shape [2,3], needs exactly one element"));
-  BOOST_CHECK_EXCEPTION(t.view({4}), Error, says("view: shape [4] has not the 6 elements of [2,3]"));
-  BOOST_CHECK_EXCEPTION(t.rows(1, 3), Error, says("rows: [1,3) is not within the first dimension of [2,3]"));
-  BOOST_CHECK_EXCEPTION(Tensor::from(std::vector<float>{1, 2}, {3}), Error,
-                        says("Tensor::from: 2 values for shape [3] of 3 elements"));
+  BOOST_TEST(error_of([&] { t.data<double>(); }) ==
+             "data: the tensor holds f32, read as f64 (convert with .to(DType::f64))");
+  BOOST_TEST(error_of([&] { t.item(); }) == "item: the tensor has shape [2,3], needs exactly one element");
+  BOOST_TEST(error_of([&] { t.view({4}); }) == "view: shape [4] has not the 6 elements of [2,3]");
+  BOOST_TEST(error_of([&] { t.rows(1, 3); }) == "rows: [1,3) is not within the first dimension of [2,3]");
+  BOOST_TEST(error_of([&] {
+               Tensor::from(std::vector<float>{1, 2}, {3});
+             }) == "Tensor::from: 2 values for shape [3] of 3 elements");
   Tensor integers = Tensor::zeros({2}, DType::i32);
-  BOOST_CHECK_EXCEPTION(integers.set_requires_grad(), Error,
-                        says("set_requires_grad: a tensor of i32 has no gradient (use f32 or f64)"));
-  BOOST_CHECK_EXCEPTION(exp(integers), Error,
-                        says("exp: got a tensor of i32, needs f32 or f64 (convert with .to(DType::f32))"));
+  BOOST_TEST(error_of([&] { integers.set_requires_grad(); }) ==
+             "set_requires_grad: a tensor of i32 has no gradient (use f32 or f64)");
+  BOOST_TEST(error_of([&] { exp(integers); }) ==
+             "exp: got a tensor of i32, needs f32 or f64 (convert with .to(DType::f32))");
 }
 
 BOOST_AUTO_TEST_CASE(errors_of_operations) {
   const auto f32 = [](const Shape& s) { return Tensor::zeros(s); };
-  BOOST_CHECK_EXCEPTION(
-      matmul(f32({16, 64}), f32({128, 64})), Error,
-      says("matmul: [16,64] x [128,64]: inner sizes 64 and 128 differ (did you mean transpose.b?)"));
-  BOOST_CHECK_EXCEPTION(
-      matmul(f32({64, 16}), f32({64, 8})), Error,
-      says("matmul: [64,16] x [64,8]: inner sizes 16 and 64 differ (did you mean transpose.a?)"));
-  BOOST_CHECK_EXCEPTION(
-      matmul(f32({16, 64}), f32({64, 128}), {.b = true}), Error,
-      says("matmul: [16,64] x [64,128]: inner sizes 64 and 128 differ (did you mean no transpose.b?)"));
-  BOOST_CHECK_EXCEPTION(matmul(f32({2, 3}), f32({5, 7})), Error,
-                        says("matmul: [2,3] x [5,7]: inner sizes 3 and 5 differ"));
-  BOOST_CHECK_EXCEPTION(
-      matmul(f32({2, 3, 5}), f32({4, 5, 7})), Error,
-      says("matmul: [2,3,5] x [4,5,7]: batch sizes differ (expand one of them, or give b two "
-           "dimensions)"));
-  BOOST_CHECK_EXCEPTION(add(f32({2, 3}), f32({2})), Error,
-                        says("add: [2,3] and [2] do not broadcast: sizes 3 and 2 differ and neither is 1"));
-  BOOST_CHECK_EXCEPTION(mul(f32({2}), Tensor::zeros({2}, DType::f64)), Error,
-                        says("mul: f32 [2] with f64 [2]: one type is needed (convert with .to(DType::f32))"));
-  BOOST_CHECK_EXCEPTION(clamp(f32({2}), 1, 0), Error, says("clamp: low 1 is above high 0 (swap them)"));
+  BOOST_TEST(error_of([&] {
+               matmul(f32({16, 64}), f32({128, 64}));
+             }) == "matmul: [16,64] x [128,64]: inner sizes 64 and 128 differ (did you mean transpose.b?)");
+  BOOST_TEST(error_of([&] {
+               matmul(f32({64, 16}), f32({64, 8}));
+             }) == "matmul: [64,16] x [64,8]: inner sizes 16 and 64 differ (did you mean transpose.a?)");
+  BOOST_TEST(error_of([&] {
+               matmul(f32({16, 64}), f32({64, 128}), {.b = true});
+             }) ==
+             "matmul: [16,64] x [64,128]: inner sizes 64 and 128 differ (did you mean no transpose.b?)");
+  BOOST_TEST(error_of([&] {
+               matmul(f32({2, 3}), f32({5, 7}));
+             }) == "matmul: [2,3] x [5,7]: inner sizes 3 and 5 differ");
+  BOOST_TEST(error_of([&] {
+               matmul(f32({2, 3, 5}), f32({4, 5, 7}));
+             }) ==
+             "matmul: [2,3,5] x [4,5,7]: batch sizes differ (expand one of them, or give b two dimensions)");
+  BOOST_TEST(error_of([&] {
+               add(f32({2, 3}), f32({2}));
+             }) == "add: [2,3] and [2] do not broadcast: sizes 3 and 2 differ and neither is 1");
+  BOOST_TEST(error_of([&] { mul(f32({2}), Tensor::zeros({2}, DType::f64)); }) ==
+             "mul: f32 [2] with f64 [2]: one type is needed (convert with .to(DType::f32))");
+  BOOST_TEST(error_of([&] { clamp(f32({2}), 1, 0); }) == "clamp: low 1 is above high 0 (swap them)");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,4 +1,4 @@
-// What the fuzz targets share.
+// Helpers of the fuzz targets.
 #pragma once
 
 #include <fmt/format.h>
@@ -38,8 +38,7 @@ void allow_refusal(const Work& work) {
   }
 }
 
-/// The process's own folder, in memory where the system has that; what is in it is overwritten by the next
-/// input.
+/// The folder of this process, in memory if the system allows it. The next input overwrites its files.
 inline const std::filesystem::path& folder() {
   static const std::filesystem::path made = [] {
     const bool memory = std::filesystem::is_directory("/dev/shm");

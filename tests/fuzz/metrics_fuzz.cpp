@@ -1,5 +1,4 @@
-// metrics.jsonl of a run that is resumed: whatever the file holds, no line is added, and those that stay
-// stay.
+// metrics.jsonl of a resumed run: whatever the file holds, opening it only drops lines, and the second time none.
 #include "tests/fuzz/fuzz.h"
 #include "train/metrics.h"
 

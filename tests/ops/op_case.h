@@ -1,5 +1,5 @@
-// The one case table of the operations: each entry is checked for its values, its gradient, its f32 results,
-// the bytes it saves, and is then planted with bugs that the checks must notice (planted_bugs_test.cpp).
+// The case table of the operations. Each entry is checked for its values, its gradient, its f32 results and the
+// bytes it saves. Then bugs are planted in it, which the checks must find (planted_bugs_test.cpp).
 //
 // ops/<folder>/<op>_cases.cpp adds entries from a static initializer:
 //
@@ -26,7 +26,7 @@ using Values = std::vector<double>;
 using Tensors = std::vector<Tensor>;
 using Arrays = std::vector<Values>;
 
-/// Value of element i, given a number u in [0, 1) drawn for it.
+/// The value of element i, given a random number u in [0, 1).
 using Fill = std::function<double(int64_t i, double u)>;
 
 /// low ≤ v < high, and at least kKinkDistance from every number in `kinks`.
@@ -38,8 +38,7 @@ Fill distinct_values(int64_t count);
 /// The values themselves, row-major.
 Fill these(const Values& values);
 
-/// Inputs stay this far from points where a derivative jumps, well beyond the steps of the finite
-/// differences.
+/// Inputs stay this far from points where a derivative jumps: far more than a step of the finite differences.
 inline constexpr double kKinkDistance = 0.02;
 
 enum class Role {
@@ -52,12 +51,12 @@ struct Input {
   Shape shape;
   Fill fill = uniform_values(-2, 2);
   Role role = Role::differentiable;
-  bool zero_gradient = false;  ///< a gradient of nothing but zeros is right
+  bool zero_gradient = false;  ///< the right gradient is zero everywhere
 };
 
 using Run = std::function<Tensor(const Tensors& inputs)>;
 
-/// A mistake that somebody could make in the operation: the checks of values must notice it.
+/// A plausible mistake in the operation: the checks of values must find it.
 struct WrongRun {
   std::string what;
   Run run;
@@ -67,7 +66,7 @@ struct OpCase {
   std::string name;  ///< operation/variant
   std::vector<Input> inputs;
   Run run;
-  /// The values of the result, computed naively in double from the formula and nothing else of this project.
+  /// The values of the result, computed naively in double from the formula, without any code of this project.
   std::function<Values(const Arrays& inputs)> reference;
   Shape shape;              ///< of the result
   int64_t saved_bytes = 0;  ///< what the tape keeps alive for backward in f64 beyond the inputs
@@ -76,14 +75,14 @@ struct OpCase {
   std::string folder = {};  ///< ops/<folder>, filled in by add_cases
 };
 
-/// Adds to the table. Returns true so that it can initialise a static constant. Throws on a second case of
+/// Adds to the table. Returns true so that it can initialise a static constant. Throws on a second case with
 /// the same name.
 bool add_cases(std::string_view folder, std::vector<OpCase> cases);
 /// The whole table; complete when main() begins.
 const std::vector<OpCase>& op_cases();
 
-/// The case's inputs in double, the same on every run, rounded to f32 so that both types see the same
-/// numbers.
+/// The inputs of the case in double: the same on every run, and rounded to f32 so that both types see the
+/// same numbers.
 Arrays input_values(const OpCase& c);
 /// `values` as tensors: f32 or f64 by `dtype`, i32 where the case says so. Differentiable ones are leaves.
 Tensors input_tensors(const OpCase& c, const Arrays& values, DType dtype, Device device);
@@ -93,7 +92,7 @@ int64_t offset(const Shape& shape, std::initializer_list<int64_t> index);
 /// For references: an array of `shape` (two to four dimensions) with f(index) everywhere.
 Values tabulate(const Shape& shape, const std::function<double(const std::array<int64_t, 4>& index)>& f);
 
-/// For wrong runs: every one of `integers` (i32) larger by `by`; the tensor itself when that is 0.
+/// For wrong runs: `integers` (i32) plus `by`; the tensor itself if `by` is 0.
 Tensor shifted(const Tensor& integers, int by);
 
 }  // namespace fade::test

@@ -15,8 +15,8 @@ struct Verdict {
 /// Devices of this build and machine.
 std::vector<Device> available_devices();
 
-/// Changes the tape between forward and backward, as a bug in the operation would have. `inputs` are the
-/// case's tensors.
+/// Changes the tape between forward and backward, as a bug in the operation would. `inputs` are the tensors
+/// of the case.
 using Tamper = std::function<void(Tape& tape, const Tensors& inputs)>;
 
 /// f64 values and shape against the reference; the same bits on a second run; inputs left alone. `run` takes

@@ -133,8 +133,7 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
   set_threads(0);
 }
 
-// A row that has expired for every query takes no part: not even a NaN in it shows, wherever it lies among
-// the others.
+// A row that has expired for every query has no effect: not even a NaN in it, at any place among the others.
 BOOST_AUTO_TEST_CASE(expired_rows_do_not_matter) {
   const SpanAttentionCase c{.name = "memory has expired",
                             .block = 70,

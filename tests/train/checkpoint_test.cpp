@@ -1,5 +1,5 @@
-// Checkpoints on the disk: whole or absent at every instant, whatever stops the process or the writing; which
-// of them stay; and what happens to damaged ones.
+// Checkpoints on the disk: whole or absent at every instant, whatever stops the process or the write; which ones
+// are kept; damaged ones are set aside.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,11 +10,9 @@
 #include <set>
 
 #include "tests/engine/system_calls.h"
-#include "tests/models/model_support.h"
-#include "tests/support.h"
+#include "tests/small_training.h"
 #include "train/checkpoint/run_directory.h"
 #include "train/checkpoint/store.h"
-#include "train/trainer.h"
 
 namespace fade {
 namespace {
@@ -24,31 +22,19 @@ namespace fs = std::filesystem;
 // Flushing is for power cuts, which no test has, and slow.
 int skip_flushes(const test::SystemCall& call) { return call.what == "fsync" ? test::kSkip : test::kMake; }
 
-/// A run of a small model in a folder of its own.
+/// A run of a small model in a directory of its own.
 struct SmallRun {
   test::TempDir dir;
-  Config config = small_config(dir);
+  Config config = test::small_config(dir);
   Corpus corpus{config.data};
   Trainer trainer{config, corpus};
   const std::string run = dir.path("run");
 
-  static Config small_config(const test::TempDir& dir) {
-    Config c;
-    c.model = test::small_model();
-    const auto text = test::random_text(1500, c.model.vocab);
-    c.data.path = dir.write("text", {reinterpret_cast<const char*>(text.data()), text.size()});
-    c.data.vocab = c.model.vocab;
-    c.device = DeviceChoice::cpu;
-    c.train.batch = 2;
-    return c;
-  }
-  void steps(int n) {
-    for (int i = 0; i < n; ++i) trainer.step();
-  }
+  void steps(int n) { test::train(trainer, n); }
   void save() const { save(trainer); }
   void save(const Trainer& of) const {
     const test::Intercepting on(skip_flushes);
-    of.save(run);
+    test::save(of, run);
   }
   int64_t newest() const { return step_of(read_checkpoint(run)); }
   static int64_t step_of(const Checkpoint& c) { return std::stoll(c.state.metadata.at("step")); }
@@ -68,7 +54,7 @@ bool save_up_to_call(const SmallRun& r, int n) {
       if (calls++ == n) ::_exit(1);
       return skip_flushes(call);
     });
-    r.trainer.save(r.run);
+    test::save(r.trainer, r.run);
     remove_old_checkpoints(r.run, r.trainer.steps_done(), {.newest = 2, .every = 0});
     ::_exit(0);
   }
@@ -121,7 +107,7 @@ BOOST_AUTO_TEST_CASE(killed_at_any_system_call_the_newest_checkpoint_is_whole) {
       Trainer resumed(r.config, r.corpus);
       resumed.restore(newest);
       if (step == 3) resumed.step();
-      BOOST_TEST((test::all_values(resumed.model()) == test::all_values(r.trainer.model())));
+      BOOST_TEST((test::all_values(resumed) == test::all_values(r.trainer)));
       r.save(resumed);
       BOOST_TEST(r.newest() == 4);
     }
@@ -133,8 +119,8 @@ BOOST_AUTO_TEST_CASE(killed_at_any_system_call_the_newest_checkpoint_is_whole) {
   BOOST_TEST(calls > 20);
 }
 
-// The disk refuses one call after the other: the save fails, nothing half-written is left, and the next one
-// succeeds.
+// The n-th system call finds the disk full, for every n: the save fails without leaving an unfinished file, and
+// the next save succeeds.
 BOOST_AUTO_TEST_CASE(a_save_that_fails_at_any_call_leaves_the_old_checkpoints_and_no_remains) {
   SmallRun r;
   r.steps(1);
@@ -148,11 +134,11 @@ BOOST_AUTO_TEST_CASE(a_save_that_fails_at_any_call_leaves_the_old_checkpoints_an
     try {
       const test::Intercepting on(
           [&](const test::SystemCall& call) { return calls++ == n ? ENOSPC : skip_flushes(call); });
-      r.trainer.save(r.run);
+      test::save(r.trainer, r.run);
       succeeded = true;
     } catch (const Error& e) {
       ++failures;
-      BOOST_TEST(std::string(e.what()).find("No space left on device") != std::string::npos, e.what());
+      BOOST_TEST(test::contains(e.what(), "No space left on device"), e.what());
       const int64_t newest = r.newest();  // only `latest` is written after the checkpoint is in place
       BOOST_TEST((newest == 1 || newest == 2));
       if (!fs::exists(r.run + "/step-2")) BOOST_TEST((r.entries() == before), "remains after call " << n);
@@ -181,7 +167,7 @@ BOOST_AUTO_TEST_CASE(everything_is_flushed_before_and_after_it_is_renamed) {
       }
       return skip_flushes(call);
     });
-    r.trainer.save(r.run);
+    test::save(r.trainer, r.run);
   }
   for (const auto& [path, is_dirty] : dirty) BOOST_TEST(!is_dirty, path << " is not flushed at the end");
   const std::vector<std::string> order{"model.safetensors", "state.safetensors", "step-1", "latest"};
@@ -243,8 +229,8 @@ BOOST_AUTO_TEST_CASE(damaged_checkpoints_are_passed_over_and_set_aside) {
   BOOST_REQUIRE(found.has_value());
   BOOST_TEST(r.step_of(*found) == 1);
   BOOST_TEST(notes.size() == 2u);
-  BOOST_TEST(notes[0].find("step-3/state.safetensors: damaged") != std::string::npos, notes[0]);
-  BOOST_TEST(notes[1].find("step-2/model.safetensors: cannot be read") != std::string::npos, notes[1]);
+  BOOST_TEST(test::contains(notes[0], "step-3/state.safetensors: damaged"), notes[0]);
+  BOOST_TEST(test::contains(notes[1], "step-2/model.safetensors: cannot be read"), notes[1]);
   BOOST_TEST(
       (r.entries() == std::set<std::string>{"latest", "lock", "step-1", "step-2.damaged", "step-3.damaged"}));
 }
@@ -259,7 +245,7 @@ BOOST_AUTO_TEST_CASE(without_a_whole_checkpoint_nothing_is_renamed) {
   const RunDirectory directory(r.run, true);
   std::vector<std::string> notes;
   const std::string message = test::refusal([&] { directory.newest_checkpoint(notes); });
-  BOOST_TEST(message.find("step-1/model.safetensors: damaged") != std::string::npos, message);
+  BOOST_TEST(test::contains(message, "step-1/model.safetensors: damaged"), message);
   BOOST_TEST((r.entries() == std::set<std::string>{"latest", "lock", "step-1", "step-2"}));
 }
 
@@ -273,15 +259,15 @@ BOOST_AUTO_TEST_CASE(files_of_two_checkpoints_do_not_go_together) {
   fs::copy_file(r.run + "/step-1/state.safetensors", r.run + "/step-2/state.safetensors",
                 fs::copy_options::overwrite_existing);
   const std::string message = test::refusal([&] { read_checkpoint(r.run + "/step-2"); });
-  BOOST_TEST(message.find("were not written together") != std::string::npos, message);
+  BOOST_TEST(test::contains(message, "were not written together"), message);
 }
 
 BOOST_AUTO_TEST_CASE(a_run_directory_is_locked_and_made_again) {
   SmallRun r;
   std::optional<RunDirectory> first(std::in_place, r.run, false);
   const auto refused = [&] {
-    return test::refusal([&] { RunDirectory(r.run, false); }).find("another process is training there") !=
-           std::string::npos;
+    return test::contains(test::refusal([&] { RunDirectory(r.run, false); }),
+                          "another process is training there");
   };
   BOOST_TEST(refused());
   BOOST_TEST(!first->remake_if_gone(r.config));

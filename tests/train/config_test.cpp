@@ -10,6 +10,7 @@
 #include "train/config/schema.h"
 
 using namespace fade;
+using test::contains;
 using test::file_text;
 using test::refusal;
 
@@ -101,9 +102,8 @@ BOOST_AUTO_TEST_CASE(every_number_has_limits_that_hold) {
         allowed_values(key).find("a number") == 0 || allowed_values(key).find("an integer") == 0;
     if (!number) continue;
     for (const char* absurd : {"-1", "1e300", "36893488147419103232"})
-      BOOST_TEST(
-          override_refusal(fmt::format("{}={}", key.path, absurd)).find("allowed: ") != std::string::npos,
-          key.path << '=' << absurd);
+      BOOST_TEST(contains(override_refusal(fmt::format("{}={}", key.path, absurd)), "allowed: "),
+                 key.path << '=' << absurd);
   }
 }
 
@@ -129,8 +129,7 @@ BOOST_AUTO_TEST_CASE(files_that_are_none_are_refused) {
   BOOST_TEST(load(dir.path("none.yaml")).find(dir.path("none.yaml") + ": no such file") == 0);
   BOOST_TEST(load(dir.path()).find(dir.path() + ": a directory") == 0);
   BOOST_TEST(load(dir.write("empty.yaml", "")).find(dir.path("empty.yaml") + ": empty") == 0);
-  BOOST_TEST(load(dir.write("large.yaml", std::string(2 << 20, '#'))).find("longer than") !=
-             std::string::npos);
+  BOOST_TEST(contains(load(dir.write("large.yaml", std::string(2 << 20, '#'))), "longer than"));
   const std::string typo = dir.write("typo.yaml", "seed: 1\nsede: 2\n");
   BOOST_TEST(load(typo) == typo + ":2: sede: unknown key (did you mean seed?)");
   BOOST_TEST(load_config(dir.write("good.yaml", "seed: 7\n"), {"threads=2"}).threads == 2);
@@ -154,8 +153,7 @@ BOOST_AUTO_TEST_CASE(a_written_configuration_reads_back_the_same) {
   BOOST_TEST(back.seed == c.seed);
   BOOST_TEST(back.model.span.init == 0.0);
   BOOST_TEST(to_yaml(back) == yaml);
-  BOOST_TEST(yaml.find("\n    eps: 1.0") !=
-             std::string::npos);  // nested, and a float to YAML 1.1 readers too
+  BOOST_TEST(contains(yaml, "\n    eps: 1.0"));  // nested, and a float to YAML 1.1 readers too
 }
 
 BOOST_AUTO_TEST_CASE(every_key_is_written_and_read) {
@@ -163,14 +161,13 @@ BOOST_AUTO_TEST_CASE(every_key_is_written_and_read) {
     const std::string value = value_text(key, Config{});
     Config other;
     BOOST_TEST(store_value(key, YAML::Load(value), other), key.path);
-    BOOST_TEST(to_yaml(Config{}).find(fmt::format("{}: {}\n", last_part(key.path), value)) !=
-               std::string::npos);
+    BOOST_TEST(contains(to_yaml(Config{}), fmt::format("{}: {}\n", last_part(key.path), value)));
   }
 }
 
 BOOST_AUTO_TEST_CASE(the_documentation_holds_the_generated_reference) {
   const std::string docs = file_text(FADE_SOURCE_DIR "/docs/configuration.md");
-  BOOST_TEST((docs.find(config_reference()) != std::string::npos),
+  BOOST_TEST(contains(docs, config_reference()),
              "docs/configuration.md differs from config_reference(), which is\n" + config_reference());
 }
 

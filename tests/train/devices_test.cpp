@@ -1,45 +1,28 @@
 // Whole models on every device of this build and machine: what the CPU trains, the others train.
 #include <boost/test/unit_test.hpp>
 
-#include "tests/models/model_support.h"
 #include "tests/ops/op_checks.h"
-#include "tests/support.h"
-#include "train/trainer.h"
+#include "tests/small_training.h"
 
 namespace fade {
 namespace {
 
-using test::largest_difference;
+using test::all_values, test::largest_difference, test::resume, test::save, test::train;
 
-Config small_run(const test::TempDir& dir, Device device) {
-  const auto text = test::random_text(3000, test::small_model().vocab);
-  Config c;
-  c.model = test::small_model();
-  c.model.dropout = 0.1;
-  c.model.span.noisy = true;
-  c.data.path = dir.write("text", {reinterpret_cast<const char*>(text.data()), text.size()});
-  c.data.split = {90, 10, 0};
-  c.data.vocab = c.model.vocab;
+Config config_on(const test::TempDir& dir, Device device) {
+  Config c = test::small_noisy_config(dir, 3000);
   c.device = device == Device::cpu ? DeviceChoice::cpu : DeviceChoice::cuda;
-  c.train.batch = 2;
   c.train.steps = 50;
-  c.train.optimizer.lr = 3e-3;
   c.train.schedule.warmup = 10;
   return c;
-}
-
-std::vector<double> train(Trainer& trainer, int steps) {
-  std::vector<double> bits;
-  for (int i = 0; i < steps; ++i) bits.push_back(trainer.step().bits);
-  return bits;
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(devices)
 
-// Dropout and span noise included: they are the same numbers on every device. In f64 rounding grows by a
-// factor of some hundred over fifty updates; a row forgotten a block early or late would be seen.
+// Dropout and span noise are on: they draw the same numbers on every device. In f64, rounding grows by a factor
+// of some hundred over fifty updates; a row forgotten one block early or late would exceed the tolerance.
 BOOST_AUTO_TEST_CASE(fifty_steps_give_the_same_model) {
   const test::TempDir dir;
   for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed})
@@ -47,14 +30,14 @@ BOOST_AUTO_TEST_CASE(fifty_steps_give_the_same_model) {
       std::vector<double> bits, values;  // the CPU's, which comes first
       double rows = 0;
       for (const Device device : test::available_devices()) {
-        Config c = small_run(dir, device);
+        Config c = config_on(dir, device);
         c.dtype = dtype;
         c.model.attention = path;
         const Corpus corpus(c.data);
         Trainer trainer(c, corpus);
         const auto found = train(trainer, 49);
         const Trainer::Step last = trainer.step();
-        const auto weights = test::all_values(trainer.model());
+        const auto weights = all_values(trainer);
         if (device == Device::cpu) {
           bits = found;
           values = weights;
@@ -78,7 +61,7 @@ BOOST_AUTO_TEST_CASE(every_kind_gives_the_same_model) {
         if (kind != Kind::compressive && compress == CompressKind::conv) continue;
         std::vector<double> expected;
         for (const Device device : test::available_devices()) {
-          Config c = small_run(dir, device);
+          Config c = config_on(dir, device);
           c.dtype = Precision::f64;
           c.model.kind = kind;
           c.model.attention = path;
@@ -86,7 +69,7 @@ BOOST_AUTO_TEST_CASE(every_kind_gives_the_same_model) {
           const Corpus corpus(c.data);
           Trainer trainer(c, corpus);
           train(trainer, 15);
-          const auto weights = test::all_values(trainer.model());
+          const auto weights = all_values(trainer);
           if (device == Device::cpu)
             expected = weights;
           else
@@ -99,33 +82,33 @@ BOOST_AUTO_TEST_CASE(every_kind_gives_the_same_model) {
 BOOST_AUTO_TEST_CASE(a_run_repeats_and_resumes_bit_by_bit) {
   const test::TempDir dir;
   for (const Device device : test::available_devices()) {
-    const Config c = small_run(dir, device);
+    const Config c = config_on(dir, device);
     const Corpus corpus(c.data);
     Trainer straight(c, corpus), again(c, corpus), resumed(c, corpus);
     const auto first = train(straight, 12);
     BOOST_TEST((train(again, 12) == first));
     const std::string run = dir.path(name_of(device));
-    straight.save(run);
-    resumed.restore(read_checkpoint(run));
+    save(straight, run);
+    resume(resumed, run);
     BOOST_TEST((train(straight, 12) == train(resumed, 12)));
-    BOOST_TEST((test::all_values(straight.model()) == test::all_values(resumed.model())));
+    BOOST_TEST((all_values(straight) == all_values(resumed)));
     BOOST_TEST(straight.validate().bits_per_byte == resumed.validate().bits_per_byte);
   }
 }
 
 // A checkpoint belongs to no device.
-BOOST_AUTO_TEST_CASE(a_checkpoint_of_one_device_goes_on_with_another) {
+BOOST_AUTO_TEST_CASE(a_checkpoint_of_one_device_resumes_on_another) {
   const test::TempDir dir;
   const auto devices = test::available_devices();
-  Config c = small_run(dir, devices.back());
+  Config c = config_on(dir, devices.back());
   c.dtype = Precision::f64;
   const Corpus corpus(c.data);
   Trainer there(c, corpus);
   train(there, 5);
-  there.save(dir.path("run"));
+  save(there, dir.path("run"));
   c.device = DeviceChoice::cpu;
   Trainer here(c, corpus);
-  here.restore(read_checkpoint(dir.path("run")));
+  resume(here, dir.path("run"));
   BOOST_TEST(largest_difference(train(there, 5), train(here, 5)) < 1e-10);
 }
 

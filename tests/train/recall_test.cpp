@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(the_documentation_states_the_defaults_losses) {
   std::snprintf(sentence, sizeof sentence,
                 "%.4f bits per byte for the ideal predictor, %.4f for the forgetful one", recall_best_bpb({}),
                 recall_forgetful_bpb({}));
-  BOOST_TEST(text.find(sentence) != std::string::npos, sentence);
+  BOOST_TEST(test::contains(text, sentence), sentence);
 }
 
 BOOST_AUTO_TEST_CASE(the_text_depends_on_the_seed_alone) {

@@ -1,6 +1,6 @@
-// Trains for a while and watches the process's memory: at full spans, and while spans shrink and grow. It
-// must be flat to 1 % once every size has been seen. scripts/soak.sh runs it for half an hour, a test for
-// some seconds.
+// Trains and watches the memory of the process, first at full spans, then while spans shrink and grow. Once every
+// size has occurred, memory must stay flat to 1 %. scripts/soak.sh runs it for half an hour, the test `soak` for
+// some seconds per part.
 //   fade_soak [MINUTES]      default 30
 #include <fmt/format.h>
 

@@ -1,46 +1,25 @@
-// Training as a whole: it learns, it repeats bit by bit, and it goes on from a checkpoint as if it had never
-// stopped.
+// Training as a whole: it learns, repeats bit by bit, and resumes from a checkpoint as if it had never stopped.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>
 
-#include "tests/models/model_support.h"
-#include "tests/support.h"
-#include "train/trainer.h"
+#include "nn/init.h"
+#include "tests/small_training.h"
 
 namespace fade {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Two streams of a small model with everything on that a checkpoint must carry: dropout, span noise, a
-// schedule, accumulation.
-Config small_run(const std::string& corpus) {
-  Config c;
-  c.model = test::small_model();
-  c.model.dropout = 0.1;
-  c.model.span.noisy = true;
-  c.data.path = corpus;
-  c.data.split = {90, 10, 0};
-  c.data.vocab = c.model.vocab;
-  c.device = DeviceChoice::cpu;
-  c.train.batch = 2;
+using test::all_values, test::resume, test::save, test::train;
+
+// A run with all that a checkpoint must carry: dropout, span noise, a schedule, accumulation.
+Config eventful_config(const test::TempDir& dir, size_t text_size = 1500) {
+  Config c = test::small_noisy_config(dir, text_size);
   c.train.steps = 400;
   c.train.accumulate = 2;
-  c.train.optimizer.lr = 3e-3;
   c.train.schedule = {.kind = ScheduleKind::cosine, .warmup = 20, .final = 0.1};
   return c;
-}
-
-std::string text_file(const test::TempDir& dir, size_t size) {
-  const auto text = test::random_text(size, test::small_model().vocab);
-  return dir.write("text", {reinterpret_cast<const char*>(text.data()), text.size()});
-}
-
-std::vector<double> train(Trainer& trainer, int steps) {
-  std::vector<double> bits;
-  for (int i = 0; i < steps; ++i) bits.push_back(trainer.step().bits);
-  return bits;
 }
 
 }  // namespace
@@ -49,14 +28,12 @@ BOOST_AUTO_TEST_SUITE(training)
 
 BOOST_AUTO_TEST_CASE(one_batch_is_learned_by_heart) {
   const test::TempDir dir;
-  Config c = small_run(text_file(dir, 4 * 17));  // one block a stream, read over and over
-  c.model.dropout = 0;
-  c.model.span.noisy = false;
+  Config c = test::small_config(dir, 4 * 17);  // one block per stream, read over and over
   c.model.block = 16;
   c.data.split = {100, 0, 0};
   c.train.batch = 4;
-  c.train.accumulate = 1;
-  c.train.schedule = {};
+  c.train.steps = 400;
+  c.train.optimizer.lr = 3e-3;
   c.train.schedule.warmup = 0;
   const Corpus corpus(c.data);
   Trainer trainer(c, corpus);
@@ -67,23 +44,22 @@ BOOST_AUTO_TEST_CASE(one_batch_is_learned_by_heart) {
 
 BOOST_AUTO_TEST_CASE(identical_runs_give_identical_bits) {
   const test::TempDir dir;
-  const Config c = small_run(text_file(dir, 1500));
+  const Config c = eventful_config(dir);
   const Corpus corpus(c.data);
   Trainer a(c, corpus), b(c, corpus);
   BOOST_TEST((train(a, 60) == train(b, 60)));
-  BOOST_TEST((test::all_values(a.model()) == test::all_values(b.model())));
+  BOOST_TEST((all_values(a) == all_values(b)));
   Config reseeded = c;
   reseeded.seed = 2;
   Trainer other(reseeded, corpus);
   train(other, 60);
-  BOOST_TEST((test::all_values(a.model()) != test::all_values(other.model())));
+  BOOST_TEST((all_values(a) != all_values(other)));
 }
 
-// Over several epochs of the corpus, from a checkpoint in the middle of one.
 // Thirty updates with span noise: rounding grows a little with each, and stays far below this.
 BOOST_AUTO_TEST_CASE(fused_attention_trains_the_same_model_as_composed) {
   const test::TempDir dir;
-  Config c = small_run(text_file(dir, 4000));
+  Config c = eventful_config(dir, 4000);
   c.model.dropout = 0;  // the two paths number their dropout masks differently
   c.dtype = Precision::f64;
   std::vector<double> values[2];
@@ -92,14 +68,14 @@ BOOST_AUTO_TEST_CASE(fused_attention_trains_the_same_model_as_composed) {
     c.model.attention = path;
     Trainer trainer(c, corpus);
     train(trainer, 30);
-    values[static_cast<int>(path)] = test::all_values(trainer.model());
+    values[static_cast<int>(path)] = all_values(trainer);
   }
   BOOST_TEST(test::largest_difference(values[0], values[1]) < 1e-8);
 }
 
 BOOST_AUTO_TEST_CASE(a_steady_step_asks_the_system_for_no_memory) {
   const test::TempDir dir;
-  Config c = small_run(text_file(dir, 40000));
+  Config c = eventful_config(dir, 40000);
   c.model.kind = Kind::transformer_xl;  // a fixed window: every step after the first few has the same sizes
   const Corpus corpus(c.data);
   Trainer trainer(c, corpus);
@@ -109,23 +85,24 @@ BOOST_AUTO_TEST_CASE(a_steady_step_asks_the_system_for_no_memory) {
   BOOST_TEST(memory_stats(Device::cpu).system == before);
 }
 
+// Over several epochs of the corpus, from a checkpoint in the middle of one.
 BOOST_AUTO_TEST_CASE(resumed_equals_straight) {
   const test::TempDir dir;
-  const Config c = small_run(text_file(dir, 1500));
+  const Config c = eventful_config(dir);
   const Corpus corpus(c.data);
   Trainer straight(c, corpus);
   const auto straight_bits = train(straight, 400);
   {
     Trainer first(c, corpus);
     train(first, 200);
-    first.save(dir.path("run"));
+    save(first, dir.path("run"));
   }
   Trainer resumed(c, corpus);
-  resumed.restore(read_checkpoint(dir.path("run")));
+  resume(resumed, dir.path("run"));
   BOOST_TEST(resumed.steps_done() == 200);
   const auto bits = train(resumed, 200);
   BOOST_TEST(std::equal(bits.begin(), bits.end(), straight_bits.begin() + 200));
-  BOOST_TEST((test::all_values(resumed.model()) == test::all_values(straight.model())));
+  BOOST_TEST((all_values(resumed) == all_values(straight)));
   BOOST_TEST(resumed.validate({}).bits_per_byte == straight.validate({}).bits_per_byte);
 }
 
@@ -133,7 +110,7 @@ BOOST_AUTO_TEST_CASE(every_optimizer_resumes) {
   const test::TempDir dir;
   for (const OptimizerKind kind :
        {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::adagrad}) {
-    Config c = small_run(text_file(dir, 1500));
+    Config c = eventful_config(dir);
     c.train.optimizer.kind = kind;
     c.train.optimizer.momentum = 0.9;
     c.train.optimizer.weight_decay = 0.01;
@@ -141,71 +118,64 @@ BOOST_AUTO_TEST_CASE(every_optimizer_resumes) {
     const std::string run = dir.path(std::string(name_of(kind)));
     Trainer straight(c, corpus), resumed(c, corpus);
     train(straight, 5);
-    straight.save(run);
-    resumed.restore(read_checkpoint(run));
+    save(straight, run);
+    resume(resumed, run);
     BOOST_TEST((train(straight, 5) == train(resumed, 5)));
-    BOOST_TEST((test::all_values(resumed.model()) == test::all_values(straight.model())));
+    BOOST_TEST((all_values(resumed) == all_values(straight)));
   }
 }
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_is_whole_or_absent) {
   const test::TempDir dir;
-  const Config c = small_run(text_file(dir, 1500));
+  const Config c = eventful_config(dir);
   const Corpus corpus(c.data);
   Trainer trainer(c, corpus);
   train(trainer, 3);
-  trainer.save(dir.path("run"));
-  // A later save that was cut off leaves its unfinished directory: it is no checkpoint, and in nobody's way.
+  save(trainer, dir.path("run"));
+  // A later save that was cut off leaves its unfinished directory, which is not a checkpoint.
   fs::create_directories(dir.path("run/step-4.tmp"));
   std::ofstream(dir.path("run/step-4.tmp/model.safetensors")) << "half";
   BOOST_TEST(find_weights(dir.path("run")) == fs::path(dir.path("run/step-3/model.safetensors")));
   Trainer resumed(c, corpus);
-  resumed.restore(read_checkpoint(dir.path("run")));
+  resume(resumed, dir.path("run"));
   train(resumed, 1);
-  resumed.save(dir.path("run"));
+  save(resumed, dir.path("run"));
   BOOST_TEST(find_weights(dir.path("run")) == fs::path(dir.path("run/step-4/model.safetensors")));
   BOOST_TEST(!fs::exists(dir.path("run/step-4.tmp")));
-  BOOST_TEST((test::all_values(*load_model(dir.path("run")).model) == test::all_values(resumed.model())));
+  BOOST_TEST((all_values(*load_model(dir.path("run")).model) == all_values(resumed)));
 }
 
 BOOST_AUTO_TEST_CASE(checkpoints_of_other_runs_are_refused) {
   const test::TempDir dir;
-  const Config c = small_run(text_file(dir, 1500));
+  const Config c = eventful_config(dir);
   const Corpus corpus(c.data);
   Trainer trainer(c, corpus);
   train(trainer, 1);
-  trainer.save(dir.path("run"));
+  save(trainer, dir.path("run"));
   const auto refused = [&](auto change) {
     Config other = c;
     change(other);
     Trainer t(other, corpus);
-    return test::refusal([&] { t.restore(read_checkpoint(dir.path("run"))); });
+    return test::refusal([&] { resume(t, dir.path("run")); });
   };
-  const auto has = [](const std::string& text, const char* part) {
-    return text.find(part) != std::string::npos;
-  };
-  BOOST_TEST(has(refused([](Config& o) { o.model.hidden = 8; }), "embed.weight has shape [32,16]"));
-  BOOST_TEST(has(refused([](Config& o) { o.model.layers = 1; }), "layers.1.attn"));
-  BOOST_TEST(has(refused([](Config& o) { o.train.batch = 3; }), "train.batch is 3"));
-  BOOST_TEST(has(refused([](Config& o) { o.model.pre_norm = true; }), "norm.weight is missing"));
+  BOOST_TEST(
+      test::contains(refused([](Config& o) { o.model.hidden = 8; }), "embed.weight has shape [32,16]"));
+  BOOST_TEST(test::contains(refused([](Config& o) { o.model.layers = 1; }), "layers.1.attn"));
+  BOOST_TEST(test::contains(refused([](Config& o) { o.train.batch = 3; }), "train.batch is 3"));
+  BOOST_TEST(test::contains(refused([](Config& o) { o.model.pre_norm = true; }), "norm.weight is missing"));
 }
 
 // The weights are those before the step, and the message says which step and what to do.
 BOOST_AUTO_TEST_CASE(a_loss_that_is_not_finite_stops_the_run) {
   const test::TempDir dir;
-  const Config c = small_run(text_file(dir, 1500));
+  const Config c = eventful_config(dir);
   const Corpus corpus(c.data);
   Trainer trainer(c, corpus);
   train(trainer, 2);
   init_constant(trainer.model().parameters().find("out.bias").value(), NAN);
-  std::string message;
-  try {
-    trainer.step();
-  } catch (const Error& e) {
-    message = e.what();
-  }
-  BOOST_TEST(message.find("step 3: the loss is nan") == 0);
-  BOOST_TEST(message.find("train.optimizer.lr") != std::string::npos);
+  const std::string message = test::error_of([&] { trainer.step(); });
+  BOOST_TEST(message.starts_with("step 3: the loss is nan"), message);
+  BOOST_TEST(test::contains(message, "train.optimizer.lr"), message);
   BOOST_TEST(trainer.steps_done() == 2);
 }
 

@@ -1,0 +1,35 @@
+// The fixture of tests that train: a configuration of a small model on a short random text, and steps of it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/models/model_support.h"
+#include "tests/support.h"
+#include "train/trainer.h"
+
+namespace fade::test {
+
+/// Writes a random text of `size` bytes below `vocab` into `dir` and returns its path.
+std::string write_random_text(const TempDir& dir, size_t size, int vocab = small_model().vocab);
+
+/// Trains small_model() on a random text of `text_size` bytes in `dir`, two streams, on the CPU. Nothing is
+/// random except the initial weights.
+Config small_config(const TempDir& dir, size_t text_size = 1500);
+
+/// small_config() with dropout and span noise, a higher learning rate, and a tenth of the text for validation.
+Config small_noisy_config(const TempDir& dir, size_t text_size = 1500);
+
+/// Trains `steps` steps. Returns the training loss of each, in bits per byte.
+std::vector<double> train(Trainer& trainer, int steps);
+
+/// Writes a checkpoint of `trainer` into the run directory `run`.
+void save(const Trainer& trainer, const std::string& run);
+
+/// Resumes from the newest checkpoint of the run directory `run`.
+void resume(Trainer& trainer, const std::string& run);
+
+/// All parameters of the model in training, as f64.
+inline std::vector<double> all_values(const Trainer& trainer) { return all_values(trainer.model()); }
+
+}  // namespace fade::test
