@@ -8,6 +8,7 @@
 #include "engine/kernel.h"
 #include "engine/rng.h"
 #include "engine/tensor.h"
+#include "ops/span_attention/mask.h"
 
 namespace fade {
 
@@ -37,7 +38,7 @@ struct SlotWindow {
 /// Which rows a query sees, and how faded. δ = age + i is the distance from query i; rows at δ < 1 are never
 /// seen.
 struct SpanMask {
-  enum class Kind : int32_t { window, expiring, adaptive };
+  using Kind = MaskKind;
 
   Kind kind;
   Tensor span;         ///< expiring: e [N]; adaptive: z [K]; window: none
@@ -98,14 +99,6 @@ struct SpanAttentionSizes {
   RngKey key;
   SlotWindow slots = {};
 
-  /// The distances at which a row of this age is seen, soft masks apart.
-  struct Distances {
-    int64_t first, last;
-  };
-  FADE_HD Distances seen(int64_t age) const {
-    if (slots.count && age > window) return {window + block + 1, reach(0)};
-    return {1, window ? window : int64_t{1} << 30};
-  }
   /// Distances up to which rows have one of the P position rows.
   FADE_HD int64_t reach(int64_t positions) const {
     return slots.count ? window + block + int64_t{slots.count} * slots.rate : positions;
@@ -117,6 +110,19 @@ struct SpanAttentionSizes {
     return past_gap < 0 ? -1 : window + past_gap / slots.rate;
   }
 };
+
+/// The mask of `spans`, those of the rows or heads (nullptr for a plain window).
+template <class T>
+MaskFormula<T> mask_formula(const SpanAttentionSizes& s, const T* spans) {
+  const auto distance = [](int64_t d) { return static_cast<int32_t>(std::min<int64_t>(d, kFar)); };
+  MaskFormula<T> mask(s.mask, spans, s.ramp);
+  if (s.window) mask.rows.last = distance(s.window);
+  if (s.slots.count) {
+    mask.slot_age = distance(s.window);
+    mask.slots = {distance(s.window + s.block + 1), distance(s.reach(0))};
+  }
+  return mask;
+}
 
 struct SpanAttentionInputs {
   Tensor q, kv, pos, span;  ///< pos and span may be no tensor

@@ -72,6 +72,7 @@ struct ForwardScratch {
   T *q, *q_t;          ///< [kTile, padded_head], [padded_head, kTile]
   T *keys, *values;    ///< [kTile, head_size]
   T* weights_t;        ///< [kTile rows, kTile]: scores, then weights
+  T* mask_t;           ///< [kTile rows, kTile]: m, in tiles that need it
   T* dropout_t;        ///< [kTile rows, kTile]
   T* out_t;            ///< [padded_head, kTile]
   T* by_distance;      ///< [P, kTile] position scores
@@ -85,6 +86,7 @@ struct ForwardScratch {
         keys(arena.take(kTile, head_size)),
         values(arena.take(kTile, head_size)),
         weights_t(arena.take(kTile, kTile)),
+        mask_t(arena.take(kTile, kTile)),
         dropout_t(arena.take(kTile, kTile)),
         out_t(arena.take(padded_head(head_size), kTile)),
         by_distance(arena.take(positions, kTile)),

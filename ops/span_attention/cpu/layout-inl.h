@@ -26,6 +26,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 struct Queries {
   int64_t first, count;
   int64_t last() const { return first + count - 1; }
+  QueryRange range() const { return {static_cast<int32_t>(first), static_cast<int32_t>(last())}; }
 };
 
 template <class T>
@@ -61,20 +62,20 @@ HWY_INLINE void prefetch_row(const AttentionArrays<T>& x, Head at, int64_t row) 
 /// that do not into tiles of their own (but for what is left in the end, if one tile holds it), and calls
 /// f(RowTile) for each; unseen(row) for each of the others.
 template <class T, class F, class Unseen>
-void for_each_tile(const AttentionArrays<T>& x, Head at, const HeadMask<T>& mask, Queries queries, F&& f,
+void for_each_tile(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& mask, Queries queries, F&& f,
                    Unseen&& unseen) {
   RowTile<T> full, masked;
   full.full = true;
-  const T first = static_cast<T>(queries.first), last = static_cast<T>(queries.last());
   const auto scan = [&](int64_t begin, int64_t end, int64_t after) {
     for (int64_t j = begin; j < end; ++j) {
-      const T age = static_cast<T>(x.age[j]), span = mask.span_of(j);
-      const Sight sight = sight_of(mask, age, span, first, last);
-      if (sight == Sight::none) {
+      const int32_t age = x.age[j];
+      const T span = mask.span_of(j, at.head);
+      const Visibility visibility = mask.visibility(age, span, queries.range());
+      if (visibility == Visibility::none) {
         unseen(j);
         continue;
       }
-      RowTile<T>& tile = sight == Sight::full ? full : masked;
+      RowTile<T>& tile = visibility == Visibility::full ? full : masked;
       tile.add(j, age, span);
       if (tile.count < kTile) continue;
       tile.next = j + 1 < end ? j + 1 : after;
@@ -127,8 +128,8 @@ void store_queries(const AttentionArrays<T>& x, Queries queries, const T* column
 /// The row of an array with a row an age that holds query i's score for the row's distance age + i in column
 /// i, or nullptr if no query of the tile is 1..reach away.
 template <class T>
-T* row_of_age(T* by_age, int64_t reach, Queries queries, T age) {
-  const int64_t row = static_cast<int64_t>(age) + queries.first + kTile - 2;
+T* row_of_age(T* by_age, int64_t reach, Queries queries, int32_t age) {
+  const int64_t row = int64_t{age} + queries.first + kTile - 2;
   return row >= 0 && row < ages_in_reach(reach) ? by_age + row * kTile : nullptr;
 }
 

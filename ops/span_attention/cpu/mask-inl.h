@@ -17,37 +17,6 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// The mask of one head as one formula for all kinds: row j is seen at first ≤ δ ≤ last where its remaining
-/// span r = e_j − δ > floor, and weighs m = clamp(r/R + 1, 0, 1). first is 1 and last the window, but for
-/// slots, which are the rows older than slot_age.
-template <class T>
-struct HeadMask {
-  const T* span;  ///< e_j is span[j·span_step] + span_offset
-  int64_t span_step;
-  T span_offset;
-  T floor, inverse_ramp;
-  T slot_age, first[2], last[2];  ///< distances of rows, and of slots
-
-  HeadMask(const AttentionArrays<T>& x, Head at) {
-    static constexpr T kForever = 1e30f, kNothing = 0;
-    const SpanAttentionSizes& s = x.sizes;
-    const bool expiring = s.mask == SpanMask::Kind::expiring, plain = s.mask == SpanMask::Kind::window;
-    span = plain ? &kNothing : expiring ? x.span : x.span + at.head;
-    span_step = expiring ? 1 : 0;
-    span_offset = plain ? kForever : expiring ? T{0} : T{1};  // adaptive: z − (δ − 1) = (z + 1) − δ
-    floor = expiring ? static_cast<T>(-s.ramp) : -2 * kForever;
-    inverse_ramp = plain ? T{1} : 1 / static_cast<T>(s.ramp);
-    slot_age = s.slots.count ? static_cast<T>(s.window) : kForever;
-    for (const int slot : {0, 1}) {
-      const auto seen = s.seen(slot * (s.window + 1));
-      first[slot] = static_cast<T>(seen.first);
-      last[slot] = static_cast<T>(seen.last);
-    }
-  }
-  bool is_slot(T age) const { return age > slot_age; }
-  T span_of(int64_t row) const { return span[row * span_step] + span_offset; }
-};
-
 /// Context rows that a tile of queries sees.
 template <class T>
 struct RowTile {
@@ -55,47 +24,52 @@ struct RowTile {
   int64_t count = 0;  ///< at most kTile
   int64_t next = -1;  ///< the first row of the context that was not looked at yet; −1: none
   int64_t row[kTile];
-  T age[kTile], span[kTile];
+  int32_t age[kTile];
+  T span[kTile];
 
-  void add(int64_t number, T its_age, T its_span) {
+  void add(int64_t number, int32_t its_age, T its_span) {
     row[count] = number;
     age[count] = its_age;
     span[count++] = its_span;
   }
 };
 
-/// How much of a row the queries first_query..last_query see: nothing; something; each of them all of it.
-enum class Sight { none, some, full };
-
-template <class T>
-HWY_INLINE Sight sight_of(const HeadMask<T>& mask, T age, T span, T first_query, T last_query) {
-  const bool slot = mask.is_slot(age);
-  const T nearest = std::max(first_query, mask.first[slot] - age),
-          farthest = std::min(last_query, mask.last[slot] - age);
-  if (nearest > farthest || !(span - (age + nearest) > mask.floor)) return Sight::none;
-  const bool all = nearest == first_query && farthest == last_query && span - (age + last_query) > 0;
-  return all ? Sight::full : Sight::some;
+/// to[i] = f(i) for the queries of a tile: a loop of plain numbers that the compiler turns into vectors.
+template <class T, class F>
+HWY_INLINE void for_queries(T* HWY_RESTRICT to, const F& f) {
+#pragma omp simd
+  for (int32_t i = 0; i < kTile; ++i) to[i] = f(i);
 }
 
-/// The soft mask of one row for a vector of queries.
-template <class D>
-struct MaskedRow {
-  hn::Mask<D> seen, on_ramp;
-  hn::Vec<D> m;
-};
+/// m of the tile's row j for each query.
+template <class T>
+HWY_INLINE void mask_values(const MaskFormula<T>& mask, const RowTile<T>& tile, int64_t j,
+                            int64_t first_query, T* to) {
+  const T span = tile.span[j];
+  const int32_t distance = tile.age[j] + static_cast<int32_t>(first_query);
+  for_queries(to, [&](int32_t i) { return mask.value(span, static_cast<T>(distance + i)); });
+}
 
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE MaskedRow<D> mask_row(D d, const HeadMask<T>& mask, T age, T span, hn::Vec<D> query) {
-  const auto one = hn::Set(d, T{1}), zero = hn::Zero(d);
-  const auto distance = hn::Add(hn::Set(d, age), query);
-  const auto left = hn::Sub(hn::Set(d, span), distance);
-  const auto m = hn::MulAdd(left, hn::Set(d, mask.inverse_ramp), one);
-  const bool slot = mask.is_slot(age);
-  const auto seen = hn::And(
-      hn::And(hn::Ge(distance, hn::Set(d, mask.first[slot])), hn::Le(distance, hn::Set(d, mask.last[slot]))),
-      hn::Gt(left, hn::Set(d, mask.floor)));
-  const auto on_ramp = hn::And(hn::Le(left, zero), hn::Ge(left, hn::Set(d, -1 / mask.inverse_ramp)));
-  return {seen, on_ramp, hn::Min(one, hn::Max(zero, m))};
+/// R·dm/de, likewise.
+template <class T>
+HWY_INLINE void mask_slopes(const MaskFormula<T>& mask, const RowTile<T>& tile, int64_t j,
+                            int64_t first_query, T* to) {
+  const T span = tile.span[j];
+  const int32_t distance = tile.age[j] + static_cast<int32_t>(first_query);
+  for_queries(to, [&](int32_t i) { return mask.slope(span, static_cast<T>(distance + i)); });
+}
+
+/// scores [kTile] of the tile's row j: −∞ for the queries that do not see it.
+template <class T>
+HWY_INLINE void hide_scores(const MaskFormula<T>& mask, const RowTile<T>& tile, int64_t j,
+                            int64_t first_query, T* scores) {
+  const Distances reach = mask.distances(tile.age[j]);
+  const T span = tile.span[j];
+  const int32_t distance = tile.age[j] + static_cast<int32_t>(first_query);
+  for_queries(scores, [&](int32_t i) {
+    return mask.visible(reach, span, static_cast<T>(distance + i)) ? scores[i]
+                                                                   : -std::numeric_limits<T>::infinity();
+  });
 }
 
 /// words[0, 4·counters): those of the Philox stream `key` from position `first` on. `counters` is a multiple
@@ -148,8 +122,7 @@ void draw_dropout(const SpanAttentionSizes& s, Head at, const RowTile<T>& tile, 
   alignas(64) uint32_t words[kTile];
   const double kept = 1 / (1 - s.dropout);
   for (int64_t j = 0; j < tile.count; ++j) {
-    const uint64_t index =
-        dropout_index(at.stream, s.heads, at.head, s.block, static_cast<int32_t>(tile.age[j]), first_query);
+    const uint64_t index = dropout_index(at.stream, s.heads, at.head, s.block, tile.age[j], first_query);
     philox_words(s.key, index / 4, kTile / 4, words);
     for (int64_t i = 0; i < kTile; ++i) {
       const float uniform = static_cast<float>(words[i] >> 8) * 0x1p-24f;

@@ -12,6 +12,7 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "ops/masked_renorm/masked_renorm.h"
 #include "ops/matmul/product-inl.h"
 #include "ops/span_attention/cpu/layout-inl.h"
 #include "ops/span_attention/cpu/mask-inl.h"
@@ -23,25 +24,25 @@ namespace {
 /// What keeps the denominator of a soft mask from 0.
 template <class T>
 T epsilon(const AttentionArrays<T>& x) {
-  return x.sizes.mask == SpanMask::Kind::window ? T{0} : static_cast<T>(1e-8);
+  return x.sizes.mask == SpanMask::Kind::window ? T{0} : static_cast<T>(kRenormEps);
 }
 
 /// The running softmax: scores in weights_t become m·exp(s − highest), times the dropout factor; `highest`
 /// rises to the tile's maximum and what was summed before is scaled to it.
 template <bool kFull, class T>
-void soften(const AttentionArrays<T>& x, Head head, const HeadMask<T>& mask, const RowTile<T>& tile,
+void soften(const AttentionArrays<T>& x, Head head, const MaskFormula<T>& mask, const RowTile<T>& tile,
             Queries queries, const ForwardScratch<T>& s) {
   const hn::ScalableTag<T> d;
-  const auto lowest = hn::Set(d, T{-1e30f});
+  if constexpr (!kFull)
+    for (int64_t j = 0; j < tile.count; ++j) {
+      hide_scores(mask, tile, j, queries.first, s.weights_t + j * kTile);
+      mask_values(mask, tile, j, queries.first, s.mask_t + j * kTile);
+    }
   for (int64_t at = 0; at < queries.count; at += hn::Lanes(d)) {
-    const auto query = hn::Iota(d, static_cast<T>(queries.first + at));
     const auto before = hn::Load(d, s.highest + at);
     auto highest = before;
     for (int64_t j = 0; j < tile.count; ++j) {
-      auto score = hn::Load(d, s.weights_t + j * kTile + at);
-      if constexpr (!kFull)
-        score = hn::IfThenElse(mask_row(d, mask, tile.age[j], tile.span[j], query).seen, score, lowest);
-      highest = hn::Max(highest, score);
+      highest = hn::Max(highest, hn::Load(d, s.weights_t + j * kTile + at));
     }
     const auto rescale = hn::Exp(d, hn::Sub(before, highest));
     auto faded_sum = hn::Mul(hn::Load(d, s.faded_sum + at), rescale);
@@ -54,12 +55,9 @@ void soften(const AttentionArrays<T>& x, Head head, const HeadMask<T>& mask, con
     for (int64_t j = 0; j < tile.count; ++j) {
       if (prefetch && tile.next + j < x.rows) prefetch_row(x, head, tile.next + j);
       T* weight = s.weights_t + j * kTile + at;
-      auto u = hn::Exp(d, hn::Sub(hn::Load(d, weight), highest)), faded = u;
-      if constexpr (!kFull) {
-        const auto row = mask_row(d, mask, tile.age[j], tile.span[j], query);
-        u = hn::IfThenElseZero(row.seen, u);
-        faded = hn::Mul(row.m, u);
-      }
+      const auto u = hn::Exp(d, hn::Sub(hn::Load(d, weight), highest));
+      auto faded = u;
+      if constexpr (!kFull) faded = hn::Mul(hn::Load(d, s.mask_t + j * kTile + at), u);
       sum = hn::Add(sum, u);
       faded_sum = hn::Add(faded_sum, faded);
       if (x.sizes.dropout > 0) faded = hn::Mul(faded, hn::Load(d, s.dropout_t + j * kTile + at));
@@ -87,7 +85,7 @@ void normalise(const AttentionArrays<T>& x, Queries queries, const ForwardScratc
 template <class T>
 void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch) {
   const Queries queries{first_query, std::min<int64_t>(kTile, x.sizes.block - first_query)};
-  const HeadMask<T> mask(x, at);
+  const MaskFormula<T> mask = mask_formula(x.sizes, x.span);
   Arena<T> arena(scratch);
   const ForwardScratch<T> s(arena, x.head_size, x.positions, x.reach());
   const int64_t offset = query_offset(x, at, queries);
@@ -119,24 +117,26 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
 /// From scores (in dscores_t) and grad·V (in weights_t) to the gradient of the scores and the weights, and
 /// dspan[j] of each row.
 template <bool kFull, class T>
-void soften_backward(const AttentionArrays<T>& x, Head head, const HeadMask<T>& mask, const RowTile<T>& tile,
-                     Queries queries, const BackwardScratch<T>& s, T* dspan) {
+void soften_backward(const AttentionArrays<T>& x, Head head, const MaskFormula<T>& mask,
+                     const RowTile<T>& tile, Queries queries, const BackwardScratch<T>& s, T* dspan) {
   const hn::ScalableTag<T> d;
   const auto eps = hn::Set(d, epsilon(x));
   for (int64_t j = 0; j < tile.count; ++j) {
     if (tile.next >= 0 && tile.next + j < x.rows) prefetch_row(x, head, tile.next + j);
     auto on_ramp_sum = hn::Zero(d);
+    HWY_ALIGN T masks[kTile], slopes[kTile];
+    if constexpr (!kFull) {
+      hide_scores(mask, tile, j, queries.first, s.dscores_t + j * kTile);
+      mask_values(mask, tile, j, queries.first, masks);
+      mask_slopes(mask, tile, j, queries.first, slopes);
+    }
     for (int64_t at = 0; at < queries.count; at += hn::Lanes(d)) {
       T *dscore = s.dscores_t + j * kTile + at, *weight = s.weights_t + j * kTile + at;
       const auto delta = hn::Load(d, s.delta + at);
-      auto u = hn::Exp(d, hn::Sub(hn::Load(d, dscore), hn::Load(d, s.log_sum + at)));
-      auto dweight = hn::Load(d, weight);
-      MaskedRow<hn::ScalableTag<T>> row;
-      if constexpr (!kFull) {
-        row = mask_row(d, mask, tile.age[j], tile.span[j], hn::Iota(d, static_cast<T>(queries.first + at)));
-        u = hn::IfThenElseZero(row.seen, u);
-      }
-      auto p = kFull ? u : hn::Mul(row.m, u);
+      const auto u = hn::Exp(d, hn::Sub(hn::Load(d, dscore), hn::Load(d, s.log_sum + at)));
+      auto dweight = hn::Load(d, weight), m = hn::Set(d, T{1});
+      if constexpr (!kFull) m = hn::Load(d, masks + at);
+      const auto p = kFull ? u : hn::Mul(m, u);
       if (x.sizes.dropout > 0) {
         const auto kept = hn::Load(d, s.dropout_t + j * kTile + at);
         dweight = hn::Mul(kept, dweight);
@@ -145,8 +145,8 @@ void soften_backward(const AttentionArrays<T>& x, Head head, const HeadMask<T>& 
         hn::Store(p, d, weight);
       }
       const auto dm = hn::Mul(u, hn::Sub(dweight, delta));
-      if constexpr (!kFull) on_ramp_sum = hn::Add(on_ramp_sum, hn::IfThenElseZero(row.on_ramp, dm));
-      hn::Store(hn::NegMulAdd(hn::Mul(eps, u), delta, kFull ? dm : hn::Mul(row.m, dm)), d, dscore);
+      if constexpr (!kFull) on_ramp_sum = hn::MulAdd(hn::Load(d, slopes + at), dm, on_ramp_sum);
+      hn::Store(hn::NegMulAdd(hn::Mul(eps, u), delta, kFull ? dm : hn::Mul(m, dm)), d, dscore);
     }
     dspan[j] = kFull ? T{0} : mask.inverse_ramp * hn::GetLane(hn::SumOfLanes(d, on_ramp_sum));
   }
@@ -173,7 +173,7 @@ void load_saved(const BackwardArrays<T>& x, Head at, Queries queries, const Back
 /// The tile's gradient with respect to its keys, values and spans, in s.dkeys, s.dvalues and dspan; adds to
 /// s.dq_t and s.dby_age.
 template <class T>
-void tile_backward(const BackwardArrays<T>& x, Head at, const HeadMask<T>& mask, const RowTile<T>& tile,
+void tile_backward(const BackwardArrays<T>& x, Head at, const MaskFormula<T>& mask, const RowTile<T>& tile,
                    Queries queries, const BackwardScratch<T>& s, T* dspan) {
   const int64_t size = x.head_size, padded = padded_head(size);
   load_rows(x, at, tile, s.keys, s.values);
@@ -254,7 +254,7 @@ class RowGradients {
 
 template <class T>
 void backward(const BackwardArrays<T>& x, Head at, T* dpos, T* scratch) {
-  const HeadMask<T> mask(x, at);
+  const MaskFormula<T> mask = mask_formula(x.sizes, x.span);
   Arena<T> arena(scratch);
   const BackwardScratch<T> s(arena, x.head_size, x.positions, x.reach());
   const RowGradients<T> rows(x, at);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ops/masked_renorm/masked_renorm.h"
 #include "ops/span_attention/span_attention.h"
 
 namespace fade {
@@ -19,10 +20,8 @@ bool whole_packs(int64_t head_size, std::initializer_list<const void*> arrays) {
 
 template <class T>
 Arrays<T> arrays_of(const SpanAttentionInputs& in) {
-  constexpr T kForever = 1e30f;
-  constexpr int64_t kFar = 1 << 29;  // beyond every age
   const SpanAttentionSizes& s = in.sizes;
-  const bool expiring = s.mask == SpanMask::Kind::expiring, plain = s.mask == SpanMask::Kind::window;
+  const bool plain = s.mask == SpanMask::Kind::window;
   Arrays<T> x{};
   x.q = in.q.data<T>();
   x.kv = in.kv.data<T>();
@@ -37,22 +36,18 @@ Arrays<T> arrays_of(const SpanAttentionInputs& in) {
   x.head_size = static_cast<int32_t>(in.q.size(1) / s.heads);
   x.positions = in.pos ? static_cast<int32_t>(in.pos.size(0)) : 0;
   x.scale = static_cast<T>(1 / std::sqrt(static_cast<double>(x.head_size)));
-  x.epsilon = plain ? T{0} : static_cast<T>(1e-8);
-  x.span_row = expiring ? 1 : 0;
-  x.span_head = plain || expiring ? 0 : 1;
-  x.span_offset = plain ? kForever : expiring ? T{0} : T{1};  // adaptive: z − (δ − 1) = (z + 1) − δ
-  x.ramp = static_cast<T>(s.ramp);
-  x.floor = expiring ? -x.ramp : -2 * kForever;
-  x.inverse_ramp = plain ? T{1} : 1 / x.ramp;
-  const auto distances = [&](int64_t age) {
-    const SpanAttentionSizes::Distances seen = s.seen(age);
-    return span_cuda::Distances{static_cast<int32_t>(seen.first),
-                                static_cast<int32_t>(std::min(seen.last, kFar))};
-  };
-  x.slot_age = static_cast<int32_t>(s.slots.count ? s.window : kFar);
-  x.exact = distances(0);
-  x.slots = distances(s.window + 1);
-  x.reach = static_cast<int32_t>(x.positions ? std::min(s.reach(x.positions), kFar) : -kFar);
+  x.epsilon = plain ? T{0} : static_cast<T>(kRenormEps);
+  const MaskFormula<T> mask = mask_formula(s, x.span);
+  x.span_row = mask.row_stride;
+  x.span_head = mask.head_stride;
+  x.span_offset = plain ? std::numeric_limits<T>::infinity() : mask.span_offset;
+  x.ramp = mask.ramp;
+  x.floor = -mask.domain_end;
+  x.inverse_ramp = mask.inverse_ramp;
+  x.slot_age = mask.slot_age;
+  x.exact = {mask.rows.first, mask.rows.last};
+  x.slots = {mask.slots.first, mask.slots.last};
+  x.reach = static_cast<int32_t>(x.positions ? std::min<int64_t>(s.reach(x.positions), kFar) : -kFar);
   x.sizes = s;
   x.dropout = s.dropout > 0;
   x.dropped_below = static_cast<uint32_t>(std::ceil(s.dropout * 0x1p24));
