@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/compare/plot.h"
+#include "cli/figure.h"
 #include "engine/io/files.h"
 #include "engine/io/safetensors.h"
 #include "train/checkpoint/checkpoint.h"
@@ -51,10 +52,10 @@ const std::vector<Column> kColumns = {
     {"parameters", [](const RunResult& r) { return fmt::to_string(r.parameters); }},
     {"steps", [](const RunResult& r) { return fmt::to_string(r.steps); }},
     {"bits/byte", [](const RunResult& r) { return fmt::format("{:.4f}", r.bits_per_byte); }},
-    {"ms/batch", [](const RunResult& r) { return fmt::format("{:.1f}", r.ms); }},
-    {"tokens/s", [](const RunResult& r) { return fmt::format("{:.0f}", r.tokens_per_s); }},
-    {"peak MiB", [](const RunResult& r) { return fmt::format("{:.1f}", mebibytes(r)); }},
-    {"mean rows", [](const RunResult& r) { return fmt::format("{:.1f}", r.mean_rows); }},
+    {"ms/batch", [](const RunResult& r) { return figure(r.ms, 1); }},
+    {"tokens/s", [](const RunResult& r) { return figure(r.tokens_per_s, 0); }},
+    {"peak MiB", [](const RunResult& r) { return figure(mebibytes(r), 1); }},
+    {"mean rows", [](const RunResult& r) { return figure(r.mean_rows, 1); }},
     {"span loss",
      [](const RunResult& r) {
        return r.span_loss > 0 ? fmt::format("{:g}", r.span_loss) : std::string("-");

@@ -8,6 +8,8 @@
 #include <limits>
 #include <string_view>
 
+#include "cli/figure.h"
+
 namespace fade {
 namespace {
 
@@ -227,7 +229,7 @@ std::string bar_panels(const std::string& title, const std::vector<std::string>&
         svg.bar(begin, middle - 8, across(value) - begin, 16, colour(styles[r]));
       else
         svg.marker(across(value), middle, styles[r]);
-      svg.text(across(value) + 8, middle + 4, fmt::format("{:.{}f}", value, panel.decimals), "start");
+      svg.text(across(value) + 8, middle + 4, figure(value, panel.decimals), "start");
     }
   }
   return svg.str();

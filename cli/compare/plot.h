@@ -37,7 +37,7 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
 struct BarPanel {
   std::string title;
   std::vector<double> values;  ///< one a row; NaN leaves the row empty
-  int decimals = 0;            ///< of the number written beside each value
+  int decimals = 0;            ///< of the number written beside each value, at least
   bool from_zero =
       true;  ///< false: a dot on an axis that begins near the smallest value, for values that differ little
 };

@@ -1,28 +1,51 @@
-# What the tests of the command line share: a folder of their own to work in, and what a call must do. Sourced.
-fade=$FADE
+# Shared by the shell tests, which source it from the repository's root: a temporary directory to work in, checks, and
+# small runs. A call writes its output to ./out and ./err, a run in the background its messages to ./log.
+fade=${FADE:-}
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 
 failures=0
 failed() {
   echo "FAILED  $1"
-  cat out err
+  for file in out err log; do [ ! -f $file ] || tail -n 50 $file | sed "s/^/  $file: /"; done
   failures=$((failures + 1))
 }
-# works WHAT ARGUMENTS..: exit code 0
+# fatal WHAT: ends the test
+fatal() {
+  failed "$1"
+  exit 1
+}
+# works WHAT ARGUMENTS..: the call of fade ends with exit code 0
 works() {
   what=$1
   shift
   "$fade" "$@" >out 2>err && echo "ok      $what" || failed "$what: exit code $?"
 }
-# holds WHAT COMMAND..: the command, which may read the call's out and err, succeeds
+# holds WHAT COMMAND..: the command succeeds; it may read out and err of the call before
 holds() {
   what=$1
   shift
   "$@" >/dev/null && echo "ok      $what" || failed "$what"
 }
-# small_run_files: c.yaml, a model that trains in a moment, and text to train it on
+# comes COMMAND..: waits until the command succeeds, a minute at most
+comes() {
+  for _ in $(seq 1200); do
+    "$@" && return
+    sleep 0.05
+  done
+  false
+}
+# finish: the verdict, as the last line of a test
+finish() {
+  [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
+}
+
+# bottles N: a text of N lines
+bottles() {
+  for ((i = 1; i <= $1; ++i)); do echo "$i bottles on the wall"; done
+}
+# small_run_files: c.yaml, a model that trains in a moment, and ./text to train it on
 small_run_files() {
   cat >c.yaml <<'YAML'
 model: {layers: 1, hidden: 16, ff: 16, heads: 2, block: 8, max_span: 16, span: {ramp: 4, pre_div: 1}}
@@ -31,9 +54,23 @@ train: {batch: 2, steps: 4, schedule: {warmup: 0}}
 device: cpu
 threads: 1
 YAML
-  for i in $(seq 200); do echo "$i bottles on the wall"; done >text
+  bottles 200 >text
 }
-# finish: the verdict, as the last call of a test
-finish() {
-  [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
+# noisy_run_files HIDDEN FF: the same of a model with dropout and span noise, so that a checkpoint must carry random
+# states. Standard input is the train section.
+noisy_run_files() {
+  cat >c.yaml <<YAML
+model:
+  {layers: 2, hidden: $1, ff: $2, heads: 2, block: 8, max_span: 24, dropout: 0.1,
+   span: {ramp: 4, loss: 1.0e-3, pre_div: 1, init: 0.3, noisy: true}}
+data: {path: text, vocab: 128}
+device: cpu
+train:
+YAML
+  cat >>c.yaml
+  bottles 200 >text
+}
+# same_checkpoint A B: their weights and state have the same bits
+same_checkpoint() {
+  cmp "$1/model.safetensors" "$2/model.safetensors" && cmp "$1/state.safetensors" "$2/state.safetensors"
 }

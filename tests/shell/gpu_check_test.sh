@@ -1,28 +1,26 @@
 #!/usr/bin/env bash
 # scripts/gpu_check.sh where there is no GPU, and with programs that pretend to be one, its tools and fade.
-set -uo pipefail
-
+set -u
 check=$PWD/scripts/gpu_check.sh
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-failures=0
-complain() { echo "FAILED: $1"; failures=$((failures + 1)); }
+. tests/shell/cli_support.sh
 
-program() {  # NAME, its script on standard input
-  { echo '#!/usr/bin/env bash'; cat; } >"$dir/$1"
-  chmod +x "$dir/$1"
+# program NAME: a program whose script is standard input
+program() {
+  { echo '#!/usr/bin/env bash'; cat; } >"$1"
+  chmod +x "$1"
 }
 
-run() { PATH="$dir:$PATH" FADE_RESULTS=$dir/results "$check" "$dir/build" >"$dir/out" 2>"$dir/err"; }
+run() { PATH="$dir:$PATH" FADE_RESULTS=$dir/results "$check" "$dir/build" >out 2>err; }
+fails() { ! run; }
 
 program nvidia-smi <<'END'
 echo 'No devices were found'
 exit 6
 END
-run && complain "no GPU: it did not fail"
-[ "$(cat "$dir/err")" = "gpu_check: nvidia-smi finds no GPU (No devices were found)" ] || complain "no GPU: $(cat "$dir/err")"
+holds "without a GPU it fails" fails
+holds "and says why" test "$(cat err)" = "gpu_check: nvidia-smi finds no GPU (No devices were found)"
 
-mkdir -p "$dir/build/tests"
+mkdir -p build/tests
 program nvidia-smi <<'END'
 case $1 in *=name) echo 'NVIDIA Test 9000' ;; *) echo 999.1 ;; esac
 END
@@ -38,24 +36,22 @@ case $* in
   *) echo '{"ms":1.5,"tokens_per_s":10,"peak_bytes":7,"live":3}' ;;
 esac
 END
-run && complain "a measurement failed, and it ended well"
-[ -f "$dir/tested" ] || complain "the tests were not run"
-[ "$(tr '\n' ' ' <"$dir/tools")" = "memcheck racecheck initcheck " ] || complain "compute-sanitizer: $(cat "$dir/tools")"
-python3 - "$dir"/results/nvidia-test-9000-*.json <<'END' || complain "the results: $(cat "$dir"/results/*)"
-import json, sys
+holds "a measurement that fails is a failure" fails
+holds "the tests were run" test -f tested
+holds "compute-sanitizer was run with each tool" test "$(tr '\n' ' ' <tools)" = "memcheck racecheck initcheck "
+holds "the results are written" python3 -c '
+import glob, json
 
-r = json.load(open(sys.argv[1]))
+r = json.load(open(glob.glob("results/nvidia-test-9000-*.json")[0]))
 assert (r["gpu"], r["driver"], r["tests"]) == ("NVIDIA Test 9000", "999.1", "passed")
 assert r["compute_sanitizer"] == ["memcheck", "racecheck", "initcheck"] and r["commit"]
 assert len(r["bench"]) == 6 and r["bench"][0]["ms"] == 1.5
-assert "out of memory" in r["bench"][5]["error"] and "enwik8_12l.yaml --live 4096" in r["bench"][5]["arguments"]
-END
+assert "out of memory" in r["bench"][5]["error"] and "enwik8_12l.yaml --live 4096" in r["bench"][5]["arguments"]'
 
 program build/tests/fade_tests <<'END'
 exit 3
 END
-rm -r "$dir/results"
-run && complain "the tests failed, and it ended well"
-[ -e "$dir/results" ] && complain "the tests failed, and results were written"
-
-[ "$failures" = 0 ]
+rm -r results
+holds "a test that fails is a failure" fails
+holds "and leaves no results" test ! -e results
+finish
