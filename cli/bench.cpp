@@ -1,12 +1,12 @@
 #include "cli/bench.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 
 #include "nn/init.h"
-#include "train/checkpoint/checkpoint.h"
+#include "train/config/resolve.h"
 #include "train/forward_backward.h"
+#include "train/median.h"
 
 namespace fade {
 namespace {
@@ -50,11 +50,11 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
   Config config = given;
   const int64_t B = config.train.batch, M = config.model.block;
   if (live < M) refuse("--live {}: a context has at least the block's own {} rows (model.block)", live, M);
-  constexpr int64_t most_rows = 1 << 19;  // model.max_span may be twice that
-  if (live > most_rows) refuse("--live {}: at most {} rows", live, most_rows);
+  constexpr int64_t kMaxRows = 1 << 19;  // model.max_span may be twice that
+  if (live > kMaxRows) refuse("--live {}: at most {} rows", live, kMaxRows);
   config.model.span.noisy = false;  // noise would cut the spans of rows that are to be live
   if (config.model.max_span < 2 * live) config.model.max_span = static_cast<int>(2 * live);
-  const Transformer model(config.model, resolve(config.dtype), resolve(config.device), config.seed);
+  const Transformer model(config.model, dtype_for(config.dtype), device_for(config.device), config.seed);
   OptimizerConfig frozen_spans = config.train.optimizer;
   frozen_spans.lr = 0;  // the same work every step: spans stay where they are put
   Optimizer optimizer(frozen_spans, model.parameters());
@@ -70,19 +70,18 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
   for (int i = 0; i < kWarmUp + steps; ++i) {
     const auto start = std::chrono::steady_clock::now();
     Memory now = memory;
+    model.parameters().zero_grad();
     const BlockLoss block =
         forward_backward(model, tape, tokens, targets, now, {.training = true, .random = &random});
-    optimizer.step(1, {.share = 1, .clip = config.train.clip}, grad_norm(model.parameters().leaves()));
-    model.parameters().zero_grad();
-    block.loss.item();  // waits for the device, as a training step does
+    const Tensor norm = update(model, optimizer, {&block, 1}, 1, config.train.clip);
+    norm.item();  // waits for the device, as a training step does
     now.mean_rows();
     if (i >= kWarmUp)
       ms.push_back(
           std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
-  std::ranges::nth_element(ms, ms.begin() + steps / 2);
-  const double median = ms[static_cast<size_t>(steps / 2)];
-  return {median, static_cast<double>(B * M) / median * 1000, memory_stats(model.device()).peak, live};
+  const double middle = median(ms);
+  return {middle, static_cast<double>(B * M) / middle * 1000, memory_stats(model.device()).peak, live};
 }
 
 }  // namespace fade

@@ -1,13 +1,16 @@
-// What the commands of the command line have in common.
+// The commands of the command line, and the arguments that several of them take.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/parallel.h"
-#include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/weights.h"
 #include "train/config/config.h"
+#include "train/config/file.h"
 
 namespace fade {
 
@@ -31,12 +34,34 @@ inline CLI::Validator at_least(double low) {
       "");
 }
 
-/// One command: its options, filled by CLI11, and what it does.
+/// One command. Its constructor declares its arguments, which CLI11 fills before run() is called.
 struct Command {
   virtual ~Command() = default;
   virtual void run() = 0;
 };
 
+/// A configuration file and overrides of it.
+struct ConfigArguments {
+  std::string path;
+  std::vector<std::string> sets;
+
+  void declare(CLI::App& app) {
+    app.add_option("CONFIG", path, "configuration file (YAML; docs/configuration.md lists the keys)")
+        ->required();
+    app.add_option("--set", sets, "key.path=value: overrides a key of the configuration; may be repeated")
+        ->allow_extra_args(false);
+  }
+  /// Of keys set more than once, the last wins: a command's defaults, --set, then a command's own options.
+  Config load(const std::vector<std::string>& options = {},
+              const std::vector<std::string>& defaults = {}) const {
+    std::vector<std::string> all = defaults;
+    all.insert(all.end(), sets.begin(), sets.end());
+    all.insert(all.end(), options.begin(), options.end());
+    return load_config(path, all);
+  }
+};
+
+/// A checkpoint to load, and where.
 struct CheckpointArguments {
   std::string path, device = "auto";
   int threads = 0;
@@ -56,5 +81,16 @@ struct CheckpointArguments {
     return loaded;
   }
 };
+
+// The commands, each in a file of its own: they declare their arguments in `app`.
+std::unique_ptr<Command> make_train(CLI::App& app);
+std::unique_ptr<Command> make_compare(CLI::App& app);
+std::unique_ptr<Command> make_eval(CLI::App& app);
+std::unique_ptr<Command> make_generate(CLI::App& app);
+std::unique_ptr<Command> make_compress(CLI::App& app);
+std::unique_ptr<Command> make_decompress(CLI::App& app);
+std::unique_ptr<Command> make_grad(CLI::App& app);
+std::unique_ptr<Command> make_bench(CLI::App& app);
+std::unique_ptr<Command> make_info(CLI::App& app);
 
 }  // namespace fade

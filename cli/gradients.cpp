@@ -1,23 +1,19 @@
 #include "cli/gradients.h"
 
-#include <algorithm>
-
 #include "engine/tape.h"
 #include "train/data/streams.h"
+#include "train/data/vocabulary.h"
 #include "train/forward_backward.h"
 
 namespace fade {
 
 TensorFile gradients(const Transformer& model, std::span<const uint8_t> bytes, int streams, int blocks) {
-  const int64_t block = model.config().block, vocab = model.config().vocab;
+  const int64_t block = model.config().block;
   const size_t stride = bytes.size() / static_cast<size_t>(streams);
   if (stride < static_cast<size_t>(blocks * block) + 1)
     refuse("--tokens: {} bytes are too few: {} streams of {} blocks of {} need {}", bytes.size(), streams,
            blocks, block, streams * (blocks * block + 1));
-  const auto outside = std::ranges::find_if(bytes, [&](uint8_t t) { return t >= vocab; });
-  if (outside != bytes.end())
-    refuse("--tokens: byte {} at offset {} is outside the vocabulary of {} (data.vocab)", *outside,
-           outside - bytes.begin(), vocab);
+  check_vocabulary(bytes, model.config().vocab, "--tokens");
 
   const Streams reader{bytes, static_cast<size_t>(streams), stride};
   std::vector<int32_t> tokens(static_cast<size_t>(streams * block)), targets(tokens.size());

@@ -1,5 +1,7 @@
 #include "tests/small_training.h"
 
+#include "train/checkpoint/checkpoint.h"
+
 namespace fade::test {
 
 std::string write_random_text(const TempDir& dir, size_t size, int vocab) {
@@ -32,8 +34,12 @@ std::vector<double> train(Trainer& trainer, int steps) {
   return bits;
 }
 
-void save(const Trainer& trainer, const std::string& run) { trainer.save(run); }
+void save(const Trainer& trainer, const std::string& run) {
+  save_checkpoint(run, trainer.config(), trainer.state());
+}
 
-void resume(Trainer& trainer, const std::string& run) { trainer.restore(read_checkpoint(run)); }
+void resume(Trainer& trainer, const std::string& run) {
+  trainer.restore(state_of(read_checkpoint(run), trainer.config(), trainer.state()));
+}
 
 }  // namespace fade::test

@@ -1,5 +1,7 @@
 #include "train/forward_backward.h"
 
+#include <cmath>
+
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/elementwise/elementwise.h"
 
@@ -12,6 +14,18 @@ BlockLoss forward_backward(const Transformer& model, Tape& tape, const Tensor& t
   const Tensor loss = cross_entropy(model.forward(tokens, memory, options, report), targets);
   backward(report.aux ? loss + report.aux : loss);
   return {loss, report.aux, report.mean_span()};
+}
+
+Tensor update(const Transformer& model, Optimizer& optimizer, std::span<const BlockLoss> blocks,
+              double lr_factor, double clip, const FiniteCheck* check) {
+  Tensor loss;  // [] Σ over blocks
+  for (const BlockLoss& block : blocks) loss = loss ? loss + block.loss : block.loss;
+  // 0·loss is NaN exactly when the loss is not finite: the optimizer then leaves the weights alone.
+  Tensor norm = grad_norm(model.parameters().leaves()) + loss.to(DType::f64) * 0;
+  if (check && !check->finding().empty()) norm = norm * NAN;
+  optimizer.step(lr_factor, {.share = 1.0 / static_cast<double>(blocks.size()), .clip = clip}, norm);
+  model.constrain();
+  return norm;
 }
 
 }  // namespace fade

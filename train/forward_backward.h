@@ -1,8 +1,15 @@
-// The forward and backward pass over one block, shared by training, `fade bench` and `fade grad`.
+// The computation of a training step, shared by training, `fade bench` and `fade grad`:
+// forward_backward for each block, then update.
+//
+// Sizes: docs/notation.md.
 #pragma once
 
+#include <span>
+
+#include "engine/finite.h"
 #include "engine/tape.h"
 #include "models/transformer.h"
+#include "nn/optimizer.h"
 
 namespace fade {
 
@@ -13,10 +20,17 @@ struct BlockLoss {
   Tensor mean_span;  ///< []: in positions; no tensor for a kind without spans
 };
 
-/// Adds the gradient of loss + aux to the gradients of the model's parameters. tokens i32 [B, n] and targets
-/// i32 [B·n] are on the model's device. Every layer appends its rows of this block to `memory`. The tape is
-/// empty afterwards.
+/// Adds the gradient of loss + aux to the gradients of the model's parameters. tokens i32 [B, n]
+/// and targets i32 [B·n] are on the model's device. Every layer appends its rows of this block
+/// to `memory`. The tape is empty afterwards.
 BlockLoss forward_backward(const Transformer& model, Tape& tape, const Tensor& tokens, const Tensor& targets,
                            Memory& memory, const StepOptions& options);
+
+/// One update of the model's weights by the mean of the gradients of `blocks`, clipped to a norm of `clip`
+/// (0: not clipped); then parameters with a range are put back into it. Returns the norm of the sum of the
+/// gradients, f64 [], on the model's device. When it or a loss is not finite, or when `check` has a finding,
+/// the norm that is returned is not finite and the weights stay as they were.
+Tensor update(const Transformer& model, Optimizer& optimizer, std::span<const BlockLoss> blocks,
+              double lr_factor, double clip, const FiniteCheck* check = nullptr);
 
 }  // namespace fade

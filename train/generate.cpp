@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "engine/tape.h"
+#include "train/data/vocabulary.h"
 
 namespace fade {
 namespace {
@@ -30,7 +31,6 @@ int32_t sample(const std::vector<double>& logits, const GenerateOptions& options
 void generate(const Transformer& model, std::string_view prompt, const GenerateOptions& options,
               const std::function<void(char)>& emit) {
   const NoGrad off;
-  const int64_t vocab = model.config().vocab;
   Memory memory = model.empty_memory(1);
   const RngKey key{options.seed, 0};
 
@@ -43,9 +43,8 @@ void generate(const Transformer& model, std::string_view prompt, const GenerateO
   };
 
   const std::string_view text = prompt.empty() ? "\n" : prompt;
-  for (const char c : text)
-    if (const int byte = static_cast<unsigned char>(c); byte >= vocab)
-      refuse("--prompt: byte {} is outside the vocabulary of {} (data.vocab)", byte, vocab);
+  check_vocabulary({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, model.config().vocab,
+                   "--prompt");
   std::ranges::for_each(prompt, emit);
   std::vector<int32_t> block;
   for (const char c : text) {

@@ -26,15 +26,17 @@ Metrics::Metrics(const std::filesystem::path& run, int64_t last_step) : path_(ru
     if (line["step"] > last_step) continue;
     if (line["step"] == last_step && line.contains("valid_bpb") && line["valid_bpb"].is_number())
       validation_ = line["valid_bpb"].get<double>();
+    if (line.contains("seconds") && line["seconds"].is_number()) seconds_ = line["seconds"];
     kept += line.dump() + "\n";
   }
   write_file_atomically(path_, kept);
 }
 
 std::optional<std::string> Metrics::write(const nlohmann::ordered_json& line) {
-  constexpr size_t most = 16 << 20;
+  constexpr size_t kMaxWaiting = 16 << 20;
   waiting_ += line.dump() + "\n";
-  if (waiting_.size() > most) waiting_.erase(0, waiting_.find('\n', waiting_.size() - most) + 1);
+  if (waiting_.size() > kMaxWaiting)
+    waiting_.erase(0, waiting_.find('\n', waiting_.size() - kMaxWaiting) + 1);
   try {
     append_to_file(path_, waiting_);
   } catch (const Error& e) {

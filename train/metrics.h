@@ -18,8 +18,8 @@ std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& ru
 /// Appends to RUN/metrics.jsonl.
 class Metrics {
  public:
-  /// Lines of steps after `last_step` are dropped first: a resumed run writes them again. Throws when the
-  /// file cannot be written.
+  /// Lines of steps after `last_step` are dropped first: a resumed run writes them
+  /// again. Throws when the file cannot be written.
   Metrics(const std::filesystem::path& run, int64_t last_step);
 
   /// Appends a line. While the file cannot be written, lines wait (the last 16 MiB of them) and go with the
@@ -29,13 +29,16 @@ class Metrics {
   /// Flushes what was written to the disk, as far as that is possible.
   void flush() const { flush_file(path_); }
 
-  /// The valid_bpb that the file had, when it was opened, for its last step.
+  /// The valid_bpb of the lines of `last_step`.
   std::optional<double> validation() const { return validation_; }
+  /// The training time that the last of the lines kept gives; 0 without one.
+  double seconds() const { return seconds_; }
 
  private:
   std::filesystem::path path_;
   std::string waiting_;
   std::optional<double> validation_;
+  double seconds_ = 0;
 };
 
 }  // namespace fade

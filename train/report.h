@@ -1,11 +1,20 @@
-// What a model has learned, told at the end of a run: bits per byte, and what it remembers and forgets.
+// What a model has learned: bits per byte, the spans it gives to each kind of byte,
+// and the questions it answers.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "train/trainer.h"
 
 namespace fade {
+
+/// The spans that a model with a span per row gives to one kind of byte.
+struct KindSpans {
+  std::string_view kind;          ///< "letters", "digits", ..; of the recall corpus "noise", "answer", ..
+  int64_t bytes = 0;              ///< of this kind in the text
+  std::vector<double> mean_span;  ///< per layer, in positions
+};
 
 /// Questions of the recall corpus whose fact lies `nearest` to `farthest` rows back.
 struct RecallScore {
@@ -16,13 +25,11 @@ struct RecallScore {
 
 struct Report {
   EvalResult validation;
+  std::vector<KindSpans> spans = {};     ///< of the kinds of byte that occur; empty without a span per row
   std::vector<RecallScore> recall = {};  ///< by distance, nearest first; empty on another corpus
 };
 
-/// Evaluates on the validation split. With `print`, tells on standard output its bits per byte beside what
-/// needs no model, for expire_span a table of mean spans by kind of byte, and for the recall corpus how many
-/// questions are answered at each distance. `on_block` sees each block of the evaluation.
-Report report_on(const Trainer& trainer, const Config& config, bool print,
-                 const std::function<void(const EvalBlock&)>& on_block = {});
+/// Evaluates on the validation split. `on_block` sees each block of the evaluation.
+Report report_on(const Trainer& trainer, const std::function<void(const EvalBlock&)>& on_block = {});
 
 }  // namespace fade

@@ -1,25 +1,41 @@
-// A training run: a trainer, its directory, and what is said while it runs.
+// A training run: the loop around a trainer, its directory, its log and its checkpoints.
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
 
+#include "train/checkpoint/checkpoint.h"
 #include "train/config/config.h"
+#include "train/report.h"
 
 namespace fade {
 
-struct RunOptions {
-  std::filesystem::path out;  ///< the run directory
-  bool resume = false;        ///< go on from its newest checkpoint
-  double minutes = 0;        ///< of training, after which the run is over before train.steps are; 0: no limit
-  bool print_report = true;  ///< tell on standard output what was learned
-  bool check_finite = false;  ///< look at the result and gradient of every operation
+/// A run that has reached its end.
+struct FinishedRun {
+  std::filesystem::path checkpoint;  ///< the last one
+  int64_t step = 0;                  ///< of it
+  std::optional<Report> report;    ///< of the validation split; none when it is empty, or after an interrupt
+  std::span<const uint8_t> text;   ///< that split, or its first train.eval_bytes
+  std::optional<BestResult> best;  ///< of all validations
 };
 
-/// Trains to the end, or to the step during which the user interrupted. Ends with a checkpoint either way; at
-/// the end also with a validation. Returns true at the end. What cannot be written on the way, for want of
-/// space or because the directory has vanished, is said and tried again; Error when the last checkpoint
-/// cannot be written either. Throws InputError when `out` already holds a run and resume is off, or holds
-/// none and it is on, or holds one of another model, or when another process trains there.
+struct RunOptions {
+  std::filesystem::path out;  ///< the run directory
+  bool resume = false;        ///< continue from its newest checkpoint
+  double minutes = 0;  ///< of training, after which the run ends before train.steps are done; 0: no limit
+  bool check_finite = false;  ///< check the result and the gradient of every operation
+  std::function<void(const FinishedRun&)> on_end =
+      {};  ///< called when the run has ended; not when nothing was left to do
+};
+
+/// Trains to the end, or to the step during which the user interrupts. Either way a checkpoint is
+/// written then; at the end also a validation. Returns true at the end. When something cannot be
+/// written on the way, for want of space or because the directory has vanished, a warning says so and
+/// it is tried again later; Error when the last checkpoint cannot be written either. Throws InputError
+/// when `out` already holds a run and resume is off, holds none and resume is on, holds one of another
+/// model, or when another process trains there.
 bool run_training(const Config& config, const RunOptions& options);
 
 }  // namespace fade

@@ -4,14 +4,13 @@
 #include <cmath>
 #include <numbers>
 
-#include "ops/elementwise/elementwise.h"
-#include "train/forward_backward.h"
+#include "train/config/resolve.h"
 
 namespace fade {
 namespace {
 
-// Streams of randomness of one seed: the model's initial values, the steps' dropout and noise, the reader's
-// offsets.
+// Separates the randomness of dropout and span noise from that of the initial weights,
+// which have the same seed.
 constexpr uint64_t kStepSeed = 0x5354455053ull;
 
 }  // namespace
@@ -19,7 +18,7 @@ constexpr uint64_t kStepSeed = 0x5354455053ull;
 Trainer::Trainer(const Config& config, const Corpus& corpus)
     : config_(config),
       corpus_(corpus),
-      model_(config.model, resolve(config.dtype), resolve(config.device), config.seed),
+      model_(config.model, dtype_for(config.dtype), device_for(config.device), config.seed),
       optimizer_(config.train.optimizer, model_.parameters()),
       schedule_{config.train.schedule.kind, config.train.schedule.warmup, config.train.steps,
                 config.train.schedule.final},
@@ -38,79 +37,79 @@ BlockLoss Trainer::next_block() {
                           {.training = true, .random = &random_});
 }
 
-// One update. If anything is not finite, so is the norm of the result, and weights and step are as they were.
-Trainer::Step Trainer::attempt(FiniteCheck* check) {
+// One update. When anything is not finite, the norm in the result is not, and weights and step number stay.
+Trainer::Step Trainer::try_step(FiniteCheck* check) {
   std::optional<Observing> observing;
   if (check) observing.emplace(tape_, *check);
-  const TrainConfig& t = config_.train;
-  const double share = 1.0 / t.accumulate;
+  const double lr_factor = schedule_.factor(steps_done() + 1);
   model_.parameters().zero_grad();
   std::vector<BlockLoss> blocks;
-  Tensor loss;  // [] Σ over blocks
-  for (int i = 0; i < t.accumulate; ++i) {
-    blocks.push_back(next_block());
-    loss = loss ? loss + blocks.back().loss : blocks.back().loss;
-  }
-  // 0·loss is NaN iff the loss is not finite: then, too, the update leaves the weights alone.
-  Tensor norm = grad_norm(model_.parameters().leaves()) + loss.to(DType::f64) * 0;
-  if (check && !check->finding().empty()) norm = norm * NAN;
-  const double factor = schedule_.factor(steps_done() + 1);
-  optimizer_.step(factor, {share, t.clip}, norm);
-  model_.constrain();
+  for (int i = 0; i < config_.train.accumulate; ++i) blocks.push_back(next_block());
+  const Tensor norm = update(model_, optimizer_, blocks, lr_factor, config_.train.clip, check);
+  const Step step = figures(blocks, norm, lr_factor);
+  if (!std::isfinite(step.grad_norm)) optimizer_.set_steps(steps_done() - 1);
+  return step;
+}
 
-  // All the device's work is under way; from here on the host waits for numbers.
-  Step result{.grad_norm = norm.item() * share, .lr = t.optimizer.lr * factor};
+// The device has all its work by now; here the host waits for numbers.
+Trainer::Step Trainer::figures(std::span<const BlockLoss> blocks, const Tensor& norm,
+                               double lr_factor) const {
+  const double share = 1.0 / static_cast<double>(blocks.size());
+  Step step{.grad_norm = norm.item() * share, .lr = config_.train.optimizer.lr * lr_factor};
   for (const BlockLoss& block : blocks) {
-    result.bits += block.loss.item() / std::numbers::ln2 * share;
-    result.aux += block.aux ? block.aux.item() * share : 0;
-    result.mean_span += block.mean_span ? block.mean_span.item() * share : 0;
+    step.bits += block.loss.item() / std::numbers::ln2 * share;
+    step.aux += block.aux ? block.aux.item() * share : 0;
+    step.mean_span += block.mean_span ? block.mean_span.item() * share : 0;
   }
-  result.mean_rows = memory_.mean_rows();
-  if (!std::isfinite(result.grad_norm)) optimizer_.set_steps(steps_done() - 1);
-  return result;
+  step.mean_rows = memory_.mean_rows();
+  return step;
 }
 
 Trainer::Step Trainer::step() {
-  constexpr int kMostSkipped = 20;
+  constexpr int kMaxSkipped = 20;
   for (int skipped = 0;; ++skipped) {
     const Start before = start();
-    FiniteCheck check([this](const Tensor& leaf) { return name_of_leaf(leaf); });
-    Step result = attempt(check_finite_ ? &check : nullptr);
+    FiniteCheck check = finite_check();
+    Step result = try_step(check_finite_ ? &check : nullptr);
     if (std::isfinite(result.grad_norm)) {
       result.skipped = skipped;
       return result;
     }
-    if (config_.train.on_nonfinite == OnNonfinite::stop || skipped == kMostSkipped) stop(before, result);
+    if (config_.train.on_nonfinite == OnNonfinite::stop || skipped == kMaxSkipped)
+      stop_nonfinite(before, result);
     ++skipped_;
-    memory_ = model_.empty_memory(config_.train.batch);  // it may hold what was not finite
+    memory_ = model_.empty_memory(config_.train.batch);  // its rows may not be finite
   }
 }
 
-void Trainer::stop(const Start& before, const Step& failed) {
-  FiniteCheck check([this](const Tensor& leaf) { return name_of_leaf(leaf); });
-  go_back_to(before);
-  attempt(&check);
-  go_back_to(before);
+// Repeats the failed step with every tensor checked, to name the first that is not finite.
+void Trainer::stop_nonfinite(const Start& start, const Step& failed) {
+  FiniteCheck check = finite_check();
+  rewind(start);
+  try_step(&check);
+  rewind(start);
   throw NonfiniteError(fmt::format(
       "step {}: the loss is {} bits and the gradient norm {}{}; the first tensor that is not finite: {} "
-      "(lower "
-      "train.optimizer.lr or train.clip, lengthen train.schedule.warmup, or set train.on_nonfinite: skip)",
+      "(lower train.optimizer.lr or train.clip, lengthen train.schedule.warmup, or set "
+      "train.on_nonfinite: skip)",
       steps_done() + 1, failed.bits, failed.grad_norm,
       config_.train.on_nonfinite == OnNonfinite::skip ? ", time after time" : "",
       check.finding().empty() ? "none, but the sum of the gradient's squares overflows" : check.finding()));
 }
 
-void Trainer::go_back_to(const Start& start) {
+void Trainer::rewind(const Start& start) {
   reader_.restore(start.position);
   random_.restore(start.random);
   memory_ = start.memory;
 }
 
-std::string Trainer::name_of_leaf(const Tensor& leaf) const {
-  std::string names;
-  for (const Parameter& p : model_.parameters().all())
-    if (p.leaf.impl() == leaf.impl()) names += (names.empty() ? "" : " + ") + p.name;
-  return names;
+FiniteCheck Trainer::finite_check() const {
+  return FiniteCheck([this](const Tensor& leaf) {
+    std::string names;  // several parameters may share a leaf
+    for (const Parameter& p : model_.parameters().all())
+      if (p.leaf.impl() == leaf.impl()) names += (names.empty() ? "" : " + ") + p.name;
+    return names;
+  });
 }
 
 void Trainer::check_weights() const {
@@ -135,27 +134,29 @@ EvalResult Trainer::validate(const std::function<void(const EvalBlock&)>& on_blo
                   {.streams = streams, .on_block = on_block});
 }
 
-bool Trainer::note_validation(double bits_per_byte) {
-  if (best_ && best_->bits_per_byte <= bits_per_byte) return false;
-  best_ = {bits_per_byte, steps_done()};
-  return true;
+TrainState Trainer::state() const {
+  TrainState state{.steps = steps_done(),
+                   .skipped = skipped_,
+                   .position = reader_.position(),
+                   .random_stream = random_.state().stream,
+                   .memory = memory_,
+                   .weights = {},
+                   .optimizer = {}};
+  for (const Parameter& p : model_.parameters().all()) state.weights.push_back({p.name, p.value()});
+  for (const Parameter& p : optimizer_.state()) state.optimizer.push_back({p.name, p.value()});
+  return state;
 }
 
-void Trainer::save(const std::filesystem::path& run) const {
-  const RunState state{steps_done(), random_.state(), reader_.position(), memory_, best_, skipped_};
-  save_checkpoint(run, model_, optimizer_, state, config_);
-}
-
-void Trainer::restore(const Checkpoint& checkpoint) {
-  set_weights(checkpoint.weights, checkpoint.folder, model_);
-  RunState state = restore_state(checkpoint, model_, optimizer_);
-  if (state.memory.streams() != config_.train.batch)
-    refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
-           checkpoint.folder.string(), state.memory.streams(), config_.train.batch);
-  memory_ = std::move(state.memory);
-  random_.restore({random_.state().seed, state.random.stream});
+void Trainer::restore(const TrainState& state) {
+  const auto copy = [](const std::vector<NamedTensor>& from, const std::vector<Parameter>& to) {
+    for (size_t i = 0; i < to.size(); ++i) to[i].value().copy_from(from.at(i).tensor);
+  };
   reader_.restore(state.position);
-  best_ = state.best;
+  random_.restore({random_.state().seed, state.random_stream});
+  memory_ = state.memory;
+  copy(state.weights, model_.parameters().all());
+  copy(state.optimizer, optimizer_.state());
+  optimizer_.set_steps(state.steps);
   skipped_ = state.skipped;
 }
 

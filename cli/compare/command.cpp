@@ -1,10 +1,9 @@
-#include "cli/compare/command.h"
-
+// `fade compare`: several configurations trained on the same data, and their figures side by side.
+#include <filesystem>
 #include <system_error>
 
+#include "cli/command.h"
 #include "cli/compare/comparison.h"
-#include "engine/alloc.h"
-#include "train/config/file.h"
 #include "train/config/schema.h"
 #include "train/interrupt.h"
 #include "train/run.h"
@@ -12,6 +11,29 @@
 namespace fade {
 namespace fs = std::filesystem;
 namespace {
+
+struct Compare final : Command {
+  std::vector<std::string> paths, sets;
+  std::string out, device;
+  int steps = 0;
+  double minutes = 0;
+  std::vector<double> span_losses;
+
+  explicit Compare(CLI::App& app);
+  /// Trains each configuration, one after the other, in a run directory of its own below `out`: those that
+  /// are finished are left alone, those that were interrupted go on. Prints the table, and writes it and
+  /// pictures to `out`. Throws InputError, before anything is written, when the configurations differ in what
+  /// must be common.
+  void run() override;
+
+ private:
+  /// A run to be made: OUT/name, from a configuration.
+  struct Plan {
+    std::string name, family;
+    Config config;
+  };
+  std::vector<Plan> plans() const;
+};
 
 bool has_span_loss(const Config& c) {
   return c.model.kind == Kind::expire_span || c.model.kind == Kind::adaptive_span;
@@ -28,8 +50,6 @@ void check_common(const Config& first, const std::string& first_path, const Conf
              a, key.path);
   }
 }
-
-}  // namespace
 
 Compare::Compare(CLI::App& app) {
   app.add_option("CONFIG", paths, "configuration files, one a run")->required();
@@ -87,8 +107,7 @@ void Compare::run() {
     set_threads(plan.config.threads);
     std::error_code ignored;
     const bool resume = fs::exists(directory / "latest", ignored);
-    const bool finished = run_training(
-        plan.config, {.out = directory, .resume = resume, .minutes = minutes, .print_report = false});
+    const bool finished = run_training(plan.config, {.out = directory, .resume = resume, .minutes = minutes});
     if (finished) {
       results.push_back(read_result(directory, plan.name, plan.family));
       write_comparison(folder, results);
@@ -101,5 +120,9 @@ void Compare::run() {
   }
   fmt::print("{}", comparison_table(results));
 }
+
+}  // namespace
+
+std::unique_ptr<Command> make_compare(CLI::App& app) { return std::make_unique<Compare>(app); }
 
 }  // namespace fade

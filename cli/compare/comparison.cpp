@@ -10,8 +10,9 @@
 #include "cli/figure.h"
 #include "engine/io/files.h"
 #include "engine/io/safetensors.h"
-#include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/weights.h"
 #include "train/config/file.h"
+#include "train/median.h"
 #include "train/metrics.h"
 
 namespace fade {
@@ -176,8 +177,7 @@ RunResult read_result(const fs::path& run, const std::string& name, const std::s
   }
   if (!validated || ms.empty())
     refuse("{}: its metrics have no final validation (was the run made by fade compare?)", run.string());
-  std::ranges::sort(ms);
-  r.ms = ms[ms.size() / 2];
+  r.ms = median(ms);
   r.tokens_per_s = 1000 / r.ms * config.train.batch * m.block * config.train.accumulate;
   for (const NamedTensor& t : load_safetensors(find_weights(run)).tensors) r.parameters += t.tensor.numel();
   return r;

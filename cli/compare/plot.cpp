@@ -65,21 +65,25 @@ class Svg {
     body_ += fmt::format("<path d=\"{}\" {}/>\n", d, attributes);
   }
   void marker(double x, double y, PlotStyle style) {
-    constexpr double r = 4.5;
+    constexpr double kRadius = 4.5;
     const std::string fill = fmt::format("fill=\"{}\" stroke=\"white\"", colour(style));
     switch (style.number % 4) {
       case 0:
-        body_ += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" {}/>\n", x, y, r, fill);
+        body_ += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" {}/>\n", x, y, kRadius, fill);
         break;
       case 1:
-        path(fmt::format("M{:.1f} {:.1f}h{r2}v{r2}h-{r2}z", x - r, y - r, fmt::arg("r2", 2 * r)), fill);
+        path(fmt::format("M{:.1f} {:.1f}h{r2}v{r2}h-{r2}z", x - kRadius, y - kRadius,
+                         fmt::arg("r2", 2 * kRadius)),
+             fill);
         break;
       case 2:
-        path(fmt::format("M{:.1f} {:.1f}l{r} {r2}h-{r2}z", x, y - r, fmt::arg("r", r), fmt::arg("r2", 2 * r)),
+        path(fmt::format("M{:.1f} {:.1f}l{r} {r2}h-{r2}z", x, y - kRadius, fmt::arg("r", kRadius),
+                         fmt::arg("r2", 2 * kRadius)),
              fill);
         break;
       default:
-        path(fmt::format("M{:.1f} {:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z", x, y - r - 1, fmt::arg("r", r + 1)),
+        path(fmt::format("M{:.1f} {:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z", x, y - kRadius - 1,
+                         fmt::arg("r", kRadius + 1)),
              fill);
     }
   }
@@ -109,7 +113,7 @@ class Scale {
     if (!axis.categories.empty()) {
       low_ = -0.5;
       high_ = static_cast<double>(axis.categories.size()) - 0.5;
-      for (std::size_t i = 0; i < axis.categories.size(); ++i)
+      for (size_t i = 0; i < axis.categories.size(); ++i)
         ticks_.push_back({static_cast<double>(i), axis.categories[i]});
       return;
     }
@@ -158,7 +162,7 @@ class Scale {
 
 std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxis& y,
                       const std::vector<PlotLine>& lines) {
-  constexpr double width = 680, height = 420, left = 72, right = 660, top = 48, bottom = 364;
+  constexpr double kWidth = 680, kHeight = 420, kLeft = 72, kRight = 660, kTop = 48, kBottom = 364;
   std::vector<double> xs, ys;
   for (const PlotLine& line : lines)
     for (const PlotPoint& p : line.points) {
@@ -166,21 +170,21 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
       ys.push_back(p.y);
     }
   const double legend = 18 * std::ceil(static_cast<double>(lines.size()) / 2);
-  Svg svg(width, height + legend, title);
-  const Scale across(x, xs, left, right), up(y, ys, bottom, top);
+  Svg svg(kWidth, kHeight + legend, title);
+  const Scale across(x, xs, kLeft, kRight), up(y, ys, kBottom, kTop);
   for (const Tick& t : up.ticks()) {
-    svg.segment(left, up(t.value), right, up(t.value), "#e4e4e4");
-    svg.text(left - 8, up(t.value) + 4, t.text, "end");
+    svg.segment(kLeft, up(t.value), kRight, up(t.value), "#e4e4e4");
+    svg.text(kLeft - 8, up(t.value) + 4, t.text, "end");
   }
   for (const Tick& t : across.ticks()) {
-    svg.segment(across(t.value), bottom, across(t.value), bottom + 5, "#888888");
-    svg.text(across(t.value), bottom + 20, t.text, "middle");
+    svg.segment(across(t.value), kBottom, across(t.value), kBottom + 5, "#888888");
+    svg.text(across(t.value), kBottom + 20, t.text, "middle");
   }
-  svg.segment(left, bottom, right, bottom, "#888888");
-  svg.text((left + right) / 2, bottom + 42, x.title, "middle");
-  svg.turned_text(20, (top + bottom) / 2, y.title);
+  svg.segment(kLeft, kBottom, kRight, kBottom, "#888888");
+  svg.text((kLeft + kRight) / 2, kBottom + 42, x.title, "middle");
+  svg.turned_text(20, (kTop + kBottom) / 2, y.title);
 
-  for (std::size_t l = 0; l < lines.size(); ++l) {
+  for (size_t l = 0; l < lines.size(); ++l) {
     const PlotLine& line = lines[l];
     std::string d;
     for (const PlotPoint& p : line.points)
@@ -191,7 +195,7 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
       if (!p.label.empty())
         svg.text(across(p.x) + 7, up(p.y) - 7, p.label, "start", colour(line.style), " font-size=\"10\"");
     }
-    const double at = left + (l % 2 ? 300 : 0), row = height + 18 * std::floor(static_cast<double>(l) / 2);
+    const double at = kLeft + (l % 2 ? 300 : 0), row = kHeight + 18 * std::floor(static_cast<double>(l) / 2);
     svg.segment(at, row, at + 22, row, colour(line.style), 2);
     svg.marker(at + 11, row, line.style);
     svg.text(at + 30, row + 4, line.name, "start");
@@ -201,29 +205,29 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
 
 std::string bar_panels(const std::string& title, const std::vector<std::string>& rows,
                        const std::vector<PlotStyle>& styles, const std::vector<BarPanel>& panels) {
-  constexpr double row_height = 26, top = 66, panel_width = 190, gap = 24, number_width = 52;
-  std::size_t longest = 0;
+  constexpr double kRowHeight = 26, kTop = 66, kPanelWidth = 190, kGap = 24, kNumberWidth = 52;
+  size_t longest = 0;
   for (const std::string& row : rows) longest = std::max(longest, row.size());
   const double left = 24 + 7 * static_cast<double>(longest),
-               bottom = top + row_height * static_cast<double>(rows.size());
-  Svg svg(left + static_cast<double>(panels.size()) * (panel_width + gap), bottom + 34, title);
-  for (std::size_t r = 0; r < rows.size(); ++r)
-    svg.text(left - 10, top + row_height * (static_cast<double>(r) + 0.5) + 4, rows[r], "end");
-  for (std::size_t p = 0; p < panels.size(); ++p) {
+               bottom = kTop + kRowHeight * static_cast<double>(rows.size());
+  Svg svg(left + static_cast<double>(panels.size()) * (kPanelWidth + kGap), bottom + 34, title);
+  for (size_t r = 0; r < rows.size(); ++r)
+    svg.text(left - 10, kTop + kRowHeight * (static_cast<double>(r) + 0.5) + 4, rows[r], "end");
+  for (size_t p = 0; p < panels.size(); ++p) {
     const BarPanel& panel = panels[p];
-    const double begin = left + static_cast<double>(p) * (panel_width + gap);
+    const double begin = left + static_cast<double>(p) * (kPanelWidth + kGap);
     std::vector<double> values = panel.values;
     if (panel.from_zero) values.push_back(0);
-    const Scale across({panel.title}, values, begin, begin + panel_width - number_width);
-    svg.text(begin, top - 12, panel.title, "start", "#111111");
+    const Scale across({panel.title}, values, begin, begin + kPanelWidth - kNumberWidth);
+    svg.text(begin, kTop - 12, panel.title, "start", "#111111");
     for (const Tick& t : across.ticks()) {
-      svg.segment(across(t.value), top, across(t.value), bottom, "#e4e4e4");
+      svg.segment(across(t.value), kTop, across(t.value), bottom, "#e4e4e4");
       if (&t == &across.ticks().front() || &t == &across.ticks().back())
         svg.text(across(t.value), bottom + 16, t.text, "middle", "#666666", " font-size=\"10\"");
     }
-    svg.segment(begin, top, begin, bottom, "#888888");
-    for (std::size_t r = 0; r < panel.values.size(); ++r) {
-      const double value = panel.values[r], middle = top + row_height * (static_cast<double>(r) + 0.5);
+    svg.segment(begin, kTop, begin, bottom, "#888888");
+    for (size_t r = 0; r < panel.values.size(); ++r) {
+      const double value = panel.values[r], middle = kTop + kRowHeight * (static_cast<double>(r) + 0.5);
       if (!std::isfinite(value)) continue;
       if (panel.from_zero)
         svg.bar(begin, middle - 8, across(value) - begin, 16, colour(styles[r]));

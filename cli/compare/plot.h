@@ -10,7 +10,7 @@ namespace fade {
 
 /// How one line or one row of bars looks: one of eight colours, each with a marker of its own.
 struct PlotStyle {
-  std::size_t number = 0;
+  size_t number = 0;
 };
 
 struct PlotPoint {

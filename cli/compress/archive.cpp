@@ -10,6 +10,7 @@
 #include "cli/compress/byte_predictor.h"
 #include "cli/compress/range_coder.h"
 #include "engine/error.h"
+#include "train/data/vocabulary.h"
 
 namespace fade {
 namespace {
@@ -182,16 +183,13 @@ Header read_header(std::span<const uint8_t> archive, const std::string& name,
 
 int default_streams(size_t length) {
   // Beyond the model's bits, 16 streams take 16 + 15 bytes, the coder 1, the header 28 up to 2^35 bytes.
-  constexpr size_t most = 16, shortest = 1 << 16;
-  return static_cast<int>(std::clamp<size_t>(length / shortest, 1, most));
+  constexpr size_t kMaxDefault = 16, kMinLength = 1 << 16;
+  return static_cast<int>(std::clamp<size_t>(length / kMinLength, 1, kMaxDefault));
 }
 
 std::vector<uint8_t> compress(const Transformer& model, std::span<const uint8_t> text,
                               const std::string& name, int streams, const OnProgress& on_progress) {
-  const auto outside = std::ranges::find_if(text, [&](int byte) { return byte >= model.config().vocab; });
-  if (outside != text.end())
-    refuse("{}: byte {} at offset {} is outside the model's vocabulary of {} (data.vocab)", name,
-           int{*outside}, outside - text.begin(), model.config().vocab);
+  check_vocabulary(text, model.config().vocab, name);
   if (streams > 1 && text.size() < static_cast<size_t>(streams) + 1)
     refuse("{}: {} bytes to compress, but {} streams need {} (take fewer streams)", name, text.size(),
            streams, int64_t{streams} + 1);

@@ -1,5 +1,4 @@
-#include "cli/compress/commands.h"
-
+// `fade compress` and `fade decompress`.
 #include <unistd.h>
 
 #include <cerrno>
@@ -7,13 +6,40 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "cli/command.h"
 #include "cli/compress/archive.h"
+#include "cli/compress/packers.h"
 #include "engine/io/files.h"
-#include "train/packers.h"
 #include "train/progress.h"
 
 namespace fade {
 namespace {
+
+/// What both are given.
+struct CodingArguments {
+  CheckpointArguments checkpoint;
+  std::string in, out;
+
+  void declare(CLI::App& app, const char* in_is, const char* out_is);
+  /// Throws InputError, before there is work to lose, when `out` can't be written.
+  void check_out() const;
+};
+
+struct Compress final : Command {
+  CodingArguments arguments;
+  int streams = 0;
+  bool json = false;
+
+  explicit Compress(CLI::App& app);
+  void run() override;
+};
+
+struct Decompress final : Command {
+  CodingArguments arguments;
+
+  explicit Decompress(CLI::App& app);
+  void run() override;
+};
 
 std::span<const uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
@@ -42,8 +68,6 @@ class Percentage {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), shown_at_ = start_;
   bool shown_ = false;
 };
-
-}  // namespace
 
 void CodingArguments::declare(CLI::App& app, const char* in_is, const char* out_is) {
   checkpoint.declare(app);
@@ -112,5 +136,10 @@ void Decompress::run() {
   write_file_atomically(arguments.out, text_of(text));
   fmt::print("{}: {} bytes from {}\n", arguments.out, text.size(), archive.size());
 }
+
+}  // namespace
+
+std::unique_ptr<Command> make_compress(CLI::App& app) { return std::make_unique<Compress>(app); }
+std::unique_ptr<Command> make_decompress(CLI::App& app) { return std::make_unique<Decompress>(app); }
 
 }  // namespace fade

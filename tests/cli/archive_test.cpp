@@ -289,7 +289,7 @@ BOOST_AUTO_TEST_CASE(texts_that_cannot_be_compressed_are_refused) {
   Bytes text = random_text(60, 32);
   text[17] = 32;
   BOOST_TEST(refusal([&] { packed(model, text, 2); }) ==
-             "text: byte 32 at offset 17 is outside the model's vocabulary of 32 (data.vocab)");
+             "text: byte 32 at offset 17 is outside the vocabulary: data.vocab is 32, these bytes need 33");
   BOOST_TEST(refusal([&] { packed(model, random_text(3, 32), 3); }) ==
              "text: 3 bytes to compress, but 3 streams need 4 (take fewer streams)");
 }

@@ -8,7 +8,7 @@
 #include "cli/gradients.h"
 #include "tests/ops/op_checks.h"
 #include "tests/support.h"
-#include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/weights.h"
 #include "train/config/file.h"
 
 namespace fade {

@@ -110,7 +110,7 @@ endless gone &
 pid=$!
 until_says "step 10/"
 mv gone away && rm -rf away
-holds "a vanished folder is reported" until_says "warning: gone had vanished and was made again"
+holds "a vanished folder is reported" until_says "warning: gone had vanished and was created again"
 comes test -e gone/latest
 "$fade" train c.yaml --out gone --resume >out 2>second
 holds "its new one is locked, too" grep -q "another process is training there" second

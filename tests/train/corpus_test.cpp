@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(bytes_outside_the_vocabulary_are_refused) {
   BOOST_TEST(
       refusal([&] { Corpus{config}; }) ==
       dir.path("text") +
-          ": byte 128 at offset 12 is outside the vocabulary: data.vocab is 128 (raise it to 256 or more)");
+          ": byte 128 at offset 12 is outside the vocabulary: data.vocab is 128, these bytes need 256");
   config.vocab = 256;
   BOOST_CHECK_NO_THROW(Corpus{config});
   config.path = dir.write("ascii", std::string("\0\x7f", 2));

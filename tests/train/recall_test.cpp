@@ -22,11 +22,11 @@ class IdealPredictor {
       case Place::noise:
         return after_noise();
       case Place::fact_key:
-        return among(config_.keys, recall_keys, values_);
+        return among(config_.keys, kRecallKeys, values_);
       case Place::equals:
         return {{'=', 1.0}};
       case Place::fact_value:
-        return among(config_.values, recall_values, {});
+        return among(config_.values, kRecallValues, {});
       case Place::semicolon:
         return {{';', 1.0}};
       case Place::question_key: {
@@ -106,7 +106,7 @@ class IdealPredictor {
   std::map<char, double> after_noise() const {
     const bool all_known = values_.size() == static_cast<std::size_t>(config_.facts);
     const double end = ends();
-    auto p = among(config_.noise, recall_noise, {});
+    auto p = among(config_.noise, kRecallNoise, {});
     for (auto& [byte, probability] : p) probability *= 1 - end;
     p[all_known || asking_phase() ? '?' : '@'] = end;
     return p;
@@ -270,7 +270,7 @@ BOOST_AUTO_TEST_CASE(every_byte_has_its_role) {
 
 BOOST_AUTO_TEST_CASE(the_alphabets_share_no_byte) {
   const std::string all =
-      std::string(recall_keys) + std::string(recall_values) + std::string(recall_noise) + "@=;?";
+      std::string(kRecallKeys) + std::string(kRecallValues) + std::string(kRecallNoise) + "@=;?";
   BOOST_TEST(std::set(all.begin(), all.end()).size() == all.size());
   for (const char byte : all) BOOST_TEST((byte > 32 && byte < 127));
 }

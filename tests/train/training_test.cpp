@@ -5,6 +5,7 @@
 
 #include "nn/init.h"
 #include "tests/small_training.h"
+#include "train/checkpoint/weights.h"
 
 namespace fade {
 namespace {

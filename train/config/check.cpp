@@ -34,17 +34,17 @@ class Checker {
 void check_model(const ModelConfig& model, const Checker& check) {
   check.need(model.hidden % model.heads == 0, "model.hidden", "model.heads",
              fmt::format("a multiple of model.heads ({})", model.heads));
-  constexpr double most_weights = 1e11;
+  constexpr double kMaxWeights = 1e11;
   check.need(
-      weight_count(model) <= most_weights, "model.hidden", "model.layers",
+      weight_count(model) <= kMaxWeights, "model.hidden", "model.layers",
       fmt::format("at most {:.0e} weights in all (these are {:.1e}: reduce model.layers, model.hidden or "
                   "model.ff)",
-                  most_weights, weight_count(model)));
-  constexpr int widest_head = 256;  // of ops/span_attention
-  check.need(model.attention == AttentionPath::composed || model.hidden / model.heads <= widest_head,
+                  kMaxWeights, weight_count(model)));
+  constexpr int kMaxHeadWidth = 256;  // of ops/span_attention
+  check.need(model.attention == AttentionPath::composed || model.hidden / model.heads <= kMaxHeadWidth,
              "model.heads", "model.hidden",
-             fmt::format("at least model.hidden/{} ({}) for model.attention fused", widest_head,
-                         (model.hidden + widest_head - 1) / widest_head));
+             fmt::format("at least model.hidden/{} ({}) for model.attention fused", kMaxHeadWidth,
+                         (model.hidden + kMaxHeadWidth - 1) / kMaxHeadWidth));
   if (model.kind == Kind::expire_span) {
     check.need(model.span.init > 0 && model.span.init < 1, "model.span.init", "model.kind",
                "a number above 0 and below 1 for model.kind expire_span");
@@ -54,10 +54,10 @@ void check_model(const ModelConfig& model, const Checker& check) {
                fmt::format("a divisor of model.block ({})", model.block));
     check.need(model.max_span >= model.block, "model.max_span", "model.block",
                fmt::format("at least model.block ({}) for model.kind compressive", model.block));
-    constexpr std::int64_t oldest = 1 << 23;  // ages are exact in f32
-    check.need(std::int64_t{model.compress.slots} * model.compress.rate <= oldest, "model.compress.slots",
+    constexpr int64_t kMaxAge = 1 << 23;  // ages are exact in f32
+    check.need(int64_t{model.compress.slots} * model.compress.rate <= kMaxAge, "model.compress.slots",
                "model.compress.rate",
-               fmt::format("at most {} (slots times model.compress.rate)", oldest / model.compress.rate));
+               fmt::format("at most {} (slots times model.compress.rate)", kMaxAge / model.compress.rate));
   }
 }
 
@@ -67,9 +67,9 @@ void check_recall(const DataConfig& data, const Checker& check) {
              fmt::format("at most data.recall.keys ({})", recall.keys));
   check.need(recall.wait_max >= recall.wait_min, "data.recall.wait_max", "data.recall.wait_min",
              fmt::format("at least data.recall.wait_min ({})", recall.wait_min));
-  constexpr int ascii = 128;
-  check.need(data.vocab >= ascii, "data.vocab", "data.kind",
-             fmt::format("at least {} for data.kind recall, whose text is ASCII", ascii));
+  constexpr int kAscii = 128;
+  check.need(data.vocab >= kAscii, "data.vocab", "data.kind",
+             fmt::format("at least {} for data.kind recall, whose text is ASCII", kAscii));
 }
 
 }  // namespace
@@ -79,10 +79,9 @@ void check_config(const Config& config, const Origins& origins) {
   check_model(config.model, check);
   if (config.data.kind == DataKind::recall) check_recall(config.data, check);
 
-  constexpr std::int64_t most_tokens = 1 << 27;
-  check.need(std::int64_t{config.train.batch} * config.model.block <= most_tokens, "train.batch",
-             "model.block",
-             fmt::format("at most {} bytes a step (model.block is {})", most_tokens, config.model.block));
+  constexpr int64_t kMaxTokens = 1 << 27;
+  check.need(int64_t{config.train.batch} * config.model.block <= kMaxTokens, "train.batch", "model.block",
+             fmt::format("at most {} bytes a step (model.block is {})", kMaxTokens, config.model.block));
   const TrainConfig& train = config.train;
   check.need(train.checkpoint_every == 0 || train.keep_every % train.checkpoint_every == 0,
              "train.keep_every", "train.checkpoint_every",

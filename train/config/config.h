@@ -44,20 +44,20 @@ inline constexpr std::array<std::string_view, 2> names_of<OnNonfinite>{"stop", "
 /// The name of one value, as configurations spell it: name_of(Kind::expire_span) is "expire_span".
 template <class E>
 constexpr std::string_view name_of(E value) {
-  return names_of<E>[static_cast<std::size_t>(value)];
+  return names_of<E>[static_cast<size_t>(value)];
 }
 
 /// The built-in corpus of facts, noise and questions (train/data/recall.md says what it looks like).
 struct RecallConfig {
-  std::int64_t bytes = 4'000'000;  ///< length of the whole corpus, split like a file
-  std::uint64_t seed = 1;          ///< other seeds give other streams with the same statistics
-  int keys = 4;                    ///< letters K, L, ..
-  int values = 8;                  ///< hexadecimal digits 0, 1, ..
-  int noise = 16;                  ///< letters a, b, ..
-  int facts = 2;                   ///< facts of a round: how many must be remembered at a time
-  int gap = 2;                     ///< noise bytes between two facts or two questions: uniform on 0..gap
-  int wait_min = 4;                ///< noise bytes between a round's facts and its questions: from wait_min
-  int wait_max = 150;              ///< to wait_max, the probability of w proportional to w^(-3/2)
+  int64_t bytes = 4'000'000;  ///< length of the whole corpus, split like a file
+  uint64_t seed = 1;          ///< other seeds give other streams with the same statistics
+  int keys = 4;               ///< letters K, L, ..
+  int values = 8;             ///< hexadecimal digits 0, 1, ..
+  int noise = 16;             ///< letters a, b, ..
+  int facts = 2;              ///< facts of a round: how many must be remembered at a time
+  int gap = 2;                ///< noise bytes between two facts or two questions: uniform on 0..gap
+  int wait_min = 4;           ///< noise bytes between a round's facts and its questions: from wait_min
+  int wait_max = 150;         ///< to wait_max, the probability of w proportional to w^(-3/2)
 };
 
 struct DataConfig {
@@ -97,7 +97,7 @@ struct Config {
   DeviceChoice device = DeviceChoice::automatic;
   Precision dtype = Precision::f32;
   int threads = 0;  ///< 0: all of the machine's
-  std::uint64_t seed = 1;
+  uint64_t seed = 1;
 };
 
 }  // namespace fade

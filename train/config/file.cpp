@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "engine/error.h"
+#include "engine/io/files.h"
 #include "train/config/check.h"
 #include "train/config/schema.h"
 
@@ -19,8 +19,8 @@ namespace {
 
 /// Text from outside, fit for one line of an error: no control characters, not too long.
 std::string shown(std::string text) {
-  constexpr std::size_t longest = 60;
-  if (text.size() > longest) text = text.substr(0, longest) + "..";
+  constexpr size_t kMaxShown = 60;
+  if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "..";
   std::replace_if(
       text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   return text;
@@ -51,9 +51,9 @@ void store(const Key& key, const YAML::Node& node, const std::string& place, Con
 }
 
 /// Walks the maps of one document and stores the values it meets.
-class FileReader {
+class MapReader {
  public:
-  FileReader(std::string source, Config& config, Origins& origins)
+  MapReader(std::string source, Config& config, Origins& origins)
       : source_(std::move(source)), config_(config), origins_(origins) {}
 
   /// `prefix` is "" at the top and "model." or "model.span." further down.
@@ -135,7 +135,7 @@ YAML::Node parse_document(std::string_view text, const std::string& source) {
 /// Stores one "key.path=value".
 void apply_override(const std::string& text, Config& config, Origins& origins) {
   const std::string place = fmt::format("--set {}", shown(text));
-  const std::size_t equals = text.find('=');
+  const size_t equals = text.find('=');
   if (equals == std::string::npos) refuse("{}: found no '=', allowed: key.path=value", place);
   const std::string path = text.substr(0, equals), value = text.substr(equals + 1);
   if (is_section(path)) refuse("{}: {} is a section (set one of its keys)", place, path);
@@ -160,7 +160,7 @@ Config parse_config(std::string_view text, const std::string& source,
                     const std::vector<std::string>& overrides) {
   Config config;
   Origins origins(source);
-  FileReader(source, config, origins).read_map(parse_document(text, source), "");
+  MapReader(source, config, origins).read_map(parse_document(text, source), "");
   for (const std::string& override : overrides) apply_override(override, config, origins);
   if (config.model.kind == Kind::adaptive_span && !origins.has("model.span.init")) config.model.span.init = 0;
   config.model.vocab = config.data.vocab;
@@ -169,19 +169,16 @@ Config parse_config(std::string_view text, const std::string& source,
 }
 
 Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
-  constexpr std::size_t longest = 1 << 20;
+  constexpr size_t kMaxSize = 1 << 20;
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
     refuse("{}: a directory, where a YAML configuration was expected", path);
   if (!std::filesystem::exists(path, ignored))
     refuse("{}: no such file (give a YAML configuration; configs/ holds examples)", path);
-  std::ifstream file(path, std::ios::binary);
-  if (!file) refuse("{}: cannot be opened (check its permissions)", path);
-  std::string text(longest + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (file.bad()) refuse("{}: cannot be read", path);
-  if (text.size() > longest) refuse("{}: longer than {} bytes, so no configuration", path, longest);
+  FileReader file(path);
+  std::string text(kMaxSize + 1, '\0');
+  text.resize(file.read(text.data(), text.size()));
+  if (text.size() > kMaxSize) refuse("{}: longer than {} bytes, so no configuration", path, kMaxSize);
   return parse_config(text, path, overrides);
 }
 
@@ -190,7 +187,7 @@ std::string to_yaml(const Config& config) {
   std::vector<std::string_view> open;  // the sections of the key before
   for (const Key& key : config_keys()) {
     const auto sections = sections_of(key.path);
-    for (std::size_t depth = 0; depth < sections.size(); ++depth)
+    for (size_t depth = 0; depth < sections.size(); ++depth)
       if (depth >= open.size() || sections[depth] != open[depth])
         yaml += fmt::format("{:{}}{}:\n", "", 2 * depth, last_part(sections[depth]));
     open = sections;
@@ -203,8 +200,7 @@ std::string to_yaml(const Config& config) {
 std::string config_reference() {
   std::string table = "| key | allowed | default | meaning |\n|---|---|---|---|\n";
   const auto in_cell = [](std::string text) {  // a bare | would end the cell
-    for (std::size_t bar = 0; (bar = text.find('|', bar)) != std::string::npos; bar += 2)
-      text.insert(bar, "\\");
+    for (size_t bar = 0; (bar = text.find('|', bar)) != std::string::npos; bar += 2) text.insert(bar, "\\");
     return text;
   };
   const Config defaults;

@@ -14,7 +14,7 @@ namespace {
 
 // Upper limits lie well above anything trained so far: they stop slips of the keyboard before memory is
 // asked for, not ambition.
-constexpr double million = 1e6, billion = 1e9;
+constexpr double kMillion = 1e6, kBillion = 1e9;
 
 const std::vector<Key> keys = {
     {FADE_KEY(model.kind), {}, "which attention: see models/"},
@@ -33,7 +33,7 @@ const std::vector<Key> keys = {
     {FADE_KEY(model.dropout), {0, 0.99}, "probability of dropping a unit in training"},
     {FADE_KEY(model.span.ramp), {2, 65536}, "R: steps over which a row fades once its span has ended"},
     {FADE_KEY(model.span.loss), {0, 1000}, "weight of the auxiliary loss that shortens spans"},
-    {FADE_KEY(model.span.pre_div), {0, million, true}, "divisor of w·h before the span's sigmoid"},
+    {FADE_KEY(model.span.pre_div), {0, kMillion, true}, "divisor of w·h before the span's sigmoid"},
     {FADE_KEY(model.span.init),
      {0, 1},
      "initial span as a fraction of model.max_span; left out, it is 0.1 (adaptive_span: 0); expire_span "
@@ -51,17 +51,17 @@ const std::vector<Key> keys = {
     {FADE_KEY(data.path), {}, "the corpus: any file, its bytes are the tokens"},
     {FADE_KEY(data.split), {0, 100}, "percent of the corpus for training, validation and test"},
     {FADE_KEY(data.vocab), {1, 256}, "V: bytes from 0 to V - 1 may occur in the corpus"},
-    {FADE_KEY(data.recall.bytes), {1000, billion}, "length of the recall corpus"},
+    {FADE_KEY(data.recall.bytes), {1000, kBillion}, "length of the recall corpus"},
     {FADE_KEY(data.recall.seed), {}, "which recall corpus"},
     {FADE_KEY(data.recall.keys), {1, 16}, "how many different keys facts have"},
     {FADE_KEY(data.recall.values), {1, 16}, "how many different values facts have"},
     {FADE_KEY(data.recall.noise), {1, 26}, "how many different letters noise has"},
     {FADE_KEY(data.recall.facts), {1, 16}, "facts to be remembered at a time, at most data.recall.keys"},
-    {FADE_KEY(data.recall.gap), {0, million}, "most noise bytes between two facts or two questions"},
-    {FADE_KEY(data.recall.wait_min), {1, million}, "fewest noise bytes between facts and their questions"},
-    {FADE_KEY(data.recall.wait_max), {1, million}, "most noise bytes between facts and their questions"},
+    {FADE_KEY(data.recall.gap), {0, kMillion}, "most noise bytes between two facts or two questions"},
+    {FADE_KEY(data.recall.wait_min), {1, kMillion}, "fewest noise bytes between facts and their questions"},
+    {FADE_KEY(data.recall.wait_max), {1, kMillion}, "most noise bytes between facts and their questions"},
     {FADE_KEY(train.batch), {1, 65536}, "B: streams read side by side"},
-    {FADE_KEY(train.steps), {1, billion}, "updates of the weights"},
+    {FADE_KEY(train.steps), {1, kBillion}, "updates of the weights"},
     {FADE_KEY(train.optimizer.kind), {}, "how gradients become updates"},
     {FADE_KEY(train.optimizer.lr), {0, 1000, true}, "learning rate after warm-up"},
     {FADE_KEY(train.optimizer.beta1), {0, 0.999999}, "adam, adamw: decay of the gradient's mean"},
@@ -74,21 +74,21 @@ const std::vector<Key> keys = {
     {FADE_KEY(train.schedule.kind),
      {},
      "learning rate after warm-up: constant, or a half cosine down to final"},
-    {FADE_KEY(train.schedule.warmup), {0, billion}, "steps of linear rise to the learning rate"},
+    {FADE_KEY(train.schedule.warmup), {0, kBillion}, "steps of linear rise to the learning rate"},
     {FADE_KEY(train.schedule.final), {0, 1}, "cosine: learning rate of the last step, as a fraction of lr"},
-    {FADE_KEY(train.clip), {0, million}, "largest global norm of the gradient (0: unlimited)"},
-    {FADE_KEY(train.accumulate), {1, million}, "blocks whose gradients are averaged into one update"},
-    {FADE_KEY(train.eval_every), {0, billion}, "steps between evaluations (0: only at the end)"},
+    {FADE_KEY(train.clip), {0, kMillion}, "largest global norm of the gradient (0: unlimited)"},
+    {FADE_KEY(train.accumulate), {1, kMillion}, "blocks whose gradients are averaged into one update"},
+    {FADE_KEY(train.eval_every), {0, kBillion}, "steps between evaluations (0: only at the end)"},
     {FADE_KEY(train.eval_bytes), {0, 1e12}, "bytes of the validation split read while training (0: all)"},
-    {FADE_KEY(train.checkpoint_every), {0, billion}, "steps between checkpoints (0: only at the end)"},
-    {FADE_KEY(train.keep_checkpoints), {0, billion}, "checkpoints kept: the newest so many (0: all)"},
+    {FADE_KEY(train.checkpoint_every), {0, kBillion}, "steps between checkpoints (0: only at the end)"},
+    {FADE_KEY(train.keep_checkpoints), {0, kBillion}, "checkpoints kept: the newest so many (0: all)"},
     {FADE_KEY(train.keep_every),
-     {0, billion},
+     {0, kBillion},
      "checkpoints kept for good: those of steps that are multiples of this (0: none)"},
     {FADE_KEY(train.on_nonfinite),
      {},
      "a step whose loss or gradient is not finite ends the run, or is skipped and counted"},
-    {FADE_KEY(train.log_every), {1, billion}, "steps between lines in metrics.jsonl"},
+    {FADE_KEY(train.log_every), {1, kBillion}, "steps between lines in metrics.jsonl"},
     {FADE_KEY(device), {}, "`auto` takes CUDA where there is one"},
     {FADE_KEY(dtype),
      {},
@@ -100,13 +100,13 @@ const std::vector<Key> keys = {
 #undef FADE_KEY
 
 /// Levenshtein distance: insertions, deletions and replacements of one character that turn a into b.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
       diagonal = row[j];
       row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
     }
@@ -125,7 +125,7 @@ const Key* find_key(std::string_view path) {
 
 std::vector<std::string_view> sections_of(std::string_view path) {
   std::vector<std::string_view> sections;
-  for (std::size_t dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.', dot + 1))
+  for (size_t dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.', dot + 1))
     sections.push_back(path.substr(0, dot));
   return sections;
 }
@@ -143,10 +143,10 @@ std::string_view last_part(std::string_view path) {
 std::string nearest_key(std::string_view path) {
   if (path.size() > 100) return "";  // no slip of the keyboard
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(2, last_part(path).size() / 3) + 1;
+  size_t best_distance = std::max<size_t>(2, last_part(path).size() / 3) + 1;
   const auto consider = [&](std::string_view known) {
     // A right name in the wrong section counts as one mistake.
-    const std::size_t distance =
+    const size_t distance =
         std::min(edit_distance(path, known), 1 + edit_distance(last_part(path), last_part(known)));
     if (distance >= best_distance) return;
     best_distance = distance;

@@ -25,7 +25,7 @@ template <class T>
 using Member = T& (*)(Config&);
 
 using Field =
-    std::variant<Member<bool>, Member<int>, Member<std::int64_t>, Member<std::uint64_t>, Member<double>,
+    std::variant<Member<bool>, Member<int>, Member<int64_t>, Member<uint64_t>, Member<double>,
                  Member<std::string>, Member<std::array<int, 3>>, Member<Kind>, Member<AttentionPath>,
                  Member<CompressKind>, Member<DataKind>, Member<OptimizerKind>, Member<ScheduleKind>,
                  Member<DeviceChoice>, Member<Precision>, Member<OnNonfinite>>;

@@ -59,7 +59,7 @@ bool read(const YAML::Node& node, const Range& range, T& value) {
 bool read(const YAML::Node& node, const Range& range, std::array<int, 3>& value) {
   if (!node.IsSequence() || node.size() != value.size()) return false;
   std::array<int, 3> parts{};
-  for (std::size_t i = 0; i < parts.size(); ++i)
+  for (size_t i = 0; i < parts.size(); ++i)
     if (!read(node[i], range, parts[i])) return false;
   if (parts[0] == 0 || parts[0] + parts[1] + parts[2] != 100) return false;
   value = parts;
@@ -70,7 +70,7 @@ template <class E>
 requires std::is_enum_v<E>
 bool read(const YAML::Node& node, const Range&, E& value) {
   if (!node.IsScalar()) return false;
-  for (std::size_t i = 0; i < names_of<E>.size(); ++i) {
+  for (size_t i = 0; i < names_of<E>.size(); ++i) {
     if (node.Scalar() != names_of<E>[i]) continue;
     value = static_cast<E>(i);
     return true;

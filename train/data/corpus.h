@@ -29,13 +29,13 @@ class Corpus {
 
   /// The bytes of one part. Parts lie one after the other, training first; each ends at its cumulative
   /// percentage of the corpus, rounded down to a whole byte. May be empty.
-  std::span<const std::uint8_t> bytes(Split split) const;
+  std::span<const uint8_t> bytes(Split split) const;
 
  private:
   std::string name_;
   std::optional<MappedFile> file_;
-  std::vector<std::uint8_t> made_;
-  std::span<const std::uint8_t> all_;  ///< the file's bytes or the made ones
+  std::vector<uint8_t> made_;
+  std::span<const uint8_t> all_;  ///< the file's bytes or the made ones
   std::array<int, 3> percent_;
 };
 

@@ -12,8 +12,8 @@ namespace fade {
 
 namespace {
 
-constexpr std::size_t fact_length = 5;      // @k=v;
-constexpr std::size_t question_length = 3;  // ?kv
+constexpr size_t kFactLength = 5;      // @k=v;
+constexpr size_t kQuestionLength = 3;  // ?kv
 
 /// The distribution of the wait: P(w) proportional to w^-3/2 on [low, high].
 class WaitLengths {
@@ -34,8 +34,7 @@ class WaitLengths {
 
   double mean() const {
     double sum = 0;
-    for (std::size_t i = 0; i < probability_.size(); ++i)
-      sum += (low_ + static_cast<double>(i)) * probability_[i];
+    for (size_t i = 0; i < probability_.size(); ++i) sum += (low_ + static_cast<double>(i)) * probability_[i];
     return sum;
   }
 
@@ -54,57 +53,53 @@ class WaitLengths {
 class Writer {
  public:
   explicit Writer(const RecallConfig& config) : config_(config), waits_(config.wait_min, config.wait_max) {
-    std::iota(keys_.begin(), keys_.end(), std::size_t{0});
+    std::iota(keys_.begin(), keys_.end(), size_t{0});
   }
 
-  void round(std::vector<std::uint8_t>& text) {
-    const std::size_t facts = static_cast<std::size_t>(config_.facts);
-    std::array<std::uint8_t, recall_values.size()> value_of{};  // by key
-    shuffle_front(facts, static_cast<std::size_t>(config_.keys));
-    for (std::size_t i = 0; i < facts; ++i) {
-      const std::uint8_t value = pick(recall_values, config_.values);
+  void round(std::vector<uint8_t>& text) {
+    const size_t facts = static_cast<size_t>(config_.facts);
+    std::array<uint8_t, kRecallValues.size()> value_of{};  // by key
+    shuffle_front(facts, static_cast<size_t>(config_.keys));
+    for (size_t i = 0; i < facts; ++i) {
+      const uint8_t value = pick(kRecallValues, config_.values);
       value_of[keys_[i]] = value;
-      noise(text, below(static_cast<std::size_t>(config_.gap) + 1));
-      for (const std::uint8_t byte :
-           {std::uint8_t{'@'}, key_byte(i), std::uint8_t{'='}, value, std::uint8_t{';'}})
+      noise(text, below(static_cast<size_t>(config_.gap) + 1));
+      for (const uint8_t byte : {uint8_t{'@'}, key_byte(i), uint8_t{'='}, value, uint8_t{';'}})
         text.push_back(byte);
     }
-    noise(text, static_cast<std::size_t>(waits_.at(uniform_draw())));
+    noise(text, static_cast<size_t>(waits_.at(uniform_draw())));
     shuffle_front(facts, facts);
-    for (std::size_t i = 0; i < facts; ++i) {
-      if (i > 0) noise(text, below(static_cast<std::size_t>(config_.gap) + 1));
-      for (const std::uint8_t byte : {std::uint8_t{'?'}, key_byte(i), value_of[keys_[i]]})
-        text.push_back(byte);
+    for (size_t i = 0; i < facts; ++i) {
+      if (i > 0) noise(text, below(static_cast<size_t>(config_.gap) + 1));
+      for (const uint8_t byte : {uint8_t{'?'}, key_byte(i), value_of[keys_[i]]}) text.push_back(byte);
     }
   }
 
  private:
   double uniform_draw() { return uniform_f64(random_, draws_++); }
 
-  std::size_t below(std::size_t count) {
-    return static_cast<std::size_t>(uniform_draw() * static_cast<double>(count));
+  size_t below(size_t count) { return static_cast<size_t>(uniform_draw() * static_cast<double>(count)); }
+
+  uint8_t pick(std::string_view alphabet, int used) {
+    return static_cast<uint8_t>(alphabet[below(static_cast<size_t>(used))]);
   }
 
-  std::uint8_t pick(std::string_view alphabet, int used) {
-    return static_cast<std::uint8_t>(alphabet[below(static_cast<std::size_t>(used))]);
-  }
+  uint8_t key_byte(size_t i) const { return static_cast<uint8_t>(kRecallKeys[keys_[i]]); }
 
-  std::uint8_t key_byte(std::size_t i) const { return static_cast<std::uint8_t>(recall_keys[keys_[i]]); }
-
-  void noise(std::vector<std::uint8_t>& text, std::size_t length) {
-    for (std::size_t i = 0; i < length; ++i) text.push_back(pick(recall_noise, config_.noise));
+  void noise(std::vector<uint8_t>& text, size_t length) {
+    for (size_t i = 0; i < length; ++i) text.push_back(pick(kRecallNoise, config_.noise));
   }
 
   /// Makes the first `count` of keys_ a uniform ordered choice among its first `among` (Fisher and Yates).
-  void shuffle_front(std::size_t count, std::size_t among) {
-    for (std::size_t i = 0; i < count; ++i) std::swap(keys_[i], keys_[i + below(among - i)]);
+  void shuffle_front(size_t count, size_t among) {
+    for (size_t i = 0; i < count; ++i) std::swap(keys_[i], keys_[i + below(among - i)]);
   }
 
   const RecallConfig config_;
   const WaitLengths waits_;
   const RngKey random_{config_.seed, 0};
-  std::uint64_t draws_ = 0;
-  std::array<std::size_t, recall_keys.size()> keys_{};  ///< a permutation of all keys
+  uint64_t draws_ = 0;
+  std::array<size_t, kRecallKeys.size()> keys_{};  ///< a permutation of all keys
 };
 
 /// log2 of n (n - 1) .. (n - k + 1): the ordered choices of k among n.
@@ -129,20 +124,20 @@ RoundTotals round_totals(const RecallConfig& config) {
   const double bits = gaps * std::log2(config.gap + 1) + waits.entropy_bits() +
                       noise_bytes * std::log2(config.noise) + log2_choices(config.keys, config.facts) +
                       value_bits + log2_choices(config.facts, config.facts);
-  return {n * (fact_length + question_length) + noise_bytes, bits, value_bits};
+  return {n * (kFactLength + kQuestionLength) + noise_bytes, bits, value_bits};
 }
 
 /// A whole fact or question of a text, starting at `begin`.
 struct Record {
-  std::size_t begin;
+  size_t begin;
   bool is_fact;
-  std::size_t length() const { return is_fact ? fact_length : question_length; }
-  std::size_t value() const { return begin + (is_fact ? 3 : 2); }
+  size_t length() const { return is_fact ? kFactLength : kQuestionLength; }
+  size_t value() const { return begin + (is_fact ? 3 : 2); }
 };
 
 /// The first whole record that begins at or after `from`. '@' and '?' occur nowhere else.
-std::optional<Record> next_record(std::span<const std::uint8_t> text, std::size_t from) {
-  for (std::size_t i = from; i < text.size(); ++i) {
+std::optional<Record> next_record(std::span<const uint8_t> text, size_t from) {
+  for (size_t i = from; i < text.size(); ++i) {
     if (text[i] != '@' && text[i] != '?') continue;
     const Record record{i, text[i] == '@'};
     if (i + record.length() <= text.size()) return record;
@@ -152,9 +147,9 @@ std::optional<Record> next_record(std::span<const std::uint8_t> text, std::size_
 
 }  // namespace
 
-std::vector<std::uint8_t> make_recall(const RecallConfig& config) {
-  const std::size_t size = static_cast<std::size_t>(config.bytes);
-  std::vector<std::uint8_t> text;
+std::vector<uint8_t> make_recall(const RecallConfig& config) {
+  const size_t size = static_cast<size_t>(config.bytes);
+  std::vector<uint8_t> text;
   text.reserve(size);
   Writer writer(config);
   while (text.size() < size) writer.round(text);
@@ -172,12 +167,12 @@ double recall_forgetful_bpb(const RecallConfig& config) {
   return (round.bits + round.answer_bits) / round.bytes;
 }
 
-std::vector<RecallQuestion> recall_questions(std::span<const std::uint8_t> text) {
+std::vector<RecallQuestion> recall_questions(std::span<const uint8_t> text) {
   std::vector<RecallQuestion> questions;
-  std::array<std::optional<std::size_t>, 256> pending;  // by key: where its value is
+  std::array<std::optional<size_t>, 256> pending;  // by key: where its value is
   for (auto record = next_record(text, 0); record;
        record = next_record(text, record->begin + record->length())) {
-    const std::size_t key_at = record->begin + 1;
+    const size_t key_at = record->begin + 1;
     auto& value_at = pending[text[key_at]];
     if (record->is_fact) {
       value_at = record->value();
@@ -189,10 +184,10 @@ std::vector<RecallQuestion> recall_questions(std::span<const std::uint8_t> text)
   return questions;
 }
 
-std::vector<RecallRole> recall_roles(std::span<const std::uint8_t> text) {
+std::vector<RecallRole> recall_roles(std::span<const uint8_t> text) {
   std::vector<RecallRole> roles;
-  for (const std::uint8_t byte : text) {
-    const bool noise = recall_noise.find(static_cast<char>(byte)) != std::string_view::npos;
+  for (const uint8_t byte : text) {
+    const bool noise = kRecallNoise.find(static_cast<char>(byte)) != std::string_view::npos;
     roles.push_back(noise ? RecallRole::noise : RecallRole::question);
   }
   for (auto record = next_record(text, 0); record;

@@ -13,12 +13,12 @@
 namespace fade {
 
 /// The alphabets. A configuration uses the first `keys`, `values` and `noise` of them; no byte is in two.
-inline constexpr std::string_view recall_keys = "KLMNOPQRSTUVWXYZ";
-inline constexpr std::string_view recall_values = "0123456789ABCDEF";
-inline constexpr std::string_view recall_noise = "abcdefghijklmnopqrstuvwxyz";
+inline constexpr std::string_view kRecallKeys = "KLMNOPQRSTUVWXYZ";
+inline constexpr std::string_view kRecallValues = "0123456789ABCDEF";
+inline constexpr std::string_view kRecallNoise = "abcdefghijklmnopqrstuvwxyz";
 
 /// The whole corpus: `config.bytes` bytes, the same for the same configuration on every machine.
-std::vector<std::uint8_t> make_recall(const RecallConfig& config);
+std::vector<uint8_t> make_recall(const RecallConfig& config);
 
 /// Bits per byte of the ideal predictor, which remembers every pending fact: no model can be better on
 /// average.
@@ -29,20 +29,19 @@ double recall_forgetful_bpb(const RecallConfig& config);
 
 /// A question of a text whose fact lies in the text too.
 struct RecallQuestion {
-  std::size_t answer;  ///< position of the answer byte; the byte before it, the key, is what predicts it
-  std::size_t
-      distance;  ///< rows from the fact's value byte to the question's key byte, as attention counts them
+  size_t answer;    ///< position of the answer byte; the byte before it, the key, is what predicts it
+  size_t distance;  ///< rows from the fact's value byte to the question's key byte, as attention counts them
 };
 
 /// The questions of any stretch of a recall corpus, in order.
-std::vector<RecallQuestion> recall_questions(std::span<const std::uint8_t> text);
+std::vector<RecallQuestion> recall_questions(std::span<const uint8_t> text);
 
 /// What a byte is for: `value` and `answer` are the v of @k=v; and of ?kv, `fact` and `question` the bytes
 /// around.
-enum class RecallRole : std::uint8_t { noise, fact, value, question, answer };
+enum class RecallRole : uint8_t { noise, fact, value, question, answer };
 
 /// The role of every byte of a stretch of a recall corpus. What is left of a record cut off by the start
 /// counts as `question`.
-std::vector<RecallRole> recall_roles(std::span<const std::uint8_t> text);
+std::vector<RecallRole> recall_roles(std::span<const uint8_t> text);
 
 }  // namespace fade

@@ -10,25 +10,24 @@ namespace fade {
 namespace {
 
 /// A random stream far from those that a Generator of the same seed hands out.
-constexpr std::uint64_t offsets_stream = std::uint64_t{1} << 63;
+constexpr uint64_t kOffsetsStream = uint64_t{1} << 63;
 
 }  // namespace
 
-void Streams::read(std::size_t begin, std::size_t length, std::span<std::int32_t> tokens,
-                   std::span<std::int32_t> targets) const {
-  for (std::size_t stream = 0; stream < count; ++stream) {
+void Streams::read(size_t begin, size_t length, std::span<int32_t> tokens, std::span<int32_t> targets) const {
+  for (size_t stream = 0; stream < count; ++stream) {
     const auto text = bytes.subspan(stream * stride + begin, length + 1);
     std::copy_n(text.begin(), length, tokens.begin() + static_cast<std::ptrdiff_t>(stream * length));
     std::copy_n(text.begin() + 1, length, targets.begin() + static_cast<std::ptrdiff_t>(stream * length));
   }
 }
 
-TrainReader::TrainReader(std::span<const std::uint8_t> bytes, int streams, int block, std::uint64_t seed,
+TrainReader::TrainReader(std::span<const uint8_t> bytes, int streams, int block, uint64_t seed,
                          const std::string& name)
-    : streams_{bytes, static_cast<std::size_t>(streams), bytes.size() / static_cast<std::size_t>(streams)},
+    : streams_{bytes, static_cast<size_t>(streams), bytes.size() / static_cast<size_t>(streams)},
       block_(block),
       seed_(seed) {
-  const std::size_t needed = streams_.count * (static_cast<std::size_t>(block) + 1);
+  const size_t needed = streams_.count * (static_cast<size_t>(block) + 1);
   if (bytes.size() < needed)
     refuse(
         "{}: {} bytes to train on, but a batch of {} streams with blocks of {} needs {} "
@@ -36,28 +35,27 @@ TrainReader::TrainReader(std::span<const std::uint8_t> bytes, int streams, int b
         name, bytes.size(), streams, block, needed);
 }
 
-std::int64_t TrainReader::start_of(std::int64_t epoch) const {
+int64_t TrainReader::start_of(int64_t epoch) const {
   if (epoch == 0) return 0;
-  const std::int64_t starts = std::min(block_, static_cast<std::int64_t>(streams_.stride) - block_);
-  const double u = uniform_f64({seed_, offsets_stream}, static_cast<std::uint64_t>(epoch));
-  return static_cast<std::int64_t>(u * static_cast<double>(starts));
+  const int64_t starts = std::min(block_, static_cast<int64_t>(streams_.stride) - block_);
+  const double u = uniform_f64({seed_, kOffsetsStream}, static_cast<uint64_t>(epoch));
+  return static_cast<int64_t>(u * static_cast<double>(starts));
 }
 
-bool TrainReader::next(std::span<std::int32_t> tokens, std::span<std::int32_t> targets) {
-  if (position_.offset + block_ + 1 > static_cast<std::int64_t>(streams_.stride)) {
+bool TrainReader::next(std::span<int32_t> tokens, std::span<int32_t> targets) {
+  if (position_.offset + block_ + 1 > static_cast<int64_t>(streams_.stride)) {
     ++position_.epoch;
     position_.offset = start_of(position_.epoch);
   }
   const bool starts_epoch = position_.offset == start_of(position_.epoch);
-  streams_.read(static_cast<std::size_t>(position_.offset), static_cast<std::size_t>(block_), tokens,
-                targets);
+  streams_.read(static_cast<size_t>(position_.offset), static_cast<size_t>(block_), tokens, targets);
   position_.offset += block_;
   return starts_epoch;
 }
 
 void TrainReader::restore(StreamPosition position) {
-  const std::int64_t length = static_cast<std::int64_t>(streams_.stride);
-  const std::int64_t read = position.epoch < 0 ? -1 : position.offset - start_of(position.epoch);
+  const int64_t length = static_cast<int64_t>(streams_.stride);
+  const int64_t read = position.epoch < 0 ? -1 : position.offset - start_of(position.epoch);
   if (read < 0 || read % block_ != 0 || position.offset >= length)
     refuse(
         "data position: epoch {}, offset {} is none of streams of {} bytes in blocks of {} with seed {} "
@@ -66,8 +64,8 @@ void TrainReader::restore(StreamPosition position) {
   position_ = position;
 }
 
-EvalReader::EvalReader(std::span<const std::uint8_t> bytes, int streams, int block, const std::string& name)
-    : streams_{bytes, static_cast<std::size_t>(streams), 0}, block_(static_cast<std::size_t>(block)) {
+EvalReader::EvalReader(std::span<const uint8_t> bytes, int streams, int block, const std::string& name)
+    : streams_{bytes, static_cast<size_t>(streams), 0}, block_(static_cast<size_t>(block)) {
   if (bytes.size() < streams_.count + 1)
     refuse(
         "{}: {} bytes to evaluate, but {} streams need {} (take fewer streams, or a larger share of the "
@@ -76,8 +74,8 @@ EvalReader::EvalReader(std::span<const std::uint8_t> bytes, int streams, int blo
   streams_.stride = (bytes.size() - 1) / streams_.count;
 }
 
-std::size_t EvalReader::next(std::span<std::int32_t> tokens, std::span<std::int32_t> targets) {
-  const std::size_t length = std::min(block_, streams_.stride - offset_);
+size_t EvalReader::next(std::span<int32_t> tokens, std::span<int32_t> targets) {
+  const size_t length = std::min(block_, streams_.stride - offset_);
   if (length > 0) streams_.read(offset_, length, tokens, targets);
   offset_ += length;
   return length;

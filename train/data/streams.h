@@ -10,20 +10,19 @@ namespace fade {
 
 /// A stretch of bytes cut into `count` contiguous streams: stream b starts at b * stride.
 struct Streams {
-  std::span<const std::uint8_t> bytes;
-  std::size_t count;
-  std::size_t stride;
+  std::span<const uint8_t> bytes;
+  size_t count;
+  size_t stride;
 
   /// Writes tokens [begin, begin + length) of every stream to `tokens` and the byte after each to `targets`,
   /// both [count, length]. The caller keeps begin + length + (count - 1) * stride below the number of bytes.
-  void read(std::size_t begin, std::size_t length, std::span<std::int32_t> tokens,
-            std::span<std::int32_t> targets) const;
+  void read(size_t begin, size_t length, std::span<int32_t> tokens, std::span<int32_t> targets) const;
 };
 
 /// Where a TrainReader stands: all it needs to go on bit for bit, together with its seed.
 struct StreamPosition {
-  std::int64_t epoch = 0;   ///< how often the streams have gone back to their start
-  std::int64_t offset = 0;  ///< of the next token, in every stream
+  int64_t epoch = 0;   ///< how often the streams have gone back to their start
+  int64_t offset = 0;  ///< of the next token, in every stream
   bool operator==(const StreamPosition&) const = default;
 };
 
@@ -34,12 +33,11 @@ struct StreamPosition {
 class TrainReader {
  public:
   /// Throws InputError unless there are B (M + 1) bytes at least; `name` is what the message calls them.
-  TrainReader(std::span<const std::uint8_t> bytes, int streams, int block, std::uint64_t seed,
-              const std::string& name);
+  TrainReader(std::span<const uint8_t> bytes, int streams, int block, uint64_t seed, const std::string& name);
 
   /// Fills tokens and targets, both [B, M]. True if this block starts an epoch: memories must be cleared
   /// first.
-  bool next(std::span<std::int32_t> tokens, std::span<std::int32_t> targets);
+  bool next(std::span<int32_t> tokens, std::span<int32_t> targets);
 
   StreamPosition position() const { return position_; }
 
@@ -48,11 +46,11 @@ class TrainReader {
   void restore(StreamPosition position);
 
  private:
-  std::int64_t start_of(std::int64_t epoch) const;
+  int64_t start_of(int64_t epoch) const;
 
   Streams streams_;
-  std::int64_t block_;
-  std::uint64_t seed_;
+  int64_t block_;
+  uint64_t seed_;
   StreamPosition position_;
 };
 
@@ -62,19 +60,19 @@ class TrainReader {
 class EvalReader {
  public:
   /// Throws InputError unless every stream has a byte to predict; `name` is what the message calls the bytes.
-  EvalReader(std::span<const std::uint8_t> bytes, int streams, int block, const std::string& name);
+  EvalReader(std::span<const uint8_t> bytes, int streams, int block, const std::string& name);
 
   /// Fills the first B * length numbers of tokens and targets, both [B, length], and returns length: M, less
   /// in the last block, 0 when the pass is over. Both spans have room for B * M numbers.
-  std::size_t next(std::span<std::int32_t> tokens, std::span<std::int32_t> targets);
+  size_t next(std::span<int32_t> tokens, std::span<int32_t> targets);
 
   /// Bytes predicted by the whole pass.
-  std::size_t predicted() const { return streams_.count * streams_.stride; }
+  size_t predicted() const { return streams_.count * streams_.stride; }
 
  private:
   Streams streams_;
-  std::size_t block_;
-  std::size_t offset_ = 0;
+  size_t block_;
+  size_t offset_ = 0;
 };
 
 }  // namespace fade

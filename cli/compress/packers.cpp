@@ -1,4 +1,4 @@
-#include "train/packers.h"
+#include "cli/compress/packers.h"
 
 #include <lzma.h>
 #include <zlib.h>
@@ -22,10 +22,10 @@ using Buffer = std::array<uint8_t, 1 << 16>;
 }  // namespace
 
 int64_t gzip_size(std::span<const uint8_t> text) {
-  constexpr int gzip_window = 15 + 16, memory = 8;  // deflate's largest window, in gzip's wrapping
-  constexpr size_t piece = 1 << 30;                 // zlib counts input in 32 bits
+  constexpr int kGzipWindow = 15 + 16, kMemory = 8;  // deflate's largest window, in gzip's wrapping
+  constexpr size_t kPiece = 1 << 30;                 // zlib counts input in 32 bits
   z_stream z{};
-  if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, gzip_window, memory, Z_DEFAULT_STRATEGY) != Z_OK)
+  if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY) != Z_OK)
     out_of_memory("zlib", text.size());
   const std::unique_ptr<z_stream, decltype(&deflateEnd)> owned(&z, deflateEnd);
   Buffer buffer;
@@ -33,7 +33,7 @@ int64_t gzip_size(std::span<const uint8_t> text) {
   for (int state = Z_OK; state != Z_STREAM_END;) {
     if (z.avail_in == 0 && !text.empty()) {
       z.next_in = const_cast<uint8_t*>(text.data());
-      z.avail_in = static_cast<uInt>(std::min(text.size(), piece));
+      z.avail_in = static_cast<uInt>(std::min(text.size(), kPiece));
       text = text.subspan(z.avail_in);
     }
     z.next_out = buffer.data();

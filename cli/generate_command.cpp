@@ -1,0 +1,39 @@
+// `fade generate`: text from a checkpoint.
+#include "cli/command.h"
+#include "train/generate.h"
+
+namespace fade {
+namespace {
+
+struct Generate final : Command {
+  CheckpointArguments checkpoint;
+  std::string prompt;
+  GenerateOptions options;
+
+  explicit Generate(CLI::App& app) {
+    checkpoint.declare(app);
+    app.add_option("--prompt", prompt, "text to go on from");
+    app.add_option("--bytes", options.bytes, "how much to write")->check(at_least(0))->capture_default_str();
+    app.add_option("--temperature", options.temperature, "0: always the likeliest byte")
+        ->check(at_least(0))
+        ->capture_default_str();
+    app.add_option("--top-k", options.top_k, "sample among the k likeliest bytes; 0: all")
+        ->check(at_least(0))
+        ->capture_default_str();
+    app.add_option("--seed", options.seed, "another seed writes another text")->capture_default_str();
+  }
+  void run() override {
+    const LoadedModel loaded = checkpoint.load();
+    generate(*loaded.model, prompt, options, [](char c) {
+      std::fputc(c, stdout);
+      std::fflush(stdout);
+    });
+    std::fputc('\n', stdout);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_generate(CLI::App& app) { return std::make_unique<Generate>(app); }
+
+}  // namespace fade

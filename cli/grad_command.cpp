@@ -1,0 +1,47 @@
+// `fade grad`: losses and gradients on given bytes.
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "cli/gradients.h"
+#include "engine/io/files.h"
+#include "train/config/resolve.h"
+
+namespace fade {
+namespace {
+
+struct Grad final : Command {
+  ConfigArguments config;
+  std::string weights, tokens, out, dtype, device;
+  int blocks = 1;
+
+  explicit Grad(CLI::App& app) {
+    config.declare(app);
+    app.add_option("--weights", weights, "safetensors file of the parameters")->required();
+    app.add_option("--tokens", tokens, "file whose bytes are the tokens; stream b takes the b-th part")
+        ->required();
+    app.add_option("--blocks", blocks, "blocks to read, carrying memory")->required()->check(at_least(1));
+    app.add_option("--out", out, "safetensors file to write: loss, aux, grad.NAME")->required();
+    app.add_option("--dtype", dtype, "f32 or f64 (default: f64, or what --set says)");
+    app.add_option("--device", device, "cpu or cuda (default: cpu, or what --set says)");
+  }
+  void run() override {
+    std::vector<std::string> options;
+    if (!dtype.empty())
+      options.push_back(fmt::format("dtype={}", name_of(parse_name<Precision>("--dtype", dtype))));
+    if (!device.empty())
+      options.push_back(fmt::format("device={}", name_of(parse_name<DeviceChoice>("--device", device))));
+    const Config c = config.load(options, {"dtype=f64", "device=cpu"});
+    set_threads(c.threads);
+    const Transformer model(c.model, dtype_for(c.dtype), device_for(c.device), c.seed);
+    load_weights(weights, model);
+    const std::string bytes = read_file(tokens);
+    save_safetensors(out, gradients(model, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()},
+                                    c.train.batch, blocks));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_grad(CLI::App& app) { return std::make_unique<Grad>(app); }
+
+}  // namespace fade

@@ -1,0 +1,89 @@
+#include "train/checkpoint_policy.h"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "train/checkpoint/store.h"
+#include "train/interrupt.h"
+
+namespace fade {
+
+CheckpointPolicy::CheckpointPolicy(const Trainer& trainer, RunDirectory& directory, RunLog& log,
+                                   std::optional<int64_t> saved_step, const std::optional<BestResult>& best)
+    : trainer_(trainer),
+      config_(trainer.config().train),
+      directory_(directory),
+      log_(log),
+      saved_step_(saved_step),
+      best_(best) {}
+
+bool CheckpointPolicy::is_due() const {
+  const int every = config_.checkpoint_every;
+  return (every && trainer_.steps_done() % every == 0) || (retry_at_ && Clock::now() >= *retry_at_);
+}
+
+// Does what training can continue without. False, after a warning, when it fails.
+template <class Action>
+bool CheckpointPolicy::try_or_warn(const char* what, const Action& action) {
+  try {
+    action();
+    return true;
+  } catch (const Error& e) {
+    log_.note(
+        fmt::format("warning: step {}: {}: {}; training continues", trainer_.steps_done(), what, e.what()));
+    return false;
+  }
+}
+
+bool CheckpointPolicy::save() {
+  constexpr auto kRetry = std::chrono::seconds(60);
+  const int64_t step = trainer_.steps_done();
+  // Written once: replacing the newest checkpoint by itself would leave an instant without one.
+  if (saved_step_ == step) return true;
+  trainer_.check_weights();
+  const bool saved =
+      try_or_warn("no checkpoint was written, the next attempt is a minute or a checkpoint away", [&] {
+        if (directory_.remake_if_gone(trainer_.config()))
+          log_.note(
+              fmt::format("warning: {} had vanished and was created again", directory_.path().string()));
+        log_.flush();
+        save_checkpoint(directory_.path(), trainer_.config(), trainer_.state(), best_);
+      });
+  retry_at_ = saved ? std::nullopt : std::optional(Clock::now() + kRetry);
+  if (!saved) return false;
+  saved_step_ = step;
+  try_or_warn("an old checkpoint stays", [&] {
+    remove_old_checkpoints(directory_.path(), step, {config_.keep_checkpoints, config_.keep_every});
+  });
+  return true;
+}
+
+void CheckpointPolicy::save_final() {
+  constexpr int kAttempts = 60;
+  constexpr std::chrono::milliseconds kWait(10'000), kPollInterval(100);
+  for (int i = 1; !save(); ++i) {
+    if (InterruptGuard::requested() || i == kAttempts)
+      fail("step {} has no checkpoint ({})", trainer_.steps_done(),
+           saved_step_ ? fmt::format("the newest is step-{}", *saved_step_) : "nor has any before it");
+    log_.note("the last checkpoint is tried again in 10 seconds; Ctrl-C gives up");
+    for (auto slept = kPollInterval; slept < kWait && !InterruptGuard::requested(); slept += kPollInterval)
+      std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+void CheckpointPolicy::note_validation(double bits_per_byte) {
+  if (best_ && best_->bits_per_byte <= bits_per_byte) return;
+  const int64_t step = trainer_.steps_done();
+  best_ = {bits_per_byte, step};
+  if (!config_.checkpoint_every || !save()) return;
+  try_or_warn("best", [&] { mark_best(directory_.path(), step); });
+}
+
+std::string CheckpointPolicy::last_good() const {
+  return saved_step_ ? fmt::format("the last good checkpoint is {}",
+                                   (directory_.path() / fmt::format("step-{}", *saved_step_)).string())
+                     : "there is no checkpoint yet";
+}
+
+}  // namespace fade

@@ -1,0 +1,25 @@
+#include "train/config/resolve.h"
+
+#include "engine/error.h"
+
+namespace fade {
+
+Device device_for(DeviceChoice choice) {
+  if (choice == DeviceChoice::cpu) return Device::cpu;
+  if (choice == DeviceChoice::automatic && !has_backend(Device::cuda)) return Device::cpu;
+  backend(Device::cuda);  // throws when it is missing
+  return Device::cuda;
+}
+
+DType dtype_for(Precision precision) {
+  switch (precision) {
+    case Precision::f32:
+      return DType::f32;
+    case Precision::f64:
+      return DType::f64;
+    default:
+      refuse("dtype: found bf16, which fade does not have yet (use f32)");
+  }
+}
+
+}  // namespace fade

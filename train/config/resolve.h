@@ -1,0 +1,17 @@
+// The device and the data type that a configuration's choices mean on this machine.
+#pragma once
+
+#include "engine/device.h"
+#include "engine/dtype.h"
+#include "train/config/config.h"
+
+namespace fade {
+
+/// `auto` is cuda where there is a CUDA device, else cpu. Throws Error, saying what is
+/// missing, for cuda without one.
+Device device_for(DeviceChoice choice);
+
+/// Throws InputError for bf16, which is not implemented yet.
+DType dtype_for(Precision precision);
+
+}  // namespace fade

@@ -1,0 +1,85 @@
+#include "train/run_log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "engine/alloc.h"
+#include "train/median.h"
+
+namespace fade {
+
+RunLog::RunLog(const Config& config, double minutes, const std::filesystem::path& run, int64_t step)
+    : config_(config.train),
+      block_(config.model.block),
+      minutes_(minutes),
+      metrics_(run, step),
+      seconds_(metrics_.seconds()) {}
+
+void RunLog::add_seconds(double seconds) {
+  step_seconds_.push_back(seconds);
+  seconds_ += seconds;
+}
+
+void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
+  const int64_t step = trainer.steps_done();
+  if (s.skipped)
+    note(fmt::format("step {}: {} attempts before it were skipped: not finite ({} in all)", step, s.skipped,
+                     trainer.skipped()));
+  const double bytes_per_step = static_cast<double>(config_.batch) * block_ * config_.accumulate;
+  const double mean_seconds =
+      std::reduce(step_seconds_.begin(), step_seconds_.end()) / static_cast<double>(step_seconds_.size());
+  const double rate = bytes_per_step / mean_seconds;
+  const double left_by_steps = mean_seconds * static_cast<double>(config_.steps - step),
+               left_by_time = 60 * minutes_ - seconds_;
+  const double left = minutes_ > 0 ? std::clamp(left_by_time, 0.0, left_by_steps) : left_by_steps;
+  const ProgressLine line{.step = step,
+                          .steps = config_.steps,
+                          .bits = s.bits,
+                          .mean_span = s.mean_span,
+                          .mean_rows = s.mean_rows,
+                          .tokens_per_s = rate,
+                          .seconds_left = left};
+  if (step % config_.log_every != 0 && !last) return progress_.update(line);
+  progress_.log(line);
+  write({{"step", step},
+         {"train_bpb", s.bits},
+         {"aux", s.aux},
+         {"grad_norm", s.grad_norm},
+         {"lr", s.lr},
+         {"mean_span", s.mean_span},
+         {"mean_rows", s.mean_rows},
+         {"skipped", trainer.skipped()},
+         {"tokens_per_s", rate},
+         {"ms", 1000 * median(step_seconds_)},
+         {"peak_bytes", memory_stats(trainer.model().device()).peak},
+         {"seconds", seconds_}});
+  step_seconds_.clear();
+}
+
+void RunLog::validation(int64_t step, const Report& report) {
+  const EvalResult& v = report.validation;
+  nlohmann::ordered_json line = {{"step", step},
+                                 {"valid_bpb", v.bits_per_byte},
+                                 {"valid_bytes", v.bytes},
+                                 {"valid_streams", v.streams},
+                                 {"valid_mean_rows", v.mean_rows},
+                                 {"valid_mean_span", v.mean_span},
+                                 {"seconds", seconds_}};
+  for (const RecallScore& s : report.recall)
+    line["recall"].push_back(
+        {{"nearest", s.nearest}, {"farthest", s.farthest}, {"asked", s.asked}, {"right", s.right}});
+  write(line);
+}
+
+void RunLog::write(const nlohmann::ordered_json& line) {
+  const auto error = metrics_.write(line);
+  if (error && !metrics_wait_)
+    note(fmt::format("warning: {}; training continues, and the lines wait in memory", *error));
+  if (!error && metrics_wait_) note("metrics.jsonl is written again, with the lines that waited");
+  metrics_wait_ = error.has_value();
+}
+
+}  // namespace fade

@@ -1,0 +1,26 @@
+// The state of a training run as plain data: everything that a step changes.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/io/safetensors.h"
+#include "models/memory.h"
+#include "train/data/streams.h"
+
+namespace fade {
+
+/// With the configuration and the corpus, all that training needs to continue bit for bit. Tensors may share
+/// the storage of the trainer that they came from: they hold until its next step.
+struct TrainState {
+  int64_t steps = 0;           ///< updates done
+  int64_t skipped = 0;         ///< steps skipped because they were not finite
+  StreamPosition position;     ///< of the training reader
+  uint64_t random_stream = 0;  ///< the next random stream of dropout and span noise
+  Memory memory;
+  std::vector<NamedTensor> weights;  ///< the model's parameters, in their order
+  std::vector<NamedTensor>
+      optimizer;  ///< the optimizer's moments, as Optimizer::state() names and orders them
+};
+
+}  // namespace fade
