@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/rng-inl.h"
 #include "ops/span_attention/cpu/arrays.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -71,49 +72,6 @@ HWY_INLINE void hide_scores(const MaskFormula<T>& mask, const RowTile<T>& tile, 
                                                                    : -std::numeric_limits<T>::infinity();
   });
 }
-
-/// words[0, 4·counters): those of the Philox stream `key` from position `first` on. `counters` is a multiple
-/// of every vector's lanes.
-#if HWY_TARGET == HWY_SCALAR
-inline void philox_words(RngKey key, uint64_t first, int64_t counters, uint32_t* words) {
-  for (int64_t at = 0; at < counters; ++at) {
-    const Philox4 four = philox(key, first + at);
-    std::copy_n(four.v, 4, words + 4 * at);
-  }
-}
-#else
-/// The products of the low halves of x's lanes with `by`.
-template <class D>
-HWY_INLINE hn::Vec<D> low_product(D, hn::Vec<D> x, uint32_t by) {
-  const hn::Repartition<uint32_t, D> halves;
-  return hn::MulEven(hn::BitCast(halves, x), hn::Set(halves, by));
-}
-
-// philox() of engine/rng.h with a counter in each lane. Only the low halves of c0..c3 are meant: the upper
-// ones hold what low_product does not look at.
-inline void philox_words(RngKey key, uint64_t first, int64_t counters, uint32_t* words) {
-  const hn::ScalableTag<uint64_t> d;
-  const auto low_half = hn::Set(d, 0xFFFFFFFFu);
-  for (int64_t at = 0; at < counters; at += hn::Lanes(d)) {
-    const auto position = hn::Add(hn::Set(d, first + at), hn::Iota(d, 0));
-    auto c0 = position, c1 = hn::ShiftRight<32>(position);
-    auto c2 = hn::Set(d, key.stream), c3 = hn::Set(d, key.stream >> 32);
-    uint32_t k0 = static_cast<uint32_t>(key.seed), k1 = static_cast<uint32_t>(key.seed >> 32);
-    for (int round = 0; round < 10; ++round) {
-      const auto p0 = low_product(d, c0, 0xD2511F53u), p1 = low_product(d, c2, 0xCD9E8D57u);
-      c0 = hn::Xor(hn::Xor(hn::ShiftRight<32>(p1), c1), hn::Set(d, k0));
-      c2 = hn::Xor(hn::Xor(hn::ShiftRight<32>(p0), c3), hn::Set(d, k1));
-      c1 = p1;
-      c3 = p0;
-      k0 += 0x9E3779B9u;
-      k1 += 0xBB67AE85u;
-    }
-    const auto c01 = hn::Or(hn::And(c0, low_half), hn::ShiftLeft<32>(c1));
-    const auto c23 = hn::Or(hn::And(c2, low_half), hn::ShiftLeft<32>(c3));
-    hn::StoreInterleaved2(c01, c23, d, reinterpret_cast<uint64_t*>(words + 4 * at));
-  }
-}
-#endif
 
 /// factors [tile.count, kTile]: what dropout multiplies each weight by, 0 or 1/(1 − p).
 template <class T>
