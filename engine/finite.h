@@ -5,32 +5,32 @@
 #include <string>
 #include <vector>
 
-#include "engine/tape.h"
+#include "engine/observe.h"
 
 namespace fade {
 
-/// What is not finite in a floating-point tensor, "nan at element 12; 40 of 64 elements are not finite";
-/// empty when all of it is finite, or when it holds integers. Waits for the tensor's device.
+/// Which elements of a floating-point tensor are not finite: "nan at element 12; 40 of 64 elements are not
+/// finite". Empty when all are finite, or when the tensor holds integers. Waits for the tensor's device.
 std::string not_finite(const Tensor& t);
 
-/// Watches a tape for the first tensor that is not finite: a result, an input that was so before any
-/// operation, or a gradient on the way back.
+/// Finds the first tensor on a tape that is not finite: a result, an input that was so before any operation,
+/// or a gradient during backward.
 ///
-///   FiniteCheck check;
+///   FiniteCheck check(name_of_parameter);
 ///   const Observing on(tape, check);
 ///   ... forward, backward
-///   check.finding();  // "matmul [64,256] (node 7 of the tape, after layers.0.ff.fc1.weight): inf at element
-///   3; .."
+///   check.finding();
+///   // "matmul [64,256] (node 7 of the tape, at or after layers.0.ff.fc1.weight): inf at element 3; 1 of 16384
+///   // elements are not finite"
 ///
-/// Every tensor is read on the host: this is for finding errors, not for everyday steps.
+/// Every tensor is read on the host: this is for finding errors, not for every step.
 class FiniteCheck final : public TapeObserver {
  public:
-  /// `name_of` says what a leaf is called; empty for none.
+  /// `name_of` gives the name of a leaf; empty for a leaf without one.
   explicit FiniteCheck(std::function<std::string(const Tensor&)> name_of = {})
       : name_of_(std::move(name_of)) {}
 
-  /// The first finding: the operation, the shape, where on the tape, and what was there; empty if there is
-  /// none.
+  /// The first finding: the operation, the shape, where on the tape, and the value; empty if there is none.
   const std::string& finding() const { return finding_; }
 
   void on_output(const OpDef& op, size_t node, const Tensor& out,
@@ -42,8 +42,7 @@ class FiniteCheck final : public TapeObserver {
   std::string input_at_fault(std::initializer_list<const Tensor*> inputs) const;
 
   std::function<std::string(const Tensor&)> name_of_;
-  std::vector<std::string>
-      leaf_before_;  ///< of each node: the last named leaf that it or a node before it used
+  std::vector<std::string> leaf_before_;  // per node: the last named leaf that it or an earlier node used
   std::string finding_;
 };
 

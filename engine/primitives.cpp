@@ -9,14 +9,14 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 15;  // elements below which a second thread costs more than it saves
 
-void fill_cpu(const Tensor& out, double value) {
+void fill_cpu(double value, Out out) {
   dispatch_any(out.dtype(), [&]<class T>() {
     T* o = out.mutate<T>();
     std::fill(o, o + out.numel(), static_cast<T>(value));
   });
 }
 
-void convert_cpu(const Tensor& src, const Tensor& out) {
+void convert_cpu(const Tensor& src, Out out) {
   dispatch_any(src.dtype(), [&]<class S>() {
     dispatch_any(out.dtype(), [&]<class T>() {
       const S* s = src.data<S>();
@@ -25,11 +25,11 @@ void convert_cpu(const Tensor& src, const Tensor& out) {
   });
 }
 
-void add_into_cpu(const Tensor& out, const Tensor& x) {
-  dispatch_float(out.dtype(), "add_into", [&]<class T>() {
-    T* o = out.mutate<T>();
+void add_into_cpu(const Tensor& x, Out sum) {
+  dispatch_float(sum.dtype(), "add_into", [&]<class T>() {
+    T* o = sum.mutate<T>();
     const T* a = x.data<T>();
-    parallel_for(out.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    parallel_for(sum.numel(), kGrain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) o[i] += a[i];
     });
   });
@@ -61,7 +61,7 @@ void sum_strided(const T* s, T* o, const Shape& from, const Shape& to) {
   }
 }
 
-void sum_to_cpu(const Tensor& src, const Tensor& out) {
+void sum_to_cpu(const Tensor& src, Out out) {
   dispatch_float(src.dtype(), "sum_to", [&]<class T>() {
     const Shape &from = src.shape(), &to = out.shape();
     const int lead = from.dims() - to.dims();

@@ -1,4 +1,4 @@
-// The few array functions that the engine itself needs, a kernel a device. Operations for users are in ops/.
+// The few array functions that the engine itself needs, as kernels. Operations for users are in ops/.
 #pragma once
 
 #include "engine/kernel.h"
@@ -7,13 +7,13 @@
 namespace fade {
 
 /// out = value, any type.
-inline constinit Kernel<void(const Tensor& out, double value)> fill_kernel{"fill"};
+inline constinit Kernel<void(double value, Out out)> fill_kernel{"fill"};
 /// out = src, converted to out's type. Same shapes.
-inline constinit Kernel<void(const Tensor& src, const Tensor& out)> convert_kernel{"convert"};
-/// out += x. Same shapes and floating-point type.
-inline constinit Kernel<void(const Tensor& out, const Tensor& x)> add_into_kernel{"add_into"};
+inline constinit Kernel<void(const Tensor& src, Out out)> convert_kernel{"convert"};
+/// sum += x. Same shapes and floating-point type.
+inline constinit Kernel<void(const Tensor& x, Out sum)> add_into_kernel{"add_into"};
 /// out = sum of src over the dimensions in which out's shape broadcasts to src's. Fixed order of additions.
-inline constinit Kernel<void(const Tensor& src, const Tensor& out)> sum_to_kernel{"sum_to"};
+inline constinit Kernel<void(const Tensor& src, Out out)> sum_to_kernel{"sum_to"};
 
 /// `src` summed down to `shape`, which must broadcast to src's shape (the adjoint of broadcasting).
 Tensor sum_to(const Tensor& src, const Shape& shape);

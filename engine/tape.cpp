@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "engine/observe.h"
 #include "engine/primitives.h"
 
 namespace fade {
@@ -29,8 +30,8 @@ uint32_t Tape::slot_of(const Tensor& t) {
   return slot;
 }
 
-Node* Tape::record_node(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
-                        std::initializer_list<const Tensor*> saved) {
+Node* Tape::append(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
+                   std::initializer_list<const Tensor*> saved) {
   if (inputs.size() > kMaxInputs || saved.size() > kMaxSaved)
     fail("{}: {} inputs and {} saved tensors, a node holds {} and {}", op.name, inputs.size(), saved.size(),
          kMaxInputs, kMaxSaved);
@@ -69,7 +70,7 @@ void Tape::backward(const Tensor& loss, const Tensor& cotangent) {
     walk_back();
     give_to_leaves();
   } catch (...) {
-    clear();  // half-spent gradients must not leak into the next backward
+    clear();  // gradients of a backward that failed must not be added to those of the next
     throw;
   }
   clear();
@@ -87,19 +88,12 @@ void Tape::walk_back() {
   }
 }
 
-void Tape::show_gradients(size_t node) const {
-  const Node& n = nodes_[node];
-  for (int i = 0; i < n.input_count; ++i)
-    if (n.inputs[i] != kNoSlot && slots_[n.inputs[i]].grad)
-      observer_->on_gradient(*n.op, node, i, slots_[n.inputs[i]].grad);
-}
-
 void Tape::give_to_leaves() {
   for (const auto& [leaf, slot] : leaves_) {
     Tensor g = std::exchange(slots_[slot].grad, {});
     if (!g) continue;
     if (Tensor sum = leaf.grad()) {
-      add_into_kernel(g.device(), sum, g);
+      add_into_kernel(g.device(), g, sum);
     } else {
       leaf.set_grad(g.sole_owner() ? g : g.clone());
     }
@@ -123,8 +117,7 @@ Tensor BackwardCtx::saved(int i) const {
   const Node::Saved& s = node_.saved[i];
   if (s.tensor && s.tensor.version() != s.version)
     fail(
-        "{}: a tensor saved for backward was modified in place since (modify a clone, or modify it after "
-        "backward)",
+        "{}: a tensor saved for backward was modified in place since (modify a clone, or modify it after backward)",
         node_.op->name);
   return s.tensor;
 }
@@ -143,9 +136,9 @@ void BackwardCtx::add(int i, Tensor g) {
     slot.grad = std::move(g);
     return;
   }
-  // In place only if nobody else can see it: the same tensor may have been added to two inputs.
+  // In place only if nothing else refers to it: a rule may add the same tensor to two inputs.
   if (!slot.grad.sole_owner()) slot.grad = slot.grad.clone();
-  add_into_kernel(slot.device, slot.grad, g);
+  add_into_kernel(slot.device, g, slot.grad);
 }
 
 Tensor BackwardCtx::accumulate(int i) {

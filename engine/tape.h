@@ -1,19 +1,35 @@
-// The tape: what was computed, in order, so that it can be walked backwards.
+// The tape: what was computed, in order, so that gradients can be computed in the reverse order.
 //
-//   Recording on;                        // from here on, operations are recorded
-//   Tensor loss = cross_entropy(model(x), y);
-//   backward(loss);                      // adds d loss / d p to p.grad() of every leaf p with requires_grad
+//   Recording on;                          // from here on, operations are recorded
+//   Tensor y = matmul(x, w);               // x and w are leaves: set_requires_grad()
+//   Tensor loss = mean(y);
+//   backward(loss);                        // adds d loss / d x to x.grad(), d loss / d w to w.grad()
 //
-// An operation computes its result, then calls record(): which OpDef, from which inputs, and which tensors
-// its gradient rule will want. A node is a plain value in the tape's vector. Going back is one reverse loop
-// that frees what each node saved, and each spent gradient, as it passes. Gradients of gradients are not
-// supported.
+// The tape (its id is 7, say) just before backward:
+//
+//   tensors            slots_: gradients     nodes_: operations in order
+//   x     {7, 0}       0: of x               matmul: inputs 0 1, output 2, its rule, saved tensors x w
+//   w     {7, 1}       1: of w               mean:   input 2,    output 3, its rule
+//   y     {7, 2}       2: of y               leaves_: tensors with requires_grad
+//   loss  {7, 3}       3: of loss            x: slot 0    w: slot 1
+//
+// A tensor knows its tape and slot, {tape id, slot}; a node knows the slots of its inputs and of its output.
+// backward puts 1 into the slot of the loss and walks nodes_ from the last to the first: a node's rule takes
+// the gradient in its output's slot and adds to those in its inputs' slots. What the node saved, and each
+// spent gradient, is freed on the way. At the end the gradients in the leaves' slots are added to grad().
+//
+// clear(), with which backward ends, gives the tape a new id. A tensor with an old id is a constant: what one
+// step computed (the memory of a transformer) is used by the next step without a gradient, which is truncated
+// back-propagation through time without a call of detach().
+//
+// Gradients of gradients are not supported.
 #pragma once
 
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "engine/tensor.h"
@@ -21,14 +37,18 @@
 namespace fade {
 
 class BackwardCtx;
+class TapeObserver;  // engine/observe.h
 
-/// A kind of operation: its name, and its gradient rule.
+/// A kind of operation: its name and its gradient rule.
 struct OpDef {
   const char* name;
   void (*backward)(BackwardCtx&);
 };
 
-inline constexpr int kMaxInputs = 6, kMaxSaved = 8, kMaxAttrs = 80;
+/// A node holds its inputs, saved tensors and attributes inline, so that recording allocates nothing.
+/// span_attention, the largest operation, sets the limits: 4 inputs (q, kv, pos, span), 8 saved tensors
+/// (those, start, age, and its two results) and 80 bytes of attributes (SpanAttentionSizes).
+inline constexpr int kMaxInputs = 4, kMaxSaved = 8, kMaxAttrs = 80;
 inline constexpr uint32_t kNoSlot = ~uint32_t{0};
 
 struct NoAttrs {};
@@ -47,17 +67,6 @@ struct Node {
   alignas(8) std::byte attrs[kMaxAttrs];
 };
 
-/// Sees what happens on a tape, for checks and traces.
-class TapeObserver {
- public:
-  virtual ~TapeObserver() = default;
-  /// `op` has computed `out`, as node `node` of the tape if a gradient can reach an input.
-  virtual void on_output(const OpDef& op, size_t node, const Tensor& out,
-                         std::initializer_list<const Tensor*> inputs) = 0;
-  /// On the way back, node `node` has added to the gradient of its input `input`.
-  virtual void on_gradient(const OpDef& op, size_t node, int input, const Tensor& gradient) = 0;
-};
-
 class Tape {
  public:
   Tape() : id_(next_id()) {}
@@ -71,29 +80,39 @@ class Tape {
   const Node& node(size_t i) const { return nodes_[i]; }  ///< node i, in the order of recording
   bool has(const Tensor& t) const { return t.impl()->tape_id == id_; }
 
-  /// Walks the tape backwards from `loss` and adds the gradients to grad() of the leaves. `cotangent` (loss's
-  /// shape) is the gradient to start from; without one, loss must have one element and starts from 1. The
-  /// tape is empty afterwards, also when a gradient rule throws. Throws when `loss` was not recorded here.
+  /// Walks the tape backwards from `loss` and adds the gradients to grad() of the leaves. `cotangent`
+  /// (of the loss's shape) is the gradient to start from; without one, loss must have one element and
+  /// starts from 1. The tape is empty afterwards, also when a gradient rule throws. Throws when `loss`
+  /// was not recorded here.
   void backward(const Tensor& loss, const Tensor& cotangent = {});
 
   /// Forgets all that was recorded. Tensors produced so far become constants.
   void clear();
 
-  template <class Attrs>
-  void record(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
-              std::initializer_list<const Tensor*> saved, const Attrs& attrs) {
-    static_assert(sizeof(Attrs) <= kMaxAttrs && std::is_trivially_copyable_v<Attrs>);
-    if (Node* n = record_node(op, out, inputs, saved)) std::memcpy(n->attrs, &attrs, sizeof(Attrs));
-  }
+  /// For record(): appends a node, without attributes; nullptr when no gradient can reach an input.
+  Node* append(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
+               std::initializer_list<const Tensor*> saved);
+
+  /// `observer` (nullptr: none) is told what happens from now on. Returns the previous one. See Observing.
+  TapeObserver* observe(TapeObserver* observer) { return std::exchange(observer_, observer); }
+
+  /// While in scope, operations of this thread are recorded on `tape` (nullptr: not recorded).
+  class Scope {
+   public:
+    explicit Scope(Tape* tape) : previous_(std::exchange(current_, tape)) {}
+    ~Scope() { current_ = previous_; }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    Tape* previous_;
+  };
 
  private:
   friend class BackwardCtx;
   friend struct TapeTestAccess;  // tests plant bugs in recorded nodes
-  friend class Recording;
-  friend class NoGrad;
-  friend class Observing;
 
-  /// What a gradient that arrives at a tensor must look like, and the gradient so far.
+  /// The gradient of a tensor so far, and what it must look like.
   struct Slot {
     Shape shape;
     DType dtype;
@@ -101,21 +120,19 @@ class Tape {
     Tensor grad;
   };
 
-  /// A tensor with requires_grad that was used, and where its gradient gathers. The slot is kept here, too,
-  /// because an inner tape that uses the same leaf overwrites the one in the tensor.
+  /// A tensor with requires_grad that was used, and its slot. The tensor knows its slot too, but a second
+  /// tape that uses the same leaf overwrites that.
   struct Leaf {
     Tensor tensor;
     uint32_t slot;
   };
 
   void walk_back();
-  void show_gradients(size_t node) const;
   void give_to_leaves();
+  void show_gradients(size_t node) const;  // in observe.cpp
   static uint32_t next_id();
   uint32_t slot_of(const Tensor& t);
   uint32_t new_slot(const Tensor& t);
-  Node* record_node(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
-                    std::initializer_list<const Tensor*> saved);
 
   static inline thread_local Tape* current_ = nullptr;
   uint32_t id_;
@@ -125,72 +142,66 @@ class Tape {
   TapeObserver* observer_ = nullptr;
 };
 
-/// While in scope, `observer` sees what happens on the tape.
-class Observing {
- public:
-  Observing(Tape& tape, TapeObserver& observer)
-      : tape_(tape), previous_(std::exchange(tape.observer_, &observer)) {}
-  ~Observing() { tape_.observer_ = previous_; }
-  Observing(const Observing&) = delete;
-  Observing& operator=(const Observing&) = delete;
-
- private:
-  Tape& tape_;
-  TapeObserver* previous_;
-};
-
-/// While in scope, operations are recorded, on its own tape or on one that is kept from step to step.
+/// While in scope, operations are recorded: on its own tape, or on one that is kept from step to step.
 class Recording {
  public:
-  Recording() : Recording(own_) {}
-  explicit Recording(Tape& tape) : previous_(std::exchange(Tape::current_, &tape)) {}
-  ~Recording() { Tape::current_ = previous_; }
-  Recording(const Recording&) = delete;
-  Recording& operator=(const Recording&) = delete;
+  Recording() : scope_(&own_) {}
+  explicit Recording(Tape& tape) : scope_(&tape) {}
 
  private:
   Tape own_;
-  Tape* previous_;
+  Tape::Scope scope_;
 };
 
 /// A hole in a Recording: while in scope, nothing is recorded.
 class NoGrad {
  public:
-  NoGrad() : previous_(std::exchange(Tape::current_, nullptr)) {}
-  ~NoGrad() { Tape::current_ = previous_; }
-  NoGrad(const NoGrad&) = delete;
-  NoGrad& operator=(const NoGrad&) = delete;
+  NoGrad() : scope_(nullptr) {}
 
  private:
-  Tape* previous_;
+  Tape::Scope scope_;
 };
 
 /// Tape::backward on the tape in scope. Throws, and says what to do, when nothing is being recorded.
 void backward(const Tensor& loss, const Tensor& cotangent = {});
 
 /// Records `out` = op(inputs) if a tape is in scope and a gradient can reach an input. An input may be an
-/// empty tensor (an optional argument that was left out). `saved` is what the gradient rule will ask for by
-/// position.
+/// empty tensor (an optional argument that was left out). `saved` are the tensors that the gradient rule
+/// reads, `attrs` a small struct of numbers. The rule asks for saved tensors by position; an operation names
+/// the positions in an enum beside the rule, in the order of this list:
+///
+///   enum Saved : int { kX, kWeight };
+///   void scale_columns_backward(BackwardCtx& ctx) {
+///     ctx.add(0, mul(ctx.grad(), ctx.saved(kWeight)));  // input 0, x
+///     ctx.add(1, mul(ctx.grad(), ctx.saved(kX)));       // input 1, weight
+///   }
+///   constexpr OpDef kScaleColumns{"scale_columns", scale_columns_backward};
+///   ...
+///   record(kScaleColumns, y, {&x, &weight}, {&x, &weight});
 template <class Attrs = NoAttrs>
 void record(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
             std::initializer_list<const Tensor*> saved, const Attrs& attrs = {}) {
-  if (Tape* tape = Tape::current()) tape->record(op, out, inputs, saved, attrs);
+  static_assert(sizeof(Attrs) <= kMaxAttrs && std::is_trivially_copyable_v<Attrs>);
+  Tape* const tape = Tape::current();
+  if (!tape) return;
+  if (Node* node = tape->append(op, out, inputs, saved)) std::memcpy(node->attrs, &attrs, sizeof attrs);
 }
 
-/// What a gradient rule sees: the gradient that arrived at its output, what was saved, and where gradients
-/// go.
+/// What a gradient rule sees: the gradient of its output, what was saved, and where gradients are added.
 class BackwardCtx {
  public:
   BackwardCtx(Tape& tape, Node& node, Tensor grad) : tape_(tape), node_(node), grad_(std::move(grad)) {}
 
   const Tensor& grad() const { return grad_; }  ///< gradient of the loss with respect to the output
 
-  /// True iff input i wants a gradient: what nobody needs is not computed.
+  /// True iff input i needs a gradient. A rule does not compute a gradient that nothing needs.
   bool needs(int i) const { return node_.inputs[i] != kNoSlot; }
 
-  /// Saved tensor i; an empty one if that was saved. Throws when it was modified in place since.
+  /// Saved tensor i, in the order given to record; an empty one if that was saved. Throws when it was
+  /// modified in place since.
   Tensor saved(int i) const;
 
+  /// The attributes given to record, of the same type.
   template <class Attrs>
   Attrs attrs() const {
     Attrs a;
@@ -198,12 +209,12 @@ class BackwardCtx {
     return a;
   }
 
-  /// A tensor with undefined contents for the gradient of input i; no tensor when !needs(i), which kernels
-  /// take for "not needed".
+  /// A tensor for the gradient of input i, with undefined contents; an empty tensor when !needs(i), which
+  /// kernels take for "not needed".
   Tensor empty_for(int i) const;
 
-  /// Adds g to the gradient of input i. A g of the shape that input i was broadcast to is summed down first,
-  /// here, for every rule. No-op when !needs(i).
+  /// Adds g to the gradient of input i. If input i was broadcast to g's shape, g is summed over the broadcast
+  /// dimensions first, so that rules need not do it. No-op when !needs(i).
   void add(int i, Tensor g);
 
   /// The gradient of input i as a tensor to be added to in place (zeros at first), for rules that touch only

@@ -52,13 +52,13 @@ Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
 
 Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device) {
   Tensor t = empty(shape, dtype, device);
-  fill_kernel(device, t, value);
+  fill_kernel(device, value, t);
   return t;
 }
 
 template <class T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
-  if (static_cast<int64_t>(values.size()) != shape.numel())
+  if (std::ssize(values) != shape.numel())
     fail("Tensor::from: {} values for shape {} of {} elements", values.size(), shape.str(), shape.numel());
   Tensor t = empty(shape, dtype_of<T>);
   std::copy(values.begin(), values.end(), t.mutate<T>());
@@ -101,7 +101,7 @@ Tensor Tensor::to(DType t) const {
 }
 
 Tensor Tensor::clone() const {
-  Tensor out = empty(shape(), dtype(), device());
+  Tensor out = empty_like(*this);
   out.copy_from(*this);
   return out;
 }
@@ -110,20 +110,18 @@ void Tensor::copy_from(const Tensor& src) const {
   if (src.shape() != shape() || src.dtype() != dtype())
     fail("copy_from: {} {} into {} {}", name_of(src.dtype()), src.shape().str(), name_of(dtype()),
          shape().str());
-  const Device by =
-      device() == Device::cpu ? src.device() : device();  // the copy is the accelerator's, if there is one
+  const Device by = device() == Device::cpu ? src.device() : device();  // an accelerator does its own copies
   backend(by).copy(mutate_bytes(), device(), src.data_bytes(), src.device(), size_bytes());
 }
 
 Tensor Tensor::view(const Shape& s) const {
-  if (s.numel() != numel())
-    fail("view: shape {} has not the {} elements of {}", s.str(), numel(), shape().str());
+  if (s.numel() != numel()) fail("view: cannot view {} ({} elements) as {}", shape().str(), numel(), s.str());
   return Tensor(make_impl(p_->storage, s, dtype(), p_->offset));
 }
 
 Tensor Tensor::rows(int64_t begin, int64_t end) const {
   if (begin < 0 || end < begin || end > size(0))
-    fail("rows: [{},{}) is not within the first dimension of {}", begin, end, shape().str());
+    fail("rows: [{},{}) is outside the first dimension of {}", begin, end, shape().str());
   Shape s = shape();
   s.set(0, end - begin);
   return Tensor(make_impl(p_->storage, s, dtype(), p_->offset + begin * shape().numel(1, shape().dims())));

@@ -29,7 +29,7 @@ void init_normal(const Tensor& t, RngKey key) {
   });
 }
 
-void init_constant(const Tensor& t, double value) { fill_kernel(t.device(), t, value); }
+void init_constant(const Tensor& t, double value) { fill_kernel(t.device(), value, t); }
 
 void init_scale(const Tensor& t, double factor) {
   const std::vector<double> v = t.to(DType::f64).to_vector<double>();

@@ -19,28 +19,28 @@ struct To {
   }
 };
 
-void fill_cuda(const Tensor& out, double value) {
+void fill_cuda(double value, Out out) {
   dispatch_any(out.dtype(), [&]<class T>() {
     map("fill", Constant<T>{static_cast<T>(value)}, out.numel(), out.mutate<T>());
   });
 }
 
-void convert_cuda(const Tensor& src, const Tensor& out) {
+void convert_cuda(const Tensor& src, Out out) {
   dispatch_any(src.dtype(), [&]<class S>() {
     dispatch_any(out.dtype(),
                  [&]<class T>() { map("convert", To<T>{}, out.numel(), out.mutate<T>(), src.data<S>()); });
   });
 }
 
-void add_into_cuda(const Tensor& out, const Tensor& x) {
-  dispatch_float(out.dtype(), "add_into", [&]<class T>() {
-    T* to = out.mutate<T>();
-    map("add_into", Sum{}, out.numel(), to, static_cast<const T*>(to), x.data<T>());
+void add_into_cuda(const Tensor& x, Out sum) {
+  dispatch_float(sum.dtype(), "add_into", [&]<class T>() {
+    T* to = sum.mutate<T>();
+    map("add_into", Sum{}, sum.numel(), to, static_cast<const T*>(to), x.data<T>());
   });
 }
 
 // One dimension after the other, from the last on; neighbours that are summed are one.
-void sum_to_cuda(const Tensor& src, const Tensor& out) {
+void sum_to_cuda(const Tensor& src, Out out) {
   const Shape& from = src.shape();
   if (from.numel() == 0) return backend(Device::cuda).zero(out.mutate_bytes(), out.size_bytes());
   Strides strides[] = {broadcast_strides(from, from), broadcast_strides(out.shape(), from)};

@@ -182,8 +182,8 @@ BOOST_AUTO_TEST_CASE(primitives_agree_with_the_cpu) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     const Tensor a = random({1000}, dtype), b = random({10, 100}, dtype).view({1000});
     Tensor on_cpu = a.clone(), on_device = a.to(Device::cuda);
-    add_into_kernel(Device::cpu, on_cpu, b);
-    add_into_kernel(Device::cuda, on_device, b.to(Device::cuda));
+    add_into_kernel(Device::cpu, b, on_cpu);
+    add_into_kernel(Device::cuda, b.to(Device::cuda), on_device);
     BOOST_TEST(doubles(on_device) == doubles(on_cpu));
   }
 }
