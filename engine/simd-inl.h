@@ -1,13 +1,34 @@
-// Loops over a row of numbers with the widest vectors that the machine at hand has, through Highway.
+// Loops over a row of numbers with the widest vectors of the machine, through the library Highway.
 //
-// A file that uses this is compiled once a vector instruction set, and picks one when it runs; it has the
-// frame of ops/softmax/softmax_cpu.cpp. Everything between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE is
-// compiled again for each set, and a lambda there is marked HWY_ATTR. The last n mod lanes elements go one by
-// one, as vectors of a single lane, so a loop's body is written once.
+// A file that uses this is compiled once per instruction set, and dispatch chooses one at run time. Its
+// frame, here of ops/softmax/softmax_cpu.cpp:
+//
+//   #undef HWY_TARGET_INCLUDE
+//   #define HWY_TARGET_INCLUDE "ops/softmax/softmax_cpu.cpp"  // the file itself
+//   #include "hwy/foreach_target.h"                           // compiles it again for each instruction set
+//
+//   #include "engine/simd-inl.h"
+//
+//   HWY_BEFORE_NAMESPACE();                                   // from here: once per instruction set
+//   namespace fade::HWY_NAMESPACE {
+//   namespace {
+//   void forward(const Tensor& x, Out y) { ... }              // each lambda inside is marked HWY_ATTR
+//   }  // namespace
+//   }  // namespace fade::HWY_NAMESPACE
+//   HWY_AFTER_NAMESPACE();
+//
+//   #if HWY_ONCE                                              // from here: once
+//   namespace fade {
+//   FADE_SIMD_KERNEL(softmax_forward, forward);               // the kernel softmax_forward on the CPU is forward
+//   }  // namespace fade
+//   #endif
+//
+// The last n mod lanes elements of a row are processed one by one, as vectors of a single lane, so that the
+// body of a loop is written once.
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 
-#if defined(FADE_ENGINE_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)  // once an instruction set
+#if defined(FADE_ENGINE_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)  // once per instruction set
 #ifdef FADE_ENGINE_SIMD_INL_H_
 #undef FADE_ENGINE_SIMD_INL_H_
 #else
@@ -18,10 +39,29 @@
 #include <cstring>
 #include <limits>
 
+#include "engine/kernel.h"
+#include "engine/parallel.h"
+
+#ifndef FADE_SIMD_KERNEL
+/// Registers `function` of the best instruction set of this machine as the CPU's implementation of `kernel`.
+#define FADE_SIMD_KERNEL(kernel, function)                   \
+  HWY_EXPORT(function);                                      \
+  [[maybe_unused]] static const bool function##_registered = \
+      (kernel).implement(Device::cpu, [](auto... args) { return HWY_DYNAMIC_DISPATCH(function)(args...); })
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
+
+/// Calls f(row) for each of `rows` rows of `width` numbers, on several threads.
+template <class F>
+HWY_INLINE void for_each_row(int64_t rows, int64_t width, const F& f) {
+  parallel_rows(rows, width, [&](int64_t begin, int64_t end) HWY_ATTR {
+    for (int64_t row = begin; row < end; ++row) f(row);
+  });
+}
 
 /// Calls f(d, i) for each vector [i, i + Lanes(d)) of a row of n numbers of type T.
 template <class T, class F>
@@ -34,7 +74,7 @@ HWY_INLINE void for_each_vector(int64_t n, const F& f) {
   for (; i < n; ++i) f(single, i);
 }
 
-/// Σ f(d, i) over the row, f giving a vector. One partial sum a lane, so the error grows with n/lanes.
+/// Σ f(d, i) over the row; f returns a vector. One partial sum per lane, so the error grows with n/lanes.
 template <class T, class F>
 HWY_INLINE T sum_over(int64_t n, const F& f) {
   const hn::ScalableTag<T> d;
@@ -48,7 +88,7 @@ HWY_INLINE T sum_over(int64_t n, const F& f) {
   return total;
 }
 
-/// Largest value of f(d, i) over the row, −infinity when n = 0. What a NaN gives is left open.
+/// Largest value of f(d, i) over the row, −infinity when n = 0. Undefined when one is NaN.
 template <class T, class F>
 HWY_INLINE T max_over(int64_t n, const F& f) {
   const hn::ScalableTag<T> d;
@@ -62,13 +102,13 @@ HWY_INLINE T max_over(int64_t n, const F& f) {
   return largest;
 }
 
-/// to [columns, rows] = fromᵀ, from [rows, columns]; rows of both arrays `..._stride` apart.
+/// to [columns, rows] = transpose of from [rows, columns]. Rows of an array are its `stride` apart.
 template <class T>
 HWY_NOINLINE void transpose(const T* from, int64_t from_stride, int64_t rows, int64_t columns, T* to,
                             int64_t to_stride) {
   const hn::ScalableTag<T> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  HWY_ALIGN T four[4 * hn::MaxLanes(d)];  // four rows, turned
+  HWY_ALIGN T four[4 * hn::MaxLanes(d)];  // four rows, transposed
   const int64_t whole_rows = rows / 4 * 4, whole_columns = columns / lanes * lanes;
   for (int64_t r = 0; r < whole_rows; r += 4)
     for (int64_t c = 0; c < whole_columns; c += lanes) {
@@ -82,7 +122,7 @@ HWY_NOINLINE void transpose(const T* from, int64_t from_stride, int64_t rows, in
       to[c * to_stride + r] = from[r * from_stride + c];
 }
 
-/// e^v within an ulp or so. A NaN stays NaN, which Highway's own Exp makes 0.
+/// e^v, with an error of about one ulp. A NaN stays NaN (Highway's Exp returns 0).
 template <class D, class V>
 HWY_INLINE V exp_of(D d, V v) {
   return hn::IfThenElse(hn::IsNaN(v), v, hn::Exp(d, v));

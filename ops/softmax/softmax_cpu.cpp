@@ -1,6 +1,5 @@
 #include <cmath>
 
-#include "engine/parallel.h"
 #include "ops/softmax/exponent_shift.h"
 #include "ops/softmax/softmax_kernels.h"
 
@@ -14,13 +13,11 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-template <class T, class F>
-HWY_INLINE void for_each_row(const Tensor& x, const F& f) {
+/// Calls f(row, offset, n) for each row of x, which is x[offset, offset + n).
+template <class F>
+HWY_INLINE void for_each_row_of(const Tensor& x, const F& f) {
   const int64_t n = x.size(-1);
-  parallel_for(n ? x.numel() / n : 0, (1 << 13) / std::max<int64_t>(n, 1) + 1,
-               [&](int64_t begin, int64_t end) HWY_ATTR {
-                 for (int64_t row = begin; row < end; ++row) f(row, row * n, n);
-               });
+  for_each_row(n ? x.numel() / n : 0, n, [&](int64_t row) HWY_ATTR { f(row, row * n, n); });
 }
 
 // One row: exponentials and their sum, then the division. `value(d, i)` loads x, with −inf for the columns
@@ -39,19 +36,19 @@ HWY_INLINE void softmax_row(const Value& value, T* y, int64_t n) {
   });
 }
 
-void forward(const Tensor& x, const Tensor& mask, const Tensor& y) {
+void forward(const Tensor& x, const Tensor& mask, Out y) {
   dispatch_float(x.dtype(), "softmax", [&]<class T>() HWY_ATTR {
     const T* px = x.data<T>();
     T* py = y.mutate<T>();
     if (!mask) {
-      for_each_row<T>(x, [&](int64_t, int64_t at, int64_t n) HWY_ATTR {
+      for_each_row_of(x, [&](int64_t, int64_t at, int64_t n) HWY_ATTR {
         softmax_row([&](auto d, int64_t i) HWY_ATTR { return hn::LoadU(d, px + at + i); }, py + at, n);
       });
       return;
     }
     const T* pm = mask.data<T>();
     const int64_t heads = x.size(1), queries = x.size(2);
-    for_each_row<T>(x, [&](int64_t row, int64_t at, int64_t n) HWY_ATTR {
+    for_each_row_of(x, [&](int64_t row, int64_t at, int64_t n) HWY_ATTR {
       const T* m = pm + (row / (heads * queries) * queries + row % queries) * n;
       const auto value = [&](auto d, int64_t i) HWY_ATTR {
         const auto nothing = hn::Set(d, -std::numeric_limits<T>::infinity());
@@ -62,11 +59,11 @@ void forward(const Tensor& x, const Tensor& mask, const Tensor& y) {
   });
 }
 
-void backward(const Tensor& g, const Tensor& y, const Tensor& dx) {
+void backward(const Tensor& g, const Tensor& y, Out dx) {
   dispatch_float(g.dtype(), "softmax", [&]<class T>() HWY_ATTR {
     const T *pg = g.data<T>(), *py = y.data<T>();
     T* out = dx.mutate<T>();
-    for_each_row<T>(g, [&](int64_t, int64_t at, int64_t n) HWY_ATTR {
+    for_each_row_of(g, [&](int64_t, int64_t at, int64_t n) HWY_ATTR {
       const T *gr = pg + at, *yr = py + at;
       const T dot = sum_over<T>(
           n, [&](auto d, int64_t i) HWY_ATTR { return hn::Mul(hn::LoadU(d, gr + i), hn::LoadU(d, yr + i)); });
@@ -78,11 +75,11 @@ void backward(const Tensor& g, const Tensor& y, const Tensor& dx) {
   });
 }
 
-void log_forward(const Tensor& x, const Tensor& y) {
+void log_forward(const Tensor& x, Out y) {
   dispatch_float(x.dtype(), "log_softmax", [&]<class T>() HWY_ATTR {
     const T* px = x.data<T>();
     T* py = y.mutate<T>();
-    for_each_row<T>(x, [&](int64_t, int64_t at, int64_t n) HWY_ATTR {
+    for_each_row_of(x, [&](int64_t, int64_t at, int64_t n) HWY_ATTR {
       const T* xr = px + at;
       const T shift =
           exponent_shift(max_over<T>(n, [&](auto d, int64_t i) HWY_ATTR { return hn::LoadU(d, xr + i); }));
@@ -98,11 +95,11 @@ void log_forward(const Tensor& x, const Tensor& y) {
   });
 }
 
-void log_backward(const Tensor& g, const Tensor& y, const Tensor& dx) {
+void log_backward(const Tensor& g, const Tensor& y, Out dx) {
   dispatch_float(g.dtype(), "log_softmax", [&]<class T>() HWY_ATTR {
     const T *pg = g.data<T>(), *py = y.data<T>();
     T* out = dx.mutate<T>();
-    for_each_row<T>(g, [&](int64_t, int64_t at, int64_t n) HWY_ATTR {
+    for_each_row_of(g, [&](int64_t, int64_t at, int64_t n) HWY_ATTR {
       const T *gr = pg + at, *yr = py + at;
       const T total = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR { return hn::LoadU(d, gr + i); });
       for_each_vector<T>(n, [&](auto d, int64_t i) HWY_ATTR {
@@ -119,25 +116,11 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace fade {
-namespace {
 
-HWY_EXPORT(forward);
-HWY_EXPORT(backward);
-HWY_EXPORT(log_forward);
-HWY_EXPORT(log_backward);
+FADE_SIMD_KERNEL(softmax_forward, forward);
+FADE_SIMD_KERNEL(softmax_backward, backward);
+FADE_SIMD_KERNEL(log_softmax_forward, log_forward);
+FADE_SIMD_KERNEL(log_softmax_backward, log_backward);
 
-[[maybe_unused]] const bool registered = softmax_forward.implement(Device::cpu, [](const Tensor& x,
-                                                                                   const Tensor& mask,
-                                                                                   const Tensor& y) {
-  HWY_DYNAMIC_DISPATCH(forward)(x, mask, y);
-}) && softmax_backward.implement(Device::cpu, [](const Tensor& g, const Tensor& y, const Tensor& dx) {
-  HWY_DYNAMIC_DISPATCH(backward)(g, y, dx);
-}) && log_softmax_forward.implement(Device::cpu, [](const Tensor& x, const Tensor& y) {
-  HWY_DYNAMIC_DISPATCH(log_forward)(x, y);
-}) && log_softmax_backward.implement(Device::cpu, [](const Tensor& g, const Tensor& y, const Tensor& dx) {
-  HWY_DYNAMIC_DISPATCH(log_backward)(g, y, dx);
-});
-
-}  // namespace
 }  // namespace fade
 #endif

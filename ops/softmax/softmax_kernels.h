@@ -6,17 +6,15 @@
 
 namespace fade {
 
-/// y = softmax of each row of x, over the columns with mask > 0 if there is a mask (x [B, K, M, L], mask [B,
-/// M, L]).
-inline constinit Kernel<void(const Tensor& x, const Tensor& mask, const Tensor& y)> softmax_forward{
-    "softmax"};
+/// y = softmax of each row of x, over the columns with mask > 0 if there is a mask (x [B, K, M, L],
+/// mask [B, M, L]).
+inline constinit Kernel<void(const Tensor& x, const Tensor& mask, Out y)> softmax_forward{"softmax"};
 /// dx = y·(g − Σ g·y).
-inline constinit Kernel<void(const Tensor& g, const Tensor& y, const Tensor& dx)> softmax_backward{"softmax"};
+inline constinit Kernel<void(const Tensor& g, const Tensor& y, Out dx)> softmax_backward{"softmax"};
 
 /// y = log softmax of each row of x.
-inline constinit Kernel<void(const Tensor& x, const Tensor& y)> log_softmax_forward{"log_softmax"};
+inline constinit Kernel<void(const Tensor& x, Out y)> log_softmax_forward{"log_softmax"};
 /// dx = g − e^y·Σ g.
-inline constinit Kernel<void(const Tensor& g, const Tensor& y, const Tensor& dx)> log_softmax_backward{
-    "log_softmax"};
+inline constinit Kernel<void(const Tensor& g, const Tensor& y, Out dx)> log_softmax_backward{"log_softmax"};
 
 }  // namespace fade
