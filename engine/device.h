@@ -1,4 +1,4 @@
-// Devices, and the few things the engine asks of one: memory, copies, and to be waited for.
+// Devices, and what the engine needs of each: memory, copies and synchronisation.
 #pragma once
 
 #include <cstddef>
@@ -14,18 +14,18 @@ constexpr const char* name_of(Device d) { return d == Device::cpu ? "cpu" : "cud
 
 /// What a device provides. The CPU's is built in; another device registers its own before main() runs.
 struct DeviceBackend {
-  /// Empty when the device can be used on this machine; otherwise what is missing, and a remedy. Asked once.
+  /// Empty when the device can be used on this machine; otherwise what is missing and a remedy. Called once.
   std::string (*missing)();
-  void* (*allocate)(size_t bytes);  ///< raw memory, 64-byte aligned; nullptr when there is none left
+  void* (*allocate)(size_t bytes);  ///< raw memory, 64-byte aligned; nullptr when out of memory
   void (*release)(void* p);
-  size_t (*free_bytes)();  ///< of its memory, for errors
+  size_t (*free_bytes)();  ///< free memory, for error messages
   void (*copy)(void* dst, Device dst_device, const void* src, Device src_device, size_t bytes);
   void (*zero)(void* p, size_t bytes);
-  void (*synchronize)();  ///< returns when the work handed to the device is done
+  void (*synchronize)();  ///< waits for all work queued on the device
 };
 
-/// The backend of `d`. Throws InputError, with what is missing, when this build or machine has no such
-/// device.
+/// The backend of `d`. Throws InputError, with what is missing, when this build or machine has
+/// no such device.
 const DeviceBackend& backend(Device d);
 
 /// True iff backend(d) would not throw.

@@ -43,7 +43,7 @@ decltype(auto) dispatch_float(DType t, const char* who, F&& f) {
   }
 }
 
-/// The same over every type.
+/// The same for every type.
 template <class F>
 decltype(auto) dispatch_any(DType t, F&& f) {
   switch (t) {

@@ -18,8 +18,8 @@ class Shape {
   Shape(std::initializer_list<int64_t> sizes);
 
   int dims() const { return dims_; }
-  /// Size of dimension i; negative i counts from the end, as in PyTorch. Throws when there is no such
-  /// dimension.
+  /// Size of dimension i; negative i counts from the end, as in PyTorch. Throws when there is
+  /// no such dimension.
   int64_t operator[](int i) const { return size_[index(i)]; }
   void set(int i, int64_t size) { size_[index(i)] = size; }
   void append(int64_t size);
@@ -47,18 +47,18 @@ class Shape {
   int dims_ = 0;
 };
 
-/// The shape of `a` and `b` together under NumPy's broadcasting rule. Throws, naming `who` and both shapes.
+/// The shape that `a` and `b` broadcast to under NumPy's rule. Throws, naming `who` and both shapes.
 Shape broadcast(const Shape& a, const Shape& b, const char* who);
 
-/// How far apart, in elements, neighbours along each dimension are.
+/// Per dimension, the distance in elements between neighbours.
 using Strides = std::array<int64_t, kMaxDims>;
 
-/// Strides of a row-major tensor of shape `s` seen as one of shape `as`: 0 along dimensions that are
-/// broadcast.
+/// Strides of a row-major tensor of shape `s` seen as one of shape `as`: 0 along dimensions
+/// that are broadcast.
 Strides broadcast_strides(const Shape& s, const Shape& as);
 
-/// The same loop over `shape` with as few dimensions as will do: those of size 1 are dropped, and neighbours
-/// that every operand walks as one are joined. The operands' strides are rewritten for the shape returned.
+/// The same loop over `shape` with the fewest dimensions: those of size 1 are dropped, and neighbouring ones
+/// that are contiguous in every operand are merged. Rewrites the operands' strides for the shape returned.
 Shape merge_dims(const Shape& shape, std::span<Strides> operands);
 
 }  // namespace fade

@@ -1,10 +1,9 @@
 // Tensor: an 8-byte handle to a row-major array on a device.
 //
-// A handle is cheap to copy; copies name the same array. `data` reads, `mutate` is the only writer, and every
-// use of `mutate` advances the storage's version, by which the tape notices a saved tensor that was changed
-// behind its back. A tensor produced while recording holds two integers, {tape id, slot}, never a pointer to
-// a node: reference cycles cannot exist, and a tensor of an earlier step's tape is a constant by itself,
-// which is truncated back-propagation for free.
+// A handle is cheap to copy; copies name the same array. `data` reads, `mutate` is the only way to write, and
+// every use of `mutate` advances the storage's version: the tape notices when a saved tensor was modified in
+// place. A tensor produced while recording holds two integers, {tape id, slot}, and never a pointer to a
+// node, so that there are no reference cycles (engine/tape.h).
 #pragma once
 
 #include <atomic>
@@ -64,7 +63,7 @@ struct TensorImpl {
   std::atomic<int32_t> refs{1};
   DType dtype;
   bool requires_grad = false;
-  uint32_t tape_id = 0, slot = 0;  ///< where on which tape it was produced; tape 0 is no tape
+  uint32_t tape_id = 0, slot = 0;  ///< engine/tape.h; tape 0 is no tape
   Shape shape;
   int64_t offset = 0;  ///< first element within the storage
   Ref<Storage> storage;
@@ -74,15 +73,15 @@ struct TensorImpl {
 
 class Tensor {
  public:
-  Tensor() = default;  ///< no tensor: tests false
+  Tensor() = default;  ///< an empty tensor, without memory: false as a condition
 
   /// A new tensor with undefined contents.
   static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
-  /// A new tensor of t's shape, type and device, with undefined contents; no tensor if t is none.
+  /// A new tensor of t's shape, type and device, with undefined contents; an empty tensor if t is one.
   static Tensor empty_like(const Tensor& t) { return t ? empty(t.shape(), t.dtype(), t.device()) : Tensor{}; }
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Device device = Device::cpu);
-  /// A CPU tensor holding a copy of `values`, row-major. Throws when their number is not shape.numel().
+  /// A CPU tensor with a copy of `values`, row-major. Throws when their number is not shape.numel().
   template <class T>
   static Tensor from(std::span<const T> values, const Shape& shape);
   template <class T>
@@ -101,7 +100,8 @@ class Tensor {
   DType dtype() const { return p_->dtype; }
   Device device() const { return p_->storage->device; }
 
-  /// First element, for reading. Memory of the tensor's device. Throws when T is not the tensor's type.
+  /// First element, for reading, in the memory of the tensor's device. Throws when T is not
+  /// the tensor's type.
   template <class T>
   const T* data() const {
     return typed<T>();
@@ -119,7 +119,7 @@ class Tensor {
   const void* data_bytes() const { return bytes(); }
   size_t size_bytes() const { return static_cast<size_t>(numel()) * size_of(dtype()); }
 
-  /// The value of a one-element tensor, from whatever device and type.
+  /// The value of a one-element tensor of any device and type.
   double item() const;
   /// All values as T (which must be the tensor's type), copied to the host.
   template <class T>
@@ -133,8 +133,8 @@ class Tensor {
   /// Overwrites the values with those of `src`: same shape and type, any device. Throws otherwise.
   void copy_from(const Tensor& src) const;
 
-  /// The same memory under another shape with the same number of elements. Not recorded (ops/layout has the
-  /// recorded one).
+  /// The same memory under another shape with the same number of elements. Not recorded (ops/layout has
+  /// the recorded one).
   Tensor view(const Shape& shape) const;
   /// Rows [begin, end) of the first dimension, the same memory. Not recorded.
   Tensor rows(int64_t begin, int64_t end) const;
@@ -144,12 +144,12 @@ class Tensor {
   bool requires_grad() const { return p_->requires_grad; }
   /// Marks a leaf (a parameter): backward adds its gradient to grad().
   Tensor& set_requires_grad(bool on = true);
-  /// The accumulated gradient; no tensor before the first backward that reached it.
+  /// The accumulated gradient; an empty tensor before the first backward that reached this leaf.
   Tensor grad() const { return Tensor(p_->grad); }
   void set_grad(const Tensor& g) const { p_->grad = g.p_; }
   void zero_grad() const { p_->grad = {}; }
 
-  /// True iff no other handle or view can see the memory.
+  /// True iff no other handle or view refers to the memory.
   bool sole_owner() const { return p_.sole() && p_->storage.sole(); }
   uint32_t version() const { return p_->storage->version; }
   TensorImpl* impl() const { return p_.get(); }

@@ -131,8 +131,8 @@ BOOST_AUTO_TEST_CASE(errors_of_tensors) {
   BOOST_TEST(error_of([&] { t.data<double>(); }) ==
              "data: the tensor holds f32, read as f64 (convert with .to(DType::f64))");
   BOOST_TEST(error_of([&] { t.item(); }) == "item: the tensor has shape [2,3], needs exactly one element");
-  BOOST_TEST(error_of([&] { t.view({4}); }) == "view: shape [4] has not the 6 elements of [2,3]");
-  BOOST_TEST(error_of([&] { t.rows(1, 3); }) == "rows: [1,3) is not within the first dimension of [2,3]");
+  BOOST_TEST(error_of([&] { t.view({4}); }) == "view: cannot view [2,3] (6 elements) as [4]");
+  BOOST_TEST(error_of([&] { t.rows(1, 3); }) == "rows: [1,3) is outside the first dimension of [2,3]");
   BOOST_TEST(error_of([&] {
                Tensor::from(std::vector<float>{1, 2}, {3});
              }) == "Tensor::from: 2 values for shape [3] of 3 elements");
