@@ -41,12 +41,14 @@ void block(benchmark::State& state) {
     for (int read = 0; read < config.max_span; read += config.block) {
       StepReport report;
       model.forward(tokens, memory, {}, report);
+      memory.drop_forgotten();
     }
   }
   Tape tape;
   for (auto _ : state) {
     model.parameters().zero_grad();
     forward_backward(model, tape, tokens, targets, memory, {.training = true});
+    memory.drop_forgotten();
   }
   state.counters["rows"] = memory.mean_rows();
 }

@@ -29,6 +29,7 @@ TensorFile gradients(const Transformer& model, std::span<const uint8_t> bytes, i
         Tensor::from(targets, {streams * block}).to(model.device()), memory, {.training = true});
     losses.push_back(result.loss.item());
     auxes.push_back(result.aux ? result.aux.item() : 0);
+    memory.drop_forgotten();
   }
 
   TensorFile out;

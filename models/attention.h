@@ -14,6 +14,7 @@
 #include "models/memory.h"
 #include "models/step.h"
 #include "nn/layers.h"
+#include "ops/span_attention/span_attention.h"
 
 namespace fade {
 

@@ -1,8 +1,5 @@
 #include "models/memory.h"
 
-#include <algorithm>
-
-#include "ops/expire_mask/expire_mask.h"
 #include "ops/gather_rows/gather_rows.h"
 
 namespace fade {
@@ -14,31 +11,43 @@ Memory::Memory(int64_t layers, int64_t streams, int64_t hidden, DType dtype, Dev
 }
 
 const LayerMemory& Memory::operator[](size_t l) const {
-  if (layers_[l].next) settle();
-  return layers_[l].now;
+  if (layers_[l].pending)
+    fail(
+        "memory: layer {} is read before its forgotten rows are dropped (call drop_forgotten after each block)",
+        l);
+  return layers_[l].memory;
 }
 
-void Memory::advance(size_t l, const Tensor& block, const Survivors& survivors) {
-  layers_[l].next = {block.detach(), survivors};
+void Memory::append(size_t l, const Tensor& block, const Survivors& survivors) {
+  if (layers_[l].pending)
+    fail(
+        "memory: layer {} reads a block before the forgotten rows are dropped (call drop_forgotten after each block)",
+        l);
+  layers_[l].pending = {block.detach(), survivors};
 }
 
-// The counts of all layers come in one copy.
-void Memory::settle() const {
-  std::vector<Layer*> waiting;
+void Memory::drop_forgotten() {
+  std::vector<Layer*> pending;
   for (Layer& layer : layers_)
-    if (layer.next) waiting.push_back(&layer);
-  const int64_t count = static_cast<int64_t>(waiting.size()), ends = streams() + 1;
-  const Tensor starts = Tensor::empty({count, ends}, DType::i32, layers_.front().now.rows.device());
-  for (int64_t i = 0; i < count; ++i)
-    starts.rows(i, i + 1).copy_from(waiting[static_cast<size_t>(i)]->next->survivors.start.view({1, ends}));
-  const std::vector<int32_t> host = starts.to_vector<int32_t>();
-  for (int64_t i = 0; i < count; ++i) {
-    Layer& layer = *waiting[static_cast<size_t>(i)];
-    const auto& [block, survivors] = *layer.next;
-    const int64_t left = host[static_cast<size_t>((i + 1) * ends - 1)];
-    layer.now = {gather_rows_of(layer.now.rows, block, survivors.index.rows(0, left)),
-                 survivors.age.rows(0, left), survivors.start, layer.now.read + block.size(0) / streams()};
-    layer.next.reset();
+    if (layer.pending) pending.push_back(&layer);
+  if (pending.empty()) return;
+
+  const int64_t layers = static_cast<int64_t>(pending.size()), B = streams();
+  const Tensor starts = Tensor::empty({layers, B + 1}, DType::i32, layers_.front().memory.rows.device());
+  for (int64_t i = 0; i < layers; ++i)
+    starts.rows(i, i + 1).copy_from(
+        pending[static_cast<size_t>(i)]->pending->survivors.start.view({1, B + 1}));
+  const std::vector<int32_t> host = starts.to_vector<int32_t>();  // the one copy: waits for the device
+
+  for (int64_t i = 0; i < layers; ++i) {
+    Layer& layer = *pending[static_cast<size_t>(i)];
+    const auto& [block, survivors] = *layer.pending;
+    const int64_t count = host[static_cast<size_t>(i * (B + 1) + B)];  // start[B]
+    layer.memory = {.rows = gather_rows_of(layer.memory.rows, block, survivors.index.rows(0, count)),
+                    .age = survivors.age.rows(0, count),
+                    .start = survivors.start,
+                    .read = layer.memory.read + block.size(0) / B};
+    layer.pending.reset();
   }
 }
 
@@ -49,28 +58,11 @@ double Memory::mean_rows() const {
 }
 
 PackedRows context_rows(const LayerMemory& memory, int64_t block) {
-  return {memory.start, context_ages(memory.age, memory.streams(), block), memory.streams(), block,
-          memory.count()};
-}
-
-PaddedRows pad(const PackedRows& rows) {
-  const std::vector<int32_t> start = rows.start.to_vector<int32_t>(), age = rows.age.to_vector<int32_t>();
-  int64_t longest = 0;
-  for (int64_t b = 0; b < rows.streams; ++b) longest = std::max<int64_t>(longest, start[b + 1] - start[b]);
-  const int64_t L = longest + rows.block;
-  std::vector<int32_t> index(static_cast<size_t>(rows.streams * L), -1), padded_age(index.size(), kNoRow);
-  for (int64_t b = 0; b < rows.streams; ++b) {
-    int64_t at = b * L;
-    const auto put = [&](int64_t row) {
-      index[at] = static_cast<int32_t>(row);
-      padded_age[at++] = age[row];
-    };
-    for (int64_t row = start[b]; row < start[b + 1]; ++row) put(row);
-    for (int64_t p = 0; p < rows.block; ++p) put(rows.memory_rows + b * rows.block + p);
-  }
-  const Device device = rows.age.device();
-  return {Tensor::from(index, {rows.streams, L}).to(device),
-          Tensor::from(padded_age, {rows.streams, L}).to(device)};
+  return {.start = memory.start,
+          .age = context_ages(memory.age, memory.streams(), block),
+          .streams = memory.streams(),
+          .block = block,
+          .memory_rows = memory.count()};
 }
 
 }  // namespace fade

@@ -1,15 +1,7 @@
-// What a model remembers between blocks: per layer and per stream, the hidden states that entered the layer
+// The memory of a model between blocks: per layer and per stream, hidden states that entered the layer
 // earlier.
 //
-// Sizes: B streams, n block queries (n ≤ M), Nm memory rows of all streams together, N = Nm + B·n context
-// rows,
-//        L the longest stream's context rows, H hidden.
-//
-// Rows are packed: nothing is padded, and every stream has as many rows as it wants to keep. A layer's
-// context is the memory rows, stream after stream, and then the block's own rows:
-//
-//   row  0 .. start[1] | start[1] .. start[2] | ... | Nm + 0·n .. | Nm + 1·n .. | ...
-//        stream 0        stream 1                     stream 0's    stream 1's block
+// Sizes: docs/notation.md.
 #pragma once
 
 #include <cstdint>
@@ -17,66 +9,67 @@
 #include <vector>
 
 #include "engine/tensor.h"
-#include "models/forget.h"
-#include "ops/span_attention/span_attention.h"
+#include "ops/packed_rows/packed_rows.h"
+#include "ops/survivors/survivors.h"
 
 namespace fade {
 
-/// One layer's memory, on the model's device.
+/// The memory of one layer, on the model's device. Rows are packed: every stream has its own number of rows.
 struct LayerMemory {
   Tensor rows;       ///< [Nm, H]: constants for the gradient
   Tensor age;        ///< i32 [Nm]: positions from the row to the next block's first query, at least 1
-  Tensor start;      ///< i32 [B + 1]: stream b owns rows [start[b], start[b+1])
+  Tensor start;      ///< i32 [B + 1]: stream b owns rows [start[b], start[b+1]), as in PackedRows
   int64_t read = 0;  ///< positions read of every stream since its memory was empty
 
   int64_t count() const { return rows.size(0); }         ///< Nm
   int64_t streams() const { return start.numel() - 1; }  ///< B
 };
 
-/// A model's memory, a layer after another. Copies are cheap, and share the rows.
+/// The memory of a model, layer by layer. Copies are cheap and share the rows. A layer is in one of two states:
 ///
-/// What survives a block is found on the device; how many rows that is, the host must know to drop the
-/// others. It asks once for all layers, when a layer is next looked at: a training step then waits for the
-/// device in one place only.
+///   settled   its memory can be read; `append` makes it pending
+///   pending   it has read a block: the survivors of memory and block are known to the device, but the other
+///             rows are still there; `drop_forgotten` makes it settled
+///
+/// A forward pass appends to every layer. Its caller then calls drop_forgotten, which forgets in all layers at
+/// once: survivors are found without a wait, but to drop the others the host needs their number.
 class Memory {
  public:
   /// No rows in any layer or stream.
   Memory(int64_t layers, int64_t streams, int64_t hidden, DType dtype, Device device);
 
   size_t layers() const { return layers_.size(); }
-  int64_t streams() const { return layers_.front().now.streams(); }
-  /// Layer l, after dropping what was forgotten. May wait for the device.
-  const LayerMemory& operator[](size_t l) const;
-  void set(size_t l, const LayerMemory& memory) { layers_[l] = {memory, {}}; }
-  /// The layer has read a block: its memory becomes the survivors of the context, whose rows `block` [B·n, H]
-  /// were the block's own as they entered the layer.
-  void advance(size_t l, const Tensor& block, const Survivors& survivors);
+  int64_t streams() const { return layers_.front().memory.streams(); }
 
-  /// Rows in memory a stream and layer, on average. May wait for the device.
+  /// Layer l. Throws when it is pending.
+  const LayerMemory& operator[](size_t l) const;
+  /// Replaces the memory of layer l, which is settled afterwards.
+  void set(size_t l, const LayerMemory& memory) { layers_[l] = {memory, {}}; }
+
+  /// Layer l has read a block: its rows [B·n, H] as they entered the layer, and the survivors of memory and
+  /// block. Layer l is pending afterwards. Throws when it was pending before.
+  void append(size_t l, const Tensor& block, const Survivors& survivors);
+  /// Forgets: every pending layer keeps only its survivors and is settled. Copies the counts of all layers to
+  /// the host at once. Of a training step's calls, this is the first that waits for the device. Does nothing
+  /// when no layer is pending.
+  void drop_forgotten();
+
+  /// Rows in memory per stream and layer, on average. Throws when a layer is pending.
   double mean_rows() const;
 
  private:
-  struct Context {
+  struct Appended {
     Tensor block;
     Survivors survivors;
   };
   struct Layer {
-    LayerMemory now;
-    std::optional<Context> next;  ///< rows read since, of which only the survivors stay
+    LayerMemory memory;
+    std::optional<Appended> pending;
   };
-  void settle() const;
-
-  mutable std::vector<Layer> layers_;
+  std::vector<Layer> layers_;
 };
 
-/// The context of a layer that reads n more positions of each stream.
+/// The context of a layer that reads n more positions of each stream: its memory, then the block.
 PackedRows context_rows(const LayerMemory& memory, int64_t block);
-
-/// The same rows padded to a rectangle, for operations that want one: index i32 [B, L] into the context (−1
-/// where a stream has no more rows), age i32 [B, L] (kNoRow there).
-struct PaddedRows {
-  Tensor index, age;
-};
-PaddedRows pad(const PackedRows& rows);
 
 }  // namespace fade

@@ -56,7 +56,7 @@ Tensor Block::operator()(const Tensor& x, Memory& memory, const Tensor& position
   // (A compressed memory forgets nothing that could be kept: what leaves its window is in the slots.)
   if (!options.forget && config_.kind != Kind::compressive)
     attended.lifetime.reach = std::numeric_limits<double>::infinity();
-  memory.advance(layer_, x, survivors(rows, attended.lifetime));
+  memory.append(layer_, x, survivors(rows, attended.lifetime));
   if (attended.aux) report.aux = report.aux ? report.aux + attended.aux : attended.aux;
   if (attended.spans) report.spans.push_back(attended.spans);
 

@@ -23,7 +23,7 @@ class Block {
  public:
   Block(Parameters& p, size_t layer, const ModelConfig& config, Generator& random);
 
-  /// x [B·n, H] → [B·n, H]. The layer's memory moves on to what the next block will need; adds to `report`.
+  /// x [B·n, H] → [B·n, H]. Appends the block to the layer's memory; adds to `report`.
   Tensor operator()(const Tensor& x, Memory& memory, const Tensor& positions, double noise,
                     const StepOptions& options, StepReport& report) const;
   void constrain() const;
@@ -43,7 +43,8 @@ class Transformer {
   Transformer(const Transformer&) = delete;
   Transformer& operator=(const Transformer&) = delete;
 
-  /// tokens i32 [B, n] → logits [B·n, V] for the byte after each. `memory` moves on by the block.
+  /// tokens i32 [B, n] → logits [B·n, V] for the byte after each. Appends the block to `memory`, whose rows
+  /// that no later query sees are then still there: call memory.drop_forgotten() before the next block.
   Tensor forward(const Tensor& tokens, Memory& memory, const StepOptions& options, StepReport& report) const;
 
   /// Puts parameters that have a range (adaptive_span's ratios) back into it. Call after each update.

@@ -42,6 +42,7 @@ EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, con
     StepReport report;
     const Tensor x = Tensor::from(in, {options.streams, static_cast<int64_t>(length)}).to(model.device());
     const Tensor logits = model.forward(x, memory, {.forget = options.forget}, report);
+    memory.drop_forgotten();
     bits_of(logits, want, bits);
     for (size_t i = 0; i < count; ++i) total_bits += bits[i];
     result.bytes += static_cast<int64_t>(count);

@@ -20,9 +20,9 @@ struct BlockLoss {
   Tensor mean_span;  ///< []: in positions; no tensor for a kind without spans
 };
 
-/// Adds the gradient of loss + aux to the gradients of the model's parameters. tokens i32 [B, n]
-/// and targets i32 [B·n] are on the model's device. Every layer appends its rows of this block
-/// to `memory`. The tape is empty afterwards.
+/// Adds the gradient of loss + aux to the gradients of the model's parameters. tokens i32 [B, n] and targets
+/// i32 [B·n] are on the model's device. Every layer appends its rows of this block to `memory`: call
+/// memory.drop_forgotten() before the next block. The tape is empty afterwards.
 BlockLoss forward_backward(const Transformer& model, Tape& tape, const Tensor& tokens, const Tensor& targets,
                            Memory& memory, const StepOptions& options);
 

@@ -39,6 +39,7 @@ void generate(const Transformer& model, std::string_view prompt, const GenerateO
     StepReport report;
     const int64_t n = static_cast<int64_t>(block.size());
     const Tensor y = model.forward(Tensor::from(block, {1, n}).to(model.device()), memory, {}, report);
+    memory.drop_forgotten();
     logits = y.rows(n - 1, n).to(DType::f64).to_vector<double>();
   };
 

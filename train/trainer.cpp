@@ -44,14 +44,18 @@ Trainer::Step Trainer::try_step(FiniteCheck* check) {
   const double lr_factor = schedule_.factor(steps_done() + 1);
   model_.parameters().zero_grad();
   std::vector<BlockLoss> blocks;
-  for (int i = 0; i < config_.train.accumulate; ++i) blocks.push_back(next_block());
+  for (int i = 0; i < config_.train.accumulate; ++i) {
+    if (i > 0) memory_.drop_forgotten();  // an accumulated block reads what the one before it left
+    blocks.push_back(next_block());
+  }
   const Tensor norm = update(model_, optimizer_, blocks, lr_factor, config_.train.clip, check);
+  memory_.drop_forgotten();  // waits for the device, which has all other work of the step by now
   const Step step = figures(blocks, norm, lr_factor);
   if (!std::isfinite(step.grad_norm)) optimizer_.set_steps(steps_done() - 1);
   return step;
 }
 
-// The device has all its work by now; here the host waits for numbers.
+// Reads the step's numbers from the device.
 Trainer::Step Trainer::figures(std::span<const BlockLoss> blocks, const Tensor& norm,
                                double lr_factor) const {
   const double share = 1.0 / static_cast<double>(blocks.size());

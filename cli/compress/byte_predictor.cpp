@@ -38,6 +38,7 @@ void BytePredictor::read_group(Group& group, std::span<const int32_t> bytes) {
   const Tensor x = Tensor::from(mine, {group.count, 1}).to(model_.device());
   const std::vector<double> logits =
       model_.forward(x, group.memory, {}, report).to(DType::f64).to_vector<double>();
+  group.memory.drop_forgotten();
   const size_t V = table_size_ - 1;
   for (size_t b = 0; b < static_cast<size_t>(group.count); ++b)
     quantise(std::span(logits).subspan(b * V, V),

@@ -6,9 +6,6 @@
 
 namespace fade {
 
-/// Age of a padding row: so far away that no span reaches it.
-inline constexpr int32_t kNoRow = 1 << 30;
-
 /// m[b,i,j] = clamp(r/R + 1, 0, 1), r = e[b,j] − δ, δ = age[b,j] + i; 0 where δ < 1 (strictly causal).
 ///   span e [B, L] in positions;  age i32 [B, L]: positions from row j to the block's first query → m [B, M,
 ///   L]

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ops/packed_rows/packed_rows.h"
 #include "tests/ops/op_case.h"
 
 namespace fade::test {
@@ -48,7 +49,7 @@ std::vector<OpCase> cases() {
           mask_case("block_alone", {1, 5, 5, 2}, fractions, descending(5, 0)),
           mask_case("long_ramp", {2, 7, 3, 64}, fractions, descending(7, 4)),
           mask_case("any_order_with_padding", {2, 5, 3, 4}, fractions,
-                    these({2, kNoRow, -1, 0, 7, -2, 1, kNoRow, 3, 0})),
+                    these({2, kPaddingAge, -1, 0, 7, -2, 1, kPaddingAge, 3, 0})),
           mask_case("one_row", {1, 1, 1, 2}, these({0.25}), these({1})),
           mask_case("all_one", {1, 5, 3, 4}, between_integers(20, 30), descending(5, 5), true),
           mask_case("all_zero", {1, 5, 3, 4}, fractions, descending(5, 50), true),

@@ -1,6 +1,6 @@
 #include "ops/relative_position/relative_position.h"
 
-#include "ops/expire_mask/expire_mask.h"
+#include "ops/packed_rows/packed_rows.h"
 #include "tests/ops/op_case.h"
 
 namespace fade::test {
@@ -42,12 +42,12 @@ std::vector<OpCase> cases() {
   return {position_case("block_alone", {1, 2, 5, 5, 5}, descending(5, 0)),
           position_case("memory_and_block", {2, 2, 3, 4, 7}, descending(7, 4)),
           position_case("any_order_with_padding", {2, 3, 3, 3, 5},
-                        these({2, kNoRow, -1, 0, 7, -2, 1, kNoRow, 3, 0})),
+                        these({2, kPaddingAge, -1, 0, 7, -2, 1, kPaddingAge, 3, 0})),
           position_case("one", {1, 1, 1, 1, 1}, these({1})),
-          position_case("rows_of_one_age", {2, 2, 3, 4, 5}, these({2, 2, 1, kNoRow, 2, 0, 3, 0, 3, 3})),
+          position_case("rows_of_one_age", {2, 2, 3, 4, 5}, these({2, 2, 1, kPaddingAge, 2, 0, 3, 0, 3, 3})),
           position_case("whole_vectors", {2, 2, 3, 6, 8}, descending(8, 5)),
           position_case("long", {1, 2, 2, 3, 1031}, descending(1031, 1029)),
-          position_case("out_of_reach", {1, 2, 3, 3, 2}, these({kNoRow, 4}), true),
+          position_case("out_of_reach", {1, 2, 3, 3, 2}, these({kPaddingAge, 4}), true),
           position_case("no_rows", {1, 2, 3, 3, 0}, these({}))};
 }
 

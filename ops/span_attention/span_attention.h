@@ -8,22 +8,10 @@
 #include "engine/kernel.h"
 #include "engine/rng.h"
 #include "engine/tensor.h"
+#include "ops/packed_rows/packed_rows.h"
 #include "ops/span_attention/mask.h"
 
 namespace fade {
-
-/// Where the rows of a layer's context are. Memory rows come first, stream after stream: stream b owns rows
-/// [start[b], start[b+1]). Then the blocks: position p of stream b is row Nm + b·M + p. Nothing is padded, a
-/// stream may have no memory, and its memory rows may come in any order.
-struct PackedRows {
-  Tensor start;     ///< i32 [B+1], start[0] = 0
-  Tensor age;       ///< i32 [N]: positions from the row to the block's first query; −p in the block itself
-  int64_t streams;  ///< B
-  int64_t block;    ///< M
-  int64_t memory_rows;  ///< Nm = start[B]
-
-  int64_t count() const { return memory_rows + streams * block; }  ///< N
-};
 
 /// Rows of memory that stand for several consecutive positions each (a compressed memory). A slot's age
 /// exceeds the window, and it is seen past a gap of the block's length behind it, at

@@ -1,6 +1,6 @@
 #include "ops/span_loss/span_loss.h"
 
-#include "ops/expire_mask/expire_mask.h"
+#include "ops/packed_rows/packed_rows.h"
 #include "tests/ops/op_case.h"
 
 namespace fade::test {
@@ -49,16 +49,16 @@ std::vector<OpCase> cases() {
     return [=](int64_t i, double) { return static_cast<double>(oldest - i % rows); };
   };
   const Fill fractions = between_integers(0, 9);  // a row joins or leaves the sum at whole numbers
-  return {
-      loss_case("memory_and_block", {2, 11, 5, 3}, fractions, descending(11, 6)),
-      loss_case("block_alone", {1, 5, 5, 2}, between_integers(0, 3), descending(5, 0)),
-      loss_case("long_ramp", {3, 7, 3, 64}, fractions, descending(7, 4)),
-      loss_case("with_padding", {2, 5, 3, 4}, fractions, these({2, kNoRow, -1, 0, 7, -2, 1, kNoRow, 3, 0})),
-      loss_case("one_row", {1, 1, 1, 2}, these({0.25}), these({1})),
-      loss_case("nothing_fades", {1, 5, 3, 4}, between_integers(20, 30), descending(5, 5), true),
-      loss_case("all_expired", {1, 5, 3, 4}, fractions, descending(5, 50), true),
-      loss_case("no_rows", {2, 0, 3, 4}, fractions, descending(1, 0)),
-      loss_case("large", {3, 97, 79, 16}, between_integers(0, 80), descending(97, 60))};
+  return {loss_case("memory_and_block", {2, 11, 5, 3}, fractions, descending(11, 6)),
+          loss_case("block_alone", {1, 5, 5, 2}, between_integers(0, 3), descending(5, 0)),
+          loss_case("long_ramp", {3, 7, 3, 64}, fractions, descending(7, 4)),
+          loss_case("with_padding", {2, 5, 3, 4}, fractions,
+                    these({2, kPaddingAge, -1, 0, 7, -2, 1, kPaddingAge, 3, 0})),
+          loss_case("one_row", {1, 1, 1, 2}, these({0.25}), these({1})),
+          loss_case("nothing_fades", {1, 5, 3, 4}, between_integers(20, 30), descending(5, 5), true),
+          loss_case("all_expired", {1, 5, 3, 4}, fractions, descending(5, 50), true),
+          loss_case("no_rows", {2, 0, 3, 4}, fractions, descending(1, 0)),
+          loss_case("large", {3, 97, 79, 16}, between_integers(0, 80), descending(97, 60))};
 }
 
 [[maybe_unused]] const bool added = add_cases("span_loss", cases());

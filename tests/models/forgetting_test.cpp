@@ -62,6 +62,7 @@ BOOST_DATA_TEST_CASE(each_stream_keeps_its_own_number_of_rows, either_norm, pre_
   for (int64_t step = 0; step < 10; ++step) {
     StepReport report;
     model.forward(block_at(text, streams, M, step), memory, {}, report);
+    memory.drop_forgotten();
   }
   for (size_t l = 0; l < memory.layers(); ++l) {
     const auto rows = rows_per_stream(memory[l]);
@@ -82,6 +83,7 @@ BOOST_DATA_TEST_CASE(no_stream_holds_more_than_span_and_ramp, either_norm, pre_n
   for (int64_t step = 0; step < 12; ++step) {
     StepReport report;
     model.forward(block_at(text, streams, config.block, step), memory, {}, report);
+    memory.drop_forgotten();
     for (size_t l = 0; l < memory.layers(); ++l) {
       for (const int64_t rows : rows_per_stream(memory[l])) BOOST_TEST(rows <= bound);
       for (const int32_t age : memory[l].age.to_vector<int32_t>()) BOOST_TEST(age < longest);

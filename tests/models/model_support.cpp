@@ -105,6 +105,7 @@ std::vector<double> read_in_blocks(const Transformer& model, const std::vector<u
     StepReport report;
     const Tensor x = Tensor::from(block, {1, static_cast<int64_t>(n)});
     const auto logits = model.forward(x, memory, {}, report).to_vector<double>();
+    memory.drop_forgotten();
     all.insert(all.end(), logits.begin(), logits.end());
     at += n;
   }
@@ -123,6 +124,7 @@ StepReport read_blocks(const Transformer& model, int blocks, Memory& memory, Los
     const Tensor x = Tensor::from(tokens, {2, M}), y = Tensor::from(tokens, {2 * M});
     const Tensor loss = cross_entropy(model.forward(x, memory, {.training = true}, report), y);
     if (i + 1 == blocks) backward(part == LossPart::auxiliary ? report.aux : loss);
+    memory.drop_forgotten();
   }
   return report;
 }

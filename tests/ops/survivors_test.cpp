@@ -1,8 +1,8 @@
-// Which rows are left of a context, and in what order, on every device.
+// Which rows of a context survive, and in what order, on every device.
 #include <boost/test/unit_test.hpp>
 #include <limits>
 
-#include "models/memory.h"
+#include "ops/survivors/survivors.h"
 #include "tests/ops/op_checks.h"
 
 namespace fade {
@@ -14,16 +14,21 @@ Tensor on(Device device, const Ints& values) {
   return Tensor::from(values, {static_cast<int64_t>(values.size())}).to(device);
 }
 
-// Two streams with blocks of 2; the first has three memory rows, the second one.
-PackedRows small_context(Device device) {
-  const LayerMemory memory{Tensor::zeros({4, 1}, DType::f32, device), on(device, {9, 5, 1, 3}),
-                           on(device, {0, 3, 4})};
-  return context_rows(memory, 2);
+PackedRows context(Device device, const Ints& memory_age, const Ints& start, int64_t block) {
+  const auto streams = static_cast<int64_t>(start.size()) - 1;
+  return {.start = on(device, start),
+          .age = context_ages(on(device, memory_age), streams, block),
+          .streams = streams,
+          .block = block,
+          .memory_rows = static_cast<int64_t>(memory_age.size())};
 }
 
-struct Left {
+// Two streams with blocks of 2; the first has three memory rows, the second one.
+PackedRows small_context(Device device) { return context(device, {9, 5, 1, 3}, {0, 3, 4}, 2); }
+
+struct Found {
   Ints index, age, start;
-  Left(const PackedRows& rows, const Lifetime& life) {
+  Found(const PackedRows& rows, const Lifetime& life) {
     const Survivors s = survivors(rows, life);
     start = s.start.to_vector<int32_t>();
     index = s.index.rows(0, start.back()).to_vector<int32_t>();
@@ -38,22 +43,17 @@ struct Left {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(forget)
-
-BOOST_AUTO_TEST_CASE(ages_count_from_the_blocks_first_query) {
-  for (const Device device : test::available_devices())
-    BOOST_TEST(small_context(device).age.to_vector<int32_t>() == (Ints{9, 5, 1, 3, 0, -1, 0, -1}),
-               boost::test_tools::per_element());
-}
+BOOST_AUTO_TEST_SUITE(survivors_of_contexts)
 
 BOOST_AUTO_TEST_CASE(a_row_is_kept_while_a_later_query_can_see_it) {
   for (const Device device : test::available_devices()) {
     const PackedRows rows = small_context(device);
     // The next query is at distances 11, 7, 3 | 5 | 2, 1 | 2, 1.
-    Left(rows, {{}, 7.5}).check({1, 2, 4, 5, 3, 6, 7}, {7, 3, 2, 1, 5, 2, 1}, {0, 4, 7});
-    Left(rows, {{}, 7}).check({2, 4, 5, 3, 6, 7}, {3, 2, 1, 5, 2, 1}, {0, 3, 6});  // at its reach, it is gone
-    Left(rows, {{}, 0}).check({}, {}, {0, 0, 0});
-    Left(rows, {{}, std::numeric_limits<double>::infinity()})
+    Found(rows, {{}, 7.5}).check({1, 2, 4, 5, 3, 6, 7}, {7, 3, 2, 1, 5, 2, 1}, {0, 4, 7});
+    Found(rows, {{}, 7})
+        .check({2, 4, 5, 3, 6, 7}, {3, 2, 1, 5, 2, 1}, {0, 3, 6});  // at its reach, it is gone
+    Found(rows, {{}, 0}).check({}, {}, {0, 0, 0});
+    Found(rows, {{}, std::numeric_limits<double>::infinity()})
         .check({0, 1, 2, 4, 5, 3, 6, 7}, {11, 7, 3, 2, 1, 5, 2, 1}, {0, 5, 8});
   }
 }
@@ -63,12 +63,12 @@ BOOST_AUTO_TEST_CASE(spans_are_each_rows_own_or_one_for_all) {
     for (const DType dtype : {DType::f32, DType::f64}) {
       const PackedRows rows = small_context(device);
       const Tensor own = Tensor::from(std::vector<float>{10, 1, 2, 0, 0, 0, 1, 0}, {8}).to(dtype).to(device);
-      Left(rows, {own, 1.5}).check({0, 2, 5, 6, 7}, {11, 3, 1, 2, 1}, {0, 3, 5});
-      Left(rows, {Tensor::full({1}, 1, dtype, device), 1.5}).check({4, 5, 6, 7}, {2, 1, 2, 1}, {0, 2, 4});
+      Found(rows, {own, 1.5}).check({0, 2, 5, 6, 7}, {11, 3, 1, 2, 1}, {0, 3, 5});
+      Found(rows, {Tensor::full({1}, 1, dtype, device), 1.5}).check({4, 5, 6, 7}, {2, 1, 2, 1}, {0, 2, 4});
     }
 }
 
-// Many streams of many rows: every launch of the device's kernels, and order within each stream.
+// Many streams of many rows: several rounds of a thread block, and the order within each stream.
 BOOST_AUTO_TEST_CASE(large_contexts_keep_their_order) {
   for (const Device device : test::available_devices()) {
     const int64_t streams = 37, block = 19;
@@ -78,8 +78,7 @@ BOOST_AUTO_TEST_CASE(large_contexts_keep_their_order) {
       start.push_back(static_cast<int32_t>(age.size()));
     }
     const auto memory_rows = static_cast<int64_t>(age.size());
-    const PackedRows rows = context_rows(
-        {Tensor::zeros({memory_rows, 1}, DType::f32, device), on(device, age), on(device, start)}, block);
+    const PackedRows rows = context(device, age, start, block);
     Ints index, ages, ends{0};
     const auto take = [&](int64_t row, int64_t distance) {
       if (distance >= 400) return;
@@ -91,7 +90,7 @@ BOOST_AUTO_TEST_CASE(large_contexts_keep_their_order) {
       for (int64_t p = 0; p < block; ++p) take(memory_rows + b * block + p, block - p);
       ends.push_back(static_cast<int32_t>(index.size()));
     }
-    Left(rows, {{}, 400}).check(index, ages, ends);
+    Found(rows, {{}, 400}).check(index, ages, ends);
   }
 }
 

@@ -1,20 +1,20 @@
-// Survivors on CUDA: count those of each stream, add the counts up, and write them in order. A block of
-// threads is a stream's in the first and last step.
+// Survivors on CUDA, in three kernels: count the survivors of each stream, add the counts up, and write the
+// survivors in order. The first and the last use one thread block per stream.
 #include "engine/cuda/cuda.h"
-#include "models/forget.h"
+#include "ops/survivors/survivors_kernels.h"
 
 namespace fade {
 namespace {
 
 constexpr int kBlock = 256;
 
-/// A context's rows as kernels see them. T: type of the spans.
+/// A context as kernels see it. T: type of the spans.
 template <class T>
-struct Context {
+struct ContextView {
   const int32_t *start, *age;
   int64_t block, memory_rows;
-  const T* span;  ///< row j's is span[j·step]; nullptr: 0
-  int64_t step;
+  const T* span;      ///< span of row j: span[j·span_step]; nullptr: 0
+  int64_t span_step;  ///< 1, or 0 for one span for all rows
   double reach;
 
   /// Rows of stream b: its memory, then its block.
@@ -24,11 +24,12 @@ struct Context {
     return k < own_memory ? start[b] + k : memory_rows + b * block + k - own_memory;
   }
   __device__ bool survives(int64_t row) const {
-    return fade::survives(span ? static_cast<double>(span[row * step]) : 0, reach, age[row] + block);
+    return fade::survives(span ? static_cast<double>(span[row * span_step]) : 0, reach, age[row] + block);
   }
 };
 
-/// Σ of `value` over the threads before this one; `total` over all. All threads of the block call it.
+/// The sum of `value` over the threads before this one, and in `total` that over all threads. All threads of
+/// the thread block call it.
 __device__ int block_scan(int value, int& total) {
   __shared__ int of_warp[kWarp];
   const int lane = thread_rank() % kWarp, warp = thread_rank() / kWarp;
@@ -50,7 +51,7 @@ __device__ int block_scan(int value, int& total) {
 }
 
 template <class T>
-__global__ void count_survivors(Context<T> context, int32_t* count) {
+__global__ void count_survivors(ContextView<T> context, int32_t* count) {
   const int64_t b = blockIdx.x, rows = context.count(b);
   int alive = 0;
   for (int64_t k = threadIdx.x; k < rows; k += kBlock) alive += context.survives(context.row(b, k));
@@ -58,7 +59,7 @@ __global__ void count_survivors(Context<T> context, int32_t* count) {
   if (threadIdx.x == 0) count[b] = alive;
 }
 
-// start holds streams counts after its first element, and then their running sum.
+// start[1 .. streams] holds counts; becomes their running sums, with start[0] = 0. One thread block.
 __global__ void add_counts(int32_t* start, int64_t streams) {
   int sum = 0;
   for (int64_t first = 0; first < streams; first += kBlock) {
@@ -73,7 +74,7 @@ __global__ void add_counts(int32_t* start, int64_t streams) {
 }
 
 template <class T>
-__global__ void write_survivors(Context<T> context, const int32_t* start, int32_t* index, int32_t* age) {
+__global__ void write_survivors(ContextView<T> context, const int32_t* start, int32_t* index, int32_t* age) {
   const int64_t b = blockIdx.x, rows = context.count(b);
   int64_t at = start[b];
   for (int64_t first = 0; first < rows; first += kBlock) {
@@ -90,14 +91,14 @@ __global__ void write_survivors(Context<T> context, const int32_t* start, int32_
 }
 
 template <class T>
-void find_survivors(const PackedRows& rows, const Lifetime& life, const Survivors& out) {
-  const Context<T> context{rows.start.data<int32_t>(),
-                           rows.age.data<int32_t>(),
-                           rows.block,
-                           rows.memory_rows,
-                           life.span ? life.span.data<T>() : nullptr,
-                           life.span && life.span.numel() == 1 ? 0 : 1,
-                           life.reach};
+void find_survivors(const PackedRows& rows, const Lifetime& lifetime, const Survivors& out) {
+  const ContextView<T> context{.start = rows.start.data<int32_t>(),
+                               .age = rows.age.data<int32_t>(),
+                               .block = rows.block,
+                               .memory_rows = rows.memory_rows,
+                               .span = lifetime.span ? lifetime.span.data<T>() : nullptr,
+                               .span_step = lifetime.span && lifetime.span.numel() == 1 ? 0 : 1,
+                               .reach = lifetime.reach};
   int32_t* start = out.start.mutate<int32_t>();
   const auto streams = static_cast<unsigned>(rows.streams);
   launch("count_survivors", count_survivors<T>, streams, kBlock, 0, context, start + 1);
@@ -106,27 +107,13 @@ void find_survivors(const PackedRows& rows, const Lifetime& life, const Survivor
          out.index.mutate<int32_t>(), out.age.mutate<int32_t>());
 }
 
-void survivors_cuda(const PackedRows& rows, const Lifetime& life, const Survivors& out) {
-  if (!life.span) return find_survivors<float>(rows, life, out);
-  dispatch_float(life.span.dtype(), "survivors", [&]<class T>() { find_survivors<T>(rows, life, out); });
+void survivors_cuda(const PackedRows& rows, const Lifetime& lifetime, const Survivors& out) {
+  if (!lifetime.span) return find_survivors<float>(rows, lifetime, out);
+  dispatch_float(lifetime.span.dtype(), "survivors",
+                 [&]<class T>() { find_survivors<T>(rows, lifetime, out); });
 }
 
-struct AgeOfRow {
-  const int32_t* memory_age;
-  int32_t* out;
-  int64_t memory_rows, block;
-  __device__ void operator()(int64_t i) const {
-    out[i] = i < memory_rows ? memory_age[i] : -static_cast<int32_t>((i - memory_rows) % block);
-  }
-};
-
-void context_ages_cuda(const Tensor& memory_age, int64_t block, const Tensor& out) {
-  launch_each("context_ages", out.numel(),
-              AgeOfRow{memory_age.data<int32_t>(), out.mutate<int32_t>(), memory_age.numel(), block});
-}
-
-[[maybe_unused]] const bool registered = survivors_kernel.implement(Device::cuda, survivors_cuda) &&
-                                         context_ages_kernel.implement(Device::cuda, context_ages_cuda);
+[[maybe_unused]] const bool registered = survivors_kernel.implement(Device::cuda, survivors_cuda);
 
 }  // namespace
 }  // namespace fade
