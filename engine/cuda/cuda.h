@@ -15,17 +15,6 @@
 #include <cuda_runtime.h>
 #endif
 
-/// Before a loop of a kernel: unrolled as a whole, or n times. An array indexed by the counter of a loop that
-/// is unrolled as a whole stays in registers.
-#ifdef FADE_EMULATE
-#define FADE_UNROLL
-#define FADE_UNROLL_BY(n)
-#else
-#define FADE_PRAGMA(words) _Pragma(#words)
-#define FADE_UNROLL FADE_PRAGMA(unroll)
-#define FADE_UNROLL_BY(n) FADE_PRAGMA(unroll n)
-#endif
-
 namespace fade {
 
 inline constexpr int kWarp = 32;

@@ -1,57 +1,63 @@
-// Backward to keys, values and spans: a block a tile of context rows of a head, which goes through the
-// queries that see them.
+// Backward to keys, values and spans (dkv, dspan): each thread block works on a tile of context rows of one
+// head, and loops over the queries that see them.
+#include "ops/span_attention/cuda/launch.h"
 #include "ops/span_attention/cuda/scores.h"
-#include "ops/span_attention/span_attention_cuda.h"
 
 namespace fade::span_cuda {
 namespace {
 
-/// The block's shared memory.
+/// Arrays in the thread block's shared memory.
 template <class T, int D>
 struct Buffers {
   using Tile = Tiling<T, D>;
-  T* q = dynamic_shared<T>();
-  T* keys = q + Tile::kQueryTile;
-  T* values = keys + Tile::kRowTile;
-  T* grad = values + Tile::kRowTile;
-  T* band = values;  ///< in the place of values and grad
-  T* scores = grad + Tile::kQueryTile;
-  T* log_sum = scores + Tile::kScoreTile;
-  T* delta = log_sum + Tile::kQueries;
-  T* dspan = delta + Tile::kQueries;  ///< [groups, rows]
+  T *q, *keys, *values, *grad;
+  T* scores;       ///< [queries, rows] scores by age, then g·P, then dS
+  T *lse, *delta;  ///< [queries]
+  T* dspan;        ///< [warps, rows]
+  T* band;         ///< in the place of values and grad
+
+  FADE_HD constexpr explicit Buffers(SharedLayout& shared)
+      : q(shared.array<T>(Tile::kQueryTile)),
+        keys(shared.array<T>(Tile::kRowTile)),
+        values(shared.array<T>(Tile::kRowTile)),
+        grad(shared.array<T>(Tile::kQueryTile)),
+        scores(shared.array<T>(Tile::kScoreTile)),
+        lse(shared.array<T>(Tile::kQueries)),
+        delta(shared.array<T>(Tile::kQueries)),
+        dspan(shared.array<T>(kWarps * Tile::kRows)),
+        band(values) {
+    static_assert(Tile::kBand <= Tile::kRowTile + Tile::kQueryTile);
+  }
 };
-template <class T, int D>
-constexpr size_t shared_bytes() {
-  using Tile = Tiling<T, D>;
-  return sizeof(T) * (2 * Tile::kQueryTile + 2 * Tile::kRowTile + Tile::kScoreTile + 2 * Tile::kQueries +
-                      kThreads / kWarp * Tile::kRows);
-}
 
 /// Context rows [first, first + count) of a stream; count may be 0.
-struct RowTile {
+struct RowRange {
   int stream, count;
   int64_t first;
 };
 
 /// Tiles of all streams' memories, at most. Stream b's begin at number start[b]/size + b: that leaves room
-/// for its last tile, which is a part of one, and needs no sum over the streams before it. Some numbers stay
+/// for its last tile, which may be partial, and needs no sum over the streams before it. Some numbers stay
 /// unused.
 template <class T>
-__host__ __device__ int64_t memory_tiles(const Arrays<T>& x, int size) {
+__host__ __device__ int64_t memory_tiles(const AttentionArrays<T>& x, int size) {
   return x.memory_rows / size + x.streams;
 }
 template <class T>
-int64_t row_tiles(const Arrays<T>& x, int size) {
+int64_t row_tiles(const AttentionArrays<T>& x, int size) {
   return memory_tiles(x, size) + int64_t{x.streams} * ((x.block + size - 1) / size);
 }
 
+/// The rows of tile number n.
 template <class T>
-__device__ RowTile row_tile(const Arrays<T>& x, int64_t n, int size) {
+__device__ RowRange row_tile(const AttentionArrays<T>& x, int64_t n, int size) {
   const int64_t in_memory = memory_tiles(x, size);
   if (n >= in_memory) {
     const int tiles = (x.block + size - 1) / size, stream = static_cast<int>((n - in_memory) / tiles);
     const int first = static_cast<int>((n - in_memory) % tiles) * size;
-    return {stream, std::min(size, x.block - first), x.memory_rows + int64_t{stream} * x.block + first};
+    return {.stream = stream,
+            .count = std::min(size, x.block - first),
+            .first = x.memory_rows + int64_t{stream} * x.block + first};
   }
   int low = 0, high = x.streams;  // the last stream that begins at or before n is in [low, high)
   while (high - low > 1) {
@@ -59,102 +65,108 @@ __device__ RowTile row_tile(const Arrays<T>& x, int64_t n, int size) {
     (x.start[middle] / size + middle <= n ? low : high) = middle;
   }
   const int64_t first = x.start[low] + (n - x.start[low] / size - low) * size;
-  return {low, static_cast<int>(std::clamp<int64_t>(x.start[low + 1] - first, 0, size)), first};
+  return {.stream = low,
+          .count = static_cast<int>(std::clamp<int64_t>(x.start[low + 1] - first, 0, size)),
+          .first = first};
 }
 
-/// The queries that see some of the tile's rows, and those that see all of them in full; none: last < first.
-struct Audience {
-  QueryRange some, all;
+/// The queries that see some of a tile's rows, and those that see all of each of them (where no mask is
+/// needed).
+struct QueryRanges {
+  QueryRange some, full;
 };
 
 template <class T, int D>
-__device__ Audience audience_of(const Arrays<T>& x, const TileRows<T, D>& rows) {
+__device__ QueryRanges query_ranges(const AttentionArrays<T>& x, const TileRows<T, D>& rows) {
   const QueryRange block{0, x.block - 1};
-  Audience a{{x.block, -1}, block};
+  QueryRange some{x.block, -1}, full = block;
   for (int j = 0; j < Tiling<T, D>::kRowsOfThread; ++j) {
-    if (rows.age[j] == kNoRow) {
-      a.all.last = -1;
+    if (rows.age[j] == kEmptyPlaceAge) {
+      full.last = -1;
       continue;
     }
-    const QueryRange by = within_reach(x, rows.age[j], block);
-    // Query i has `left` − i of the row's span left. The ends are rounded to the safe side.
-    const T left = rows.span[j] - static_cast<T>(rows.age[j]), reach = static_cast<T>(x.block);
-    const int fading = static_cast<int>(std::min(std::max(left - x.floor, T{-2}), reach)) + 1;
-    const int lasting = static_cast<int>(std::min(std::max(left, T{0}), reach)) - 2;
-    if (const int last = std::min(by.last, fading); by.first <= last) {
-      a.some.first = std::min(a.some.first, by.first);
-      a.some.last = std::max(a.some.last, last);
+    const QueryRange by = x.mask.within_reach(rows.age[j], block);
+    // For query i the remaining span of the row is `remaining` − i. The ends are rounded to the safe side.
+    const T remaining = x.mask.remaining(rows.span[j], static_cast<T>(rows.age[j]));
+    const T in_domain = remaining + x.mask.domain_end, length = static_cast<T>(x.block);
+    const int last_some = static_cast<int>(std::min(std::max(in_domain, T{-2}), length)) + 1;
+    const int last_full = static_cast<int>(std::min(std::max(remaining, T{0}), length)) - 2;
+    if (const int last = std::min(by.last, last_some); by.first <= last) {
+      some.first = std::min(some.first, by.first);
+      some.last = std::max(some.last, last);
     }
-    a.all.first = std::max(a.all.first, by.first);
-    a.all.last = std::min(a.all.last, left > reach ? by.last : std::min(by.last, lasting));
+    full.first = std::max(full.first, by.first);
+    full.last = std::min(full.last, remaining > length ? by.last : std::min(by.last, last_full));
   }
-  return {{warp_reduce<kColumns>(a.some.first, Min{}), warp_reduce<kColumns>(a.some.last, Max{})},
-          {warp_reduce<kColumns>(a.all.first, Max{}), warp_reduce<kColumns>(a.all.last, Min{})}};
+  return {.some = {warp_reduce<kColumns>(some.first, Min{}), warp_reduce<kColumns>(some.last, Max{})},
+          .full = {warp_reduce<kColumns>(full.first, Max{}), warp_reduce<kColumns>(full.last, Min{})}};
 }
 
-/// dspan[row] = the sum over all threads of their parts.
+/// dspan[row] = the sum of all threads' parts; shared [warps, rows].
 template <class T, int D>
-__device__ void store_dspan(const T* mine, T* shared, int count, T* dspan) {
+__device__ void store_dspan(const T* own, T* shared, int count, T* dspan) {
   using Tile = Tiling<T, D>;
   const int thread = static_cast<int>(threadIdx.x);
   for (int j = 0; j < Tile::kRowsOfThread; ++j) {
-    const T both = mine[j] + __shfl_xor_sync(~0u, mine[j], kColumns);  // of the warp's two groups of queries
+    const T both = own[j] + __shfl_xor_sync(~0u, own[j], kColumns);  // of the warp's two groups of queries
     if (thread % kWarp < kColumns)
       shared[thread / kWarp * Tile::kRows + j * kColumns + column_of_thread()] = both;
   }
   __syncthreads();
   if (thread >= count) return;
   T sum = 0;
-  for (int warp = 0; warp < kThreads / kWarp; ++warp) sum += shared[warp * Tile::kRows + thread];
+  for (int warp = 0; warp < kWarps; ++warp) sum += shared[warp * Tile::kRows + thread];
   dspan[thread] = sum;
 }
 
 template <class T, int D>
-__global__ void __launch_bounds__(kThreads) attend_to_rows(Arrays<T> x, Saved<T> saved, T* dkv, T* dspan) {
+__global__ void __launch_bounds__(kThreads)
+    backward_dkv(AttentionArrays<T> x, BackwardInputs<T> b, T* dkv, T* dspan) {
   using Tile = Tiling<T, D>;
-  const Buffers<T, D> s;
+  const auto s = shared_buffers<Buffers<T, D>>();
   const int head = static_cast<int>(blockIdx.x % x.heads);
-  const RowTile tile = row_tile(x, blockIdx.x / x.heads, Tile::kRows);
+  const RowRange tile = row_tile(x, blockIdx.x / x.heads, Tile::kRows);
   if (tile.count == 0) return;
   const auto row_of = [&](int j) { return j < tile.count ? tile.first + j : -1; };
   const TileRows<T, D> rows(x, head, row_of);
-  const Audience audience = audience_of<T, D>(x, rows);
+  const QueryRanges seen_by = query_ranges<T, D>(x, rows);
   load_keys<T, D>(x, head, row_of, s.keys);
 
   RowFragment<T, D> dkeys, dvalues;
   T dspan_of_thread[Tile::kRowsOfThread] = {};
-  bool have_values = false;
-  for (int first = audience.some.first / kGroups * kGroups; first <= audience.some.last;
+  bool have_values = false;  // the band overwrites them
+  for (int first = seen_by.some.first / kGroups * kGroups; first <= seen_by.some.last;
        first += Tile::kQueries) {
-    const Queries queries{tile.stream, head, first, std::min(int{Tile::kQueries}, x.block - first)};
-    const bool full = audience.all.first <= first && queries.last() <= audience.all.last;
+    const QueryTile queries{tile.stream, head, first, std::min(int{Tile::kQueries}, x.block - first)};
+    const bool full = seen_by.full.first <= first && queries.last() <= seen_by.full.last;
     __syncthreads();
     load_queries<T, D>(x, queries, x.q, x.scale, s.q);
-    load_sums<Tile::kQueries>(x, saved, queries, s.log_sum, s.delta);
+    load_statistics<Tile::kQueries>(x, b, queries, s.lse, s.delta);
     ScoreFragment<T, D> scores, dweights;
-    if (add_position_scores<T, D>(x, queries, rows, s.q, s.band, s.scores, scores)) {
+    if (add_position_scores<T, D>(x, queries, rows, s.q, s.band, s.scores, scores)) {  // F2, second term
       have_values = false;
       __syncthreads();
     }
     if (!have_values) load_values<T, D>(x, head, row_of, s.values);
     have_values = true;
-    load_queries<T, D>(x, queries, saved.grad, 1, s.grad);
+    load_queries<T, D>(x, queries, b.grad, 1, s.grad);
     __syncthreads();
     if (queries.any_in_warp(Tile::kQueriesOfThread)) {
-      product_of_rows<T, D>(scores, s.q, s.keys);
-      product_of_rows<T, D>(dweights, s.grad, s.values);
-      soften_backward<T, D>(x, queries, rows, full, s.log_sum, s.delta, scores, dweights, dspan_of_thread);
+      product_of_rows<T, D>(scores, s.q, s.keys);         // F2, first term
+      product_of_rows<T, D>(dweights, s.grad, s.values);  // B4: dO·v
+      softmax_backward_tile<T, D>(x, queries, rows, full, s.lse, s.delta, scores, dweights, dspan_of_thread);
       store_scores<T, D>(dweights, s.scores);
     }
     __syncthreads();
-    product_with_queries<T, D>(dvalues, s.scores, s.grad, queries.count);
+    // Forward was O = Σ_j g·P·v and s = q·k/√D; so dv = Σ_i g·P·dO and dk = Σ_i dS·q/√D. (s.q is q/√D.)
+    product_with_queries<T, D>(dvalues, s.scores, s.grad, queries.count);  // B7
     __syncthreads();
     store_scores<T, D>(scores, s.scores);
     __syncthreads();
-    product_with_queries<T, D>(dkeys, s.scores, s.q, queries.count);
+    product_with_queries<T, D>(dkeys, s.scores, s.q, queries.count);  // B8
   }
 
-  FADE_UNROLL
+#pragma unroll
   for (int j = 0; j < Tile::kRowsOfGroup; ++j) {
     const int row = group_of_thread() * Tile::kRowsOfGroup + j;
     if (row >= tile.count) continue;
@@ -168,15 +180,16 @@ __global__ void __launch_bounds__(kThreads) attend_to_rows(Arrays<T> x, Saved<T>
 }  // namespace
 
 template <class T>
-void launch_backward_rows(const Arrays<T>& x, const Saved<T>& saved, T* dkv, T* dspan) {
+void launch_backward_dkv(const AttentionArrays<T>& x, const BackwardInputs<T>& b, T* dkv, T* dspan) {
   for_head_size(x.head_size, [&]<int D>() {
-    static_assert(shared_bytes<T, D>() <= kMostShared);
-    launch("span_attention backward to rows", attend_to_rows<T, D>,
-           static_cast<unsigned>(row_tiles(x, Tiling<T, D>::kRows) * x.heads), kThreads, shared_bytes<T, D>(),
-           x, saved, dkv, dspan);
+    launch("span_attention backward_dkv", backward_dkv<T, D>,
+           static_cast<unsigned>(row_tiles(x, Tiling<T, D>::kRows) * x.heads), kThreads,
+           shared_bytes<Buffers<T, D>>(), x, b, dkv, dspan);
   });
 }
-template void launch_backward_rows(const Arrays<float>&, const Saved<float>&, float*, float*);
-template void launch_backward_rows(const Arrays<double>&, const Saved<double>&, double*, double*);
+template void launch_backward_dkv(const AttentionArrays<float>&, const BackwardInputs<float>&, float*,
+                                  float*);
+template void launch_backward_dkv(const AttentionArrays<double>&, const BackwardInputs<double>&, double*,
+                                  double*);
 
 }  // namespace fade::span_cuda

@@ -1,145 +1,152 @@
-// Forward: a block a tile of queries of a head, which goes through the rows that they see.
+// Forward: each thread block works on a tile of queries of one head, and loops over the rows that they see.
+#include "ops/span_attention/cuda/launch.h"
 #include "ops/span_attention/cuda/scores.h"
-#include "ops/span_attention/span_attention_cuda.h"
 
 namespace fade::span_cuda {
 namespace {
 
-/// The block's shared memory.
+/// Arrays in the thread block's shared memory.
 template <class T, int D>
 struct Buffers {
   using Tile = Tiling<T, D>;
-  T* q = dynamic_shared<T>();
-  T* keys = q + Tile::kQueryTile;
-  T* values = keys + Tile::kRowTile;
-  T* band = keys;  ///< in the place of keys and values
-  T* weights = values + Tile::kRowTile;
-  int32_t* queue = reinterpret_cast<int32_t*>(weights + Tile::kScoreTile);
-};
-template <class T, int D>
-constexpr size_t shared_bytes() {
-  using Tile = Tiling<T, D>;
-  return sizeof(T) * (Tile::kQueryTile + 2 * Tile::kRowTile + Tile::kScoreTile) +
-         sizeof(int32_t) * (Tile::kQueue + kThreads / kWarp);
-}
+  T *q, *keys, *values;
+  T* weights;      ///< [queries, rows] scores by age, then weights
+  int32_t* queue;  ///< and the counts of the warps
+  T* band;         ///< in the place of keys and values
 
-/// The running softmax of this thread's queries. Each thread has sums over its own rows.
+  FADE_HD constexpr explicit Buffers(SharedLayout& shared)
+      : q(shared.array<T>(Tile::kQueryTile)),
+        keys(shared.array<T>(Tile::kRowTile)),
+        values(shared.array<T>(Tile::kRowTile)),
+        weights(shared.array<T>(Tile::kScoreTile)),
+        queue(shared.array<int32_t>(Tile::kQueue + kWarps)),
+        band(keys) {
+    static_assert(Tile::kBand <= 2 * Tile::kRowTile);
+  }
+};
+
+/// Online softmax of this thread's queries: h (the largest score so far), and Z and N (F4) over this thread's
+/// own rows.
 template <class T, int D>
-struct Softmax {
+struct OnlineSoftmax {
   static constexpr int kI = Tiling<T, D>::kQueriesOfThread, kJ = Tiling<T, D>::kRowsOfThread;
   static constexpr T kLowest = -1e30f;
-  T highest[kI], faded_sum[kI] = {}, sum[kI] = {};
+  T row_max[kI], masked_sum_exp[kI] = {}, sum_exp[kI] = {};
 
-  __device__ Softmax() {
-    for (T& h : highest) h = kLowest;
+  __device__ OnlineSoftmax() {
+    for (T& h : row_max) h = kLowest;
   }
 
-  /// Turns a tile's scores into m·exp(s − highest). `highest` rises to the tile's maximum, and what was
-  /// summed before is scaled to it.
-  __device__ void take(const Arrays<T>& x, int first_query, const TileRows<T, D>& rows, bool full,
+  /// Turns a tile's scores into m·u. Each query's h rises to the tile's maximum h', and its sums so far are
+  /// multiplied by exp(h − h').
+  __device__ void step(const AttentionArrays<T>& x, int first_query, const TileRows<T, D>& rows, bool full,
                        ScoreFragment<T, D>& scores, QueryFragment<T, D>& out) {
-    FADE_UNROLL
+#pragma unroll
     for (int i = 0; i < kI; ++i) {
-      T top = highest[i];
-      FADE_UNROLL
-      for (int j = 0; j < kJ; ++j)
-        if (full || look(x, rows.age[j], rows.span[j], first_query + i).seen)
-          top = std::max(top, scores.at[i][j]);
-      top = warp_reduce<kColumns>(top, Max{});
-      const T rescale = std::exp(highest[i] - top);
-      highest[i] = top;
-      sum[i] *= rescale;
-      faded_sum[i] *= rescale;
-      for (T& o : out.at[i]) o *= rescale;
-      FADE_UNROLL
+      T top = row_max[i];
+#pragma unroll
       for (int j = 0; j < kJ; ++j) {
-        Look<T> at{true, false, 1};
-        if (!full) at = look(x, rows.age[j], rows.span[j], first_query + i);
-        const T u = at.seen ? std::exp(scores.at[i][j] - top) : T{0};
-        scores.at[i][j] = at.m * u;
-        sum[i] += u;
-        faded_sum[i] += scores.at[i][j];
+        if (full || mask_at(x.mask, rows.age[j], rows.span[j], first_query + i).visible)
+          top = std::max(top, scores.at[i][j]);
+      }
+      top = warp_reduce<kColumns>(top, Max{});
+      const T rescale = std::exp(row_max[i] - top);
+      row_max[i] = top;
+      sum_exp[i] *= rescale;
+      masked_sum_exp[i] *= rescale;
+      for (T& o : out.at[i]) o *= rescale;
+#pragma unroll
+      for (int j = 0; j < kJ; ++j) {
+        MaskEntry<T> mask{.visible = true, .m = 1, .slope = 0};
+        if (!full) mask = mask_at(x.mask, rows.age[j], rows.span[j], first_query + i);
+        const T u = mask.visible ? std::exp(scores.at[i][j] - top) : T{0};  // F3
+        scores.at[i][j] = mask.m * u;
+        sum_exp[i] += u;  // F4: Z, N
+        masked_sum_exp[i] += scores.at[i][j];
       }
     }
   }
 
-  /// The denominator of query i; 0 if it has seen nothing.
+  /// N + ε·Z of query i; 0 if it sees nothing.
   __device__ T denominator(int i, T epsilon) const {
-    return warp_reduce<kColumns>(faded_sum[i], Sum{}) + epsilon * warp_reduce<kColumns>(sum[i], Sum{});
+    return warp_reduce<kColumns>(masked_sum_exp[i], Sum{}) +
+           epsilon * warp_reduce<kColumns>(sum_exp[i], Sum{});
   }
 };
 
+/// weights *= g
 template <class T, int D>
-__device__ void drop_weights(const Arrays<T>& x, const Queries& queries, const TileRows<T, D>& rows,
-                             ScoreFragment<T, D>& weights) {
+__device__ void apply_dropout(const AttentionArrays<T>& x, const QueryTile& queries,
+                              const TileRows<T, D>& rows, ScoreFragment<T, D>& weights) {
   constexpr int kI = Tiling<T, D>::kQueriesOfThread;
-  FADE_UNROLL
+#pragma unroll
   for (int j = 0; j < Tiling<T, D>::kRowsOfThread; ++j) {
-    T kept[kI] = {};
-    draw_dropout(x, queries, rows.age[j], queries.mine(kI), kept);
-    FADE_UNROLL
-    for (int i = 0; i < kI; ++i) weights.at[i][j] *= kept[i];
+    T g[kI] = {};
+    draw_dropout(x, queries, rows.age[j], queries.first_of_thread(kI), g);
+#pragma unroll
+    for (int i = 0; i < kI; ++i) {
+      weights.at[i][j] *= g[i];
+    }
   }
 }
 
 template <class T, int D>
-__global__ void __launch_bounds__(kThreads) attend(Arrays<T> x, T* out, T* log_sum) {
+__global__ void __launch_bounds__(kThreads) forward(AttentionArrays<T> x, T* out, T* lse) {
   using Tile = Tiling<T, D>;
   constexpr int kI = Tile::kQueriesOfThread;
-  const Buffers<T, D> s;
-  const Queries queries = query_tile(x, blockIdx.x, Tile::kQueries);
+  const auto s = shared_buffers<Buffers<T, D>>();
+  const QueryTile queries = query_tile(x, blockIdx.x, Tile::kQueries);
   const bool busy = queries.any_in_warp(kI);
   load_queries<T, D>(x, queries, x.q, x.scale, s.q);
-  QueryFragment<T, D> sum_of_values;
-  Softmax<T, D> softmax;
-  SeenRows<T> seen(x, queries, s.queue, Tile::kQueue);
-  while (const int count = seen.find(Tile::kRows)) {
-    const auto row_of = [&](int j) { return seen.row(j, count); };
+  QueryFragment<T, D> sum_of_values;  // O
+  OnlineSoftmax<T, D> softmax;
+  VisibleRowQueue<T> visible(x, queries, s.queue, Tile::kQueue);
+  while (const int count = visible.fill(Tile::kRows)) {
+    const auto row_of = [&](int j) { return visible.row(j, count); };
     const TileRows<T, D> rows(x, queries.head, row_of);
-    const bool full = count == Tile::kRows && seen.full(count);
+    const bool full = count == Tile::kRows && visible.full(count);
     ScoreFragment<T, D> scores;
-    add_position_scores<T, D>(x, queries, rows, s.q, s.band, s.weights, scores);
+    add_position_scores<T, D>(x, queries, rows, s.q, s.band, s.weights, scores);  // F2, second term
     __syncthreads();
     load_keys<T, D>(x, queries.head, row_of, s.keys);
     load_values<T, D>(x, queries.head, row_of, s.values);
     __syncthreads();
     if (busy) {
-      product_of_rows<T, D>(scores, s.q, s.keys);
-      softmax.take(x, queries.mine(kI), rows, full, scores, sum_of_values);
-      if (x.dropout) drop_weights<T, D>(x, queries, rows, scores);
+      product_of_rows<T, D>(scores, s.q, s.keys);  // F2, first term
+      softmax.step(x, queries.first_of_thread(kI), rows, full, scores, sum_of_values);
+      if (x.dropout) apply_dropout<T, D>(x, queries, rows, scores);
       store_scores<T, D>(scores, s.weights);
       __syncwarp();
-      product_with_rows<T, D>(sum_of_values, s.weights, s.values, count);
+      product_with_rows<T, D>(sum_of_values, s.weights, s.values, count);  // F5
     }
-    seen.drop(count);
+    visible.pop(count);
   }
 
-  FADE_UNROLL
+#pragma unroll
   for (int i = 0; i < kI; ++i) {
     const T denominator = softmax.denominator(i, x.epsilon);
-    const int query = queries.mine(kI) + i;
+    const int query = queries.first_of_thread(kI) + i;
     if (query > queries.last()) continue;
     const bool any = denominator > 0;
     store_features(x, out + x.query_offset(queries.stream, query, queries.head), sum_of_values.at[i],
-                   any ? 1 / denominator : T{0});
+                   any ? 1 / denominator : T{0});  // F6
     if (column_of_thread() == 0)
-      log_sum[x.sum_offset(queries.stream, query, queries.head)] =
-          any ? softmax.highest[i] + std::log(denominator) : T{0};
+      lse[x.statistic_offset(queries.stream, query, queries.head)] =
+          any ? softmax.row_max[i] + std::log(denominator) : T{0};  // F7
   }
 }
 
 }  // namespace
 
 template <class T>
-void launch_forward(const Arrays<T>& x, T* out, T* log_sum) {
+void launch_forward(const AttentionArrays<T>& x, T* out, T* lse) {
   for_head_size(x.head_size, [&]<int D>() {
-    static_assert(shared_bytes<T, D>() <= kMostShared);
-    launch("span_attention forward", attend<T, D>,
-           static_cast<unsigned>(query_tiles(x, Tiling<T, D>::kQueries)), kThreads, shared_bytes<T, D>(), x,
-           out, log_sum);
+    launch("span_attention forward", forward<T, D>,
+           static_cast<unsigned>(query_tiles(x, Tiling<T, D>::kQueries)), kThreads,
+           shared_bytes<Buffers<T, D>>(), x, out, lse);
   });
 }
-template void launch_forward(const Arrays<float>&, float*, float*);
-template void launch_forward(const Arrays<double>&, double*, double*);
+template void launch_forward(const AttentionArrays<float>&, float*, float*);
+template void launch_forward(const AttentionArrays<double>&, double*, double*);
 
 }  // namespace fade::span_cuda

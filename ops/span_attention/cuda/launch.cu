@@ -1,4 +1,4 @@
-#include "ops/span_attention/span_attention_cuda.h"
+#include "ops/span_attention/cuda/launch.h"
 
 #include <cmath>
 
@@ -8,7 +8,7 @@
 namespace fade {
 namespace {
 
-using span_cuda::Arrays;
+using span_cuda::AttentionArrays;
 
 /// True iff every row of each head begins at a multiple of 16 bytes.
 template <class T>
@@ -19,54 +19,43 @@ bool whole_packs(int64_t head_size, std::initializer_list<const void*> arrays) {
 }
 
 template <class T>
-Arrays<T> arrays_of(const SpanAttentionInputs& in) {
+AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
   const SpanAttentionSizes& s = in.sizes;
-  const bool plain = s.mask == SpanMask::Kind::window;
-  Arrays<T> x{};
-  x.q = in.q.data<T>();
-  x.kv = in.kv.data<T>();
-  x.pos = in.pos ? in.pos.data<T>() : nullptr;
-  x.span = in.span ? in.span.data<T>() : nullptr;
-  x.start = in.start.data<int32_t>();
-  x.age = in.age.data<int32_t>();
-  x.memory_rows = s.memory_rows;
-  x.streams = s.streams;
-  x.block = s.block;
-  x.heads = s.heads;
-  x.head_size = static_cast<int32_t>(in.q.size(1) / s.heads);
-  x.positions = in.pos ? static_cast<int32_t>(in.pos.size(0)) : 0;
-  x.scale = static_cast<T>(1 / std::sqrt(static_cast<double>(x.head_size)));
-  x.epsilon = plain ? T{0} : static_cast<T>(kRenormEps);
-  const MaskFormula<T> mask = mask_formula(s, x.span);
-  x.span_row = mask.row_stride;
-  x.span_head = mask.head_stride;
-  x.span_offset = plain ? std::numeric_limits<T>::infinity() : mask.span_offset;
-  x.ramp = mask.ramp;
-  x.floor = -mask.domain_end;
-  x.inverse_ramp = mask.inverse_ramp;
-  x.slot_age = mask.slot_age;
-  x.exact = {mask.rows.first, mask.rows.last};
-  x.slots = {mask.slots.first, mask.slots.last};
-  x.reach = static_cast<int32_t>(x.positions ? std::min<int64_t>(s.reach(x.positions), kFar) : -kFar);
-  x.sizes = s;
-  x.dropout = s.dropout > 0;
-  x.dropped_below = static_cast<uint32_t>(std::ceil(s.dropout * 0x1p24));
-  x.kept = static_cast<T>(1 / (1 - s.dropout));
-  x.key = s.key;
-  return x;
+  const int64_t head_size = in.q.size(1) / s.heads, positions = in.pos ? in.pos.size(0) : 0;
+  return {.q = in.q.data<T>(),
+          .kv = in.kv.data<T>(),
+          .pos = in.pos ? in.pos.data<T>() : nullptr,
+          .start = in.start.data<int32_t>(),
+          .age = in.age.data<int32_t>(),
+          .memory_rows = s.memory_rows,
+          .streams = s.streams,
+          .block = s.block,
+          .heads = s.heads,
+          .head_size = static_cast<int32_t>(head_size),
+          .positions = static_cast<int32_t>(positions),
+          .whole_packs = false,
+          .scale = static_cast<T>(1 / std::sqrt(static_cast<double>(head_size))),
+          .epsilon = s.mask == MaskKind::window ? T{0} : static_cast<T>(kRenormEps),
+          .mask = mask_formula(s, in.span ? in.span.data<T>() : nullptr),
+          .reach = static_cast<int32_t>(positions ? std::min<int64_t>(s.reach(positions), kFar) : -kFar),
+          .sizes = s,
+          .dropout = s.dropout > 0,
+          .dropped_below = static_cast<uint32_t>(std::ceil(s.dropout * 0x1p24)),
+          .kept = static_cast<T>(1 / (1 - s.dropout)),
+          .key = s.key};
 }
 
 template <class T>
 void forward(const SpanAttentionInputs& in, const SpanAttentionResult& result) {
-  Arrays<T> x = arrays_of<T>(in);
-  T *out = result.out.mutate<T>(), *log_sum = result.log_sum.mutate<T>();
+  AttentionArrays<T> x = arrays_of<T>(in);
+  T *out = result.out.mutate<T>(), *lse = result.log_sum.mutate<T>();
   x.whole_packs = whole_packs<T>(x.head_size, {x.q, x.kv, x.pos, out});
-  span_cuda::launch_forward(x, out, log_sum);
+  span_cuda::launch_forward(x, out, lse);
 }
 
-/// delta [B, K, M] = Σ_d grad·out: a warp a query and head.
+/// B1: delta [B, K, M] = Σ_d grad·out. One warp per query and head.
 template <class T>
-__global__ void sum_features(Arrays<T> x, const T* grad, const T* out, T* delta) {
+__global__ void compute_delta(AttentionArrays<T> x, const T* grad, const T* out, T* delta) {
   const int64_t pair = grid_thread() / kWarp, query = pair / x.heads;
   if (query >= int64_t{x.streams} * x.block) return;
   const int head = static_cast<int>(pair % x.heads);
@@ -77,7 +66,7 @@ __global__ void sum_features(Arrays<T> x, const T* grad, const T* out, T* delta)
   }
   sum = warp_sum(sum);
   if (threadIdx.x % kWarp == 0)
-    delta[x.sum_offset(static_cast<int>(query / x.block), query % x.block, head)] = sum;
+    delta[x.statistic_offset(static_cast<int>(query / x.block), query % x.block, head)] = sum;
 }
 
 /// to[i] = factor·Σ_p parts[p, i], parts [count, n], in order.
@@ -94,7 +83,7 @@ struct SumParts {
   }
 };
 
-/// to[k] = factor·Σ_i parts[k, i], parts [blocks, n].
+/// to[k] = factor·Σ_i parts[k, i], parts [thread blocks, n].
 template <class T>
 __global__ void sum_rows(const T* parts, int64_t n, T factor, T* to) {
   T sum = 0;
@@ -110,28 +99,29 @@ void backward(const SpanAttentionInputs& in, const SpanAttentionResult& result, 
   const auto device_empty = [](const Shape& shape) {
     return Tensor::empty(shape, dtype_of<T>, Device::cuda);
   };
-  Arrays<T> x = arrays_of<T>(in);
+  AttentionArrays<T> x = arrays_of<T>(in);
   const Tensor delta = device_empty(result.log_sum.shape());
-  const span_cuda::Saved<T> saved{result.log_sum.data<T>(), delta.mutate<T>(), grad.data<T>()};
+  const span_cuda::BackwardInputs<T> b{
+      .lse = result.log_sum.data<T>(), .delta = delta.mutate<T>(), .grad = grad.data<T>()};
   T *dq = d.q.mutate<T>(), *dkv = d.kv.mutate<T>();
-  x.whole_packs = whole_packs<T>(x.head_size, {x.q, x.kv, x.pos, saved.grad, dq, dkv});
+  x.whole_packs = whole_packs<T>(x.head_size, {x.q, x.kv, x.pos, b.grad, dq, dkv});
   const int64_t pairs = delta.numel();
-  launch("span_attention sum of grad·out", sum_features<T>,
-         static_cast<unsigned>((pairs * kWarp + kBlock - 1) / kBlock), kBlock, 0, x, saved.grad,
+  launch("span_attention compute_delta", compute_delta<T>,
+         static_cast<unsigned>((pairs * kWarp + kBlock - 1) / kBlock), kBlock, 0, x, b.grad,
          result.out.data<T>(), delta.mutate<T>());
 
   const Tensor dspan = d.span ? device_empty({x.heads, x.rows()}) : Tensor();
-  span_cuda::launch_backward_rows(x, saved, dkv, dspan ? dspan.mutate<T>() : nullptr);
-  if (d.span && in.sizes.mask == SpanMask::Kind::expiring)
+  span_cuda::launch_backward_dkv(x, b, dkv, dspan ? dspan.mutate<T>() : nullptr);
+  if (d.span && in.sizes.mask == MaskKind::expiring)
     launch_each("span_attention dspan", x.rows(),
-                SumParts<T>{dspan.data<T>(), x.heads, x.rows(), x.inverse_ramp, d.span.mutate<T>()});
+                SumParts<T>{dspan.data<T>(), x.heads, x.rows(), x.mask.inverse_ramp, d.span.mutate<T>()});
   else if (d.span)
-    launch("span_attention dspan", sum_rows<T>, x.heads, kBlock, 0, dspan.data<T>(), x.rows(), x.inverse_ramp,
-           d.span.mutate<T>());
+    launch("span_attention dspan", sum_rows<T>, x.heads, kBlock, 0, dspan.data<T>(), x.rows(),
+           x.mask.inverse_ramp, d.span.mutate<T>());
 
   const int64_t table = d.pos ? d.pos.numel() : 0, parts = table ? span_cuda::kPositionParts : 0;
   const Tensor dpos = Tensor::zeros({parts, table}, dtype_of<T>, Device::cuda);
-  span_cuda::launch_backward_queries(x, saved, dq, dpos.mutate<T>(), parts);
+  span_cuda::launch_backward_dq(x, b, dq, dpos.mutate<T>(), parts);
   if (d.pos)
     launch_each("span_attention dpos", table,
                 SumParts<T>{dpos.data<T>(), parts, table, T{1}, d.pos.mutate<T>()});

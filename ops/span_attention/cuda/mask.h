@@ -1,11 +1,11 @@
-// Who sees whom: the rows of a tile, the soft mask and dropout. For the CUDA kernels of span attention.
+// Which rows a tile of queries sees, the soft mask, and dropout.
 #pragma once
 
-#include "ops/span_attention/cuda/tiling.h"
+#include "ops/span_attention/cuda/arrays.h"
 
 namespace fade::span_cuda {
 
-inline constexpr int32_t kNoRow = -(1 << 30);  ///< the age of a place that holds no row: no query sees it
+inline constexpr int32_t kEmptyPlaceAge = -(1 << 30);  ///< age of a place without a row: no query sees it
 inline constexpr int32_t kNoAge = 1 << 30;
 
 struct Min {
@@ -15,70 +15,59 @@ struct Min {
   }
 };
 
-/// Which consecutive queries of `range` can see a row, by its distance alone.
-struct QueryRange {
-  int first, last;
+/// The mask of one query and row (F1): whether the row is in the query's domain; m; R·dm/de.
+template <class T>
+struct MaskEntry {
+  bool visible;
+  T m, slope;
 };
 template <class T>
-__device__ QueryRange within_reach(const Arrays<T>& x, int32_t age, QueryRange range) {
-  const Distances seen = x.seen(age);
-  return {std::max(range.first, seen.first - age), std::min(range.last, seen.last - age)};
-}
-
-/// The soft mask of one query and row.
-template <class T>
-struct Look {
-  bool seen, on_ramp;
-  T m;
-};
-template <class T>
-__device__ Look<T> look(const Arrays<T>& x, int32_t age, T span, int query) {
-  const Distances seen = x.seen(age);
-  const int distance = age + query;
-  const T left = span - static_cast<T>(distance), m = left * x.inverse_ramp + 1;
-  return {distance >= seen.first && distance <= seen.last && left > x.floor, left <= 0 && left >= -x.ramp,
-          m < 0   ? T{0}
-          : m > 1 ? T{1}
-                  : m};
+__device__ MaskEntry<T> mask_at(const MaskFormula<T>& mask, int32_t age, T span, int query) {
+  const T distance = static_cast<T>(age + query);
+  return {.visible = mask.visible(mask.distances(age), span, distance),
+          .m = mask.value(span, distance),
+          .slope = mask.slope(span, distance)};
 }
 
 /// This thread's rows of a tile.
 template <class T, int kRowsOfThread>
 struct RowsOfThread {
-  int32_t age[kRowsOfThread];  ///< kNoRow where the tile has no row
+  int32_t age[kRowsOfThread];  ///< kEmptyPlaceAge where the tile has no row
   T span[kRowsOfThread];
 
-  /// row_of(j): number of the tile's row j, negative if it has none.
+  /// row_of(j): index of the tile's row j, negative if it has none.
   template <class F>
-  __device__ RowsOfThread(const Arrays<T>& x, int head, F row_of) {
-    FADE_UNROLL
+  __device__ RowsOfThread(const AttentionArrays<T>& x, int head, F row_of) {
+#pragma unroll
     for (int j = 0; j < kRowsOfThread; ++j) {
       const int64_t row = row_of(column_of_thread() + j * kColumns);
-      age[j] = row < 0 ? kNoRow : x.age[row];
-      span[j] = row < 0 ? T{0} : x.span_of(row, head);
+      age[j] = row < 0 ? kEmptyPlaceAge : x.age[row];
+      span[j] = row < 0 ? T{0} : x.mask.span_of(row, head);
     }
   }
 
   /// The smallest age, of at least `from`, of a row that has a position row for one of the queries; kNoAge if
   /// there is none. The same for all threads; all of them call it.
-  __device__ int32_t next_near(const Arrays<T>& x, const Queries& queries, int32_t from) const {
+  __device__ int32_t next_near(const AttentionArrays<T>& x, const QueryTile& queries, int32_t from) const {
     int32_t nearest = kNoAge;
-    FADE_UNROLL
-    for (int j = 0; j < kRowsOfThread; ++j)
+#pragma unroll
+    for (int j = 0; j < kRowsOfThread; ++j) {
       if (age[j] >= from && age[j] + queries.first <= x.reach && age[j] + queries.last() >= 1)
         nearest = std::min(nearest, age[j]);
+    }
     return warp_reduce<kColumns>(nearest, Min{});
   }
 };
 
-/// The rows of a stream that a tile of queries sees, in the order of memory and then of the block. Rows that
-/// no query of the tile sees are dropped here, from their ages and spans, and take no part in any product.
+/// The rows of a stream that a tile of queries sees, in the order of memory and then of the block. Invisible
+/// rows are left out after reading their age and span, and take part in no product.
 template <class T>
-class SeenRows {
+class VisibleRowQueue {
  public:
-  /// `queue` has room for `capacity` numbers, at least kThreads more than the largest `want` below, and
-  /// kThreads / kWarp for the warps' counts behind.
-  __device__ SeenRows(const Arrays<T>& x, const Queries& queries, int32_t* queue, int capacity)
+  /// `queue` has `capacity` places, at least kThreads more than the largest `want` below, and behind them
+  /// kWarps places for the counts of the warps.
+  __device__ VisibleRowQueue(const AttentionArrays<T>& x, const QueryTile& queries, int32_t* queue,
+                             int capacity)
       : x_(x),
         queries_(queries),
         queue_(queue),
@@ -88,21 +77,21 @@ class SeenRows {
         in_memory_(x.start[queries.stream + 1] - memory_),
         total_(in_memory_ + x.block) {}
 
-  /// Looks for the next rows until there are `want`: how many there are, at most `want`; 0 at the end. All
-  /// threads call it.
-  __device__ int find(int want) {
+  /// Reads on until `want` rows are queued: returns how many are, at most `want`; 0 at the end. All threads
+  /// call it.
+  __device__ int fill(int want) {
     while (count_ < want && next_ < total_) scan();
     return std::min(count_, want);
   }
-  /// The number of row j of those found, negative for j >= count.
+  /// The index of the queue's row j, negative for j >= count.
   __device__ int64_t row(int j, int count) const { return j < count ? entry(j) >> 1 : -1; }
-  /// True iff each query sees all of each of the first `count`: no mask is needed.
+  /// True iff each query sees all of each of the first `count` rows: no mask is needed.
   __device__ bool full(int count) const {
     bool all = true;
     for (int j = static_cast<int>(threadIdx.x) % kWarp; j < count; j += kWarp) all &= entry(j) & 1;
     return __all_sync(~0u, all);
   }
-  __device__ void drop(int count) {
+  __device__ void pop(int count) {
     first_ = (first_ + count) % capacity_;
     count_ -= count;
   }
@@ -110,51 +99,49 @@ class SeenRows {
  private:
   __device__ int32_t entry(int j) const { return queue_[(first_ + j) % capacity_]; }
 
+  /// Reads the next kThreads rows, one per thread, and appends the visible ones in order.
   __device__ void scan() {
     const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
     const int at = next_ + thread;
     const int64_t row = at < in_memory_
                             ? memory_ + at
                             : x_.memory_rows + int64_t{queries_.stream} * x_.block + at - in_memory_;
-    bool seen = false, full = false;
-    if (at < total_) {
-      const int32_t age = x_.age[row];
-      const T span = x_.span_of(row, queries_.head);
-      const QueryRange by = within_reach(x_, age, {queries_.first, queries_.last()});
-      seen = by.first <= by.last && span - static_cast<T>(age + by.first) > x_.floor;
-      full = by.first == queries_.first && by.last == queries_.last() &&
-             span - static_cast<T>(age + by.last) > 0;
-    }
-    const unsigned votes = __ballot_sync(~0u, seen);
+    Visibility by_tile = Visibility::none;
+    if (at < total_)
+      by_tile = x_.mask.visibility(x_.age[row], x_.mask.span_of(row, queries_.head),
+                                   {queries_.first, queries_.last()});
+    const bool visible = by_tile != Visibility::none, full = by_tile == Visibility::full;
+    const unsigned votes = __ballot_sync(~0u, visible);
     if (lane == 0) counts_[warp] = __popc(votes);
     __syncthreads();
     int place = first_ + count_ + __popc(votes & ((1u << lane) - 1));
-    for (int w = 0; w < kThreads / kWarp; ++w) {
+    for (int w = 0; w < kWarps; ++w) {
       if (w < warp) place += counts_[w];
       count_ += counts_[w];
     }
-    if (seen) queue_[place % capacity_] = static_cast<int32_t>(row << 1 | full);
+    if (visible) queue_[place % capacity_] = static_cast<int32_t>(row << 1 | full);
     next_ += kThreads;
     __syncthreads();
   }
 
-  const Arrays<T>& x_;
-  const Queries& queries_;
+  const AttentionArrays<T>& x_;
+  const QueryTile& queries_;
   int32_t *queue_, *counts_;
   int capacity_, memory_, in_memory_, total_;
-  int next_ = 0, first_ = 0, count_ = 0;  // first candidate not looked at; what the queue holds
+  int next_ = 0;               // first row of the context not read yet
+  int first_ = 0, count_ = 0;  // the queued rows, a ring: row << 1 | full
 };
 
-/// factors[i]: what dropout multiplies the weight of query `first` + i and the row of this age by, 0 or
-/// 1/(1 − p). One call of Philox decides about four queries; `first` is a multiple of the smaller of 4 and n.
+/// factors[i] = g (F5) of query `first` + i and the row of this age: 0 or 1/(1 − p). One call of Philox gives
+/// the factors of four queries; `first` is a multiple of the smaller of 4 and n.
 template <class T, int n>
-__device__ void draw_dropout(const Arrays<T>& x, const Queries& queries, int32_t age, int first,
+__device__ void draw_dropout(const AttentionArrays<T>& x, const QueryTile& queries, int32_t age, int first,
                              T (&factors)[n]) {
   const uint64_t index = dropout_index(queries.stream, x.heads, queries.head, x.block, age, first);
-  FADE_UNROLL
+#pragma unroll
   for (int i = 0; i < n; i += 4) {
     const Philox4 words = philox(x.key, (index + static_cast<uint64_t>(i)) / 4);
-    FADE_UNROLL
+#pragma unroll
     for (int e = 0; e < std::min(4, n - i); ++e) {
       uint32_t word = words.v[e];
       if constexpr (n < 4) {

@@ -1,25 +1,26 @@
-// The launches that make up span attention on CUDA, each in a file of its own; span_attention_cuda.cu puts
-// them together. All arrays are on the device; names as in span_attention.h.
+// The launches that make up span attention on CUDA, each in a file of its own; launch.cu puts them together.
+// All arrays are on the device; names as in span_attention.h.
 #pragma once
 
-#include "ops/span_attention/cuda/tiling.h"
+#include "ops/span_attention/cuda/arrays.h"
 
 namespace fade::span_cuda {
 
-/// Writes out [B·M, H] and log_sum [B, K, M].
+/// Writes out [B·M, H] and lse [B, K, M].
 template <class T>
-void launch_forward(const Arrays<T>& x, T* out, T* log_sum);
+void launch_forward(const AttentionArrays<T>& x, T* out, T* lse);
 
 /// Writes dkv [N, 2H], and dspan [K, N] unless it is nullptr: each head's part of R·de_j.
 template <class T>
-void launch_backward_rows(const Arrays<T>& x, const Saved<T>& saved, T* dkv, T* dspan);
+void launch_backward_dkv(const AttentionArrays<T>& x, const BackwardInputs<T>& b, T* dkv, T* dspan);
 
 /// Parts in which dpos is summed, at most.
 inline constexpr int64_t kPositionParts = 256;
 
 /// Writes dq [B·M, H] and adds to the parts of dpos [parts, P, D]. parts 0: P is 0.
 template <class T>
-void launch_backward_queries(const Arrays<T>& x, const Saved<T>& saved, T* dq, T* dpos, int64_t parts);
+void launch_backward_dq(const AttentionArrays<T>& x, const BackwardInputs<T>& b, T* dq, T* dpos,
+                        int64_t parts);
 
 /// f.operator()<D>() with the smallest D that has room for the heads.
 template <class F>

@@ -1,0 +1,82 @@
+// The arrays that the CUDA kernels of span attention read, and tiles of queries.
+#pragma once
+
+#include "ops/span_attention/cuda/tiling.h"
+#include "ops/span_attention/span_attention.h"
+
+namespace fade::span_cuda {
+
+/// The inputs (names as in span_attention.h) and their mask.
+template <class T>
+struct AttentionArrays {
+  const T *q, *kv, *pos;
+  const int32_t *start, *age;
+  int64_t memory_rows;
+  int32_t streams, block, heads, head_size, positions;
+  bool whole_packs;  ///< every head of every row begins at a multiple of 16 bytes
+  T scale, epsilon;  ///< 1/√D; ε of F6
+
+  MaskFormula<T> mask;
+  int32_t reach;  ///< distances up to which rows have one of the P position rows
+  SpanAttentionSizes sizes;
+
+  bool dropout;
+  uint32_t dropped_below;  ///< a weight is dropped iff its number's upper 24 bits are below
+  T kept;                  ///< factor of the others
+  RngKey key;
+
+  __host__ __device__ int64_t hidden() const { return int64_t{heads} * head_size; }
+  __host__ __device__ int64_t rows() const { return memory_rows + int64_t{streams} * block; }
+  /// The key of head `head`; its value is hidden() further.
+  __device__ const T* key_of(int64_t row, int head) const {
+    return kv + row * 2 * hidden() + head * head_size;
+  }
+  /// Where head `head` of query i is in an array [B·M, H].
+  __device__ int64_t query_offset(int stream, int64_t i, int head) const {
+    return (int64_t{stream} * block + i) * hidden() + head * head_size;
+  }
+  /// Where query i is in an array [B, K, M].
+  __device__ int64_t statistic_offset(int stream, int64_t i, int head) const {
+    return (int64_t{stream} * heads + head) * block + i;
+  }
+  /// Row number p of pos or of an array like it, or nullptr if there is none.
+  template <class Element>
+  __device__ Element* position(Element* table, int64_t p) const {
+    return p >= 0 && p < positions ? table + p * head_size : nullptr;
+  }
+};
+
+/// What both halves of backward read besides the inputs of forward: lse and delta [B, K, M] (F7, B1), and dO
+/// [B·M, H].
+template <class T>
+struct BackwardInputs {
+  const T *lse, *delta, *grad;
+};
+
+/// A tile of consecutive queries of one head of one stream.
+struct QueryTile {
+  int stream, head, first, count;
+  __device__ int last() const { return first + count - 1; }
+  /// The first query of this thread, if each group has `each`.
+  __device__ int first_of_thread(int each) const { return first + group_of_thread() * each; }
+  /// True iff a thread of this warp has a query.
+  __device__ bool any_in_warp(int each) const { return group_of_thread() / 2 * 2 * each < count; }
+};
+
+/// Tile number n of the launch. Later queries of a block see more rows, so their tiles start first.
+template <class T>
+__device__ QueryTile query_tile(const AttentionArrays<T>& x, int64_t n, int size) {
+  const int64_t tiles = (x.block + size - 1) / size, rest = n / x.heads;
+  const int first = static_cast<int>(tiles - 1 - rest % tiles) * size;
+  return {.stream = static_cast<int>(rest / tiles),
+          .head = static_cast<int>(n % x.heads),
+          .first = first,
+          .count = std::min(size, x.block - first)};
+}
+
+template <class T>
+int64_t query_tiles(const AttentionArrays<T>& x, int size) {
+  return int64_t{x.streams} * x.heads * ((x.block + size - 1) / size);
+}
+
+}  // namespace fade::span_cuda

@@ -1,0 +1,116 @@
+// Moves rows between global memory, shared memory and registers, in packs of 16 bytes where they are aligned.
+#pragma once
+
+#include "ops/span_attention/cuda/arrays.h"
+
+namespace fade::span_cuda {
+
+/// 16 bytes, or fewer, that move at once.
+template <class T, int W = kPack<T>>
+struct alignas(W * sizeof(T)) Pack {
+  T at[W];
+};
+template <class T, int W = kPack<T>>
+__device__ const Pack<T, W>& pack_at(const T* p) {
+  return *reinterpret_cast<const Pack<T, W>*>(p);
+}
+template <int W, class T>
+__device__ void put_pack(T* p, const Pack<T, W>& pack) {
+  *reinterpret_cast<Pack<T, W>*>(p) = pack;
+}
+
+/// Features [column, column + W) of a row of global memory, zeros from head_size on.
+template <int W, class T>
+__device__ Pack<T, W> load_pack(const AttentionArrays<T>& x, const T* row, int column) {
+  if (x.whole_packs) return column < x.head_size ? pack_at<T, W>(row + column) : Pack<T, W>{};
+  Pack<T, W> pack{};
+  for (int e = 0; e < W; ++e) {
+    if (column + e < x.head_size) pack.at[e] = row[column + e];
+  }
+  return pack;
+}
+template <int W, class T>
+__device__ void store_pack(const AttentionArrays<T>& x, T* row, int column, const Pack<T, W>& pack) {
+  if (x.whole_packs) {
+    if (column < x.head_size) put_pack(row + column, pack);
+    return;
+  }
+  for (int e = 0; e < W; ++e) {
+    if (column + e < x.head_size) row[column + e] = pack.at[e];
+  }
+}
+
+/// Packs that a thread requests from global memory before it waits for the first.
+inline constexpr int kInFlight = 8;
+
+/// to [kRows, D] in shared memory = factor·from(row) [head_size] for each row; zeros beyond head_size and
+/// where from(row) is nullptr.
+template <class T, int D, int kRows, class From>
+__device__ void load_tile(const AttentionArrays<T>& x, T* to, From from, T factor = 1) {
+  constexpr int kPacks = D / kPack<T>, kTotal = kRows * kPacks;
+  for (int begin = static_cast<int>(threadIdx.x); begin < kTotal; begin += kInFlight * kThreads) {
+    Pack<T> pack[kInFlight] = {};
+#pragma unroll
+    for (int n = 0; n < kInFlight; ++n) {
+      const int at = begin + n * kThreads;
+      if (const T* row = at < kTotal ? from(at / kPacks) : nullptr)
+        pack[n] = load_pack<kPack<T>>(x, row, at % kPacks * kPack<T>);
+    }
+#pragma unroll
+    for (int n = 0; n < kInFlight; ++n) {
+      const int at = begin + n * kThreads;
+      if (at >= kTotal) continue;
+      for (T& value : pack[n].at) value *= factor;
+      put_pack(to + at / kPacks * Tiling<T, D>::kStride + at % kPacks * kPack<T>, pack[n]);
+    }
+  }
+}
+
+/// to [queries, D] = factor·the tile's rows of `from` [B·M, H].
+template <class T, int D>
+__device__ void load_queries(const AttentionArrays<T>& x, const QueryTile& queries, const T* from, T factor,
+                             T* to) {
+  const auto row = [&](int i) {
+    return i < queries.count ? from + x.query_offset(queries.stream, queries.first + i, queries.head)
+                             : nullptr;
+  };
+  load_tile<T, D, Tiling<T, D>::kQueries>(x, to, row, factor);
+}
+
+/// keys [rows, D] of the rows row_of(j), zeros where that is negative.
+template <class T, int D, class F>
+__device__ void load_keys(const AttentionArrays<T>& x, int head, F row_of, T* keys) {
+  load_tile<T, D, Tiling<T, D>::kRows>(x, keys, [&](int j) {
+    const int64_t row = row_of(j);
+    return row < 0 ? nullptr : x.key_of(row, head);
+  });
+}
+/// values [rows, D] of the same rows.
+template <class T, int D, class F>
+__device__ void load_values(const AttentionArrays<T>& x, int head, F row_of, T* values) {
+  load_tile<T, D, Tiling<T, D>::kRows>(x, values, [&](int j) {
+    const int64_t row = row_of(j);
+    return row < 0 ? nullptr : x.key_of(row, head) + x.hidden();
+  });
+}
+
+/// Calls f(column, pack) for each pack of features that this thread holds of one row of a fragment, times
+/// `factor`.
+template <class T, int n, class F>
+__device__ void for_each_pack(const T (&features)[n], T factor, F f) {
+  constexpr int W = std::min(kPack<T>, n);
+#pragma unroll
+  for (int k = 0; k < n; k += W) {
+    Pack<T, W> pack;
+    for (int e = 0; e < W; ++e) pack.at[e] = factor * features[k + e];
+    f(k * kColumns + column_of_thread() * W, pack);
+  }
+}
+
+/// row [head_size] in global memory = factor·features; each thread of a group stores its own.
+template <class T, int n>
+__device__ void store_features(const AttentionArrays<T>& x, T* row, const T (&features)[n], T factor = 1) {
+  for_each_pack(features, factor, [&](int column, const auto& pack) { store_pack(x, row, column, pack); });
+}
+
+}  // namespace fade::span_cuda
