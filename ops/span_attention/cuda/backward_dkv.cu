@@ -120,7 +120,7 @@ __device__ void store_dspan(const T* own, T* shared, int count, T* dspan) {
 }
 
 template <class T, int D>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, Tiling<T, D>::kResident)
     backward_dkv(AttentionArrays<T> x, BackwardInputs<T> b, T* dkv, T* dspan) {
   using Tile = Tiling<T, D>;
   const auto s = shared_buffers<Buffers<T, D>>();

@@ -170,7 +170,7 @@ __device__ void backward_dq_tile(const AttentionArrays<T>& x, const BackwardInpu
 }
 
 template <class T, int D>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, Tiling<T, D>::kResident)
     backward_dq(AttentionArrays<T> x, BackwardInputs<T> b, T* dq, T* dpos, int64_t tiles) {
   const auto s = shared_buffers<Buffers<T, D>>();
   dpos += int64_t{blockIdx.x} * x.positions * x.head_size;

@@ -91,7 +91,8 @@ __device__ void apply_dropout(const AttentionArrays<T>& x, const QueryTile& quer
 }
 
 template <class T, int D>
-__global__ void __launch_bounds__(kThreads) forward(AttentionArrays<T> x, T* out, T* lse) {
+__global__ void __launch_bounds__(kThreads, Tiling<T, D>::kResident)
+    forward(AttentionArrays<T> x, T* out, T* lse) {
   using Tile = Tiling<T, D>;
   constexpr int kI = Tile::kQueriesOfThread;
   const auto s = shared_buffers<Buffers<T, D>>();

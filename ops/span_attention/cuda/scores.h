@@ -117,7 +117,7 @@ __device__ void softmax_backward_tile(const AttentionArrays<T>& x, const QueryTi
       }
       // Forward was P = m·u/den with m and u in den, too; so each gradient loses its share of Δ = Σ P·dP:
       const T dm = mask.visible ? u * (dweight - delta[own + i]) : T{0};  // B5: dM (whatever the value is)
-      dspan[j] += mask.slope * dm;                                        // B11: R·de
+      if (mask.slope != 0) dspan[j] += mask.slope * dm;                   // B11: R·de
       score = mask.m * dm - x.epsilon * u * delta[own + i];               // B6: dS
       dweight = p;
     }

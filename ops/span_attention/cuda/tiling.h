@@ -50,6 +50,10 @@ struct Tiling {
   static constexpr int kScoreTile = kQueries * kScoreStride;
   static constexpr int kBand = (kQueries + kRows) * kStride;  ///< position rows, one per distance
   static constexpr int kQueue = kRows + kThreads;             ///< places of a VisibleRowQueue
+
+  /// For __launch_bounds__: thread blocks that the registers of a multiprocessor must have room for; 0 leaves
+  /// it to the compiler. It would make room for a third one of the larger tiles by keeping sums in memory.
+  static constexpr int kResident = kQueries == 64 ? 2 : 0;
 };
 
 /// Shared memory that every architecture allows per thread block.
