@@ -1,6 +1,6 @@
-# FADE_CUDA: which compiler builds the .cu files, if any.
-#   fade_cuda_sources(VAR FOLDER)   the sources of device cuda below FOLDER
-#   fade_link_cuda(TARGET)          options and libraries for them, to be used by whoever links TARGET
+# Device cuda: FADE_CUDA decides whether nvcc, the C++ compiler (emulate) or nothing compiles the .cu files.
+#   fade_cuda_sources(VAR FOLDER)   sets VAR to the sources of device cuda in FOLDER and below
+#   fade_link_cuda(TARGET)          adds their options and libraries to the interface of TARGET
 
 if(FADE_CUDA STREQUAL auto)
   include(CheckLanguage)
@@ -20,8 +20,7 @@ endif()
 message(STATUS "device cuda: ${FADE_CUDA_IS}")
 
 if(FADE_CUDA_IS STREQUAL on)
-  # Code for the GPU of this machine; for packages, where there is none, for compute capabilities 8.0 and 9.0, and
-  # PTX that later ones translate.
+  # Code for the GPU of this machine. Without a GPU: for compute capabilities 8.0 and 9.0, with PTX for later ones.
   if(NOT CMAKE_CUDA_ARCHITECTURES)
     execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
                     OUTPUT_VARIABLE found RESULT_VARIABLE failed ERROR_QUIET)
@@ -37,7 +36,7 @@ if(FADE_CUDA_IS STREQUAL on)
   enable_language(CUDA)
   set(CMAKE_CUDA_STANDARD 20)
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
-    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")  # CMake before 3.26 does not know that nvcc has it
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")  # unknown to CMake before 3.26
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
   endif()
   set(CMAKE_CUDA_FLAGS_RELEASE "-O3")
@@ -53,11 +52,11 @@ function(fade_cuda_sources result folder)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cu)
   endif()
   if(FADE_CUDA_IS STREQUAL emulate)
-    list(FILTER sources EXCLUDE REGEX "/engine/cuda/(device|blas)\\.cu$")  # emulate/ has its own
-    set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS -Wno-unknown-pragmas)  # (unroll is nvcc's)
+    list(FILTER sources EXCLUDE REGEX "/engine/cuda/(device|blas)\\.cu$")  # replaced by files in emulate/
+    set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS -Wno-unknown-pragmas)  # such as unroll
     file(GLOB emulator CONFIGURE_DEPENDS ${folder}/cuda/emulate/*.cpp)
     list(APPEND sources ${emulator})
-    # (not for the whole project: the other files are compiled as without it, which a compiler cache notices)
+    # Only for these files: the others compile as in the other presets, so that a compiler cache finds them.
     set_source_files_properties(${sources} PROPERTIES COMPILE_DEFINITIONS FADE_EMULATE)
   endif()
   set(${result} ${sources} PARENT_SCOPE)
@@ -65,7 +64,7 @@ endfunction()
 
 function(fade_link_cuda target)
   if(FADE_CUDA_IS STREQUAL on)
-    # (fmt 9 believes that nvcc has no constexpr)
+    # FMT_USE_CONSTEXPR: fmt 9 assumes that nvcc has no constexpr.
     target_compile_options(${target} INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;--extended-lambda;-Werror=all-warnings;-Xcompiler=-Wall,-Wextra,-Wshadow,-Werror,-fno-math-errno,-fno-trapping-math;-DFMT_USE_CONSTEXPR=1>")
     target_link_libraries(${target} INTERFACE CUDA::cudart_static CUDA::cublas)
   elseif(FADE_CUDA_IS STREQUAL emulate)

@@ -1,5 +1,5 @@
-// The test program. Suites are written with Boost.Test's macros, but those of the operations are made here,
-// at run time, from the case table: ops/<folder>/<operation>.<variant>.
+// The test program. Most suites use the macros of Boost.Test. The suites of the operations are made here, at run time,
+// from the case table: ops/<folder>/<operation>.<variant>.
 #define BOOST_TEST_NO_MAIN
 #define BOOST_TEST_ALTERNATIVE_INIT_API
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace {
 using namespace fade;
 using namespace fade::test;
 
-// On every device, or on the one that the environment variable FADE_TEST_DEVICE names.
+// On every device, or only on the one named by the environment variable FADE_TEST_DEVICE.
 void run_case(const OpCase& c) {
   const char* only = std::getenv("FADE_TEST_DEVICE");
   bool checked = false;
@@ -25,7 +25,7 @@ void run_case(const OpCase& c) {
     BOOST_TEST(v.ok, c.name << " on " << name_of(device) << ": " << v.why);
   }
   BOOST_TEST(checked,
-             "FADE_TEST_DEVICE: found " << (only ? only : "") << ", which is no device of this build");
+             "FADE_TEST_DEVICE: found " << (only ? only : "") << ", which is not a device of this build");
 }
 
 bool make_suites() {

@@ -1,5 +1,5 @@
-// Compression with a model: what was coded comes back byte for byte, takes what evaluation says, on any
-// number of threads, and whatever is damaged is refused.
+// Compression with a model: a text comes back byte for byte, an archive has the size that evaluation predicts, on any
+// number of threads, and damaged archives are refused.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <numeric>
@@ -18,7 +18,7 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-// The symbols of a text, coded with the tables that `logits_of` gives for each position.
+// Codes the symbols of a text with the tables that `logits_of` gives for each position.
 template <class F>
 Bytes encode(const Bytes& symbols, const F& logits_of) {
   RangeEncoder encoder;
@@ -45,7 +45,7 @@ Bytes decode(const Bytes& code, size_t length, const F& logits_of) {
   return symbols;
 }
 
-/// A model whose spans are spread, so that rows come and go.
+/// A model with spans of all lengths, so that rows come and go.
 struct Model {
   explicit Model(ModelConfig config = small_model(), uint64_t seed = 3)
       : transformer(config, DType::f32, Device::cpu, seed) {
@@ -61,7 +61,7 @@ Bytes unpacked(const Model& model, const Bytes& archive) {
   return decompress(model.transformer, archive, "archive");
 }
 
-/// The archive with its checksum made right again.
+/// The archive with a corrected checksum.
 Bytes forged(Bytes archive) {
   uint32_t crc = ~uint32_t{0};
   for (size_t i = 9; i < archive.size(); ++i) {
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(tables_follow_the_probabilities) {
   BOOST_TEST(table.back() == total);
   BOOST_TEST((table[1] - table[0]) / total == 1.0 / 8, boost::test_tools::tolerance(1e-7));
   BOOST_TEST((table[2] - table[1]) / total == 3.0 / 8, boost::test_tools::tolerance(1e-7));
-  BOOST_TEST(table[3] - table[2] == 1u);  // whatever is possible can be coded
+  BOOST_TEST(table[3] - table[2] == 1u);  // every symbol can be coded
   logits[1] = std::nan("");
   BOOST_CHECK_THROW(quantise(logits, table), Error);
 }
@@ -116,8 +116,8 @@ BOOST_AUTO_TEST_CASE(coded_symbols_come_back_and_take_their_bits) {
 }
 
 BOOST_AUTO_TEST_CASE(a_carry_runs_through_any_number_of_bytes) {
-  // The second of three equal symbols, again and again, keeps the interval around 1/2: bytes of 0x7f ff ff ..
-  // wait for what comes at the end to carry into them, or not.
+  // The second of three symbols with equal probability, again and again, keeps the interval around 1/2: the bytes
+  // 0x7f ff ff .. must wait until the end decides whether there is a carry.
   for (const uint8_t last : {0, 2}) {
     Bytes symbols(3000, 1);
     symbols.back() = last;
@@ -149,15 +149,14 @@ BOOST_AUTO_TEST_CASE(every_model_compresses) {
       }
 }
 
-// The proof that the reported bits per byte have no leak from the future: a decoder, which knows the past
-// only, needs no more.
-BOOST_AUTO_TEST_CASE(an_archive_takes_what_evaluation_says) {
+// Proves that the reported bits per byte do not use the future: a decoder, which only knows the past, needs no more.
+BOOST_AUTO_TEST_CASE(an_archive_has_the_size_that_evaluation_predicts) {
   const Bytes text = random_text(20011, 32);
   for (const bool pre_norm : {false, true})
     for (const int streams : {1, 5, 16}) {
       const Model model(small_model(pre_norm));
       const EvalResult said = evaluate(model.transformer, text, "text", {.streams = streams});
-      BOOST_TEST(said.mean_rows < 20);  // forgetting is at work: 28 would be all
+      BOOST_TEST(said.mean_rows < 20);  // rows are forgotten: without forgetting, 28
       const double bytes = said.bits_per_byte * static_cast<double>(said.bytes) / 8;
       const auto size = static_cast<double>(packed(model, text, streams).size());
       BOOST_TEST(size <= bytes * 1.001 + 64, streams << " streams: " << size << " for " << bytes);
@@ -189,7 +188,7 @@ BOOST_AUTO_TEST_CASE(threads_do_not_matter) {
   set_threads(before);
 }
 
-// The wide products of a real model are where BLAS would cut its sums differently.
+// BLAS would split the sums of wide matrix products differently for each number of threads.
 BOOST_AUTO_TEST_CASE(threads_do_not_matter_to_a_wide_model) {
   ModelConfig config = small_model();
   config.hidden = 256;
@@ -239,7 +238,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_archive_is_refused) {
   }
 }
 
-// Whoever makes the checksum right gets no further than the next check, or the checksum of the text.
+// With a corrected checksum, the next check or the checksum of the text fails.
 BOOST_AUTO_TEST_CASE(a_forged_archive_is_refused) {
   const Model model;
   const Bytes archive = packed(model, random_text(60, 32), 2);
@@ -248,7 +247,7 @@ BOOST_AUTO_TEST_CASE(a_forged_archive_is_refused) {
     for (int bit = 0; bit < 8; ++bit) {
       Bytes flipped = archive;
       flipped[at] ^= static_cast<uint8_t>(1 << bit);
-      // (of the code's last byte, only the first bits say anything: the text may still be right)
+      // Only the first bits of the last byte carry information: the text may still be right.
       const std::string said = refusal([&] { BOOST_TEST((unpacked(model, forged(flipped)).size() == 60u)); });
       if (at + 1 < archive.size()) BOOST_TEST(said.find("archive: ") == 0, at << ": " << said);
     }

@@ -1,4 +1,4 @@
-// What tests/data/bad_input.txt says of files and options is what is said. Its calls are bad_input_test.sh's.
+// The errors of files and options in tests/data/bad_input.txt. (Its calls: tests/shell/bad_input_test.sh.)
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>
@@ -35,7 +35,7 @@ std::string of_safetensors(const std::string& input) {
   return message;
 }
 
-/// \n and \xNN become what they stand for.
+/// Replaces \n and \xNN by their characters.
 std::string unescaped(const std::string& text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -57,7 +57,7 @@ std::string unescaped(const std::string& text) {
 
 BOOST_AUTO_TEST_SUITE(bad_input)
 
-BOOST_AUTO_TEST_CASE(every_row_of_the_table_is_refused_as_it_says) {
+BOOST_AUTO_TEST_CASE(every_row_of_the_table_gives_its_error) {
   const std::map<std::string, std::string (*)(const std::string&)> sections{
       {"[config]", of_config}, {"[set]", of_set}, {"[safetensors]", of_safetensors}};
   const std::string indent(4, ' ');
@@ -75,9 +75,9 @@ BOOST_AUTO_TEST_CASE(every_row_of_the_table_is_refused_as_it_says) {
     expected.erase(0, indent.size());
     const std::string message = sections.at(section)(unescaped(input));
     const size_t found = message.find(expected);
-    const bool whole = expected.starts_with("c.yaml:") || expected.starts_with("--set ");  // where it begins
+    const bool whole = expected.starts_with("c.yaml:") || expected.starts_with("--set ");  // the beginning
     BOOST_TEST((whole ? found == 0 : found != std::string::npos),
-               fmt::format("{} {}\n  says: {}\n  should: {}", section, input, message, expected));
+               fmt::format("{} {}\n  gives: {}\n  needs: {}", section, input, message, expected));
     BOOST_TEST(message.find('\n') == std::string::npos, message);
     ++tried[section];
   }

@@ -10,13 +10,13 @@
 
 namespace fade::test {
 
-/// Every thread of a grid of 3-dimensional blocks adds 1 + its block's number where its own indices say.
+/// Each thread of a grid of 3-dimensional blocks adds 1 + the number of its block to its own element.
 std::vector<int32_t> count_threads(std::array<unsigned, 3> grid, std::array<unsigned, 3> block);
 
-/// A warp's exchanges, of the values 100 + lane. `rows` of 32 lanes each.
+/// Exchanges in a warp, of the values 100 + lane.
 enum class Exchange { from, up, down, exclusive_or };
 std::vector<int32_t> exchange(Exchange kind, int argument, int width);
-/// The same of pairs of numbers, as double: 100.5 + lane, up by one.
+/// An exchange of doubles: 100.5 + lane, up by one.
 std::vector<double> exchange_doubles();
 
 /// Of lanes 0..31 with `values` (bits): ballot, any, all.
@@ -27,8 +27,8 @@ std::vector<int32_t> votes_apart();
 /// Lane 0 of each warp writes, and the others read after __syncwarp.
 std::vector<int32_t> warp_broadcast(int threads);
 
-/// `threads` numbers reversed through static shared memory, dynamic shared memory of int, and again of
-/// double, so that they end as they began, + 3.
+/// `threads` numbers, reversed through static shared memory, through dynamic shared memory of int and of double: the
+/// result is the input reversed three times, with 3 added.
 std::vector<int32_t> reverse_thrice(int threads);
 /// __syncthreads_count, _or, _and of (thread < below), for a block of 96.
 std::vector<int32_t> barrier_votes(int below);

@@ -1,4 +1,4 @@
-// What kernels may use, on the device of this build: a GPU, or the emulated device, which must not differ.
+// The features of CUDA that kernels use, on the device of this build: a GPU, or the emulated device, which must agree.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <numeric>
@@ -148,21 +148,21 @@ BOOST_AUTO_TEST_CASE(an_index_out_of_range_is_reported_when_the_host_next_waits)
     const Tensor y = checked_gather(table, index({3, wrong, 9}));
     BOOST_TEST(refusal([&] { y.to(Device::cpu); }) ==
                fmt::format("gather: index {} is not within [0, 10)", wrong));
-    BOOST_TEST(y.to_vector<float>()[1] == -1);  // told once
+    BOOST_TEST(y.to_vector<float>()[1] == -1);  // reported only once
   }
   BOOST_TEST(checked_gather(table, index({0, 9})).to_vector<float>().size() == 2u);
 }
 
-BOOST_AUTO_TEST_CASE(launches_that_cannot_be) {
+BOOST_AUTO_TEST_CASE(impossible_launches) {
   BOOST_CHECK_NO_THROW(launch_nothing());
   const std::string message = error_of([] { launch_too_many(); });
   BOOST_TEST(contains(message, "too_many"), message);
   BOOST_TEST(contains(message, "1025"), message);
-  BOOST_TEST(squares(3) == (Ints{0, 1, 4}));  // and the device goes on
+  BOOST_TEST(squares(3) == (Ints{0, 1, 4}));  // the device still works
 }
 
 BOOST_AUTO_TEST_CASE(copies_between_devices) {
-  for (const int64_t n : {0, 1, 1000, 300000}) {  // the last is too large to be staged
+  for (const int64_t n : {0, 1, 1000, 300000}) {  // the last is larger than a staging buffer
     const Tensor x = random({n}, DType::f32);
     const Tensor there = x.to(Device::cuda), twin = there.clone();
     BOOST_TEST(twin.to_vector<float>() == x.to_vector<float>());
@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(sums_down_to_a_shape_agree_with_the_cpu) {
   }
 }
 
-// (also that a batch's products, which may be computed side by side, keep out of each other's way)
+// The products of a batch may run concurrently, and must not disturb each other.
 BOOST_AUTO_TEST_CASE(a_batch_of_products_has_the_same_bits_each_time) {
   const Tensor a = random({8, 24, 40}, DType::f64).to(Device::cuda), b = a.view({8, 40, 24});
   const auto first = doubles(matmul(a, b));

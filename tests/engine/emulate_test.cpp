@@ -30,7 +30,7 @@ __global__ void some_return() {
 }
 
 __global__ void two_barriers() {
-  if (threadIdx.x < 40)  // NOLINT(bugprone-branch-clone): the same barrier, in two places
+  if (threadIdx.x < 40)  // NOLINT(bugprone-branch-clone): two barriers
     __syncthreads();
   else
     __syncthreads();
@@ -72,7 +72,7 @@ __global__ void throws() {
 
 __global__ void uninitialised(float* out) { out[threadIdx.x] = dynamic_shared<float>()[threadIdx.x]; }
 
-// The thread of the operating system that each thread ran on, before and after a barrier.
+// The OpenMP thread that runs each thread: the number if it is the same before and after a barrier, else −1.
 __global__ void on_which_core(int* out) {
   const int before = omp_get_thread_num();
   __syncthreads();
@@ -86,7 +86,7 @@ std::string report(void (*kernel)(P...), dim3 grid, dim3 block) {
 }
 
 struct Outcome {
-  std::string output;  // of both streams
+  std::string output;  // stdout and stderr
   bool ended_well;
 };
 
@@ -101,7 +101,7 @@ Outcome run_fault(const std::string& name, const std::string& environment = "") 
   return result;
 }
 
-// The program ends badly and says all of `parts`.
+// The program fails and prints all of `parts`.
 void check_fault(const std::string& name, const std::vector<std::string>& parts) {
   const Outcome got = run_fault(name);
   BOOST_TEST(!got.ended_well, name << " ended well");
@@ -130,8 +130,8 @@ BOOST_AUTO_TEST_CASE(a_barrier_on_both_sides_of_a_branch) {
 BOOST_AUTO_TEST_CASE(threads_that_wait_for_each_other) {
   const std::string text = report(barrier_against_shuffle, 1, 40);
   BOOST_TEST(contains(text, "threads 0-31 wait at __syncthreads"), text);
-  BOOST_TEST(contains(text, "threads 32-39 returned"),
-             text);  // the shuffle among the eight that exist is sound
+  // The shuffle among the eight threads that exist is correct.
+  BOOST_TEST(contains(text, "threads 32-39 returned"), text);
 }
 
 BOOST_AUTO_TEST_CASE(lanes_of_a_mask_that_never_come) {
@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(exchanges_that_do_not_fit) {
   BOOST_TEST(contains(two, "wait at __shfl_sync"), two);
 }
 
-BOOST_AUTO_TEST_CASE(an_exception_names_its_thread_and_the_device_goes_on) {
+BOOST_AUTO_TEST_CASE(an_exception_names_its_thread_and_the_device_still_works) {
   for (int i = 0; i < 3; ++i)
     BOOST_TEST(report(throws, dim3(1, 2), dim3(8, 4)) == "kernel bad, block (0,1,0), thread (0,2,0): enough");
   BOOST_TEST(report(two_barriers, 1, 40) == "(no error)");
@@ -203,7 +203,7 @@ BOOST_AUTO_TEST_CASE(sanitizers_find_what_is_out_of_range, *boost::unit_test::pr
   check_fault("given_back", {"AddressSanitizer", thread("given_back", 2)});
   check_fault("static_too_far", {"AddressSanitizer: global-buffer-overflow", thread("static_too_far", 0)});
   check_fault("dynamic_too_far", {"AddressSanitizer: heap-buffer-overflow", thread("dynamic_too_far", 0)});
-#ifndef __clang__  // (whose sanitizer does not look at where a whole struct is copied from)
+#ifndef __clang__  // its sanitizer does not check the address of a struct copy
   check_fault("misaligned", {"misaligned address", thread("misaligned", 0)});
 #endif
 }
@@ -222,8 +222,8 @@ BOOST_AUTO_TEST_CASE(host_code_cannot_touch_the_devices_memory) {
 BOOST_AUTO_TEST_CASE(the_other_order_shows_a_missing_barrier) {
   const std::string forward = run_fault("no_barrier").output,
                     reverse = run_fault("no_barrier", "FADE_EMULATE_ORDER=reverse").output;
-  BOOST_TEST(contains(forward, "on it goes"), forward);
-  BOOST_TEST(contains(reverse, "on it goes"), reverse);
+  BOOST_TEST(contains(forward, "still running"), forward);
+  BOOST_TEST(contains(reverse, "still running"), reverse);
   BOOST_TEST(forward != reverse);
   BOOST_TEST(
       contains(run_fault("no_barrier", "FADE_EMULATE_ORDER=sideways").output, "allowed: forward, reverse"));

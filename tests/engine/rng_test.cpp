@@ -1,4 +1,4 @@
-// Philox: the generator's published test vectors, and what the rest relies on.
+// Philox: the published test vectors, and the properties that the rest of the program relies on.
 #include "engine/rng.h"
 
 #include <array>
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(uniform_numbers) {
   BOOST_TEST(chi_squared < 37.7);  // 15 degrees of freedom, 99.9 %
 }
 
-BOOST_AUTO_TEST_CASE(numbers_do_not_depend_on_the_order_of_asking) {
+BOOST_AUTO_TEST_CASE(numbers_do_not_depend_on_the_order_of_calls) {
   const RngKey key{7, 1};
   std::vector<float> forwards, backwards(101);
   for (uint64_t i = 0; i < 101; ++i) forwards.push_back(uniform(key, i));

@@ -1,4 +1,4 @@
-// Safetensors files: what is written can be read, by us and by others, and whatever is damaged is refused.
+// Safetensors files: written files can be read, by fade and by other programs, and damaged files are refused.
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -12,7 +12,7 @@
 namespace fade {
 namespace {
 
-// A file of a header and data, the header's length as claimed or as it is.
+// A file with this header and data. It claims that the header has `length` bytes.
 std::string file_of(const std::string& header, const std::string& data, uint64_t claimed) {
   std::string out(sizeof claimed, '\0');
   std::memcpy(out.data(), &claimed, sizeof claimed);
@@ -22,7 +22,7 @@ std::string file_of(const std::string& header, const std::string& data) {
   return file_of(header, data, header.size());
 }
 
-// One tensor's entry in a header.
+// The entry of one tensor in a header.
 std::string entry(const std::string& name, const std::string& dtype, const std::string& shape,
                   const std::string& offsets) {
   return fmt::format(R"("{}":{{"dtype":"{}","shape":{},"data_offsets":{}}})", name, dtype, shape, offsets);
@@ -85,8 +85,8 @@ BOOST_AUTO_TEST_CASE(an_empty_collection_is_a_file_too) {
   BOOST_TEST(load_safetensors(dir.path("file")).tensors.empty());
 }
 
-// What other readers insist on: a header that starts with '{' and ends at a multiple of 8, and data that the
-// tensors cover in order, without gaps.
+// Other readers require a header that starts with '{' and ends at a multiple of 8, and tensors that cover the data in
+// order, without gaps.
 BOOST_AUTO_TEST_CASE(files_follow_the_format) {
   const test::TempDir dir;
   save_safetensors(dir.path("file"), every_type());
@@ -117,8 +117,8 @@ BOOST_AUTO_TEST_CASE(a_file_cut_short_anywhere_is_refused) {
   refusal_of(whole + "x");
 }
 
-// The content hash covers every bit of the file. Only a flip in the name of its own key, which hides the hash,
-// goes unnoticed.
+// The content hash covers every bit of the file. Only a flip in the name of its own key goes unnoticed, because it
+// hides the hash.
 BOOST_AUTO_TEST_CASE(a_flipped_bit_is_refused) {
   const test::TempDir dir;
   const std::string hash = save_safetensors(dir.path("file"), every_type());
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(files_without_a_hash_are_read_unless_they_claim_one) {
   BOOST_TEST(message.find(path + ": damaged: its xxh3_128 is ") == 0, message);
 }
 
-// The tensors go to the disk one after the other: no second copy of them is made.
+// Tensors are written one after the other, without a second copy in memory.
 BOOST_AUTO_TEST_CASE(writing_and_reading_hold_no_second_copy) {
   const test::TempDir dir;
   constexpr int64_t size = 64 << 20;
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(writing_and_reading_hold_no_second_copy) {
   save_safetensors(dir.path("file"), file);
   BOOST_TEST(resident() - before < size / 4);
   before = resident();
-  file = load_safetensors(dir.path("file"));  // beside the tensors that were written
+  file = load_safetensors(dir.path("file"));  // while the written tensors still exist
   BOOST_TEST(resident() - before < size + size / 4);
   BOOST_TEST(file.at("large").numel() == size);
 }

@@ -16,7 +16,7 @@ std::string path_of(int fd) {
   return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), ignored).string();
 }
 
-// The call's result when it is not to be made: `success`, or -1 with errno.
+// The result of a call that is not executed: `success`, or -1 with errno.
 std::optional<ssize_t> instead(const SystemCall& call, ssize_t success) {
   const int verdict = intercept ? intercept(call) : kMake;
   if (verdict == kMake) return std::nullopt;
@@ -30,7 +30,7 @@ std::optional<ssize_t> instead(const SystemCall& call, ssize_t success) {
 Intercepting::Intercepting(Intercept with) { intercept = std::move(with); }
 Intercepting::~Intercepting() { intercept = nullptr; }
 
-// NOLINTBEGIN(bugprone-reserved-identifier): what the linker's --wrap calls them
+// NOLINTBEGIN(bugprone-reserved-identifier): the names that the linker's --wrap needs
 extern "C" {
 
 ssize_t __real_write(int fd, const void* bytes, size_t count);

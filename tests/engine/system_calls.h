@@ -1,6 +1,4 @@
-// The system calls that change files, as the engine makes them: tests can listen to them, make one fail, or
-// end the process at one.
-//
+// The system calls of the engine that change files. Tests can record them, make one fail, or end the process at one.
 // The test program is linked with --wrap for each of them (tests/CMakeLists.txt).
 #pragma once
 
@@ -10,14 +8,14 @@
 
 namespace fade::test {
 
-/// One call: "write", "pwrite", "fsync" or "rename", the file it is about (of a rename: its old name), and of
-/// a rename the new name.
+/// One call: "write", "pwrite", "fsync" or "rename", the path of the file (for a rename: the old one), and for a
+/// rename the new path.
 struct SystemCall {
   std::string what, path, to;
 };
 
-/// What becomes of a call: kMake makes it, kSkip has it succeed without being made, anything else is the
-/// errno with which it fails.
+/// Decides about a call: kMake executes it, kSkip reports success without executing it, any other value is the errno
+/// with which it fails.
 inline constexpr int kMake = 0, kSkip = -1;
 using Intercept = std::function<int(const SystemCall&)>;
 

@@ -1,4 +1,4 @@
-// What the tape promises, and the traps that tapes fall into.
+// The tape: gradients, ownership, errors, memory, and mistakes that tapes often make.
 #include "engine/tape.h"
 
 #include <boost/test/unit_test.hpp>
@@ -20,7 +20,7 @@ Tensor leaf(double value, const Shape& shape = {}) {
   return t;
 }
 
-// a·b of optional b: what an operation with an argument left out records.
+// a·b with optional b: an operation that records an omitted argument.
 constexpr OpDef kMaybeMul{"maybe_mul", [](BackwardCtx& ctx) {
                             const Tensor b = ctx.saved(1);
                             ctx.add(0, b ? mul(ctx.grad(), b) : ctx.grad());
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_loss_that_was_not_recorded) {
   BOOST_TEST(contains(error_of([&] { backward(Tensor()); }), "compute it inside a Recording"));
 }
 
-BOOST_AUTO_TEST_CASE(a_loss_of_many_elements_wants_a_cotangent) {
+BOOST_AUTO_TEST_CASE(a_loss_of_many_elements_needs_a_cotangent) {
   const Tensor a = leaf(5, {2, 3});
   const Recording on;
   const Tensor y = mul(a, a);
@@ -174,7 +174,7 @@ BOOST_AUTO_TEST_CASE(a_tensor_of_an_earlier_step_is_a_constant) {
   tape.backward(memory);
   a.zero_grad();
   tape.backward(mul(memory, a));
-  BOOST_TEST(a.grad().item() == 25.0);  // not 75: nothing flows into the first step
+  BOOST_TEST(a.grad().item() == 25.0);  // not 75: no gradient flows into the first step
 }
 
 BOOST_AUTO_TEST_CASE(a_leaf_used_on_two_tapes) {
@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(a_leaf_used_on_two_tapes) {
   BOOST_TEST(b.grad().item() == 10.0);
 }
 
-BOOST_AUTO_TEST_CASE(an_input_that_was_left_out) {
+BOOST_AUTO_TEST_CASE(an_omitted_input) {
   const Tensor a = leaf(5), b = leaf(7);
   const Recording on;
   backward(add(maybe_mul(a, b), maybe_mul(a, {})));
@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(a_chain_of_a_million) {
 
 namespace {
 
-// Highest memory during backward beyond what was live before, for a chain of `depth` products.
+// The peak of memory during backward minus the live memory before it, for a chain of `depth` products.
 int64_t extra_peak(int depth) {
   const Tensor a = leaf(1, {1000});
   Tape tape;

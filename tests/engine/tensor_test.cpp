@@ -1,4 +1,4 @@
-// Tensors, shapes and memory; and that errors name the values and the remedy.
+// Tensors, shapes and memory. Errors name the values and the remedy.
 #include "engine/tensor.h"
 
 #include <boost/test/unit_test.hpp>
@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(dimensions_that_are_walked_as_one_are_merged) {
   Strides contiguous[] = {broadcast_strides(s, s)};
   BOOST_TEST((merge_dims(s, contiguous) == Shape{24}));
   BOOST_TEST(contiguous[0][0] == 1);
-  // A row that is repeated keeps the first two dimensions, which it walks as one, apart from the last.
+  // A repeated row merges the first two dimensions, but not the last.
   Strides row[] = {broadcast_strides(s, s), broadcast_strides({4}, s)};
   BOOST_TEST((merge_dims(s, row) == Shape{6, 4}));
   BOOST_TEST((row[0][0] == 4 && row[0][1] == 1 && row[1][0] == 0 && row[1][1] == 1));

@@ -27,7 +27,7 @@ const Transformer& model() {
   return smallest;
 }
 
-/// Overwrites what would be refused first: the checksums of model and arithmetic, then that of all.
+/// Corrects the checksums of the model and of the arithmetic, then that of the archive.
 void make_right(std::vector<uint8_t>& archive) {
   static const std::vector<uint8_t> empty = compress(model(), {}, "fuzz", 1);
   constexpr size_t models = 9, content = 17, checksum = 5;

@@ -1,5 +1,5 @@
-// Safetensors files: what is accepted takes no more memory than the file and a record a tensor, and is
-// written and read back the same.
+// Safetensors files: an accepted file needs no more memory than its size and one record per tensor, and it is written
+// and read back the same.
 #include <algorithm>
 
 #include "engine/alloc.h"
@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     reset_peak(Device::cpu);
     const int64_t before = memory_stats(Device::cpu).peak;
     const TensorFile file = load_safetensors(path);
-    constexpr size_t record = 512;  // what a tensor of no elements takes of the pool, at most
+    constexpr size_t record = 512;  // pool memory of an empty tensor, at most
     fuzz::require(
         memory_stats(Device::cpu).peak - before <= static_cast<int64_t>(size + record * file.tensors.size()),
         "tensors take no more than the file");

@@ -1,4 +1,4 @@
-// The golden cases: losses and gradients of small models, worked out in float64 by an independent program
+// The golden cases: losses and gradients of small models, computed in f64 by an independent program
 // (tests/data/golden/NAME.yaml and NAME.safetensors: weight.*, grad.*, tokens, loss, aux).
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -33,7 +33,7 @@ struct Golden {
         tokens(file.at("tokens").to_vector<uint8_t>()),
         blocks(static_cast<int>(file.at("loss").numel())) {}
 
-  // The weights under the model's own names, in a file.
+  // Writes the weights, under the names of the model, to a file.
   std::string weights(const test::TempDir& dir) const {
     const std::string prefix = "weight.";
     TensorFile out;
@@ -44,8 +44,8 @@ struct Golden {
   }
 };
 
-// ‖a − b‖ / ‖b‖ over a whole tensor, so that entries which are zero but for rounding do not count by
-// themselves; against an all-zero golden, ‖a‖.
+// ‖a − b‖ / ‖b‖ over a whole tensor, so that an entry which is zero except for rounding does not count alone;
+// ‖a‖ if b is zero everywhere.
 double relative_difference(const Tensor& a, const Tensor& b) {
   BOOST_REQUIRE(a.shape() == b.shape());
   const auto x = a.to(DType::f64).to_vector<double>(), y = b.to(DType::f64).to_vector<double>();
@@ -81,8 +81,8 @@ TensorFile run(const Golden& golden, DType dtype, Device device) {
 
 BOOST_AUTO_TEST_SUITE(golden)
 
-// The two programs add in other orders: differences are of a few units of 2^-53.
-BOOST_DATA_TEST_CASE(f64_is_exact_but_for_rounding, names* paths, name, path) {
+// The two programs add in different orders: differences of a few units of 2^-53.
+BOOST_DATA_TEST_CASE(f64_is_exact_except_for_rounding, names* paths, name, path) {
   const Golden golden(name, path);
   for (const Device device : test::available_devices())
     check_against(golden, run(golden, DType::f64, device), 1e-12);

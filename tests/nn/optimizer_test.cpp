@@ -1,4 +1,4 @@
-// Optimizers against the same rules written out for one number in double precision, clipping, and schedules.
+// Optimizers against the same rules written for one number in double precision; clipping; schedules.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>
@@ -13,8 +13,8 @@
 namespace fade {
 namespace {
 
-// The textbook form of a rule for one scalar: parameter p and gradient g at step t (from 1) with learning
-// rate lr. Momenta are kept by the closure.
+// The textbook form of a rule for one scalar: parameter p and gradient g at step t (from 1) with learning rate lr.
+// The closure keeps the moments.
 using Naive = std::function<double(double p, double g, int t, double lr)>;
 
 struct Sizes {
@@ -23,7 +23,7 @@ struct Sizes {
 
 double gradient_at(int step, int64_t i) { return std::sin(1.7 * step + 0.9 * static_cast<double>(i)); }
 
-// Six steps of both, the learning rate and the gradients other at each. The largest relative difference.
+// Six steps of both, each with another learning rate and gradient. Returns the largest relative difference.
 double error_over_six_steps(const OptimizerConfig& config, const std::function<Naive()>& make_naive,
                             Device device, DType dtype, double grad_scale = 1) {
   Parameters parameters(dtype, device);
@@ -62,7 +62,7 @@ void check(const OptimizerConfig& config, const std::function<Naive()>& make_nai
   }
 }
 
-// Adam with bias-corrected moments, as Kingma and Ba write it (algorithm 1).
+// Adam with bias-corrected moments, algorithm 1 of Kingma and Ba.
 Naive adam(const OptimizerConfig& c, double l2, double decoupled) {
   return [=, m = 0.0, v = 0.0](double p, double g, int t, double lr) mutable {
     g += l2 * p;
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(adam_decays_through_the_gradient) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(adamw_decays_beside_the_gradient) {
+BOOST_AUTO_TEST_CASE(adamw_decays_apart_from_the_gradient) {
   const OptimizerConfig c{
       .kind = OptimizerKind::adamw, .lr = 0.1, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = 0.1};
   check(c, [=] { return adam(c, 0, c.weight_decay); });
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(the_gradient_norm_is_over_all_leaves) {
   }
 }
 
-// More tensors than a launch takes, some longer than a block's piece, and a gradient that is not aligned.
+// More tensors than one launch takes, some longer than the share of a thread block, and unaligned gradients.
 BOOST_AUTO_TEST_CASE(every_device_updates_many_tensors_alike) {
   for (const DType dtype : {DType::f64, DType::f32})
     for (const bool of_a_view : {false, true}) {
@@ -194,7 +194,7 @@ BOOST_AUTO_TEST_CASE(clipping_limits_the_norm_of_the_mean_gradient) {
     BOOST_TEST(moved({.share = 0.5})[1] == 2, close);
     BOOST_TEST(moved({.share = 0.5, .clip = 3})[1] == 2, close);  // the mean's norm is 2.5: below the limit
     BOOST_TEST(moved({.share = 0.5, .clip = 0.5})[1] == 0.4, close);
-    BOOST_CHECK_THROW(optimizer.step(1, {.clip = 1}), Error);  // by which norm?
+    BOOST_CHECK_THROW(optimizer.step(1, {.clip = 1}), Error);  // without a norm
   }
 }
 

@@ -1,4 +1,4 @@
-// Gradients where a derivative jumps, which differences cannot see: the sides that the formulas choose.
+// Gradients where a derivative jumps, which finite differences cannot check: the side that each formula chooses.
 #include <boost/test/unit_test.hpp>
 
 #include "engine/tape.h"
@@ -55,13 +55,13 @@ BOOST_AUTO_TEST_CASE(expire_mask_passes_at_both_ends_of_the_ramp) {
 }
 
 BOOST_AUTO_TEST_CASE(expire_mask_is_strictly_causal) {
-  // Row 0 is the block's first position: query 0 stands on it, query 1 is one further.
+  // Row 0 is the block's first position: query 0 is at distance 0, query 1 at distance 1.
   const Tensor age = Tensor::from(std::vector<int32_t>{0}, {1, 1});
   const Tensor m = expire_mask(Tensor::full({1, 1}, 100, DType::f64), age, 2, 4);
   BOOST_TEST(m.to_vector<double>() == (Values{0, 1}), elementwise);
 }
 
-// The sum takes rows with 0 < m < 1 only: an end of the ramp is outside.
+// Only rows with 0 < m < 1 count: the ends of the ramp do not.
 BOOST_AUTO_TEST_CASE(span_loss_leaves_out_the_ends_of_the_ramp) {
   const Tensor age = Tensor::from(std::vector<int32_t>(5, 5), {1, 5});
   const Values spans{0, 1, 4, 5, 6};

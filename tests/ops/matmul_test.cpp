@@ -1,5 +1,4 @@
-// What the table of cases cannot say of matrix products: blocks, edges and threads at sizes beyond one block,
-// on every instruction set.
+// Matrix products at sizes beyond the case table: several blocks, edges and threads, on every instruction set.
 #include <hwy/targets.h>
 
 #include <boost/test/unit_test.hpp>
@@ -16,7 +15,7 @@ struct Sizes {
   int64_t m, n, k;
 };
 
-// Rows, columns and depths below, at and beyond those that the kernel takes at a time.
+// Rows, columns and depths below, at and beyond the block sizes of the kernel.
 constexpr Sizes kSizes[] = {{1, 1, 1},      {1, 64, 700}, {100, 1, 129},   {5, 17, 3},
                             {48, 16, 1024}, {7, 130, 33}, {131, 37, 1100}, {6, 1100, 129}};
 
@@ -36,7 +35,7 @@ Operands operands_of(const Sizes& s, DType dtype, Transpose t) {
           random(t.b ? Shape{s.n, s.k} : Shape{s.k, s.n}, dtype, 2), t};
 }
 
-// Largest difference from sums in f64.
+// The largest difference from sums in f64.
 double error_of(const Sizes& s, DType dtype, Transpose t) {
   const Operands in = operands_of(s, dtype, t);
   const std::vector<double> a = in.a.to(DType::f64).to_vector<double>(),
@@ -65,7 +64,7 @@ void for_each_case(const F& f) {
 
 BOOST_AUTO_TEST_SUITE(matmul_test)
 
-// Sums of up to 1100 products of at most 1/4: rounding leaves some 1e-14 in f64 and 1e-5 in f32.
+// Sums of up to 1100 products of at most 1/4: rounding errors are about 1e-14 in f64 and 1e-5 in f32.
 BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
   for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
     hwy::SetSupportedTargetsForTest(target);

@@ -14,9 +14,9 @@ std::vector<OpCase>& table() {
   return cases;
 }
 
-// A stream of random numbers of its own for each case, so that adding a case changes no other.
+// Each case has its own stream of random numbers, so that a new case does not change the others.
 uint64_t stream_of(std::string_view name) {
-  uint64_t h = 14695981039346656037u;  // FNV-1a, stable across machines, which std::hash is not
+  uint64_t h = 14695981039346656037u;  // FNV-1a: unlike std::hash, the same on every machine
   for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211u;
   return h;
 }

@@ -33,7 +33,7 @@ using Fill = std::function<double(int64_t i, double u)>;
 Fill uniform_values(double low, double high, const Values& kinks = {});
 /// low ≤ v < high, at least kKinkDistance from every whole number.
 Fill between_integers(int low, int high);
-/// All different by at least 0.05, in shuffled order: no ties.
+/// Different from each other by at least 0.05, in shuffled order: no ties.
 Fill distinct_values(int64_t count);
 /// The values themselves, row-major.
 Fill these(const Values& values);
@@ -69,8 +69,8 @@ struct OpCase {
   /// The values of the result, computed naively in double from the formula, without any code of this project.
   std::function<Values(const Arrays& inputs)> reference;
   Shape shape;              ///< of the result
-  int64_t saved_bytes = 0;  ///< what the tape keeps alive for backward in f64 beyond the inputs
-  bool broadcasts = false;  ///< an input is broadcast: its gradient is summed by the tape
+  int64_t saved_bytes = 0;  ///< bytes that the tape keeps alive for backward in f64, without the inputs
+  bool broadcasts = false;  ///< an input is broadcast, and the tape sums its gradient
   std::vector<WrongRun> wrong = {};
   std::string folder = {};  ///< ops/<folder>, filled in by add_cases
 };
@@ -81,8 +81,8 @@ bool add_cases(std::string_view folder, std::vector<OpCase> cases);
 /// The whole table; complete when main() begins.
 const std::vector<OpCase>& op_cases();
 
-/// The inputs of the case in double: the same on every run, and rounded to f32 so that both types see the
-/// same numbers.
+/// The inputs of the case in double: the same on every run, and rounded to f32 so that both types get them
+/// without another rounding.
 Arrays input_values(const OpCase& c);
 /// `values` as tensors: f32 or f64 by `dtype`, i32 where the case says so. Differentiable ones are leaves.
 Tensors input_tensors(const OpCase& c, const Arrays& values, DType dtype, Device device);

@@ -11,7 +11,7 @@
 namespace fade::test {
 namespace {
 
-// The reference adds in another order: up to some hundred roundings of 1e-16 each, of terms around 1.
+// The reference adds in another order: up to a few hundred roundings of 1e-16 each, of terms around 1.
 constexpr double kValueTolerance = 1e-12;
 // Five-point differences with step h err by h⁴/30·f⁽⁵⁾ (3e-14·f⁽⁵⁾, and |f⁽⁵⁾| stays below 10⁴ in the ranges
 // used) and by the rounding of f over h (1e-13).
@@ -27,7 +27,7 @@ Values cotangent_values(const OpCase& c) {
   Values v(static_cast<size_t>(c.shape.numel()));
   for (size_t i = 0; i < v.size(); ++i) {
     const double u = 2 * uniform_f64(key, i) - 1;
-    v[i] = static_cast<float>(u < 0 ? u - 0.5 : u + 0.5);  // from ±[0.5, 1.5): none too small to matter
+    v[i] = static_cast<float>(u < 0 ? u - 0.5 : u + 0.5);  // from ±[0.5, 1.5): no weight is close to 0
   }
   return v;
 }
@@ -36,7 +36,7 @@ Verdict compare(const Values& got, const Values& wanted, double tolerance, const
   if (got.size() != wanted.size())
     return {false, fmt::format("{}: {} values, wanted {}", what, got.size(), wanted.size())};
   for (size_t i = 0; i < got.size(); ++i)
-    // Written so that NaN fails, too.
+    // Written so that NaN fails.
     if (!(std::abs(got[i] - wanted[i]) <= tolerance * (1 + std::abs(wanted[i]))))
       return {false, fmt::format("{}: element {} is {:.17g}, wanted {:.17g}", what, i, got[i], wanted[i])};
   return {};
@@ -88,7 +88,7 @@ double difference(const OpCase& c, Device device, Arrays& values, size_t k, size
   return sum;
 }
 
-// Elements whose gradient is checked against differences: all of a small input, some of a large one.
+// The elements whose gradient is compared with differences: all of a small input, some of a large one.
 std::vector<size_t> probes(size_t count) {
   constexpr size_t kAll = 200, kSome = 12;
   const size_t n = count <= kAll ? count : kSome;
@@ -156,7 +156,7 @@ Verdict check_gradient(const OpCase& c, Device device, const Tamper& tamper) {
       !v.ok)
     return v;
   for (size_t k = 0; k < got.size(); ++k) {
-    if (got[k].empty() || c.shape.numel() == 0) continue;  // nothing could arrive
+    if (got[k].empty() || c.shape.numel() == 0) continue;  // no gradient can arrive
     if (all_zero(got[k]) != c.inputs[k].zero_gradient)
       return {false, fmt::format("the gradient of input {} is {}all zeros (zero_gradient says otherwise)", k,
                                  all_zero(got[k]) ? "" : "not ")};

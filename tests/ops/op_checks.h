@@ -1,5 +1,5 @@
-// What is checked of every case in the table. A check returns a verdict, rather than failing the test itself,
-// so that planted_bugs_test.cpp can demand that a wrong operation is found out.
+// The checks of every case in the table. A check returns a verdict instead of failing the test, so that
+// planted_bugs_test.cpp can require that it finds a wrong operation.
 #pragma once
 
 #include "engine/tape.h"
@@ -9,36 +9,36 @@ namespace fade::test {
 
 struct Verdict {
   bool ok = true;
-  std::string why = {};  ///< what was wrong and where; empty when ok
+  std::string why = {};  ///< what is wrong and where; empty if ok
 };
 
-/// Devices of this build and machine.
+/// The devices of this build and machine, the CPU first.
 std::vector<Device> available_devices();
 
 /// Changes the tape between forward and backward, as a bug in the operation would. `inputs` are the tensors
 /// of the case.
 using Tamper = std::function<void(Tape& tape, const Tensors& inputs)>;
 
-/// f64 values and shape against the reference; the same bits on a second run; inputs left alone. `run` takes
-/// the place of the case's own.
+/// Compares f64 values and shape with the reference; a second run must give the same bits, and the inputs must not
+/// change. `run` replaces the case's own.
 Verdict check_values(const OpCase& c, Device device, const Run& run);
-/// f64 gradients of Σ cotangent·result, the cotangents random, against central differences. A sum of the
-/// results would be blind: its gradient through softmax is zero, which a rule of zeros passes.
+/// Compares f64 gradients of Σ cotangent·result, with random cotangents, with central differences. Cotangents of 1
+/// would not do: the gradient of a sum through softmax is zero, so that a rule which returns zeros would pass.
 Verdict check_gradient(const OpCase& c, Device device, const Tamper& tamper = {});
-/// Each input's gradient is the same when no other input wants one.
+/// The gradient of each input is the same when no other input needs one.
 Verdict check_gradient_alone(const OpCase& c, Device device);
 /// A tensor used twice receives the gradients of both uses.
 Verdict check_gradient_twice(const OpCase& c, Device device);
-/// f32 values and gradients against f64.
+/// Compares f32 values and gradients with f64.
 Verdict check_f32(const OpCase& c, Device device);
 /// Bytes kept alive for backward beyond the inputs, read from the recorded nodes.
 Verdict check_saved_bytes(const OpCase& c, Device device);
 
-/// All of the above: the first verdict that is not ok, or ok.
+/// All of the above. Returns the first verdict that is not ok, or ok.
 Verdict check_case(const OpCase& c, Device device);
 
-/// Gradients by the tape of Σ cotangent·result for each differentiable input, zeros where none arrived; an
-/// empty array for the other inputs.
+/// The tape's gradients of Σ cotangent·result for each differentiable input, zeros if none arrived. An empty array
+/// for the other inputs.
 Arrays tape_gradients(const OpCase& c, Device device, DType dtype, const Tamper& tamper = {});
 
 }  // namespace fade::test

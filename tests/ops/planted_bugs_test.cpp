@@ -1,5 +1,5 @@
-// Bugs planted on purpose, in every case of the table where they make a difference: each must turn a check
-// red. A suite that stays green here would stay green over a real bug, too.
+// Bugs planted on purpose, in every case of the table where they matter: a check must fail for each. A check that
+// passes here would also miss a real bug.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
@@ -9,7 +9,7 @@
 
 namespace fade {
 
-/// The way into the tape for tests: nodes that can be rewritten, slots that can be seen.
+/// Access to the tape for tests: nodes that can be rewritten, slots that can be read.
 struct TapeTestAccess {
   static std::vector<Node>& nodes(Tape& tape) { return tape.nodes_; }
   static Tape& tape(BackwardCtx& ctx) { return ctx.tape_; }
@@ -23,9 +23,9 @@ namespace {
 
 using Access = TapeTestAccess;
 
-const OpDef* original = nullptr;  // the rule that a wrong one stands in for
+const OpDef* original = nullptr;  // the rule that a wrong one replaces
 
-// Puts `wrong` in the place of the rule of the last recorded node.
+// Replaces the rule of the last recorded node by `wrong`.
 Tamper replace_rule(const OpDef& wrong) {
   return [&wrong](Tape& tape, const Tensors&) {
     Node& n = Access::nodes(tape).back();
@@ -41,12 +41,12 @@ constexpr OpDef kTimesMinusThree{"times_minus_three", [](BackwardCtx& ctx) {
                                    original->backward(wrong);
                                  }};
 
-// `g` at index 0 of the dimensions that were broadcast, where their sum is wanted.
+// `g` at index 0 of the dimensions that were broadcast, instead of its sum over them.
 Tensor first_slice(const Tensor& g, const Shape& shape) {
   const Values all = g.to_vector<double>();
   const auto stride = broadcast_strides(shape, g.shape());
   Values slice(static_cast<size_t>(shape.numel()));
-  for (size_t i = all.size(); i-- > 0;) {  // backwards: what comes first in memory is written last
+  for (size_t i = all.size(); i-- > 0;) {  // backwards, so that the first element is written last
     int64_t at = 0, rest = static_cast<int64_t>(i);
     for (int d = g.shape().dims() - 1; d >= 0; --d) {
       at += rest % g.size(d) * stride[static_cast<size_t>(d)];
@@ -72,7 +72,7 @@ constexpr OpDef kNoBroadcastSum{
       }
     }};
 
-// As if the rule forgot input k.
+// A rule that forgets input k.
 Tamper drop_gradient(size_t k) {
   return [k](Tape& tape, const Tensors& inputs) {
     const uint32_t lost = inputs[k].impl()->slot;
@@ -82,7 +82,7 @@ Tamper drop_gradient(size_t k) {
   };
 }
 
-// As if the rule gave input j's gradient to input k and the other way round.
+// A rule that swaps the gradients of inputs j and k.
 Tamper swap_gradients(size_t j, size_t k) {
   return [j, k](Tape& tape, const Tensors& inputs) {
     const uint32_t a = inputs[j].impl()->slot, b = inputs[k].impl()->slot;
@@ -97,7 +97,7 @@ bool has_gradient(const OpCase& c, size_t k) {
          c.inputs[k].shape.numel() > 0 && c.shape.numel() > 0;
 }
 
-// The large cases repeat what the small ones show, and take long.
+// Large cases show nothing more than small ones, and take long.
 bool small(const OpCase& c) {
   for (const Input& in : c.inputs)
     if (in.shape.numel() > 1000) return false;
@@ -108,7 +108,7 @@ void must_be_red(const OpCase& c, const char* bug, const Tamper& tamper) {
   BOOST_TEST(!check_gradient(c, Device::cpu, tamper).ok, c.name << " stays green with a bug: " << bug);
 }
 
-// Calls f(case) for the cases in which a gradient arrives at some input; there must be many.
+// Calls f(case) for each case in which an input receives a gradient. There must be many.
 template <class F>
 void for_cases_with_gradients(const F& f) {
   int count = 0;
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(swapped_gradients) {
     for (size_t k = 1; k < c.inputs.size(); ++k)
       for (size_t j = 0; j < k; ++j) {
         if (!has_gradient(c, j) || !has_gradient(c, k) || c.inputs[j].shape != c.inputs[k].shape) continue;
-        if (right[j] == right[k]) continue;  // a + b: nothing to be seen, and nothing wrong
+        if (right[j] == right[k]) continue;  // a + b: swapping changes nothing
         must_be_red(c, "gradients swapped", swap_gradients(j, k));
         ++count;
       }
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(a_missing_broadcast_sum) {
   BOOST_TEST(count >= 20);
 }
 
-// Off-by-one at a mask's boundary, a mask left out, a constant ten times too large: see `wrong` in the cases.
+// Off-by-one at the boundary of a mask, a missing mask, a constant ten times too large: see `wrong` in the cases.
 BOOST_AUTO_TEST_CASE(wrong_values) {
   int count = 0;
   for (const OpCase& c : op_cases())

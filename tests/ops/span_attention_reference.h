@@ -1,5 +1,5 @@
-// Span attention the slow way, in float64: one query at a time, each step of the specification as it is
-// written there, and the gradient of each step in turn. It shares no formula with the fused kernels.
+// Naive span attention in f64: one query at a time, each step of the specification as it is written there, and then
+// the gradient of each step. It shares no formula with the fused kernels.
 #pragma once
 
 #include <cmath>
@@ -9,7 +9,7 @@
 
 namespace fade {
 
-/// What span_attention takes, on the host in float64.
+/// The arguments of span_attention, on the host in f64.
 struct ReferenceInputs {
   int64_t streams, block, heads, head_size, positions;
   std::vector<double> q, kv, pos, span;

@@ -1,4 +1,4 @@
-// The fused attention against the slow reference, and against central differences.
+// The fused attention against the naive reference and central differences.
 #include "ops/span_attention/span_attention.h"
 
 #include <hwy/targets.h>
@@ -53,7 +53,7 @@ struct Fused {
 
 std::vector<double> values(const Tensor& t) { return t.to(DType::f64).to_vector<double>(); }
 
-/// Largest difference, relative to the largest value expected (or to 1e-3 where all are smaller than that).
+/// The largest difference, relative to the largest expected value, or to 1e-3 if all are smaller.
 double difference(const std::vector<double>& found, const std::vector<double>& expected) {
   double scale = 1e-3;
   for (const double e : expected) scale = std::max(scale, std::abs(e));
@@ -87,20 +87,20 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 
 BOOST_AUTO_TEST_SUITE(span_attention_test)
 
-// 1e-11: sums of a few hundred terms and exp, each good to some 1e-16, where the eps in the denominator can
-// divide by 1e-8 at worst (a head without span).
+// 1e-11: sums of a few hundred terms and exp, each with an error of about 1e-16, divided by the eps in the
+// denominator, 1e-8, in the worst case (a head without span).
 BOOST_AUTO_TEST_CASE(f64_is_the_reference) {
   for (const Device device : test::available_devices())
     for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<double>(c, 1e-11, device);
 }
 
-// 1e-5: f32 rounds at 6e-8, and scores of size ten are known to 1e-6.
+// 1e-5: f32 rounds at 6e-8, so that scores of size 10 have an error of 1e-6.
 BOOST_AUTO_TEST_CASE(f32_is_the_reference) {
   for (const Device device : test::available_devices())
     for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<float>(c, 1e-5, device);
 }
 
-// The code for older machines, too, as far as this one can run it.
+// Every instruction set for which the kernels are compiled and that this machine has.
 BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
   for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
     hwy::SetSupportedTargetsForTest(target);
@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
-// On a GPU, and on the emulated one with its blocks on several threads, the second run meets another order.
+// On a GPU and on the emulated device, the second run executes the thread blocks in another order.
 BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
   const auto gradients = [](const SpanAttentionCase& c, Device device, int n) {
     set_threads(n);
@@ -163,8 +163,8 @@ BOOST_AUTO_TEST_CASE(expired_rows_do_not_matter) {
   }
 }
 
-// Central differences along random directions, through a random cotangent. 1e-7: a step of 1e-5 has an error
-// of some 1e-10 from the third derivative and 1e-11 from rounding.
+// Central differences along random directions, with a random cotangent. 1e-7: a step of 1e-5 has an error of about
+// 1e-10 from the third derivative and 1e-11 from rounding.
 BOOST_AUTO_TEST_CASE(gradient_is_the_difference_quotient) {
   for (const SpanAttentionCase& c : kSpanAttentionCases) {
     if (c.name == "a head without span") continue;  // where m is 0 the slope of 1e-8 dominates

@@ -1,6 +1,6 @@
-// Everything that runs on several threads, for ThreadSanitizer (preset tsan; scripts/sanitize.sh) and in the
-// suite: the memory pools, parallel_for and its exceptions, and the kernels that share out work as it goes.
-// Needs engine and ops only, so that a build with another compiler is quick.
+// Everything that runs on several threads, as a test and for ThreadSanitizer (preset tsan, scripts/sanitize.sh): the
+// memory pools, parallel_for and its exceptions, and the kernels with dynamic scheduling. It needs only engine and
+// ops, so that it builds quickly with another compiler.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -38,7 +38,7 @@ Tensor random(const Shape& shape, uint64_t stream, double low = -0.5) {
   return Tensor::from(values, shape);
 }
 
-// Threads that take and give back blocks of all sizes, and hand them to each other.
+// Threads allocate and free blocks of all sizes, and pass them to each other.
 void pools() {
   const int64_t before = memory_stats(Device::cpu).live;
   std::vector<std::vector<Tensor>> kept(4);
@@ -56,10 +56,10 @@ void pools() {
     std::rotate(kept.begin(), kept.begin() + 1, kept.end());
   }
   kept.clear();
-  check(memory_stats(Device::cpu).live == before, "pools: what four threads took is given back");
+  check(memory_stats(Device::cpu).live == before, "pools: four threads free all they allocated");
 }
 
-// Each thread with a tape of its own; parameters are shared, their gradients are not.
+// Each thread has its own tape and its own parameters; the input is shared.
 void tapes() {
   const Tensor x = random({8, 8}, 3);
   std::vector<double> sums(4);
@@ -72,7 +72,7 @@ void tapes() {
       for (const float g : w.grad().to_vector<float>()) sums[t] += g;
     });
   for (std::thread& t : threads) t.join();
-  check(std::ranges::all_of(sums, [&](double s) { return s == sums[0]; }), "tapes: one a thread");
+  check(std::ranges::all_of(sums, [&](double s) { return s == sums[0]; }), "tapes: one per thread");
 }
 
 void loops() {
@@ -98,7 +98,7 @@ void loops() {
   check(threads() == 4, "OneThread: the rest of the program keeps its threads");
 }
 
-// A layer's kernels, forward and backward; gradients of all inputs are summed over.
+// The kernels of a layer, forward and backward. Returns its output and the gradients of all inputs.
 std::vector<float> layer() {
   constexpr int64_t streams = 3, block = 70, heads = 2, hidden = 32, memory = 90;
   constexpr int64_t rows = memory + streams * block;

@@ -3,7 +3,7 @@
 # bytes (5.1 bits). Needs $FADE, the program, and the bytes, in data/enwik8 or the file that FADE_ENWIK8 names; skipped
 # without them.
 set -u
-data=$(realpath "${FADE_ENWIK8:-data/enwik8}")
+data=$(realpath -m "${FADE_ENWIK8:-data/enwik8}")
 if [ ! -s "$data" ]; then
   echo "skipped: no $data (scripts/get_enwik8.sh fetches enwik8; FADE_ENWIK8 may name a file of its first bytes)"
   exit 77

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Flushing is for power cuts, which no test has, and slow.
+// Flushing protects from power cuts, which no test has, and is slow.
 int skip_flushes(const test::SystemCall& call) { return call.what == "fsync" ? test::kSkip : test::kMake; }
 
 /// A run of a small model in a directory of its own.
@@ -45,7 +45,7 @@ struct SmallRun {
   }
 };
 
-// A child process saves, and ends without further ado at its n-th system call. True when it got through.
+// A child process saves, and ends abruptly at its n-th system call. True if it ended regularly.
 bool save_up_to_call(const SmallRun& r, int n) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(killed_at_any_system_call_the_newest_checkpoint_is_whole) {
     BOOST_TEST((step == 3 || step == 4), "step " << step << " after call " << calls);
     (step == 4 ? new_seen : old_seen) = true;
     BOOST_TEST((got_through ? step == 4 : true));
-    // The next process goes on from there: it finds its way through what is left behind, and clears it away.
+    // The next process resumes from there, and removes the remains.
     {
       const RunDirectory opened(r.run, true);
       for (const std::string& name : r.entries())
@@ -148,12 +148,12 @@ BOOST_AUTO_TEST_CASE(a_save_that_fails_at_any_call_leaves_the_old_checkpoints_an
   BOOST_TEST(r.newest() == 2);
 }
 
-// A power cut loses what was not flushed: before a file or folder gets its name its content is on the disk,
-// and after it the folder that holds the name.
+// A power cut loses everything that was not flushed. So the content of a file or folder is flushed before it gets its
+// final name, and the folder that holds the name is flushed after it.
 BOOST_AUTO_TEST_CASE(everything_is_flushed_before_and_after_it_is_renamed) {
   SmallRun r;
   r.steps(1);
-  std::map<std::string, bool> dirty;  // files and folders, since their last change
+  std::map<std::string, bool> dirty;  // files and folders with changes that are not flushed
   std::vector<std::string> renamed;
   {
     const test::Intercepting on([&](const test::SystemCall& call) {
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(the_newest_and_every_kth_and_the_best_are_kept) {
     for (int step = 10; step <= 100; step += 10)
       add_checkpoint(run, step, [](const fs::path& folder) { std::ofstream(folder / "file") << "content"; });
     mark_best(run, 20);
-    remove_old_checkpoints(run, 90, keep);  // 100 belongs to a future that was given up
+    remove_old_checkpoints(run, 90, keep);  // 100 is from before a rollback
     std::set<int> steps;
     for (const auto& entry : fs::directory_iterator(run))
       if (entry.is_directory()) steps.insert(std::stoi(entry.path().filename().string().substr(5)));
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(the_newest_and_every_kth_and_the_best_are_kept) {
 }
 
 // Rolling back: `latest` may name an older checkpoint. Without it, the newest is tried first.
-BOOST_AUTO_TEST_CASE(latest_says_where_to_go_on) {
+BOOST_AUTO_TEST_CASE(latest_names_the_checkpoint_to_resume_from) {
   const test::TempDir dir;
   const fs::path run = dir.path("run");
   for (const int step : {5, 10, 9})  // as numbers, not as names
@@ -249,7 +249,7 @@ BOOST_AUTO_TEST_CASE(without_a_whole_checkpoint_nothing_is_renamed) {
   BOOST_TEST((r.entries() == std::set<std::string>{"latest", "lock", "step-1", "step-2"}));
 }
 
-// The weights of one step and the state of another would train on, wrongly.
+// A run with the weights of one step and the state of another would continue with wrong results.
 BOOST_AUTO_TEST_CASE(files_of_two_checkpoints_do_not_go_together) {
   SmallRun r;
   r.steps(1);

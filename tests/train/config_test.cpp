@@ -1,4 +1,4 @@
-// Configuration files: what is read, what is refused and how, and that docs and code agree.
+// Configuration files: values, errors, and the agreement of code and documentation.
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>
@@ -61,7 +61,7 @@ seed: 18446744073709551615
   BOOST_TEST((c.train.schedule.kind == ScheduleKind::cosine));
   BOOST_TEST((c.device == DeviceChoice::cpu));
   BOOST_TEST((c.dtype == Precision::f64));
-  BOOST_TEST(c.seed == std::numeric_limits<std::uint64_t>::max());
+  BOOST_TEST(c.seed == std::numeric_limits<uint64_t>::max());
   BOOST_TEST(c.train.batch == TrainConfig{}.batch);  // left out
 }
 
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(every_number_has_limits_that_hold) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(keys_of_other_kinds_are_not_in_force) {
+BOOST_AUTO_TEST_CASE(keys_of_other_kinds_are_ignored) {
   BOOST_TEST(parse_config("model: {kind: transformer_xl, block: 10, max_span: 4, span: {init: 0}}", "c")
                  .model.block == 10);
 }
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(errors_stay_on_one_line_of_sensible_length) {
   BOOST_TEST(refusal_of("model: {kind: \"a\\nb\"}").find('\n') == std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(files_that_are_none_are_refused) {
+BOOST_AUTO_TEST_CASE(unreadable_files_are_refused) {
   const test::TempDir dir;
   const auto load = [](const std::string& path) { return refusal([&] { load_config(path); }); };
   BOOST_TEST(load(dir.path("none.yaml")).find(dir.path("none.yaml") + ": no such file") == 0);

@@ -1,4 +1,4 @@
-// The corpus and how it is read: splits, streams, blocks, resuming, and what is refused.
+// The corpus and its readers: splits, streams, blocks, resuming, errors.
 #include <sys/stat.h>
 
 #include <boost/test/unit_test.hpp>
@@ -22,14 +22,14 @@ DataConfig file_config(const std::string& path) {
   return config;
 }
 
-/// 0, 1, 2, ..: a byte tells its position (below 256).
-std::vector<std::uint8_t> counting(std::size_t size) {
-  std::vector<std::uint8_t> bytes(size);
-  std::iota(bytes.begin(), bytes.end(), std::uint8_t{0});
+/// 0, 1, 2, ..: each byte is its own position modulo 256.
+std::vector<uint8_t> counting(size_t size) {
+  std::vector<uint8_t> bytes(size);
+  std::iota(bytes.begin(), bytes.end(), uint8_t{0});
   return bytes;
 }
 
-using Numbers = std::vector<std::int32_t>;
+using Numbers = std::vector<int32_t>;
 
 struct Block {
   Numbers tokens, targets;
@@ -37,7 +37,7 @@ struct Block {
   bool operator==(const Block&) const = default;
 };
 
-Block next_block(TrainReader& reader, std::size_t streams, std::size_t block) {
+Block next_block(TrainReader& reader, size_t streams, size_t block) {
   Block b{Numbers(streams * block), Numbers(streams * block), false};
   b.starts_epoch = reader.next(b.tokens, b.targets);
   return b;
@@ -125,30 +125,30 @@ BOOST_AUTO_TEST_CASE(blocks_continue_their_streams) {
   BOOST_TEST((next_block(reader, 2, 3) == Block{{3, 4, 5, 14, 15, 16}, {4, 5, 6, 15, 16, 17}, false}));
   BOOST_TEST((next_block(reader, 2, 3) == Block{{6, 7, 8, 17, 18, 19}, {7, 8, 9, 18, 19, 20}, false}));
   BOOST_TEST(reader.position().epoch == 0);
-  BOOST_TEST(next_block(reader, 2, 3).starts_epoch);  // a fourth block would have needed byte 12 of a stream
+  BOOST_TEST(next_block(reader, 2, 3).starts_epoch);  // a fourth block would need byte 12 of a stream
   BOOST_TEST(reader.position().epoch == 1);
 }
 
 BOOST_AUTO_TEST_CASE(epochs_start_at_offsets_spread_over_a_block) {
   const auto bytes = counting(200);
   TrainReader reader(bytes, 2, 8, 3, "text"), other_seed(bytes, 2, 8, 4, "text");
-  std::vector<std::int32_t> starts, other_starts;
+  std::vector<int32_t> starts, other_starts;
   for (int i = 0; i < 3000; ++i) {
     const Block b = next_block(reader, 2, 8), other = next_block(other_seed, 2, 8);
     if (b.starts_epoch) starts.push_back(b.tokens[0]);
     if (other.starts_epoch) other_starts.push_back(other.tokens[0]);
-    for (std::size_t j = 0; j < b.tokens.size(); ++j) BOOST_REQUIRE(b.targets[j] == b.tokens[j] + 1);
+    for (size_t j = 0; j < b.tokens.size(); ++j) BOOST_REQUIRE(b.targets[j] == b.tokens[j] + 1);
     BOOST_REQUIRE(b.tokens[8] == b.tokens[0] + 100);
     BOOST_REQUIRE(b.targets[7] < 100);
   }
   BOOST_TEST(starts.size() > 200u);
   BOOST_TEST(starts[0] == 0);
-  BOOST_TEST(std::set(starts.begin(), starts.end()) == (std::set<std::int32_t>{0, 1, 2, 3, 4, 5, 6, 7}),
+  BOOST_TEST(std::set(starts.begin(), starts.end()) == (std::set<int32_t>{0, 1, 2, 3, 4, 5, 6, 7}),
              boost::test_tools::per_element());
   BOOST_TEST((starts != other_starts));
 }
 
-BOOST_AUTO_TEST_CASE(the_smallest_corpus_is_one_block_a_stream_and_one_byte) {
+BOOST_AUTO_TEST_CASE(the_smallest_corpus_is_one_block_per_stream_and_one_byte) {
   const auto bytes = counting(27);
   TrainReader smallest(bytes, 3, 8, 1, "text");
   for (int i = 0; i < 5; ++i)
@@ -158,13 +158,13 @@ BOOST_AUTO_TEST_CASE(the_smallest_corpus_is_one_block_a_stream_and_one_byte) {
              "(take a larger file, or reduce train.batch or model.block)");
   BOOST_TEST(contains(refusal([&] { TrainReader({}, 65536, 65536, 1, "text"); }), "needs 4295032832 "));
 
-  TrainReader tight(bytes, 2, 8, 1, "text");  // 13 bytes a stream: offsets 0..4
-  std::set<std::int32_t> starts;
+  TrainReader tight(bytes, 2, 8, 1, "text");  // 13 bytes per stream: offsets 0..4
+  std::set<int32_t> starts;
   for (int i = 0; i < 200; ++i) starts.insert(next_block(tight, 2, 8).tokens[0]);
-  BOOST_TEST(starts == (std::set<std::int32_t>{0, 1, 2, 3, 4}), boost::test_tools::per_element());
+  BOOST_TEST(starts == (std::set<int32_t>{0, 1, 2, 3, 4}), boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(a_restored_reader_goes_on_exactly) {
+BOOST_AUTO_TEST_CASE(a_restored_reader_continues_exactly) {
   const auto bytes = counting(150);
   TrainReader straight(bytes, 3, 7, 11, "text");
   for (int i = 0; i < 40; ++i) {
@@ -185,31 +185,30 @@ BOOST_AUTO_TEST_CASE(evaluation_predicts_every_byte_once) {
   for (const int streams : {1, 2, 3, 7, 16, 199})
     for (const int block : {1, 8, 64, 256}) {
       EvalReader reader(bytes, streams, block, "text");
-      const std::size_t count = static_cast<std::size_t>(streams);
-      Numbers tokens(count * static_cast<std::size_t>(block)), targets(tokens.size());
-      std::vector<std::int32_t> last(count, -1);
-      std::multiset<std::int32_t> predicted;
-      std::vector<std::size_t> lengths;
-      while (const std::size_t length = reader.next(tokens, targets)) {
+      const size_t count = static_cast<size_t>(streams);
+      Numbers tokens(count * static_cast<size_t>(block)), targets(tokens.size());
+      std::vector<int32_t> last(count, -1);
+      std::multiset<int32_t> predicted;
+      std::vector<size_t> lengths;
+      while (const size_t length = reader.next(tokens, targets)) {
         lengths.push_back(length);
-        for (std::size_t b = 0; b < count; ++b)
-          for (std::size_t i = 0; i < length; ++i) {
-            const std::int32_t token = tokens[b * length + i], target = targets[b * length + i];
+        for (size_t b = 0; b < count; ++b)
+          for (size_t i = 0; i < length; ++i) {
+            const int32_t token = tokens[b * length + i], target = targets[b * length + i];
             BOOST_REQUIRE(target == token + 1);
-            if (last[b] >= 0) BOOST_REQUIRE(token == last[b] + 1);  // each stream goes on without a gap
+            if (last[b] >= 0) BOOST_REQUIRE(token == last[b] + 1);  // each stream continues without a gap
             last[b] = token;
             predicted.insert(target);
           }
       }
       BOOST_TEST(reader.next(tokens, targets) == 0u);
-      const std::size_t expected = 199 / count * count;
+      const size_t expected = 199 / count * count;
       BOOST_TEST(reader.predicted() == expected);
       Numbers all(expected);
       std::iota(all.begin(), all.end(), 1);
-      BOOST_TEST(predicted == std::multiset<std::int32_t>(all.begin(), all.end()),
+      BOOST_TEST(predicted == std::multiset<int32_t>(all.begin(), all.end()),
                  boost::test_tools::per_element());
-      for (std::size_t i = 0; i + 1 < lengths.size(); ++i)
-        BOOST_TEST(lengths[i] == static_cast<std::size_t>(block));
+      for (size_t i = 0; i + 1 < lengths.size(); ++i) BOOST_TEST(lengths[i] == static_cast<size_t>(block));
     }
   BOOST_TEST(refusal([&] {
                EvalReader(std::span(bytes).first(4), 4, 8, "text valid");

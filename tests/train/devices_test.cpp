@@ -1,4 +1,4 @@
-// Whole models on every device of this build and machine: what the CPU trains, the others train.
+// Whole models on every device of this build and machine: all devices train the same model.
 #include <boost/test/unit_test.hpp>
 
 #include "tests/ops/op_checks.h"
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_run_repeats_and_resumes_bit_by_bit) {
   }
 }
 
-// A checkpoint belongs to no device.
+// Checkpoints do not depend on the device.
 BOOST_AUTO_TEST_CASE(a_checkpoint_of_one_device_resumes_on_another) {
   const test::TempDir dir;
   const auto devices = test::available_devices();

@@ -1,4 +1,4 @@
-// The recall corpus against an independent reading of its rules: an ideal predictor that sees bytes only.
+// The recall corpus against an independent implementation of its rules: an ideal predictor that only sees bytes.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <map>
@@ -11,7 +11,7 @@ using namespace fade;
 
 namespace {
 
-/// Predicts a recall text byte by byte as well as its rules allow, from the bytes before.
+/// Predicts each byte of a recall text from the bytes before it, as well as the rules allow.
 class IdealPredictor {
  public:
   explicit IdealPredictor(const RecallConfig& config) : config_(config) {}
@@ -40,7 +40,7 @@ class IdealPredictor {
     return {};
   }
 
-  /// Takes notice of the byte that came; true if it ended a round.
+  /// Takes the next byte. True if it ends a round.
   bool see(char byte) {
     switch (place_) {
       case Place::noise:
@@ -82,16 +82,15 @@ class IdealPredictor {
                                       const std::map<char, char>& except) {
     std::map<char, double> p;
     for (int i = 0; i < count; ++i)
-      if (!except.contains(alphabet[static_cast<std::size_t>(i)]))
-        p[alphabet[static_cast<std::size_t>(i)]] = 1;
+      if (!except.contains(alphabet[static_cast<size_t>(i)])) p[alphabet[static_cast<size_t>(i)]] = 1;
     const double total = static_cast<double>(p.size());
     for (auto& [byte, probability] : p) probability /= total;
     return p;
   }
 
-  /// P(the stretch of noise ends here | it is this long already).
+  /// P(the noise ends here | it has this length already).
   double ends() const {
-    const bool waiting = !asking_phase() && values_.size() == static_cast<std::size_t>(config_.facts);
+    const bool waiting = !asking_phase() && values_.size() == static_cast<size_t>(config_.facts);
     const int low = waiting ? config_.wait_min : 0, high = waiting ? config_.wait_max : config_.gap;
     double here = 0, longer = 0;
     for (int w = std::max(low, noise_); w <= high; ++w) {
@@ -104,7 +103,7 @@ class IdealPredictor {
   bool asking_phase() const { return asking_ && !values_.empty(); }
 
   std::map<char, double> after_noise() const {
-    const bool all_known = values_.size() == static_cast<std::size_t>(config_.facts);
+    const bool all_known = values_.size() == static_cast<size_t>(config_.facts);
     const double end = ends();
     auto p = among(config_.noise, kRecallNoise, {});
     for (auto& [byte, probability] : p) probability *= 1 - end;
@@ -116,7 +115,7 @@ class IdealPredictor {
   Place place_ = Place::noise;
   int noise_ = 0;                ///< noise bytes since the last record
   bool asking_ = false;          ///< the last record was a question
-  char key_ = 0;                 ///< of the record at hand
+  char key_ = 0;                 ///< of the current record
   std::map<char, char> values_;  ///< of the pending facts
 };
 
@@ -152,9 +151,9 @@ BOOST_AUTO_TEST_CASE(the_best_loss_is_what_the_ideal_predictor_pays) {
     const auto text = make_recall(config);
     const double best = recall_best_bpb(config);
     IdealPredictor predictor(config);
-    double round_bits = 0, round_bytes = 0;               // of the round at hand
+    double round_bits = 0, round_bytes = 0;               // of the current round
     double bits = 0, bytes = 0, rounds = 0, squares = 0;  // of the whole rounds
-    for (const std::uint8_t byte : text) {
+    for (const uint8_t byte : text) {
       const auto p = predictor.next();
       double total = 0;
       for (const auto& [b, probability] : p) total += probability;
@@ -176,8 +175,8 @@ BOOST_AUTO_TEST_CASE(the_best_loss_is_what_the_ideal_predictor_pays) {
     const double standard_error = std::sqrt(squares) / bytes;
     BOOST_TEST_MESSAGE("best " << best << ", ideal predictor " << bits / bytes << " ± " << standard_error);
     BOOST_TEST(rounds > 400);
-    BOOST_TEST(standard_error <
-               0.0045);  // four of them see the smallest term left out: log2(2!) / 44 = 0.0227
+    // Four standard errors would reveal even the smallest missing term, log2(2!) / 44 = 0.0227.
+    BOOST_TEST(standard_error < 0.0045);
     BOOST_TEST(std::abs(bits / bytes - best) <= 4 * standard_error + 1e-12);
   }
 }
@@ -225,11 +224,11 @@ BOOST_AUTO_TEST_CASE(the_text_depends_on_the_seed_alone) {
 
 BOOST_AUTO_TEST_CASE(questions_know_their_fact) {
   const std::string text = "Q=1;ab@K=7;cd@L=2;efghij?L2k?K7?M4@L=3;?L3@N=1;@P";
-  const auto questions = recall_questions({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  const auto questions = recall_questions({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
   BOOST_TEST(questions.size() == 3u);  // the fact of M is not in the text
-  const std::size_t answers[] = {text.find("?L2") + 2, text.find("?K7") + 2, text.find("?L3") + 2};
-  const std::size_t facts[] = {text.find("@L=2") + 3, text.find("@K=7") + 3, text.find("@L=3") + 3};
-  for (std::size_t i = 0; i < questions.size(); ++i) {
+  const size_t answers[] = {text.find("?L2") + 2, text.find("?K7") + 2, text.find("?L3") + 2};
+  const size_t facts[] = {text.find("@L=2") + 3, text.find("@K=7") + 3, text.find("@L=3") + 3};
+  for (size_t i = 0; i < questions.size(); ++i) {
     BOOST_TEST(questions[i].answer == answers[i]);
     BOOST_TEST(questions[i].distance == answers[i] - 1 - facts[i]);
   }
@@ -240,7 +239,7 @@ BOOST_AUTO_TEST_CASE(answers_repeat_values_at_distances_from_near_to_far) {
   config.bytes = 1'000'000;
   const auto text = make_recall(config);
   const auto questions = recall_questions(text);
-  std::size_t nearest = text.size(), farthest = 0;
+  size_t nearest = text.size(), farthest = 0;
   double near = 0, middle = 0, far = 0;
   for (const RecallQuestion& q : questions) {
     BOOST_REQUIRE(text[q.answer] == text[q.answer - 1 - q.distance]);
@@ -254,9 +253,9 @@ BOOST_AUTO_TEST_CASE(answers_repeat_values_at_distances_from_near_to_far) {
   BOOST_TEST(nearest == 7u);  // train/data/recall.md
   BOOST_TEST(farthest <= 165u);
   BOOST_TEST(farthest > 155u);
-  BOOST_TEST(near / count > 0.3);  // something to begin with
+  BOOST_TEST(near / count > 0.3);  // easy questions
   BOOST_TEST(middle / count > 0.1);
-  BOOST_TEST(far / count > 0.1);  // something to remember
+  BOOST_TEST(far / count > 0.1);  // hard ones
 }
 
 BOOST_AUTO_TEST_CASE(every_byte_has_its_role) {
@@ -265,7 +264,7 @@ BOOST_AUTO_TEST_CASE(every_byte_has_its_role) {
   const std::vector<RecallRole> expected = {question, question, noise,    noise,   fact,     fact,
                                             fact,     value,    fact,     noise,   question, question,
                                             answer,   noise,    question, question};
-  BOOST_TEST((recall_roles({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}) == expected));
+  BOOST_TEST((recall_roles({reinterpret_cast<const uint8_t*>(text.data()), text.size()}) == expected));
 }
 
 BOOST_AUTO_TEST_CASE(the_alphabets_share_no_byte) {

@@ -17,7 +17,7 @@
 namespace fade::test {
 namespace {
 
-/// Memory of the process that no file backs, in bytes.
+/// Memory of the process without mapped files, in bytes.
 int64_t resident() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
@@ -44,7 +44,7 @@ Config soak_config() {
   return c;
 }
 
-/// Spans of every row, as a share of max_span: weight 0, bias sigmoid⁻¹(share).
+/// Sets the span of every row to a share of max_span: weight 0, bias sigmoid⁻¹(share).
 void set_spans(const Transformer& model, double share) {
   for (const Parameter& p : model.parameters().all()) {
     if (p.name.ends_with("span.weight")) init_constant(p.value(), 0);
@@ -52,8 +52,8 @@ void set_spans(const Transformer& model, double share) {
   }
 }
 
-/// Trains for `minutes`, with spans of share(step), a function of period `period`. False if memory grew after
-/// the first tenth of the time.
+/// Trains for `minutes` with spans of share(step), a function with the period `period`. False if memory grew after the
+/// first tenth of the time.
 template <class F>
 bool soak(const char* name, double minutes, int64_t period, const F& share) {
   const Config config = soak_config();
@@ -80,8 +80,8 @@ bool soak(const char* name, double minutes, int64_t period, const F& share) {
   const double growth = static_cast<double>(highest) / static_cast<double>(settled) - 1;
   const bool flat = growth <= 0.01;
   fmt::print(
-      "{:<16} {:7} steps, {:.0f} to {:.0f} rows a stream and layer: {:.1f} MiB settled, {:.1f} highest "
-      "({:+.2f} %){}\n",
+      "{:<16} {:7} steps, {:.0f} to {:.0f} rows per stream and layer: "
+      "{:.1f} MiB at first, {:.1f} later ({:+.2f} %){}\n",
       name, trainer.steps_done(), fewest, most, static_cast<double>(settled) / (1 << 20),
       static_cast<double>(highest) / (1 << 20), 100 * growth, flat ? "" : "  GREW BY MORE THAN 1 %");
   return flat;

@@ -1,5 +1,5 @@
-// A program that does one thing wrong, named on the command line, on the emulated device. It should not end
-// well: emulate_test.cpp reads what it says.
+// Commits one fault, named on the command line, on the emulated device. emulate_test.cpp checks how the program ends
+// and what it prints.
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -20,7 +20,7 @@ __global__ void one_too_far(float* p) {
 
 __global__ void static_too_far(float* p) {
   __shared__ float tile[64];
-  float* volatile some = tile;  // (volatile: or else the compiler sees it, and UBSan is first)
+  float* volatile some = tile;  // volatile hides it from the compiler and UBSan
   some[threadIdx.x * 64 / 5] = 1;
   __syncthreads();
   p[threadIdx.x] = tile[threadIdx.x];
@@ -47,7 +47,7 @@ __global__ void no_end(float* p) {
   if (threadIdx.x == 5) p[0] = deep(p, 1000000);
 }
 
-// Reads what its neighbour wrote, with no barrier between.
+// Reads what its neighbour wrote, without a barrier in between.
 __global__ void no_barrier(float* p) {
   __shared__ float line[32];
   line[threadIdx.x] = 0;
@@ -82,5 +82,5 @@ void fault(const std::string& what) {
 
 int main(int, char** argv) {
   fade::fault(argv[1]);
-  std::puts(" and on it goes");
+  std::puts(" still running");
 }
