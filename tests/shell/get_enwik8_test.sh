@@ -30,7 +30,7 @@ sed -e "s/^zip_sha256=.*/zip_sha256=$(sum enwik8.zip)/" -e "s/^file_sha256=.*/fi
 holds "the zip's published sum" grep -q 547994d9980ebed1288380d652999f38a14fe291a6247c157c3d33d4932534bc "$script"
 holds "the file's published sum" grep -q 2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8 "$script"
 expect 1 "a file with a wrong sum is refused" "neither enwik8.zip nor enwik8" sh "$script" --from real/enwik8 got/a
-expect 1 "a zip with a wrong sum is refused" "its SHA-256 is $(sum enwik8.zip), not 5479" sh "$script" --from enwik8.zip got/a
+expect 1 "a zip with a wrong sum is refused" "(SHA-256 $(sum enwik8.zip), expected 5479" sh "$script" --from enwik8.zip got/a
 holds "nothing is left of them" absent got/a got/a.part got/a.zip
 holds "the refused files are still there" test -s real/enwik8 -a -s enwik8.zip
 
@@ -41,9 +41,9 @@ expect 0 "a local unpacked file" "got/c: enwik8" sh get.sh --from real/enwik8 go
 holds "is copied exactly" cmp got/c real/enwik8
 expect 0 "the default destination" "data/enwik8: enwik8" sh get.sh --from enwik8.zip
 holds "is data/enwik8" cmp data/enwik8 real/enwik8
-expect 0 "a second run has nothing to do" "is there already" sh get.sh --from none data/enwik8
+expect 0 "a second run has nothing to do" "is enwik8 already" sh get.sh --from none data/enwik8
 echo other >got/d
-expect 2 "another file in the way is not overwritten" "something else" sh get.sh --from enwik8.zip got/d
+expect 2 "another file in the way is not overwritten" "is not enwik8 (remove it)" sh get.sh --from enwik8.zip got/d
 holds "and still there" grep -q other got/d
 
 head -c 1000 enwik8.zip >short.zip
@@ -60,7 +60,7 @@ if command -v curl >/dev/null; then
   cp enwik8.zip got/h.zip
   expect 0 "a complete download" "got/h: enwik8" sh get.sh --from "file://$dir/none.zip" got/h
   holds "is not fetched again" cmp got/h real/enwik8
-  expect 1 "a URL that isn't there" "the download broke off" sh get.sh --from "file://$dir/none.zip" got/i
+  expect 1 "a URL that isn't there" "the download was interrupted" sh get.sh --from "file://$dir/none.zip" got/i
   echo '<html>not found</html>' >page
   expect 1 "a mirror with something else" "neither" sh get.sh --from "file://$dir/page" got/j
   holds "and leaves nothing" absent got/i got/j got/j.zip got/j.part
@@ -72,6 +72,6 @@ expect 0 "--help" "usage: " sh get.sh --help
 expect 2 "a missing file" "none: no such file" sh get.sh --from none got/k
 expect 2 "an unknown option" "--fro: no such option" sh get.sh --fro enwik8.zip
 expect 2 "--from without a value" "--from needs" sh get.sh --from
-expect 2 "two destinations" "one DEST is enough" sh get.sh a b
-expect 2 "a directory as destination" "a directory" sh get.sh --from enwik8.zip got
+expect 2 "two destinations" "a second DEST, after a (give one)" sh get.sh a b
+expect 2 "a directory as destination" "is a directory" sh get.sh --from enwik8.zip got
 finish
