@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds fade, trains a small model and shows what it learned. Five to eight minutes on two cores.
-# With a network it trains on enwik8 (36 MB to download); without one, or with `scripts/demo.sh recall`, on the built-in
-# recall corpus. `scripts/demo.sh enwik8` insists on enwik8, in data/enwik8 if it is there already.
+# With a network it trains on enwik8 (a download of 36 MB); without one, or with `scripts/demo.sh recall`, on the built-in
+# recall corpus. `scripts/demo.sh enwik8` requires enwik8, and uses data/enwik8 if it exists.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 corpus=${1:-auto}
 case $corpus in auto | recall | enwik8) ;; *) echo "usage: scripts/demo.sh [recall|enwik8]" >&2; exit 2 ;; esac
 
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}  # other work may go on beside this
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}  # idle threads leave the cores to other processes
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
@@ -19,23 +19,23 @@ fade=build/demo/fade
 
 if [ "$corpus" = auto ]; then
   corpus=recall
-  if [ -f data/enwik8 ] || scripts/get_enwik8.sh; then corpus=enwik8; else echo "no enwik8: the built-in recall corpus will do"; fi
+  if [ -f data/enwik8 ] || scripts/get_enwik8.sh; then corpus=enwik8; else echo "no enwik8: using the built-in recall corpus"; fi
 elif [ "$corpus" = enwik8 ] && [ ! -f data/enwik8 ]; then
   scripts/get_enwik8.sh
 fi
 
 run=runs/demo-$corpus-$(date +%Y%m%d-%H%M%S)
 if [ "$corpus" = recall ]; then
-  say "2. Train: facts (@k=v;) that will be asked for (?k) after a stretch of noise"
+  say "2. Train: facts (@k=v;), and questions for them (?k) after a stretch of noise"
   "$fade" train configs/recall.yaml --out "$run" --set train.steps=10000
   say "3. A question, and its answer as the last byte (K was 7)"
   "$fade" generate "$run" --prompt '@K=7;ab@M=2;cdefghabdfcaegbcadbfe?K' --bytes 1 --temperature 0
-  say "4. Text of its own: each ?k should be followed by the value of @k=v;"
+  say "4. Generated text: each ?k should be followed by the value of @k=v;"
   "$fade" generate "$run" --bytes 300
 else
-  say "2. Train on 100 million bytes of Wikipedia, for a little"
+  say "2. Train briefly on 100 million bytes of Wikipedia"
   "$fade" train configs/enwik8_cpu.yaml --out "$run" --set train.steps=1500 --set train.eval_every=0
-  say "3. What it writes"
+  say "3. Generated text"
   "$fade" generate "$run" --prompt 'The history of ' --bytes 400
 fi
 say "Done. The run is in $run: try  $fade info $run,  $fade eval $run,  $fade generate $run --prompt '...'"

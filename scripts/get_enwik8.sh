@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fetches enwik8, the first 10^8 bytes of the English Wikipedia of March 2006.
+# Downloads enwik8, the first 10^8 bytes of the English Wikipedia of March 2006.
 set -eu
 
 url=http://mattmahoney.net/dc/enwik8.zip
@@ -11,12 +11,12 @@ usage() {
 usage: scripts/get_enwik8.sh [--from FILE_OR_URL] [DEST]
 
 Downloads enwik8.zip (36,445,475 bytes), checks it, and unpacks it to DEST (data/enwik8 unless given).
-Run it again to continue a broken download. DEST appears whole and checked, or not at all.
+Run it again to resume an interrupted download. DEST appears complete and checked, or not at all.
 
-  --from URL    take enwik8.zip from a mirror
-  --from FILE   take a local enwik8.zip, or enwik8 itself
+  --from URL    download enwik8.zip from a mirror
+  --from FILE   use a local enwik8.zip, or enwik8 itself
 
-Exit codes: 0 DEST is there, 1 the work failed, 2 the call was wrong.
+Exit codes: 0 DEST is complete, 1 the work failed, 2 the call was wrong.
 END
 }
 
@@ -26,7 +26,7 @@ fail() {
 }
 
 bad_call() {
-  echo "get_enwik8: $* (--help shows how to call it)" >&2
+  echo "get_enwik8: $* (see --help)" >&2
   exit 2
 }
 
@@ -34,18 +34,18 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 sha256() { $hasher <"$1" | cut -d ' ' -f 1; }
 
-# download URL FILE: continues FILE if part of it is there
+# download URL FILE: resumes if FILE is incomplete
 download() {
   if have curl; then
     curl --fail --location --connect-timeout 15 --retry 2 --continue-at - --output "$2" "$1"
   elif have wget; then
     wget --timeout=15 --tries=3 --continue --output-document "$2" "$1"
   else
-    fail "neither curl nor wget is installed (install one, or give a local file with --from)"
+    fail "neither curl nor wget is installed (install one, or use a local file with --from)"
   fi
 }
 
-# unpack ZIP FILE: the archive's one member, enwik8
+# unpack ZIP FILE: the only member of the archive, enwik8
 unpack() {
   if have unzip; then
     unzip -p "$1" enwik8 >"$2"
@@ -61,7 +61,7 @@ with zipfile.ZipFile(sys.argv[1]).open("enwik8") as member, open(sys.argv[2], "w
 }
 
 if have sha256sum; then hasher=sha256sum; elif have shasum; then hasher='shasum -a 256'; else
-  fail "neither sha256sum nor shasum is installed: enwik8 could not be checked"
+  fail "neither sha256sum nor shasum is installed: enwik8 cannot be checked (install one)"
 fi
 
 from=$url
@@ -76,23 +76,23 @@ while [ $# -gt 0 ]; do
       ;;
     -*) bad_call "$1: no such option" ;;
     *)
-      [ -z "$dest" ] || bad_call "$1: one DEST is enough ($dest)"
+      [ -z "$dest" ] || bad_call "$1: a second DEST, after $dest (give one)"
       dest=$1
       ;;
   esac
   shift
 done
 dest=${dest:-data/enwik8}
-[ ! -d "$dest" ] || bad_call "$dest: a directory, where a file name was expected"
+[ ! -d "$dest" ] || bad_call "$dest: is a directory (give a file name)"
 
 if [ -e "$dest" ]; then
-  [ "$(sha256 "$dest")" = $file_sha256 ] || bad_call "$dest: something else than enwik8 is there (remove it)"
-  echo "$dest is there already, and is enwik8"
+  [ "$(sha256 "$dest")" = $file_sha256 ] || bad_call "$dest: is not enwik8 (remove it)"
+  echo "$dest: is enwik8 already"
   exit 0
 fi
 
 mkdir -p "$(dirname "$dest")"
-part=$dest.part # what is being unpacked; renamed when it has been checked
+part=$dest.part # unpacked here, renamed once it has been checked
 trap 'rm -f "$part"' EXIT
 trap 'exit 1' INT TERM
 
@@ -101,7 +101,7 @@ case $from in
     source=$dest.zip
     if [ ! -e "$source" ] || [ "$(sha256 "$source")" != $zip_sha256 ]; then
       download "$from" "$source" ||
-        fail "$from: the download broke off (run this again to continue it, or remove $source to start over)"
+        fail "$from: the download was interrupted (run this again to resume it, or remove $source to start over)"
     fi
     ;;
   *)
@@ -110,10 +110,10 @@ case $from in
     ;;
 esac
 
-# refuse HASH EXPECTED: a complete download that is wrong goes, or the next run would try to continue it
+# refuse HASH EXPECTED: removes a complete but wrong download, which the next run would try to resume
 refuse() {
   [ "$source" = "$from" ] || rm -f "$source"
-  fail "$from: neither enwik8.zip nor enwik8: its SHA-256 is $1, not $2"
+  fail "$from: neither enwik8.zip nor enwik8 (SHA-256 $1, expected $2)"
 }
 
 if [ "$(head -c 2 "$source")" = PK ]; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# On a machine with an NVIDIA GPU: every test on the device, compute-sanitizer on the operations, and what a training step
-# costs. Writes bench/results/<gpu>-<date>.json. Without a GPU: one error.
-#   scripts/gpu_check.sh [BUILD]      BUILD: a build directory of preset cuda made elsewhere (default: builds build/cuda)
+# On a machine with an NVIDIA GPU: runs every test on the device, runs the operations under compute-sanitizer, and times a
+# training step. Writes bench/results/<gpu>-<date>.json. Without a GPU it fails with one error.
+#   scripts/gpu_check.sh [BUILD]      BUILD: an existing build directory of preset cuda (default: builds build/cuda)
 #   FADE_SANITIZER_TESTS=ops/softmax  the tests under compute-sanitizer (default: ops,cuda)
 #   FADE_RESULTS=DIR                  where the results go (default: bench/results)
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 fail() { echo "gpu_check: $1" >&2; exit 1; }
 
-command -v nvidia-smi >/dev/null || fail "no nvidia-smi: this machine has no NVIDIA driver (install it, or use another machine)"
+command -v nvidia-smi >/dev/null || fail "nvidia-smi is not installed: no NVIDIA driver (install it, or use another machine)"
 gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1) && [ -n "$gpu" ] ||
   fail "nvidia-smi finds no GPU ($(nvidia-smi 2>&1 | head -n 1))"
 driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader | head -n 1)
@@ -17,13 +17,13 @@ driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader | head -n 1
 build=${1:-build/cuda}
 if [ $# -eq 0 ]; then
   command -v nvcc >/dev/null || export PATH="/usr/local/cuda/bin:$PATH"
-  command -v nvcc >/dev/null || fail "no nvcc (install the CUDA toolkit, or hand over a build made elsewhere: scripts/gpu_check.sh BUILD)"
+  command -v nvcc >/dev/null || fail "nvcc is not installed (install the CUDA toolkit, or give an existing build: scripts/gpu_check.sh BUILD)"
   scripts/install_dependencies.sh
   cmake --preset cuda >/dev/null
   cmake --build --preset cuda
 fi
 fade=$build/fade tests=$build/tests/fade_tests
-[ -x "$fade" ] && [ -x "$tests" ] || fail "$build: no fade and tests/fade_tests there (is it a build of preset cuda?)"
+[ -x "$fade" ] && [ -x "$tests" ] || fail "$build: fade and tests/fade_tests are missing (is it a build of preset cuda?)"
 "$fade" bench configs/bench_cpu.yaml --live 64 --steps 1 --device cuda >/dev/null || fail "$fade does not run on the $gpu"
 
 echo "== every test, with the $gpu as device cuda"
@@ -41,10 +41,10 @@ if command -v compute-sanitizer >/dev/null; then
     sanitized+=("$tool")
   done
 else
-  echo "compute-sanitizer is not here (part of the CUDA toolkit): not run"
+  echo "compute-sanitizer is not installed (part of the CUDA toolkit): skipped"
 fi
 
-# A step of each configuration with so many rows alive; of the 12-layer model, one of its 8 GPUs' share.
+# One step of each configuration per number of live rows; of the 12-layer model, the share of one of 8 GPUs.
 lines=$(mktemp)
 failure=$(mktemp)
 trap 'rm -f "$lines" "$failure"' EXIT

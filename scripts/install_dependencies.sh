@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Installs, from the distribution's packages, what fade needs to build and is not there yet (Debian and Ubuntu).
-#   scripts/install_dependencies.sh [--no-tests]      --no-tests: leave out what only the tests and benchmarks need
+# Installs the missing packages that fade needs to build, from the distribution (Debian and Ubuntu).
+#   scripts/install_dependencies.sh [--no-tests]      --no-tests: without packages that only tests and benchmarks need
 set -euo pipefail
 
 packages=(g++ cmake ninja-build curl unzip libfmt-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libopenblas-openmp-dev libhwy-dev zlib1g-dev liblzma-dev libzstd-dev libxxhash-dev)
 if [ "${1:-}" != --no-tests ]; then
   packages+=(git libboost-test-dev libboost-context-dev libbenchmark-dev clang-format ccache python3)
-  # the sanitizers, fuzzing and lint; the sanitizers' runtimes have the version of the distribution's clang in their name
+  # for sanitizers, fuzzing and lint; the package of the sanitizer runtimes is named after the distribution's clang version
   packages+=(clang "libclang-rt-$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | grep . || echo 14)-dev"
     libomp-dev libopenblas-serial-dev clang-tidy cppcheck)
 fi
 
 if ! command -v dpkg-query >/dev/null; then
-  echo "not a Debian or Ubuntu system: make sure that the equivalents of these are installed: ${packages[*]}" >&2
+  echo "not a Debian or Ubuntu system: install the equivalents of ${packages[*]}" >&2
   exit 0
 fi
 
@@ -24,7 +24,7 @@ done
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || { echo "these packages are missing, and there is no sudo to install them: ${missing[*]}" >&2; exit 1; }
+  command -v sudo >/dev/null || { echo "sudo is not available to install the missing packages (install as root): ${missing[*]}" >&2; exit 1; }
   as_root=(sudo)
 fi
 echo "installing: ${missing[*]}"

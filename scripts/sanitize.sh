@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# The sanitizers: every reader fuzzed for ten seconds and the whole suite under AddressSanitizer (with leak check) and
-# UndefinedBehaviorSanitizer, and everything that runs on several threads under ThreadSanitizer.
-#   scripts/sanitize.sh [--quick]      --quick: what continuous integration has time for: five seconds of the fuzz targets that need
-#                                      no model, and tests/ops/thread_check.cpp
+# Runs the sanitizers: every fuzz target for ten seconds and the whole suite under AddressSanitizer (with leak check) and
+# UndefinedBehaviorSanitizer; the multi-threaded code under ThreadSanitizer.
+#   scripts/sanitize.sh [--quick]      --quick: for continuous integration: five seconds of the fuzz targets that need no model,
+#                                      and tests/ops/thread_check.cpp
 set -euo pipefail
 cd "$(dirname "$0")/.."
 quick=${1:-}
 [ "$quick" = "" ] || [ "$quick" = --quick ] || { echo "usage: scripts/sanitize.sh [--quick]" >&2; exit 2; }
 
-# ThreadSanitizer learns from LLVM's OpenMP, through its tool archer, what threads wait for. OpenBLAS is the build without
-# threads, and not instrumented: nothing but our own threads runs it.
+# LLVM's OpenMP reports synchronisation to ThreadSanitizer through its tool Archer. OpenBLAS is the single-threaded build and not
+# instrumented: only our own threads call it.
 export OMP_WAIT_POLICY=passive
 archer=$(ls /usr/lib/llvm-*/lib/libarcher.so | tail -n 1)
 thread_options=(env OMP_TOOL_LIBRARIES="$archer" TSAN_OPTIONS=ignore_noninstrumented_modules=1)

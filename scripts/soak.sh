@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Trains for half an hour, at full spans and while spans shrink and grow, and fails if memory grows by more than 1 % after the
-# first steps (tests/train/soak.cpp).
+# Trains for half an hour, first at full spans, then with spans that shrink and grow. Fails if memory grows by more than 1 % after
+# the first steps (tests/train/soak.cpp).
 #   scripts/soak.sh [--minutes N]
 set -euo pipefail
 cd "$(dirname "$0")/.."

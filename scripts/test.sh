@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds everything with warnings as errors, and runs every test.
-#   scripts/test.sh             as continuous integration does: the program and its tests; the tests that involve a device
-#                               on the emulated one, plain and sanitized; the CUDA build compiles
-#   scripts/test.sh PRESET...   of CMakePresets.json: each built, and all of its tests run
+# Installs missing packages, builds everything with warnings as errors, and runs every test.
+#   scripts/test.sh             as continuous integration does: all tests on the CPU; the device tests on the emulated device,
+#                               also under sanitizers; compiles the CUDA build
+#   scripts/test.sh PRESET...   presets of CMakePresets.json: builds each and runs all of its tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,10 +12,10 @@ scripts/install_dependencies.sh
 if clang-format --version 2>/dev/null | grep -q 'version 14'; then
   git ls-files '*.h' '*.cpp' '*.cu' | xargs -r clang-format --dry-run --Werror
 else
-  echo "clang-format 14 is not here: formatting is not checked"
+  echo "clang-format 14 is not installed: formatting is not checked"
 fi
 
-# Presets share what they compile alike.
+# Presets share compiled objects.
 if command -v ccache >/dev/null; then
   export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_CUDA_COMPILER_LAUNCHER=ccache CCACHE_NOHASHDIR=1
 fi
@@ -46,7 +46,7 @@ fi
 build cpu
 run_tests cpu
 scripts/sanitize.sh --quick
-export FADE_TEST_DEVICE=cuda  # the CPU has had its turn
+export FADE_TEST_DEVICE=cuda  # the CPU has been tested above
 build emulate fade_tests
 run_tests emulate -L device -j "$(nproc)"
 build asan fade_tests
@@ -55,5 +55,5 @@ if command -v nvcc >/dev/null; then
   options=(-DCMAKE_CUDA_ARCHITECTURES=90-real)
   build cuda fade_tests
 else
-  echo "nvcc is not here: the CUDA build is not checked"
+  echo "nvcc is not installed: the CUDA build is not checked"
 fi
