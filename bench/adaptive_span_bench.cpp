@@ -1,6 +1,6 @@
-// Adaptive-Span does less work when its spans are short: forward and backward of a block of 16 x 64 bytes in
-// a model of four layers of 128, max_span 2048, all spans held at the argument. Memory is filled before
-// anything is timed; the counter `rows` says how many rows a stream and layer it has come to.
+// The cost of Adaptive-Span follows its spans: forward and backward of a block of 16 x 64 bytes in a model of
+// four layers of width 128, max_span 2048, with all spans fixed at the argument. Memory is filled before
+// timing starts; the counter `rows` is the number of memory rows per stream and layer.
 #include <benchmark/benchmark.h>
 
 #include "engine/tape.h"

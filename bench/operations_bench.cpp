@@ -1,6 +1,6 @@
-// Every case of the operations' table, timed: forward alone, and forward with backward, in f32 on the CPU.
-// The sizes are the tests' (the "large" variants reach the kernels' threads and vectors);
-// bench/span_attention_bench.cpp has a model's.
+// Times every test case of the operations: forward alone, and forward with backward, in f32 on the CPU. The
+// sizes are those of the tests (the "large" variants are large enough for threads and vectors);
+// bench/span_attention_bench.cpp has the sizes of a model.
 //
 //   build/bench/operations_bench --benchmark_filter=softmax
 #include <benchmark/benchmark.h>

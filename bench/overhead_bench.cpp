@@ -1,6 +1,6 @@
-// What the engine costs beyond arithmetic: nanoseconds an operation on tensors of four numbers.
+// The engine's overhead: nanoseconds per operation on tensors of four numbers.
 //
-//   build/bench/overhead_bench        (Release; the goal is under 200 ns a recorded node)
+//   build/bench/overhead_bench        (Release; the goal is under 200 ns per recorded node)
 #include <benchmark/benchmark.h>
 
 #include "engine/tape.h"
@@ -10,7 +10,7 @@ namespace {
 
 using namespace fade;
 
-constexpr int kOps = 1000;  // in a row: what a step's tape might hold
+constexpr int kOps = 1000;  // in sequence, about as many as on the tape of a step
 
 Tensor chain(Tensor x, const Tensor& step) {
   for (int i = 0; i < kOps; ++i) x = add(x, step);

@@ -1,13 +1,13 @@
-"""Expire-Span in PyTorch: the model that peer_pytorch.py measures, and its check against the goldens.
+"""Expire-Span in PyTorch: the model that peer_pytorch.py times, and its check against the golden cases.
 
 Sizes, used in every comment below:
     B streams    M block length      L rows in a layer's context: memory, then the block itself
     H hidden     K heads             D = H / K
     V vocabulary S max_span          R ramp length      P distances with a position row
 
-Plain PyTorch written from the formulas of the specification, the way a careful user would write it: batched matrix products, one
-for keys and values together, the position term by pad-and-reshape, in-place where autograd allows it. Rows of memory are padded to the
-same number in every stream, a multiple of M, and expired rows are masked; that is the usual policy, since a tensor is rectangular.
+Plain PyTorch written from the formulas of the specification, as a careful user would write it: batched matrix products, one for
+keys and values together, the position term by pad-and-reshape, in place where autograd allows it. Memory is padded to the same
+number of rows in every stream, a multiple of M, and expired rows are masked: the usual policy, since a tensor is rectangular.
 PyTorch's own fused attention does not apply: the position term and the mask need gradients.
 """
 
@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import nn
 
 KINDS = ("expire_span", "transformer_xl")
-FORGOTTEN = 1e9  # the age of a padding row: so far away that every mask is 0
-HIDDEN_SCORE = -1e30  # finite, so that a query that sees nothing gets finite weights, which its mask turns into zeros
+FORGOTTEN = 1e9  # age of a padding row: at this distance every mask is 0
+HIDDEN_SCORE = -1e30  # finite, so that the weights of a query that sees nothing are finite; its mask makes them 0
 
 
 @dataclass
@@ -111,8 +111,8 @@ class Layer(nn.Module):
         w, b = self.attn["span"].weight / z.pre_div, self.attn["span"].bias
         span = z.max_span * torch.sigmoid(torch.cat([F.linear(memory, w, b), F.linear(block, w, b)], 1)).squeeze(-1)
         ramp = ((span - age) / z.ramp + 1)[:, None, :] - query / z.ramp  # r_ij / R + 1
-        under = (ramp.detach() > 0) & (ramp.detach() < 1)  # never a row at or after its query, which has r > 0
-        aux = torch.where(under, ramp - 1, 0).sum() * (z.span_loss / (M * B))
+        on_ramp = (ramp.detach() > 0) & (ramp.detach() < 1)  # never a row at or after its query: there r > 0
+        aux = torch.where(on_ramp, ramp - 1, 0).sum() * (z.span_loss / (M * B))
         before = torch.ones(M, M, device=age.device, dtype=age.dtype).tril(-1)
         return ramp.clamp(0, 1) * F.pad(before, (age.shape[1] - M, 0), value=1.0), aux, span
 
@@ -121,14 +121,14 @@ class Layer(nn.Module):
         z, (B, M, L), P = self.z, mask.shape, self.z.positions
         K, D = z.heads, z.hidden // z.heads
         q = self.attn["query"](block * D**-0.5).unflatten(-1, (K, D)).transpose(1, 2).flatten(0, 1)  # [BK,M,D]
-        # Memory and block are projected apart, so that no gradient is computed for memory rows.
+        # Memory and block are projected separately, so that no gradient is computed for memory rows.
         w = torch.cat([self.attn["key"].weight, self.attn["value"].weight])
         parts = [F.linear(rows, w).unflatten(-1, (2, K, D)).permute(2, 0, 3, 1, 4) for rows in (memory, block)]
         k, v = torch.cat(parts, 3).flatten(1, 2).unbind()  # [BK,L,D] each
 
-        near = min(L, P + M)  # position rows reach only this far back
+        near = min(L, P + M)  # only these distances have position rows
         scores = F.pad(by_distance(q @ pos.flip(0).T)[..., P + M - near :], (L - near, 0))  # [BK,M,L]
-        with torch.no_grad():  # adding a constant needs no place in the graph
+        with torch.no_grad():  # a constant needs no place in the graph
             scores.view(B, K, M, L).add_((mask == 0)[:, None] * HIDDEN_SCORE)
         scores = scores.baddbmm_(q, k.transpose(1, 2))
         weights = torch.softmax(scores, -1).view(B, K, M, L) * mask[:, None]  # one mask for all heads
@@ -157,7 +157,7 @@ class Model(nn.Module):
                     p.data.div_(math.sqrt(2 * z.layers))
 
     def forward(self, tokens, targets, memory):
-        """tokens, targets [B,M]; memory: (rows, age) a layer -> loss [], aux [], and (context, age, span) a layer."""
+        """tokens, targets [B,M]; memory: (rows, age) per layer -> loss [], aux [], and (context, age, span) per layer."""
         x, aux, seen = self.embed(tokens), 0.0, []
         inside = -torch.arange(self.z.block, device=x.device, dtype=x.dtype).expand(tokens.shape)
         for layer, (rows, age) in zip(self.layers, memory):
@@ -177,8 +177,8 @@ class Model(nn.Module):
 def forget(context, age, span, z: Sizes):
     """The memory of the next block: rows [B,N,H] and ages [B,N], N the same multiple of M for every stream.
 
-    The newest block stays in place whole, because the position term counts on it; of the older rows, a stream keeps those that can
-    still be seen, and is padded at the front up to the fullest stream.
+    The newest block stays complete and in place, because the position term relies on it. Of the older rows, a stream keeps those that
+    can still be seen, and is padded at the front to the length of the longest stream.
     """
     M, age = z.block, age + z.block
     if z.kind == "transformer_xl":

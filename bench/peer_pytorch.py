@@ -31,7 +31,7 @@ from peer_model import FORGOTTEN, Model, Sizes, check_goldens, forget, read_size
 
 
 class Bench:
-    """The step with L context rows in every layer and stream, of which `live_fraction` (a mean over streams) can be seen."""
+    """The step with L context rows in every layer and stream, of which `live_fraction` (a mean over streams) are live."""
 
     def __init__(self, z: Sizes, live: int, live_fraction: float, compiled: bool):
         self.z, rows = z, live - z.block
@@ -39,7 +39,7 @@ class Bench:
         self.forward = torch.compile(self.model, dynamic=False) if compiled else self.model
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4, fused=True)
         self.tokens = torch.randint(z.vocab, (z.batch, z.block + 1))
-        # Stream 0 keeps every row, which is what forces the others to be padded to L; these share the remaining live rows.
+        # Stream 0 keeps every row, so that the others must be padded to L; the dead rows are shared out among these.
         self.age = torch.arange(rows, 0, -1.0).repeat(z.batch, 1)
         dead = round((1 - live_fraction) * live * z.batch / max(1, z.batch - 1))
         if dead > rows:
@@ -54,18 +54,18 @@ class Bench:
         (loss + aux).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 0.3, foreach=True)
         self.optimizer.step()
-        # The full work of forgetting; then back to the pattern of ages above, so that every step is the same.
+        # All the work of forgetting; then the ages above are restored, so that every step is the same.
         kept = [forget(*layer, self.z)[0] for layer in seen]
         self.memory = [(rows[:, rows.shape[1] - self.age.shape[1] :], self.age) for rows in kept]
 
 
 def resident(field):
-    """VmRSS (now) or VmHWM (most so far) of this process, in bytes."""
+    """VmRSS (current) or VmHWM (peak) of this process, in bytes."""
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(field))
 
 
 def tensor_peak(build):
-    """Most bytes that PyTorch's allocator had handed out at once while building the model and doing two steps."""
+    """Peak of the bytes allocated by PyTorch while building the model and running two steps."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
@@ -80,8 +80,8 @@ def tensor_peak(build):
 def measure(z: Sizes, live: int, args) -> dict:
     torch.manual_seed(1)
     build = lambda: Bench(z, live, args.live_fraction, args.compile)
-    Bench(replace(z, batch=2, layers=1), live, 1.0, False).step()  # puts code, threads and library buffers into the baseline
-    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again from the present VmRSS
+    Bench(replace(z, batch=2, layers=1), live, 1.0, False).step()  # so that code, threads and library buffers are in the baseline
+    Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM to the current VmRSS
     baseline = resident("VmRSS")
     bench = build()
     times = []
@@ -95,8 +95,8 @@ def measure(z: Sizes, live: int, args) -> dict:
     return result | {"peak_bytes": tensor_peak(build)}
 
 
-# Runs its arguments and prints [their output, the most KiB resident]. A small process in between, because Linux counts what the
-# parent had resident at the fork as the child's, and this parent holds all of PyTorch.
+# Runs its arguments and prints [their output, peak resident KiB]. A small process in between is needed: Linux counts the pages that
+# the parent had resident at the fork as the child's, and this parent has loaded PyTorch.
 WATCH = """
 import json, resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, text=True)
@@ -106,7 +106,7 @@ sys.exit(done.returncode)
 
 
 def run_process(command, threads):
-    """Runs one measuring process; its JSON, with the most memory it ever had resident."""
+    """Runs one measuring process; returns its JSON with its peak resident memory added."""
     env = os.environ | {"OMP_NUM_THREADS": str(threads)}
     done = subprocess.run([sys.executable, "-c", WATCH, *command], env=env, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
@@ -123,13 +123,13 @@ def run_pytorch(z: Sizes, live: int, args):
 
 
 def run_fade(live: int, args):
-    """fade has no padding: it is given only the rows that can be seen."""
+    """fade has no padding: it gets only the live rows."""
     rows = str(round(args.live_fraction * live))
     return run_process([*shlex.split(args.against), "--live", rows, "--steps", str(args.steps), "--json"], args.threads)
 
 
 def compare(z: Sizes, live: int, args) -> dict:
-    """Alternates the processes, so that a slow minute of the machine hits both alike; ratios are taken pair by pair."""
+    """Alternates the processes, so that a slow period of the machine affects both; ratios are taken pair by pair."""
     pairs = [(run_pytorch(z, live, args), run_fade(live, args)) for _ in range(args.pairs)]
     ratios = [peer["ms"] / fade["ms"] for peer, fade in pairs]
     middle = lambda side, key: statistics.median(pair[side][key] for pair in pairs)
@@ -145,15 +145,15 @@ def compare(z: Sizes, live: int, args) -> dict:
 
 
 def print_comparison(results):
-    print("| L (live) | ms: PyTorch, fade | times as fast [min, max] | tensors, MiB | resident, MiB |\n|---|---|---|---|---|")
+    print("| L (live) | ms: PyTorch, fade | speed-up [min, max] | tensors, MiB | resident, MiB |\n|---|---|---|---|---|")
     for r in results:
         memory = []
         for peer, fade in (r["tensor_peak_bytes"], r["resident_peak_bytes"]):
             memory.append(f"{peer / 2**20:.0f}, {fade / 2**20:.0f} ({fade / peer:.0%})")
         speed = "{:.1f}, {:.1f} | {:.2f} [{:.2f}, {:.2f}]".format(*r["ms"], *r["ratio"])
         print(f"| {r['live']} ({r['live_fraction']:.0%}) | {speed} | {memory[0]} | {memory[1]} |")
-    print("tensors: the most bytes the allocator had handed out at once. resident: of PyTorch, growth over a process that has")
-    print("imported torch and run a small step (compiled: with what the compiler itself took); of fade, the whole process.")
+    print("tensors: peak of the bytes allocated. resident: for PyTorch, growth over a process that has imported torch and run a small")
+    print("step (compiled: including the compiler's own memory); for fade, the whole process.")
 
 
 def print_alone(result):
@@ -170,7 +170,7 @@ def describe(args) -> dict:
 
 
 def keep_freed_memory():
-    """Stops glibc from returning every large tensor to the system, which costs PyTorch thousands of page faults a step."""
+    """Stops glibc from returning every large tensor to the system, which costs PyTorch thousands of page faults per step."""
     M_MMAP_MAX, M_TRIM_THRESHOLD = -4, -1
     libc = ctypes.CDLL(None)
     libc.mallopt(M_MMAP_MAX, 0)
@@ -182,12 +182,12 @@ def parse_arguments():
     goldens = "tests/data/golden"
     p.add_argument("--golden", nargs="?", const=goldens, metavar="DIR", help=f"check the cases in DIR ({goldens})")
     p.add_argument("--live", type=int, nargs="+", default=[], metavar="L", help="context rows to time, memory and block together")
-    p.add_argument("--live-fraction", type=float, default=1.0, metavar="F", help="share of the rows that can be seen (1.0)")
-    p.add_argument("--against", metavar="COMMAND", help='"build/fade bench CONFIG.yaml": time that too; the config gives the sizes')
+    p.add_argument("--live-fraction", type=float, default=1.0, metavar="F", help="fraction of the rows that are live (1.0)")
+    p.add_argument("--against", metavar="COMMAND", help='"build/fade bench CONFIG.yaml": time this as well, with the sizes of its config')
     p.add_argument("--compile", action="store_true", help="torch.compile instead of eager")
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--steps", type=int, default=20, help="timed steps a process (20)")
-    p.add_argument("--warmup", type=int, default=5, help="steps before those (5)")
+    p.add_argument("--steps", type=int, default=20, help="timed steps per process (20)")
+    p.add_argument("--warmup", type=int, default=5, help="untimed steps before those (5)")
     p.add_argument("--pairs", type=int, default=5, help="pairs of processes with --against (5)")
     p.add_argument("--json", action="store_true", help="print JSON: setting, medians, and every process")
     p.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)  # measure here: sizes as JSON
@@ -217,10 +217,10 @@ def main():
         raise SystemExit(f"{args.golden}: no golden cases, or they differ")
     results, z = [], chosen_sizes(args)
     if args.live and z.kind != "expire_span":
-        raise SystemExit(f"kind {z.kind}: only expire_span is timed")
+        raise SystemExit(f"kind {z.kind}: only expire_span can be timed")
     for live in args.live:
         if live < z.block or live % z.block:
-            raise SystemExit(f"--live {live}: give a multiple of the block, {z.block}; the peer pads memory to whole blocks")
+            raise SystemExit(f"--live {live}: give a multiple of the block, {z.block}; the PyTorch model pads memory to whole blocks")
         sized = replace(z, max_span=max(z.max_span, 2 * live))
         results.append(compare(sized, live, args) if args.against else run_pytorch(sized, live, args))
         if not args.json and not args.against:

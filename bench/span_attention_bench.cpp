@@ -1,6 +1,7 @@
-// Fused attention of one layer, forward and backward. Arguments: streams, heads, features a head, block,
-// context rows a stream, percent of the memory rows that are live. Forgetting keeps only live rows, so at 60
-// % each stream has its own number of rows, 60 % on average, under ramps of their own.
+// Fused attention of one layer, forward and backward. Arguments: streams, heads, features per head, block,
+// context rows per stream, percent of the memory rows that are live. Forgetting keeps only live rows: at 60 %
+// the number of rows differs between streams, 60 % on average, and the rows reach their ramps at different
+// queries.
 #include "ops/span_attention/span_attention.h"
 
 #include <benchmark/benchmark.h>
@@ -36,7 +37,7 @@ Layer layer_of(const benchmark::State& state) {
       const bool kept = static_cast<int64_t>(engine() % 100) < live;
       if (!kept) continue;
       age.push_back(static_cast<int32_t>(j));
-      // All live: no mask anywhere. Otherwise spans end anywhere up to the whole context away.
+      // All live: every row is fully visible. Otherwise spans end anywhere between the row's age and the whole context.
       span.push_back(live == 100 ? 4 * L : std::uniform_real_distribution<float>(j, L)(engine));
     }
     start.push_back(static_cast<int32_t>(age.size()));

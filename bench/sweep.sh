@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# How the cost of a training step follows the memory: with max_span doubling while the live rows stay the same (it should
-# not change), and with live rows falling from all of 576 to a tenth (it should fall with them).
+# The cost of a training step against the rows in memory: with max_span doubling at a constant number of live
+# rows (the cost should not change), and with the live rows falling from 576 to 12 % of that (the cost should
+# fall with them).
 #   bench/sweep.sh [FADE] [CONFIG]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 fade=${1:-build/fade} config=${2:-configs/bench_cpu.yaml}
 
-echo "max_span doubles, 192 rows live:"
+echo "max_span doubles, 192 live rows:"
 for span in 512 1024 2048 4096 8192 16384; do
   printf '  max_span %6d  ' "$span"
   "$fade" bench "$config" --live 192 --set "model.max_span=$span"

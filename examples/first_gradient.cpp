@@ -1,4 +1,4 @@
-// The engine on one page: a leaf, a recording, a loss, a gradient.
+// The autodiff engine in a few lines: a parameter, a recording, a loss, a gradient.
 #include <cstdio>
 
 #include "engine/tape.h"
@@ -10,7 +10,7 @@ using namespace fade;
 int main() {
   Tensor w = Tensor::full({3}, 2.0).set_requires_grad();  // a parameter
   {
-    Recording on;                    // from here on, operations go onto a tape
+    Recording on;                    // from here on, operations are recorded on a tape
     Tensor loss = sum(w * w * 0.5);  // forward
     backward(loss);                  // one reverse loop over the tape
   }
