@@ -3,10 +3,9 @@
 #include "engine/tape.h"
 #include "nn/init.h"
 #include "ops/elementwise/elementwise.h"
-#include "ops/layout/layout.h"
+#include "ops/expire_mask/expire_mask.h"
 #include "ops/masked_renorm/masked_renorm.h"
 #include "ops/reduce/reduce.h"
-#include "ops/relative_position/relative_position.h"
 #include "ops/softmax/softmax.h"
 
 namespace fade {
@@ -42,21 +41,11 @@ Attention::Result AdaptiveSpanAttention::operator()(const Input& in) const {
 
 void AdaptiveSpanAttention::constrain() const { ratio_.copy_from(clamp(ratio_.detach(), 0, 1)); }
 
-Tensor AdaptiveSpanAttention::mask(const Tensor& spans) const {
-  const int64_t S = config().max_span, K = config().heads;
-  std::vector<double> room(static_cast<size_t>(S));  // R − (distance − 1)
-  for (size_t d = 0; d < room.size(); ++d) room[d] = config().span.ramp - static_cast<double>(d);
-  const Tensor left =
-      reshape(spans, {K, 1}) + Tensor::from(room, {1, S}).to(spans.dtype()).to(spans.device());
-  return clamp(left * (1.0 / config().span.ramp), 0, 1);
-}
-
 Tensor AdaptiveSpanAttention::fade(const Tensor& scores, const Tensor& spans, const Input& in,
                                    const PaddedRows& padded) const {
-  const int64_t B = in.rows.streams, n = in.rows.block, K = config().heads, S = config().max_span;
+  const int64_t S = config().max_span;
   const Tensor a = softmax_where(scores, mask_by_distance(in, padded, Tensor::full({S}, 1)));  // [B, K, n, L]
-  const Tensor everywhere = Tensor::zeros({B, K, n, S}, a.dtype(), a.device());
-  const Tensor m = relative_position(everywhere + reshape(mask(spans), {1, K, 1, S}), padded.age);
+  const Tensor m = adaptive_mask(spans, padded.age, in.rows.block, config().span.ramp, S);     // [B, K, n, L]
   const Tensor eps = Tensor::scalar(kRenormEps, a.dtype(), a.device());
   return a * m / (sum(a * m, 3, true) + eps);
 }

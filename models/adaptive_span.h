@@ -19,8 +19,6 @@ class AdaptiveSpanAttention final : public Attention {
   void constrain() const override;
 
  private:
-  /// m by distance, [K, S], from spans [K].
-  Tensor mask(const Tensor& spans) const;
   /// The composed path's weights, from scores [B, K, n, L] and spans [K].
   Tensor fade(const Tensor& scores, const Tensor& spans, const Input& in, const PaddedRows& padded) const;
 

@@ -40,6 +40,32 @@ OpCase mask_case(const char* name, const Sizes& s, Fill span, Fill age, bool fla
   return c;
 }
 
+OpCase head_case(const char* name, const Sizes& s, int64_t heads, int64_t window, Fill age) {
+  const Shape result{s.streams, heads, s.block, s.rows};
+  const auto run = [=](int ramp, int64_t seen, int older) {
+    return
+        [=](const Tensors& in) { return adaptive_mask(in[0], shifted(in[1], older), s.block, ramp, seen); };
+  };
+  return {.name = fmt::format("adaptive_mask/{}", name),
+          .inputs = {{.shape = {heads}, .fill = between_integers(0, 9)},
+                     {{s.streams, s.rows}, std::move(age), Role::integers}},
+          .run = run(s.ramp, window, 0),
+          .reference =
+              [=](const Arrays& in) {
+                return tabulate(result, [&](const auto& at) {
+                  const double distance =
+                      in[1][static_cast<size_t>(at[0] * s.rows + at[3])] + static_cast<double>(at[2]);
+                  if (distance < 1 || distance > static_cast<double>(window)) return 0.0;
+                  return std::clamp((in[0][static_cast<size_t>(at[1])] - (distance - 1)) / s.ramp + 1, 0.0,
+                                    1.0);
+                });
+              },
+          .shape = result,
+          .wrong = {{"ages one too large", run(s.ramp, window, 1)},
+                    {"ages one too small", run(s.ramp, window, -1)},
+                    {"ramp one too long", run(s.ramp + 1, window, 0)}}};
+}
+
 std::vector<OpCase> cases() {
   const auto descending = [](int64_t rows, int64_t oldest) {
     return [=](int64_t i, double) { return static_cast<double>(oldest - i % rows); };
@@ -57,6 +83,9 @@ std::vector<OpCase> cases() {
           mask_case("no_streams", {0, 5, 3, 4}, fractions, descending(1, 0)),
           mask_case("whole_vectors", {2, 8, 3, 4}, fractions, descending(8, 5)),
           mask_case("long", {1, 1100, 2, 16}, between_integers(0, 80), descending(1100, 1098)),
+          head_case("heads", {2, 11, 5, 4}, 3, 9, descending(11, 6)),
+          head_case("heads_with_padding", {2, 5, 3, 4}, 2, 20,
+                    these({2, kPaddingAge, -1, 0, 7, -2, 1, kPaddingAge, 3, 0})),
           mask_case("large", {3, 97, 79, 16}, between_integers(0, 80), descending(97, 60))};
 }
 

@@ -1,46 +1,50 @@
 #include "engine/parallel.h"
-#include "ops/expire_mask/expire_mask.h"
-#include "ops/expire_mask/soft_mask.h"
+#include "ops/expire_mask/expire_mask_kernels.h"
 
 namespace fade {
 namespace {
 
-void forward_cpu(const Tensor& span, const Tensor& age, int ramp, const Tensor& m) {
+void forward_cpu(const Tensor& span, const Tensor& age, const SoftMask& attrs, const Tensor& m) {
   dispatch_float(span.dtype(), "expire_mask", [&]<class T>() {
-    const int64_t B = m.size(0), M = m.size(1), L = m.size(2);
-    const T* e = span.data<T>();
+    const int64_t B = m.size(0), G = m.size(1), M = m.size(2), L = m.size(3);
+    const MaskFormula<T> mask = attrs.formula<T>(span);
     const int32_t* a = age.data<int32_t>();
     T* out = m.mutate<T>();
-    parallel_for(B * M, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t bi = begin; bi < end; ++bi) {
-        const int64_t row = bi / M * L;
-        const int32_t i = static_cast<int32_t>(bi % M);
-        for (int64_t j = 0; j < L; ++j) out[bi * L + j] = soft_mask(e[row + j], a[row + j] + i, ramp);
+    parallel_rows(B * G * M, L, [&](int64_t begin, int64_t end) {
+      for (int64_t query = begin; query < end; ++query) {
+        const int64_t row = query / (G * M) * L, head = query / M % G;
+        const auto i = static_cast<int32_t>(query % M);
+        for (int64_t j = 0; j < L; ++j)
+          out[query * L + j] = mask.value_in_reach(a[row + j], mask.span_of(row + j, head), i);
       }
     });
   });
 }
 
-void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, int ramp, const Tensor& dspan) {
+void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, const SoftMask& attrs,
+                  const Tensor& dspan) {
   dispatch_float(span.dtype(), "expire_mask", [&]<class T>() {
-    const int64_t B = g.size(0), M = g.size(1), L = g.size(2);
-    const T *e = span.data<T>(), *dm = g.data<T>();
+    const int64_t B = g.size(0), G = g.size(1), M = g.size(2), L = g.size(3);
+    const MaskFormula<T> mask = attrs.formula<T>(span);
     const int32_t* a = age.data<int32_t>();
+    const T* dm = g.data<T>();
     T* de = dspan.mutate<T>();
-    parallel_for(B * L, 64, [&](int64_t begin, int64_t end) {
-      for (int64_t bj = begin; bj < end; ++bj) {
-        const T* column = dm + bj / L * M * L + bj % L;
+    parallel_rows(B * G * L, M, [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) {
+        const int64_t head = n / L % G, row = n / (G * L) * L + n % L;
+        const T* column = dm + n / L * M * L + n % L;
+        const T e = mask.span_of(row, head);
         T sum = 0;
         for (int32_t i = 0; i < M; ++i)
-          if (under_ramp(e[bj], a[bj] + i, ramp)) sum += column[i * L];
-        de[bj] = sum / static_cast<T>(ramp);
+          if (const T slope = mask.slope_in_reach(a[row], e, i); slope != 0) sum += slope * column[i * L];
+        de[n] = sum * mask.inverse_ramp;
       }
     });
   });
 }
 
-[[maybe_unused]] const bool registered = expire_mask_forward.implement(Device::cpu, forward_cpu) &&
-                                         expire_mask_backward.implement(Device::cpu, backward_cpu);
+[[maybe_unused]] const bool registered = soft_mask_forward.implement(Device::cpu, forward_cpu) &&
+                                         soft_mask_backward.implement(Device::cpu, backward_cpu);
 
 }  // namespace
 }  // namespace fade

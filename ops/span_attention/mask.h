@@ -1,8 +1,12 @@
 // The mask: which context rows a query sees, and how much of each. One formula for all kinds of attention; the composed
 // operations and the fused kernels of both devices call it. Equation F1 of span_attention.md.
+//
+// Every decision compares a span with a whole number (a distance, or a distance minus R), which is exact. After a
+// subtraction it would not be: in f32, a span of 1e-9 minus a distance of R rounds to −R, the end of the ramp.
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -14,7 +18,7 @@ namespace fade {
 enum class MaskKind : int32_t {
   window,    ///< no spans: every row within the window is fully visible
   expiring,  ///< a span per row; a row with m = 0 is outside the softmax
-  adaptive   ///< a span per head; rows with m = 0 stay in the softmax
+  adaptive   ///< a span per head, compared with δ − 1; rows with m = 0 stay in the softmax
 };
 
 /// Distances first ≤ δ ≤ last; none if last < first.
@@ -27,68 +31,75 @@ struct QueryRange {
   int32_t first, last;
 };
 
-/// What the queries of a range see of one row: no query sees it, some see some of it, or each sees all of it (and none
-/// meets it on the ramp, so its span gets no gradient).
+/// What the queries of a range see of one row: no query sees it, some see some of it, or each sees all of it and none
+/// meets it on the ramp (then its span gets no gradient).
 enum class Visibility { none, partial, full };
 
 /// A distance beyond all rows. The sum of two is an int32.
 inline constexpr int32_t kFar = 1 << 29;
 
-/// The mask as a function of a row's span e and its distance δ = age + query. Both are exact in T. The functions of one
-/// (span, distance) pair ignore which distances are visible; see `distances`.
+/// The mask as a function of a row's span e and its distance δ = age + query, both exact in T. r = e − (δ − lag).
 template <class T>
 struct MaskFormula {
-  const T* spans =
-      nullptr;  ///< e of row j for head h: spans[j·row_stride + h·head_stride] + span_offset; no spans: ∞
+  const T* spans = nullptr;  ///< e of row j for head h: spans[j·row_stride + h·head_stride]; no spans: ∞
   int32_t row_stride = 0, head_stride = 0;
-  T span_offset = 0;
+  T lag = 0;                     ///< 1 for adaptive spans
   T ramp = 1, inverse_ramp = 1;  ///< R, 1/R
   T domain_end =
-      std::numeric_limits<T>::infinity();  ///< positions from a span's end to where the softmax drops the row
+      std::numeric_limits<T>::infinity();  ///< positions from a span's end until the softmax drops the row
 
   int32_t slot_age = kFar;  ///< rows older than this are slots (compressed memory)
   Distances rows{1, kFar}, slots{1, kFar};
 
   MaskFormula() = default;
-  /// For spans of `kind`, [N] or [K]; `steps` is R.
-  MaskFormula(MaskKind kind, const T* e, int32_t steps) {
+  /// For spans of `kind`, [N] or [K]; `length` is R.
+  MaskFormula(MaskKind kind, const T* e, int32_t length) {
     if (kind == MaskKind::window) return;
     spans = e;
-    (kind == MaskKind::expiring ? row_stride : head_stride) = 1;
-    if (kind == MaskKind::adaptive) span_offset = 1;  // z − (δ − 1) = (z + 1) − δ
-    ramp = static_cast<T>(steps);
+    ramp = static_cast<T>(length);
     inverse_ramp = 1 / ramp;
-    if (kind == MaskKind::expiring) domain_end = ramp;
+    if (kind == MaskKind::expiring) {
+      row_stride = 1;
+      domain_end = ramp;
+    } else {
+      head_stride = 1;
+      lag = 1;
+    }
   }
 
   FADE_HD T span_of(int64_t row, int64_t head) const {
-    return spans ? spans[row * row_stride + head * head_stride] + span_offset
-                 : std::numeric_limits<T>::infinity();
+    return spans ? spans[row * row_stride + head * head_stride] : std::numeric_limits<T>::infinity();
   }
-  /// The distances at which queries see a row of this age, by position alone.
-  FADE_HD Distances distances(int32_t age) const { return age > slot_age ? slots : rows; }
 
-  /// r, the remaining span.
-  FADE_HD T remaining(T span, T distance) const { return span - distance; }
-  /// x = clamp(r/R + 1, 0, 1): where on the ramp.
+  // Of one row and one query, whatever the distances at which rows are visible by position alone.
+
+  /// x = clamp(r/R + 1, 0, 1), the place on the ramp; x > 0 iff r > −R.
   FADE_HD T fraction(T span, T distance) const {
-    const T x = remaining(span, distance) * inverse_ramp + 1;
+    const T x = (span - (distance - lag - ramp)) * inverse_ramp;
     return x < 0 ? T{0} : x > 1 ? T{1} : x;
   }
   /// m.
   FADE_HD T value(T span, T distance) const { return ramp_value(fraction(span, distance)); }
-  /// True iff the row belongs to the softmax's domain.
-  FADE_HD bool in_domain(T span, T distance) const { return remaining(span, distance) > -domain_end; }
-  /// True iff the mask's gradient reaches the span. Both ends of the ramp pass, as in PyTorch's clamp.
+  /// True iff the row belongs to the softmax's domain: for expiring spans r > −R, which is m > 0.
+  FADE_HD bool in_domain(T span, T distance) const { return span > distance - lag - domain_end; }
+  /// True iff the mask's gradient reaches the span: −R ≤ r ≤ 0. Both ends pass, as in PyTorch's clamp.
   FADE_HD bool on_ramp(T span, T distance) const {
-    const T r = remaining(span, distance);
-    return (r <= 0) & (r >= -ramp);
+    return (span <= distance - lag) & (span >= distance - lag - ramp);
   }
   /// R·dm/de.
   FADE_HD T slope(T span, T distance) const {
     return on_ramp(span, distance) ? ramp_slope(fraction(span, distance)) : T{0};
   }
+  /// True iff the row lasts, and is not on the ramp: r > 0.
+  FADE_HD bool lasts(T span, T distance) const { return span > distance - lag; }
 
+  // With the distances at which rows are visible by position alone.
+
+  FADE_HD Distances distances(int32_t age) const { return age > slot_age ? slots : rows; }
+  FADE_HD bool reaches(int32_t age, int32_t query) const {
+    const Distances reach = distances(age);
+    return (age + query >= reach.first) & (age + query <= reach.last);
+  }
   /// True iff a query at this distance sees the row; `reach` are its distances().
   FADE_HD bool visible(Distances reach, T span, T distance) const {
     return (distance >= static_cast<T>(reach.first)) & (distance <= static_cast<T>(reach.last)) &
@@ -99,12 +110,44 @@ struct MaskFormula {
     const Distances reach = distances(age);
     return {std::max(range.first, reach.first - age), std::min(range.last, reach.last - age)};
   }
+  /// m for a query, and R·dm/de; 0 where the row is not visible by position.
+  FADE_HD T value_in_reach(int32_t age, T span, int32_t query) const {
+    return reaches(age, query) ? value(span, static_cast<T>(age + query)) : T{0};
+  }
+  FADE_HD T slope_in_reach(int32_t age, T span, int32_t query) const {
+    return reaches(age, query) ? slope(span, static_cast<T>(age + query)) : T{0};
+  }
   FADE_HD Visibility visibility(int32_t age, T span, QueryRange range) const {
     const QueryRange by = within_reach(age, range);
     if (by.first > by.last || !in_domain(span, static_cast<T>(age + by.first))) return Visibility::none;
-    const bool all = by.first == range.first && by.last == range.last &&
-                     remaining(span, static_cast<T>(age + by.last)) > 0;
+    const bool all =
+        by.first == range.first && by.last == range.last && lasts(span, static_cast<T>(age + by.last));
     return all ? Visibility::full : Visibility::partial;
+  }
+  /// The queries of `range` that see the row; they are consecutive, as are those below.
+  FADE_HD QueryRange visible_queries(int32_t age, T span, QueryRange range) const {
+    return not_yet(domain_end, age, span, within_reach(age, range));
+  }
+  /// The queries of `range` that see all of the row, off the ramp.
+  FADE_HD QueryRange full_queries(int32_t age, T span, QueryRange range) const {
+    return not_yet(0, age, span, within_reach(age, range));
+  }
+  /// The queries of `range` for which 0 < m < 1, that is −R < r < 0. A NaN is at no distance.
+  FADE_HD QueryRange fading_queries(int32_t age, T span, QueryRange range) const {
+    const QueryRange by = not_yet(ramp, age, span, within_reach(age, range));
+    const T nearest = static_cast<T>(age + by.first) - lag;
+    if (by.first > by.last || nearest > span) return by;
+    return {by.first + static_cast<int32_t>(std::min(std::floor(span) - nearest, static_cast<T>(kFar))) + 1,
+            by.last};
+  }
+
+ private:
+  /// The queries of `range` with r > −length: the row's span ended less than `length` positions ago.
+  FADE_HD QueryRange not_yet(T length, int32_t age, T span, QueryRange range) const {
+    const T nearest = static_cast<T>(age + range.first) - lag - length;
+    if (range.first > range.last || !(span > nearest)) return {range.first, range.first - 1};
+    if (span > static_cast<T>(age + range.last) - lag - length) return range;
+    return {range.first, range.first + static_cast<int32_t>(std::ceil(span) - nearest) - 1};
   }
 };
 

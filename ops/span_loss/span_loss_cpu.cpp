@@ -1,20 +1,17 @@
-#include "ops/span_loss/ramp_queries.h"
-#include "ops/span_loss/span_loss.h"
+#include "ops/span_loss/span_loss_kernels.h"
+#include "ops/span_loss/span_loss_math.h"
 
 namespace fade {
 namespace {
 
-// A few operations a row: small beside the products that made the rows, so one thread does it.
+// A few operations per row: little compared with the products that made the rows, so one thread does it.
 void forward_cpu(const Tensor& span, const Tensor& age, const SpanLoss& attrs, const Tensor& loss) {
   dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
-    const T* e = span.data<T>();
+    const MaskFormula<T> mask(MaskKind::expiring, span.data<T>(), attrs.ramp);
     const int32_t* a = age.data<int32_t>();
     double sum = 0;
-    for (int64_t j = 0; j < span.numel(); ++j) {
-      const double left = left_at_first_query(e[j], a[j]);
-      const RampQueries under = ramp_queries(left, attrs.ramp, attrs.block);
-      if (under.count > 0) sum += under.sum_of_remaining(left);
-    }
+    for (int64_t j = 0; j < span.numel(); ++j)
+      sum += ramp_sum(mask, mask.span_of(j, 0), a[j], attrs.block).remaining;
     *loss.mutate<T>() = span.numel() ? static_cast<T>(attrs.force(span.size(0)) * sum) : T{0};
   });
 }
@@ -22,14 +19,12 @@ void forward_cpu(const Tensor& span, const Tensor& age, const SpanLoss& attrs, c
 void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, const SpanLoss& attrs,
                   const Tensor& dspan) {
   dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
-    const T* e = span.data<T>();
+    const MaskFormula<T> mask(MaskKind::expiring, span.data<T>(), attrs.ramp);
     const int32_t* a = age.data<int32_t>();
     T* de = dspan.mutate<T>();
     const double push = span.numel() ? static_cast<double>(*g.data<T>()) * attrs.force(span.size(0)) : 0;
-    for (int64_t j = 0; j < span.numel(); ++j) {
-      const double left = left_at_first_query(e[j], a[j]);
-      de[j] = static_cast<T>(push * static_cast<double>(ramp_queries(left, attrs.ramp, attrs.block).count));
-    }
+    for (int64_t j = 0; j < span.numel(); ++j)
+      de[j] = static_cast<T>(push * ramp_sum(mask, mask.span_of(j, 0), a[j], attrs.block).queries);
   });
 }
 

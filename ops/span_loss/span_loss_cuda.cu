@@ -1,33 +1,33 @@
 #include "engine/cuda/cuda.h"
 #include "engine/cuda/sum.h"
-#include "ops/span_loss/ramp_queries.h"
-#include "ops/span_loss/span_loss.h"
+#include "ops/span_loss/span_loss_kernels.h"
+#include "ops/span_loss/span_loss_math.h"
 
 namespace fade {
 namespace {
 
 template <class T>
 struct Forward {
-  const T* span;
+  MaskFormula<T> mask;
   const int32_t* age;
-  SpanLoss attrs;
+  int32_t block;
   double* remaining;  // Σ r of each row
   __device__ void operator()(int64_t j) const {
-    const double left = left_at_first_query(span[j], age[j]);
-    remaining[j] = ramp_queries(left, attrs.ramp, attrs.block).sum_of_remaining(left);
+    remaining[j] = ramp_sum(mask, mask.span_of(j, 0), age[j], block).remaining;
   }
 };
 
 template <class T>
 struct Backward {
-  const T *g, *span;
+  MaskFormula<T> mask;
   const int32_t* age;
-  SpanLoss attrs;
+  int32_t block;
+  const T* g;
   double force;
   T* dspan;
   __device__ void operator()(int64_t j) const {
-    const RampQueries under = ramp_queries(left_at_first_query(span[j], age[j]), attrs.ramp, attrs.block);
-    dspan[j] = static_cast<T>(static_cast<double>(*g) * force * static_cast<double>(under.count));
+    const double queries = ramp_sum(mask, mask.span_of(j, 0), age[j], block).queries;
+    dspan[j] = static_cast<T>(static_cast<double>(*g) * force * queries);
   }
 };
 
@@ -35,8 +35,9 @@ void forward_cuda(const Tensor& span, const Tensor& age, const SpanLoss& attrs, 
   const int64_t rows = span.numel();
   const Tensor remaining = Tensor::empty({rows}, DType::f64, Device::cuda);
   dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
+    const MaskFormula<T> mask(MaskKind::expiring, span.data<T>(), attrs.ramp);
     launch_each("span_loss", rows,
-                Forward<T>{span.data<T>(), age.data<int32_t>(), attrs, remaining.mutate<double>()});
+                Forward<T>{mask, age.data<int32_t>(), attrs.block, remaining.mutate<double>()});
   });
   sum_middle("span_loss", remaining, {1, rows, 1}, rows ? attrs.force(span.size(0)) : 0, loss);
 }
@@ -44,9 +45,14 @@ void forward_cuda(const Tensor& span, const Tensor& age, const SpanLoss& attrs, 
 void backward_cuda(const Tensor& g, const Tensor& span, const Tensor& age, const SpanLoss& attrs,
                    const Tensor& dspan) {
   dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
+    const MaskFormula<T> mask(MaskKind::expiring, span.data<T>(), attrs.ramp);
     launch_each("span_loss_backward", span.numel(),
-                Backward<T>{g.data<T>(), span.data<T>(), age.data<int32_t>(), attrs,
-                            attrs.force(span.size(0)), dspan.mutate<T>()});
+                Backward<T>{.mask = mask,
+                            .age = age.data<int32_t>(),
+                            .block = attrs.block,
+                            .g = g.data<T>(),
+                            .force = attrs.force(span.size(0)),
+                            .dspan = dspan.mutate<T>()});
   });
 }
 

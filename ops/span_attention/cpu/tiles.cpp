@@ -29,7 +29,7 @@ T epsilon(const AttentionArrays<T>& x) {
 
 /// The running softmax: scores in weights_t become m·exp(s − highest), times the dropout factor; `highest`
 /// rises to the tile's maximum and what was summed before is scaled to it.
-template <bool kFull, class T>
+template <bool kFull, bool kDropout, class T>
 void soften(const AttentionArrays<T>& x, Head head, const MaskFormula<T>& mask, const RowTile<T>& tile,
             Queries queries, const ForwardScratch<T>& s) {
   const hn::ScalableTag<T> d;
@@ -60,7 +60,7 @@ void soften(const AttentionArrays<T>& x, Head head, const MaskFormula<T>& mask, 
       if constexpr (!kFull) faded = hn::Mul(hn::Load(d, s.mask_t + j * kTile + at), u);
       sum = hn::Add(sum, u);
       faded_sum = hn::Add(faded_sum, faded);
-      if (x.sizes.dropout > 0) faded = hn::Mul(faded, hn::Load(d, s.dropout_t + j * kTile + at));
+      if constexpr (kDropout) faded = hn::Mul(faded, hn::Load(d, s.dropout_t + j * kTile + at));
       hn::Store(faded, d, weight);
     }
     hn::Store(highest, d, s.highest + at);
@@ -100,11 +100,14 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
   const auto take = [&](const RowTile<T>& tile) {
     load_rows(x, at, tile, s.keys, s.values);
     tile_scores(x, tile, queries, s.q_t, s.keys, s.by_age, s.weights_t);
-    if (x.sizes.dropout > 0) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
+    const bool dropout = x.sizes.dropout > 0;
+    if (dropout) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
     if (tile.full)
-      soften<true>(x, at, mask, tile, queries, s);
+      dropout ? soften<true, true>(x, at, mask, tile, queries, s)
+              : soften<true, false>(x, at, mask, tile, queries, s);
     else
-      soften<false>(x, at, mask, tile, queries, s);
+      dropout ? soften<false, true>(x, at, mask, tile, queries, s)
+              : soften<false, false>(x, at, mask, tile, queries, s);
     product<Into::add, T>(x.head_size, queries.count, tile.count, {s.values, 1, x.head_size},
                           {s.weights_t, kTile}, {s.out_t, kTile});
   };
@@ -116,7 +119,7 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
 
 /// From scores (in dscores_t) and grad·V (in weights_t) to the gradient of the scores and the weights, and
 /// dspan[j] of each row.
-template <bool kFull, class T>
+template <bool kFull, bool kDropout, class T>
 void soften_backward(const AttentionArrays<T>& x, Head head, const MaskFormula<T>& mask,
                      const RowTile<T>& tile, Queries queries, const BackwardScratch<T>& s, T* dspan) {
   const hn::ScalableTag<T> d;
@@ -134,18 +137,24 @@ void soften_backward(const AttentionArrays<T>& x, Head head, const MaskFormula<T
       T *dscore = s.dscores_t + j * kTile + at, *weight = s.weights_t + j * kTile + at;
       const auto delta = hn::Load(d, s.delta + at);
       const auto u = hn::Exp(d, hn::Sub(hn::Load(d, dscore), hn::Load(d, s.log_sum + at)));
-      auto dweight = hn::Load(d, weight), m = hn::Set(d, T{1});
+      const auto dweight = hn::Load(d, weight);
+      auto m = hn::Set(d, T{1});
       if constexpr (!kFull) m = hn::Load(d, masks + at);
       const auto p = kFull ? u : hn::Mul(m, u);
-      if (x.sizes.dropout > 0) {
+      auto dp_minus_delta = hn::Sub(dweight, delta);
+      if constexpr (kDropout) {
         const auto kept = hn::Load(d, s.dropout_t + j * kTile + at);
-        dweight = hn::Mul(kept, dweight);
+        dp_minus_delta = hn::MulSub(kept, dweight, delta);
         hn::Store(hn::Mul(kept, p), d, weight);
       } else {
         hn::Store(p, d, weight);
       }
-      const auto dm = hn::Mul(u, hn::Sub(dweight, delta));
-      if constexpr (!kFull) on_ramp_sum = hn::MulAdd(hn::Load(d, slopes + at), dm, on_ramp_sum);
+      const auto dm = hn::Mul(u, dp_minus_delta);
+      if constexpr (!kFull) {
+        const auto slope = hn::Load(d, slopes + at);
+        on_ramp_sum =
+            hn::IfThenElse(hn::Ne(slope, hn::Zero(d)), hn::MulAdd(slope, dm, on_ramp_sum), on_ramp_sum);
+      }
       hn::Store(hn::NegMulAdd(hn::Mul(eps, u), delta, kFull ? dm : hn::Mul(m, dm)), d, dscore);
     }
     dspan[j] = kFull ? T{0} : mask.inverse_ramp * hn::GetLane(hn::SumOfLanes(d, on_ramp_sum));
@@ -180,11 +189,14 @@ void tile_backward(const BackwardArrays<T>& x, Head at, const MaskFormula<T>& ma
   tile_scores(x, tile, queries, s.q_t, s.keys, s.by_age, s.dscores_t);
   product<Into::overwrite, T>(tile.count, queries.count, size, {s.values, size, 1}, {s.grad_t, kTile},
                               {s.weights_t, kTile});
-  if (x.sizes.dropout > 0) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
+  const bool dropout = x.sizes.dropout > 0;
+  if (dropout) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
   if (tile.full)
-    soften_backward<true>(x, at, mask, tile, queries, s, dspan);
+    dropout ? soften_backward<true, true>(x, at, mask, tile, queries, s, dspan)
+            : soften_backward<true, false>(x, at, mask, tile, queries, s, dspan);
   else
-    soften_backward<false>(x, at, mask, tile, queries, s, dspan);
+    dropout ? soften_backward<false, true>(x, at, mask, tile, queries, s, dspan)
+            : soften_backward<false, false>(x, at, mask, tile, queries, s, dspan);
 
   product<Into::overwrite, T>(tile.count, size, queries.count, {s.weights_t, kTile, 1}, {s.grad, padded},
                               {s.dvalues, padded});

@@ -85,18 +85,14 @@ __device__ QueryRanges query_ranges(const AttentionArrays<T>& x, const TileRows<
       full.last = -1;
       continue;
     }
-    const QueryRange by = x.mask.within_reach(rows.age[j], block);
-    // For query i the remaining span of the row is `remaining` − i. The ends are rounded to the safe side.
-    const T remaining = x.mask.remaining(rows.span[j], static_cast<T>(rows.age[j]));
-    const T in_domain = remaining + x.mask.domain_end, length = static_cast<T>(x.block);
-    const int last_some = static_cast<int>(std::min(std::max(in_domain, T{-2}), length)) + 1;
-    const int last_full = static_cast<int>(std::min(std::max(remaining, T{0}), length)) - 2;
-    if (const int last = std::min(by.last, last_some); by.first <= last) {
-      some.first = std::min(some.first, by.first);
-      some.last = std::max(some.last, last);
+    const QueryRange visible = x.mask.visible_queries(rows.age[j], rows.span[j], block);
+    const QueryRange all = x.mask.full_queries(rows.age[j], rows.span[j], block);
+    if (visible.first <= visible.last) {
+      some.first = std::min(some.first, visible.first);
+      some.last = std::max(some.last, visible.last);
     }
-    full.first = std::max(full.first, by.first);
-    full.last = std::min(full.last, remaining > length ? by.last : std::min(by.last, last_full));
+    full.first = std::max(full.first, all.first);
+    full.last = std::min(full.last, all.last);
   }
   return {.some = {warp_reduce<kColumns>(some.first, Min{}), warp_reduce<kColumns>(some.last, Max{})},
           .full = {warp_reduce<kColumns>(full.first, Max{}), warp_reduce<kColumns>(full.last, Min{})}};

@@ -1,0 +1,32 @@
+// Kernels of expire_mask and adaptive_mask. m and g [B, G, M, L], age i32 [B, L]; expiring spans [B, L] with G = 1, adaptive
+// spans [K] with G = K.
+#pragma once
+
+#include "engine/kernel.h"
+#include "engine/tensor.h"
+#include "ops/span_attention/mask.h"
+
+namespace fade {
+
+struct SoftMask {
+  MaskKind kind;
+  int32_t ramp;         ///< R
+  int32_t last = kFar;  ///< greatest distance at which a row is visible
+
+  template <class T>
+  MaskFormula<T> formula(const Tensor& span) const {
+    MaskFormula<T> mask(kind, span.data<T>(), ramp);
+    mask.rows.last = last;
+    return mask;
+  }
+};
+
+/// m = the mask, 0 at distances beyond 1..last.
+inline constinit Kernel<void(const Tensor& span, const Tensor& age, const SoftMask&, const Tensor& m)>
+    soft_mask_forward{"expire_mask"};
+/// dspan [B, G, L]: Σ_i g·dm/de, of each row for itself.
+inline constinit Kernel<void(const Tensor& g, const Tensor& span, const Tensor& age, const SoftMask&,
+                             const Tensor& dspan)>
+    soft_mask_backward{"expire_mask"};
+
+}  // namespace fade
