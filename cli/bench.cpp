@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kWarmUp = 3;
 
-// A random memory of `rows` rows a stream and layer, the positions just before the block.
+// A random memory of `rows` rows per stream and layer, at the positions just before the block.
 Memory full_memory(const Transformer& model, int64_t streams, int64_t rows, Generator& random) {
   Memory memory = model.empty_memory(streams);
   std::vector<int32_t> age(static_cast<size_t>(streams * rows)), start(static_cast<size_t>(streams) + 1);
@@ -52,11 +52,11 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
   if (live < M) refuse("--live {}: a context has at least the block's own {} rows (model.block)", live, M);
   constexpr int64_t kMaxRows = 1 << 19;  // model.max_span may be twice that
   if (live > kMaxRows) refuse("--live {}: at most {} rows", live, kMaxRows);
-  config.model.span.noisy = false;  // noise would cut the spans of rows that are to be live
+  config.model.span.noisy = false;  // noise would shorten the spans of rows that must be live
   if (config.model.max_span < 2 * live) config.model.max_span = static_cast<int>(2 * live);
   const Transformer model(config.model, dtype_for(config.dtype), device_for(config.device), config.seed);
   OptimizerConfig frozen_spans = config.train.optimizer;
-  frozen_spans.lr = 0;  // the same work every step: spans stay where they are put
+  frozen_spans.lr = 0;  // spans stay as they are set, so that every step does the same work
   Optimizer optimizer(frozen_spans, model.parameters());
   make_all_live(model.parameters());
 

@@ -18,7 +18,7 @@ struct Bench final : Command {
 
   explicit Bench(CLI::App& app) {
     config.declare(app);
-    app.add_option("--live", live, "context rows a stream and layer, all live, the block's own included")
+    app.add_option("--live", live, "context rows per stream and layer, all live, those of the block included")
         ->required();
     app.add_option("--steps", steps, "steps to time")->check(CLI::PositiveNumber)->capture_default_str();
     app.add_option("--device", device, "auto, cpu or cuda: overrides the configuration's");
@@ -35,7 +35,7 @@ struct Bench final : Command {
       fmt::print("{}\n", out.dump());
       return;
     }
-    fmt::print("{:.1f} ms a step, {:.0f} tokens/s, peak {:.1f} MiB, {} rows live\n", r.ms, r.tokens_per_s,
+    fmt::print("{:.1f} ms per step, {:.0f} tokens/s, peak {:.1f} MiB, {} rows live\n", r.ms, r.tokens_per_s,
                static_cast<double>(r.peak_bytes) / (1 << 20), r.live);
   }
 };

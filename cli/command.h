@@ -22,7 +22,7 @@ E parse_name(const std::string& option, const std::string& name) {
   return static_cast<E>(it - names_of<E>.begin());
 }
 
-/// Of options that are numbers: refuses those below `low`.
+/// A check of numeric options: refuses values below `low`.
 inline CLI::Validator at_least(double low) {
   return CLI::Validator(
       [low](std::string& text) {
@@ -73,10 +73,11 @@ struct CheckpointArguments {
     app.add_option("--threads", threads, "threads to use (default: the configuration's)")->check(at_least(1));
   }
   LoadedModel load() const {
-    LoadedModel loaded = load_model(path, parse_name<DeviceChoice>("--device", device),
-                                    [](const std::filesystem::path&, const std::string& what) {
-                                      fmt::print(stderr, "warning: {}; taking the checkpoint before\n", what);
-                                    });
+    LoadedModel loaded =
+        load_model(path, parse_name<DeviceChoice>("--device", device),
+                   [](const std::filesystem::path&, const std::string& what) {
+                     fmt::print(stderr, "warning: {}; taking the checkpoint before it\n", what);
+                   });
     set_threads(threads ? threads : loaded.config.threads);
     return loaded;
   }

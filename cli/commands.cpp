@@ -39,9 +39,9 @@ int complain(const CLI::App& app, const std::vector<std::string>& words, const C
   std::string names;
   for (const CLI::App* sub : known) names += (names.empty() ? "" : ", ") + sub->get_name();
   if (words.empty())
-    fmt::print(stderr, "fade: a command is missing; there are: {}\n", names);
+    fmt::print(stderr, "fade: a command is missing (commands: {})\n", names);
   else
-    fmt::print(stderr, "fade: {}: no such command; there are: {}\n", words.front(), names);
+    fmt::print(stderr, "fade: {}: no such command (commands: {})\n", words.front(), names);
   return 2;
 }
 

@@ -18,10 +18,10 @@ struct Eval final : Command {
 
   explicit Eval(CLI::App& app) {
     checkpoint.declare(app);
-    app.add_option("--data", data, "a file to read instead of the configuration's corpus");
+    app.add_option("--data", data, "a file to evaluate instead of the configuration's corpus");
     app.add_option("--split", split, "train, valid, test or all")->capture_default_str();
     app.add_option("--streams", streams,
-                   "streams read side by side; 1 is the strict figure (default: train.batch)")
+                   "streams read in parallel; 1 is the strict figure (default: train.batch)")
         ->check(at_least(1));
     app.add_flag("--json", json, "print one JSON object");
   }
@@ -48,7 +48,7 @@ struct Eval final : Command {
     }
     fmt::print("{:.4f} bits per byte on {} of {} ({} bytes predicted, {} streams)\n", r.bits_per_byte, split,
                corpus.name(), r.bytes, r.streams);
-    fmt::print("{:.1f} rows in memory a stream and layer; mean span {:.1f}\n", r.mean_rows, r.mean_span);
+    fmt::print("{:.1f} rows in memory per stream and layer; mean span {:.1f}\n", r.mean_rows, r.mean_span);
   }
 };
 

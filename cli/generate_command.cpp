@@ -12,15 +12,17 @@ struct Generate final : Command {
 
   explicit Generate(CLI::App& app) {
     checkpoint.declare(app);
-    app.add_option("--prompt", prompt, "text to go on from");
-    app.add_option("--bytes", options.bytes, "how much to write")->check(at_least(0))->capture_default_str();
+    app.add_option("--prompt", prompt, "text to continue");
+    app.add_option("--bytes", options.bytes, "how many bytes to write")
+        ->check(at_least(0))
+        ->capture_default_str();
     app.add_option("--temperature", options.temperature, "0: always the likeliest byte")
         ->check(at_least(0))
         ->capture_default_str();
     app.add_option("--top-k", options.top_k, "sample among the k likeliest bytes; 0: all")
         ->check(at_least(0))
         ->capture_default_str();
-    app.add_option("--seed", options.seed, "another seed writes another text")->capture_default_str();
+    app.add_option("--seed", options.seed, "of the random samples")->capture_default_str();
   }
   void run() override {
     const LoadedModel loaded = checkpoint.load();

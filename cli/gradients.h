@@ -1,4 +1,4 @@
-// `fade grad`: losses and gradients of a model on given bytes, to be compared with another implementation's.
+// `fade grad`: losses and gradients of a model on given bytes, for comparison with another implementation.
 #pragma once
 
 #include <span>

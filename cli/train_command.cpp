@@ -15,9 +15,9 @@ struct Train final : Command {
     config.declare(app);
     app.add_option("--out", out, "run directory (default: runs/ and the configuration's name)");
     app.add_option("--device", device, "auto, cpu or cuda: overrides the configuration's");
-    app.add_flag("--resume", resume, "go on from the run directory's newest checkpoint");
+    app.add_flag("--resume", resume, "resume from the run directory's newest checkpoint");
     app.add_flag("--check-finite", check_finite,
-                 "look for infinities and NaNs in the result and the gradient of every operation (slow)");
+                 "check the result and the gradient of every operation for infinities and NaNs (slow)");
   }
   void run() override {
     std::vector<std::string> more;

@@ -44,7 +44,7 @@ bool CheckpointPolicy::save() {
   trainer_.check_weights();
   const bool saved =
       try_or_warn("no checkpoint was written, the next attempt is a minute or a checkpoint away", [&] {
-        if (directory_.remake_if_gone(trainer_.config()))
+        if (directory_.recreate_if_gone(trainer_.config()))
           log_.note(
               fmt::format("warning: {} had vanished and was created again", directory_.path().string()));
         log_.flush();

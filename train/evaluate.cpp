@@ -9,7 +9,7 @@
 namespace fade {
 namespace {
 
-// bits[i] = −log2 softmax(logits[i])[targets[i]]
+// bits[i] = −log2 softmax(logits[i])[targets[i]], for logits [B·n, V]
 void bits_of(const Tensor& logits, std::span<const int32_t> targets, std::vector<double>& bits) {
   const Tensor log_p = log_softmax(logits).to(Device::cpu);
   const int64_t V = logits.size(1);

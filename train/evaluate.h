@@ -1,4 +1,6 @@
-// Bits per byte of a model on a text.
+// Evaluation: bits per byte of a model on a text.
+//
+// Sizes: docs/notation.md.
 #pragma once
 
 #include <functional>
@@ -8,9 +10,9 @@
 
 namespace fade {
 
-/// One block of an evaluation, for whoever wants to look closer.
+/// One block of an evaluation, handed to EvalOptions::on_block.
 struct EvalBlock {
-  int64_t length;                    ///< n: positions a stream
+  int64_t length;                    ///< n: positions per stream
   int64_t offset, stride;            ///< position i of stream b is byte b·stride + offset + i of the text
   std::span<const int32_t> tokens;   ///< [B, n]
   std::span<const int32_t> targets;  ///< [B, n]
@@ -29,12 +31,12 @@ struct EvalResult {
   double bits_per_byte = 0;
   int64_t bytes = 0;  ///< bytes predicted
   int streams = 0;
-  double mean_rows = 0;  ///< rows in memory a stream and layer, averaged over the blocks
-  double mean_span = 0;  ///< predicted span, in positions (0 for kinds without)
+  double mean_rows = 0;  ///< rows in memory per stream and layer, averaged over the blocks
+  double mean_span = 0;  ///< predicted span, in positions; 0 for kinds without spans
 };
 
-/// Reads `text` once in `streams` streams, memory carried through all of it; dropout and noise off. Spec
-/// section 9. Throws InputError when the text is too short, naming it by `name`.
+/// Reads `text` once in `streams` streams, carrying memory from block to block, with dropout and noise off
+/// (section 9 of the specification). Throws InputError, naming the text by `name`, when it is too short.
 EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, const std::string& name,
                     const EvalOptions& options);
 

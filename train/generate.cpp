@@ -10,7 +10,7 @@
 namespace fade {
 namespace {
 
-// Samples from softmax(logits/temperature) among the k likeliest; u is uniform in [0, 1).
+// A sample from softmax(logits / temperature) among the k likeliest bytes; u is uniform on [0, 1).
 int32_t sample(const std::vector<double>& logits, const GenerateOptions& options, double u) {
   std::vector<int32_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
@@ -34,7 +34,7 @@ void generate(const Transformer& model, std::string_view prompt, const GenerateO
   Memory memory = model.empty_memory(1);
   const RngKey key{options.seed, 0};
 
-  std::vector<double> logits;  // of the byte after what was read last
+  std::vector<double> logits;  // [V]: of the byte after the last one read
   const auto read = [&](const std::vector<int32_t>& block) {
     StepReport report;
     const int64_t n = static_cast<int64_t>(block.size());

@@ -15,7 +15,7 @@ struct GenerateOptions {
   uint64_t seed = 1;
 };
 
-/// Reads the prompt (a newline when it is empty), and hands it and then each sampled byte to `emit`. Memory
+/// Reads the prompt (a newline when it is empty) and passes it and then each sampled byte to `emit`. Memory
 /// is carried and forgotten as in evaluation, so the text may be of any length. Throws InputError, before
 /// anything is emitted, for prompt bytes outside the vocabulary.
 void generate(const Transformer& model, std::string_view prompt, const GenerateOptions& options,

@@ -6,7 +6,7 @@ namespace {
 volatile std::sig_atomic_t signals = 0;
 int guards = 0;
 
-void note(int signal) {
+void record(int signal) {
   if (signals) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
@@ -25,7 +25,7 @@ InterruptGuard::InterruptGuard() {
     if (signal == SIGHUP && before_[i].sa_handler == SIG_IGN) continue;
     struct sigaction action {};
     action.sa_flags = SA_RESTART;
-    action.sa_handler = signal == SIGPIPE || signal == SIGXFSZ ? SIG_IGN : note;
+    action.sa_handler = signal == SIGPIPE || signal == SIGXFSZ ? SIG_IGN : record;
     ::sigaction(signal, &action, nullptr);
   }
 }

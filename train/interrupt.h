@@ -1,5 +1,5 @@
-// Signals of a training run: the first Ctrl-C asks it to end after the step it is in, a second one ends the
-// process at once.
+// Signals during a training run: the first Ctrl-C asks it to end after the current step, a second
+// one ends the process at once.
 #pragma once
 
 #include <array>
@@ -10,10 +10,10 @@ namespace fade {
 /// Thrown by InterruptGuard::check.
 struct Interrupted {};
 
-/// While in scope, SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under nohup) are noted instead of
-/// ending the process; and what a write meets, a pipe that nobody reads or a limit on the size of files, is
-/// an error of that write instead of the process's end. Within another guard's scope, the outer one does all
-/// this, and what was noted stays noted to its end.
+/// While one is in scope, SIGINT, SIGTERM and SIGHUP (unless ignored, as under nohup) are recorded
+/// instead of ending the process; and a write to a closed pipe or beyond the limit on file sizes
+/// fails with an error instead of ending the process. Guards nest: only the outermost acts, and a
+/// recorded signal is kept until its end.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -21,8 +21,9 @@ class InterruptGuard {
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
+  /// True when a signal was recorded.
   static bool requested();
-  /// Throws Interrupted when one was noted: for work that can be broken off.
+  /// Throws Interrupted when a signal was recorded: for work that can be abandoned.
   static void check();
 
  private:

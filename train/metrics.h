@@ -1,4 +1,4 @@
-// metrics.jsonl: one JSON object a line, for plots and other people's scripts.
+// metrics.jsonl: one JSON object per line, for plots and scripts.
 #pragma once
 
 #include <filesystem>
@@ -11,19 +11,19 @@
 
 namespace fade {
 
-/// The lines of RUN/metrics.jsonl, in order; none if there is no such file. Lines that are no JSON objects
+/// The lines of RUN/metrics.jsonl, in order; none when there is no such file. Lines that are not JSON objects
 /// with an integer `step`, such as one that was cut off, are left out.
 std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& run);
 
 /// Appends to RUN/metrics.jsonl.
 class Metrics {
  public:
-  /// Lines of steps after `last_step` are dropped first: a resumed run writes them
-  /// again. Throws when the file cannot be written.
+  /// Lines of steps after `last_step` are dropped first: a resumed run writes them again. Throws
+  /// when the file cannot be written.
   Metrics(const std::filesystem::path& run, int64_t last_step);
 
-  /// Appends a line. While the file cannot be written, lines wait (the last 16 MiB of them) and go with the
-  /// next one that can; then the reason is returned.
+  /// Appends a line. When the file cannot be written, returns the reason; the line then waits in memory (as
+  /// do up to 16 MiB of lines) and is written with the next one.
   std::optional<std::string> write(const nlohmann::ordered_json& line);
 
   /// Flushes what was written to the disk, as far as that is possible.

@@ -1,5 +1,4 @@
-// What a person sees while a model trains: one live line on a terminal, a plain line at each log step
-// elsewhere.
+// Progress on standard error: one live line on a terminal, a plain line per log step elsewhere.
 #pragma once
 
 #include <chrono>
@@ -12,22 +11,22 @@ struct ProgressLine {
   int64_t step = 0, steps = 0;
   double bits = 0;       ///< training loss, bits per byte
   double mean_span = 0;  ///< positions
-  double mean_rows = 0;  ///< rows in memory a stream and layer
+  double mean_rows = 0;  ///< rows in memory per stream and layer
   double tokens_per_s = 0;
   double seconds_left = 0;
 };
 
 class Progress {
  public:
-  /// Writes to standard error; the line is live when that is a terminal.
+  /// The line is live when standard error is a terminal.
   Progress();
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// Shows where training stands. On a terminal it overwrites the line before, at most ten times a second.
+  /// Overwrites the live line, at most ten times per second. Without a terminal, does nothing.
   void update(const ProgressLine& line);
-  /// The same, at a log step: a line of its own when the output is not a terminal.
+  /// The same at a log step: always, and as a line of its own when the output is not a terminal.
   void log(const ProgressLine& line);
   /// A message that stays.
   void note(const std::string& text);

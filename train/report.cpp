@@ -24,8 +24,8 @@ size_t kind_of_text(uint8_t c) {
   return c > ' ' && c < 127 ? 4 : 5;
 }
 
-/// Collects during one evaluation. Of a corpus from a file, which may be of any size,
-/// nothing is kept per byte.
+/// Collects during one evaluation. Of a corpus from a file, which may be of any size, nothing is
+/// kept per byte.
 class ReportBuilder {
  public:
   ReportBuilder(std::span<const uint8_t> text, bool recall, bool span_per_row)

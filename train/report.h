@@ -1,5 +1,5 @@
-// What a model has learned: bits per byte, the spans it gives to each kind of byte,
-// and the questions it answers.
+// What a model has learned: bits per byte, the spans it gives to each kind of byte, and the
+// questions it answers.
 #pragma once
 
 #include <string_view>

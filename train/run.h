@@ -24,10 +24,10 @@ struct FinishedRun {
 struct RunOptions {
   std::filesystem::path out;  ///< the run directory
   bool resume = false;        ///< continue from its newest checkpoint
-  double minutes = 0;  ///< of training, after which the run ends before train.steps are done; 0: no limit
+  double minutes = 0;         ///< of training, after which the run ends early; 0: no limit
   bool check_finite = false;  ///< check the result and the gradient of every operation
-  std::function<void(const FinishedRun&)> on_end =
-      {};  ///< called when the run has ended; not when nothing was left to do
+  /// Called at the end of the run, unless nothing was left to do.
+  std::function<void(const FinishedRun&)> on_end = {};
 };
 
 /// Trains to the end, or to the step during which the user interrupts. Either way a checkpoint is

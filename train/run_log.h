@@ -28,8 +28,8 @@ class RunLog {
   /// Training time so far, that of earlier processes of the run included.
   double seconds() const { return seconds_; }
 
-  /// The step just done. A line each in console and metrics every train.log_every
-  /// steps, and when it is the `last`.
+  /// The step just done. A line each in console and metrics every train.log_every steps, and when
+  /// it is the `last`.
   void step(const Trainer& trainer, const Trainer::Step& figures, bool last);
 
   void validation(int64_t step, const Report& report);

@@ -9,8 +9,8 @@
 namespace fade {
 namespace {
 
-// Separates the randomness of dropout and span noise from that of the initial weights,
-// which have the same seed.
+// Separates the randomness of dropout and span noise from that of the initial weights, which have
+// the same seed.
 constexpr uint64_t kStepSeed = 0x5354455053ull;
 
 }  // namespace

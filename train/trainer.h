@@ -47,8 +47,8 @@ class Trainer {
 
   /// Checks the result and the gradient of every operation, forward and backward. Slow.
   void check_finite(bool on) { check_finite_ = on; }
-  /// Throws NonfiniteError, naming the parameter, when a weight is not finite: such a
-  /// model must not be saved.
+  /// Throws NonfiniteError, naming the parameter, when a weight is not finite: such a model must
+  /// not be saved.
   void check_weights() const;
 
   /// Steps skipped so far because they were not finite.

@@ -1,4 +1,4 @@
-// `fade compare`: several configurations trained on the same data, and their figures side by side.
+// `fade compare`: trains several configurations on the same data and compares the results.
 #include <filesystem>
 #include <system_error>
 
@@ -20,14 +20,13 @@ struct Compare final : Command {
   std::vector<double> span_losses;
 
   explicit Compare(CLI::App& app);
-  /// Trains each configuration, one after the other, in a run directory of its own below `out`: those that
-  /// are finished are left alone, those that were interrupted go on. Prints the table, and writes it and
-  /// pictures to `out`. Throws InputError, before anything is written, when the configurations differ in what
-  /// must be common.
+  /// Trains the configurations one after the other, each in a run directory of its own in `out`: finished
+  /// runs are kept, interrupted ones are resumed. Prints the table, and writes it and plots to `out`. Throws
+  /// InputError, before anything is written, when the configurations differ in data or seed.
   void run() override;
 
  private:
-  /// A run to be made: OUT/name, from a configuration.
+  /// A run to train: OUT/name, from a configuration.
   struct Plan {
     std::string name, family;
     Config config;
@@ -39,7 +38,7 @@ bool has_span_loss(const Config& c) {
   return c.model.kind == Kind::expire_span || c.model.kind == Kind::adaptive_span;
 }
 
-// Bits per byte compare only on the same bytes, from the same start.
+// Bits per byte are comparable only on the same bytes, with the same seed.
 void check_common(const Config& first, const std::string& first_path, const Config& other,
                   const std::string& path) {
   for (const Key& key : config_keys()) {
@@ -52,7 +51,7 @@ void check_common(const Config& first, const std::string& first_path, const Conf
 }
 
 Compare::Compare(CLI::App& app) {
-  app.add_option("CONFIG", paths, "configuration files, one a run")->required();
+  app.add_option("CONFIG", paths, "configuration files, one per run")->required();
   app.add_option("--set", sets, "key.path=value: overrides a key of every configuration; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--steps", steps, "updates of each run: overrides train.steps")->check(at_least(1));
@@ -83,7 +82,7 @@ std::vector<Compare::Plan> Compare::plans() const {
   for (const std::string& path : paths) {
     const Config config = load_config(path, overrides);
     if (config.data.split[1] == 0)
-      refuse("{}: data.split leaves nothing for validation, by which runs are compared", path);
+      refuse("{}: data.split leaves nothing for the validation by which runs are compared", path);
     if (!plans.empty()) check_common(plans.front().config, paths.front(), config, path);
     const std::string stem = fs::path(path).stem().string();
     plan(stem, stem, config);
@@ -101,7 +100,7 @@ void Compare::run() {
   const std::vector<Plan> all = plans();
   const fs::path folder = out.empty() ? fs::path("runs/compare") : fs::path(out);
   std::vector<RunResult> results;
-  const InterruptGuard guard;  // a run's own would forget, at its end, that the comparison is to end, too
+  const InterruptGuard guard;  // outlives those of the runs, so that an interrupt ends the comparison, too
   for (const Plan& plan : all) {
     const fs::path directory = folder / plan.name;
     set_threads(plan.config.threads);
@@ -113,7 +112,7 @@ void Compare::run() {
       write_comparison(folder, results);
     }
     if (InterruptGuard::requested() && results.size() < all.size()) {
-      fmt::print(stderr, "{} of {} runs are finished; the same call of fade compare goes on from here\n",
+      fmt::print(stderr, "{} of {} runs are finished; the same call of fade compare continues\n",
                  results.size(), all.size());
       return;
     }

@@ -19,8 +19,8 @@ namespace fade {
 namespace fs = std::filesystem;
 namespace {
 
-/// Expire-Span, table of enwik8: bits per byte on test, memory of a GPU, time of a batch; the same sizes of
-/// model, as its authors trained it and the others (Sukhbaatar et al. 2021).
+/// From the enwik8 table of Expire-Span (Sukhbaatar et al. 2021): bits per byte on the test split, memory of
+/// a GPU, and time per batch of models of the same size.
 struct Published {
   double bits_per_byte, gigabytes, ms;
 };
@@ -103,7 +103,7 @@ std::string bars(const std::vector<RunResult>& results) {
   std::vector<std::string> names;
   std::vector<PlotStyle> styles;
   std::vector<BarPanel> panels = {{.title = "bits per byte", .values = {}, .decimals = 4, .from_zero = false},
-                                  {.title = "ms a batch", .values = {}, .decimals = 1},
+                                  {.title = "ms per batch", .values = {}, .decimals = 1},
                                   {.title = "peak memory, MiB", .values = {}, .decimals = 1},
                                   {.title = "rows in memory", .values = {}, .decimals = 1}};
   for (const RunResult& r : results) {
@@ -115,8 +115,8 @@ std::string bars(const std::vector<RunResult>& results) {
   return bar_panels("Bits, time and memory", names, styles, panels);
 }
 
-/// A line for each family of runs, or for each run: named so, in the style of its kind, or in one of its own
-/// where two lines have a kind.
+/// The line called `name`, which is added when there is none: in the style of its kind, or in the
+/// next free one.
 PlotLine& line_of(std::vector<PlotLine>& all, const std::string& name, Kind kind) {
   for (PlotLine& line : all)
     if (line.name == name) return line;
@@ -134,7 +134,7 @@ std::string tradeoff(const std::vector<RunResult>& results) {
                            r.span_loss > 0 ? fmt::format("{:g}", r.span_loss) : ""});
   for (PlotLine& family : families) std::ranges::sort(family.points, {}, &PlotPoint::x);
   return line_plot("Bits per byte against memory, by coefficient of the span loss",
-                   {.title = "rows in memory, a stream and layer", .logarithmic = true},
+                   {.title = "rows in memory per stream and layer", .logarithmic = true},
                    {.title = "bits per byte"}, families);
 }
 
@@ -185,7 +185,7 @@ RunResult read_result(const fs::path& run, const std::string& name, const std::s
 
 std::string comparison_table(const std::vector<RunResult>& results) {
   return lines(results, "", "  ", "\n", true, "") +
-         "published: Expire-Span (2021), 12 layers of 512 on enwik8: bits per byte, GPU memory, ms a batch\n";
+         "published: Expire-Span (2021), 12 layers of 512 on enwik8: bits per byte, GPU memory, ms per batch\n";
 }
 
 void write_comparison(const fs::path& out, const std::vector<RunResult>& results) {

@@ -1,4 +1,4 @@
-// What finished runs have come to, side by side: a table for the terminal, CSV, Markdown, and pictures.
+// The results of finished runs in comparison: a table for the terminal, CSV, Markdown, and plots.
 #pragma once
 
 #include <filesystem>
@@ -10,7 +10,7 @@
 
 namespace fade {
 
-/// What one run came to, read from its directory.
+/// The result of one run, read from its directory.
 struct RunResult {
   std::string name;    ///< of the configuration it was made from
   std::string family;  ///< runs that differ in the span-loss coefficient alone share it
@@ -18,18 +18,18 @@ struct RunResult {
   double span_loss = 0;  ///< coefficient; 0 for kinds without spans
   int64_t steps = 0, parameters = 0;
   double bits_per_byte = 0;  ///< on the validation split, at the end
-  double mean_rows = 0;      ///< in memory, a stream and layer, there
-  double ms = 0;             ///< a batch: median over the run
+  double mean_rows = 0;      ///< in memory per stream and layer, there
+  double ms = 0;             ///< per batch: median over the run
   double tokens_per_s = 0;   ///< of the same
   int64_t peak_bytes = 0;    ///< tensors, weights and optimizer included
   std::vector<RecallScore> recall = {};
 };
 
-/// Reads RUN/config.yaml, RUN/metrics.jsonl and the newest weights. Throws InputError when the run has no
-/// final validation.
+/// Reads RUN/config.yaml, RUN/metrics.jsonl and the newest weights. Throws InputError when the run
+/// has no final validation.
 RunResult read_result(const std::filesystem::path& run, const std::string& name, const std::string& family);
 
-/// The table, as it is printed on a terminal; with the figures published for each kind beside.
+/// The table for a terminal, with the published figures of each kind.
 std::string comparison_table(const std::vector<RunResult>& results);
 
 /// Writes OUT/comparison.csv, .md and .svg; OUT/tradeoff.svg if a family has several members, and

@@ -32,7 +32,7 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-// A document that is written from top to bottom, in pixels.
+// A document in pixels, written element by element.
 class Svg {
  public:
   Svg(double width, double height, const std::string& title) {
@@ -93,7 +93,7 @@ class Svg {
   std::string body_;
 };
 
-// 1, 2 or 5 times a power of ten: the distance of about `count` ticks.
+// The distance between about `count` ticks: 1, 2 or 5 times a power of ten.
 double round_step(double span, int count) {
   const double raw = span / count, power = std::pow(10, std::floor(std::log10(raw)));
   for (const double factor : {1.0, 2.0, 5.0})

@@ -1,5 +1,4 @@
-// Small pictures, written as SVG: points and lines in a plane, and panels of bars. Nothing but shapes and
-// text.
+// Plots as SVG documents of shapes and text: lines with markers, and panels of bars.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +14,7 @@ struct PlotStyle {
 
 struct PlotPoint {
   double x, y;
-  std::string label = {};  ///< written beside the point; may be empty
+  std::string label = {};  ///< written next to the point; may be empty
 };
 
 struct PlotLine {
@@ -36,13 +35,13 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
 
 struct BarPanel {
   std::string title;
-  std::vector<double> values;  ///< one a row; NaN leaves the row empty
-  int decimals = 0;            ///< of the number written beside each value, at least
+  std::vector<double> values;  ///< one per row; NaN leaves the row empty
+  int decimals = 0;            ///< of the number written next to each bar, at least
   bool from_zero =
       true;  ///< false: a dot on an axis that begins near the smallest value, for values that differ little
 };
 
-/// Panels side by side that share their rows → an SVG document.
+/// Adjacent panels that share their rows → an SVG document.
 std::string bar_panels(const std::string& title, const std::vector<std::string>& rows,
                        const std::vector<PlotStyle>& styles, const std::vector<BarPanel>& panels);
 

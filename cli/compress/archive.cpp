@@ -27,7 +27,7 @@ uint32_t crc_of(std::span<const T> values, uint32_t before = 0) {
   return crc({reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes()}, before);
 }
 
-/// What of a model decides its predictions: its kind, its sizes, and its weights.
+/// Everything that determines a model's predictions: its kind, its sizes, and its weights.
 uint32_t crc_of(const Transformer& model) {
   const ModelConfig& c = model.config();
   const std::array<double, 10> sizes{
@@ -44,7 +44,7 @@ uint32_t crc_of(const Transformer& model) {
   return sum;
 }
 
-/// Predictions of a fixed text: they differ where sums are rounded in another order.
+/// Predictions of a fixed text: they differ on a machine that rounds sums in another order.
 uint32_t crc_of_arithmetic(const Transformer& model) {
   constexpr int kStreams = 4, kSteps = 64;
   BytePredictor predictor(model, kStreams);
@@ -75,8 +75,8 @@ void walk(const Transformer& model, size_t length, int streams, Coder& coder, co
   BytePredictor predictor(model, streams);
   for (size_t i = 1; i <= n; ++i) {
     predictor.read(last);
-    const size_t open =
-        i < n ? B : 0;  // a stream's end is the next one's first byte: only the last's is unknown
+    // The byte at the end of a stream is the first byte of the next: only the last stream's is unknown.
+    const size_t open = i < n ? B : 0;
     for (size_t b = 0; b < open; ++b) last[b] = coder.code(predictor.table(static_cast<int>(b)), b, i);
     if (i == n) coder.code(predictor.table(streams - 1), B - 1, n);
     if (on_progress && i % 256 == 0) on_progress(static_cast<double>(i) / static_cast<double>(n));
@@ -98,7 +98,7 @@ struct Encoding {
 struct Decoding {
   RangeDecoder decoder;
   const std::string& name;
-  std::vector<std::vector<uint8_t>> parts;  ///< a stream: its bytes so far; the last holds what is after them
+  std::vector<std::vector<uint8_t>> parts;  ///< bytes so far, per stream; the last entry: after all streams
 
   int32_t code(std::span<const uint32_t> table, size_t stream, size_t) {
     const int symbol = decoder.take(table);
@@ -109,7 +109,7 @@ struct Decoding {
   }
 };
 
-/// What an archive says of itself.
+/// The header of an archive.
 struct Header {
   uint32_t model = 0, arithmetic = 0, content = 0;
   uint64_t length = 0, streams = 0;
@@ -124,7 +124,7 @@ void put_digits(std::vector<uint8_t>& to, uint64_t value) {
   to.push_back(static_cast<uint8_t>(value));
 }
 
-/// Takes an archive's parts from its front.
+/// Reads an archive from its front.
 class Reader {
  public:
   Reader(std::span<const uint8_t> bytes, const std::string& name) : left_(bytes), name_(name) {}
@@ -156,14 +156,14 @@ class Reader {
   const std::string& name_;
 };
 
-/// Reads and checks a header; `code` becomes what follows it.
+/// Reads and checks a header; `code` becomes the bytes after it.
 Header read_header(std::span<const uint8_t> archive, const std::string& name,
                    std::span<const uint8_t>& code) {
   if (archive.size() < kMagic.size() || std::memcmp(archive.data(), kMagic.data(), kMagic.size()) != 0)
     refuse("{}: not an archive of fade compress", name);
   Reader in(archive.subspan(kMagic.size()), name);
   if (const int format = in.byte(); format != kFormat)
-    refuse("{}: is in format {} of archives, this build reads {} (take the fade that wrote it)", name, format,
+    refuse("{}: is in format {} of archives, this build reads {} (use the fade that wrote it)", name, format,
            int{kFormat});
   if (in.word() != crc(in.left()))
     refuse("{}: damaged: its checksum does not match (copy the archive again)", name);
@@ -191,8 +191,8 @@ std::vector<uint8_t> compress(const Transformer& model, std::span<const uint8_t>
                               const std::string& name, int streams, const OnProgress& on_progress) {
   check_vocabulary(text, model.config().vocab, name);
   if (streams > 1 && text.size() < static_cast<size_t>(streams) + 1)
-    refuse("{}: {} bytes to compress, but {} streams need {} (take fewer streams)", name, text.size(),
-           streams, int64_t{streams} + 1);
+    refuse("{}: {} bytes to compress, but {} streams need {} (use fewer streams)", name, text.size(), streams,
+           int64_t{streams} + 1);
   Encoding encoding{.text = text,
                     .stride = text.empty() ? 0 : (text.size() - 1) / static_cast<size_t>(streams)};
   walk(model, text.size(), streams, encoding, on_progress);
@@ -221,8 +221,7 @@ std::vector<uint8_t> decompress(const Transformer& model, std::span<const uint8_
     refuse("{}: was compressed with another model (give the checkpoint it was compressed with)", name);
   if (h.arithmetic != crc_of_arithmetic(model))
     refuse(
-        "{}: was compressed where sums are rounded differently (take the same build of fade, the same "
-        "device, "
+        "{}: was compressed where sums are rounded differently (use the same build of fade, the same device "
         "and the same kind of processor)",
         name);
   Decoding decoding{.decoder = RangeDecoder(code), .name = name, .parts = {}};
@@ -232,7 +231,7 @@ std::vector<uint8_t> decompress(const Transformer& model, std::span<const uint8_
   text.reserve(h.length);
   for (const std::vector<uint8_t>& part : decoding.parts) text.insert(text.end(), part.begin(), part.end());
   if (crc(text) != h.content)
-    refuse("{}: what was decoded is not what was compressed (an archive from another build or machine?)",
+    refuse("{}: the decoded text is not the compressed one (an archive from another build or machine?)",
            name);
   return text;
 }

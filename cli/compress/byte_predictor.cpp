@@ -9,7 +9,7 @@
 namespace fade {
 namespace {
 
-constexpr int kGroup = 4;  // streams: enough to share the cost of an operation, few enough to use the cores
+constexpr int kGroup = 4;  // streams: enough to share the cost of an operation, few enough to use all cores
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// What a model expects next in several streams, byte by byte: the same numbers whoever asks, compressing or
-// decompressing, and with any number of threads.
+// A model's predictions of the next byte in several streams: the same numbers when compressing and
+// decompressing, on any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -15,15 +15,16 @@ class BytePredictor {
   /// B streams with empty memories. The model is not copied.
   BytePredictor(const Transformer& model, int streams);
 
-  /// Reads one byte of every stream, [B]. Memory moves on and is forgotten as in evaluation.
+  /// Reads one byte of every stream, [B]. Memory is carried and forgotten as in evaluation.
   void read(std::span<const int32_t> bytes);
 
-  /// The probabilities of a stream's next byte, as a table of cli/compress/range_coder.h; valid until the next read.
+  /// The probabilities of a stream's next byte, as a table of cli/compress/range_coder.h; valid
+  /// until the next read.
   std::span<const uint32_t> table(int stream) const;
 
  private:
-  /// Neighbouring streams that are read by one thread. How streams are grouped doesn't depend on the number
-  /// of threads, and inside a group nothing does: sums are cut differently for other sizes and other threads.
+  /// Neighbouring streams that one thread reads. Neither the groups nor the work inside one depend on the
+  /// number of threads, because sums of other sizes or on several threads are rounded differently.
   struct Group {
     int first, count;
     Memory memory;

@@ -15,13 +15,13 @@
 namespace fade {
 namespace {
 
-/// What both are given.
+/// The arguments of both.
 struct CodingArguments {
   CheckpointArguments checkpoint;
   std::string in, out;
 
   void declare(CLI::App& app, const char* in_is, const char* out_is);
-  /// Throws InputError, before there is work to lose, when `out` can't be written.
+  /// Throws InputError when `out` cannot be written, before the long work begins.
   void check_out() const;
 };
 
@@ -49,7 +49,7 @@ std::string_view text_of(const std::vector<uint8_t>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// A line on a terminal: how far it is, and how long it will take.
+/// A line on a terminal with the share that is done and the time that is left.
 class Percentage {
  public:
   void operator()(double done) {
@@ -80,13 +80,13 @@ void CodingArguments::check_out() const {
   const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : ".";
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
-    refuse("{}: a directory, where a file is to be written", out);
+    refuse("{}: a directory, but a file is to be written", out);
   if (::access(directory.c_str(), W_OK) != 0) refuse("{}: cannot be written: {}", out, std::strerror(errno));
 }
 
 Compress::Compress(CLI::App& app) {
   arguments.declare(app, "the file to compress", "the archive to write");
-  app.add_option("--streams", streams, "parts read side by side (default: one in 64 KiB, at most 16)")
+  app.add_option("--streams", streams, "parts read in parallel (default: one per 64 KiB, at most 16)")
       ->check(CLI::Range(1, kMostStreams));
   app.add_flag("--json", json, "print one JSON object");
 }

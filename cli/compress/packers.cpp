@@ -48,7 +48,7 @@ int64_t xz_size(std::span<const uint8_t> text) {
   lzma_stream xz = LZMA_STREAM_INIT;
   lzma_options_lzma options;
   if (lzma_lzma_preset(&options, 9)) out_of_memory("liblzma", text.size());
-  // A dictionary beyond the text finds nothing more, and costs ten times its size.
+  // A dictionary larger than the text finds nothing more, and costs ten times its size in memory.
   options.dict_size =
       static_cast<uint32_t>(std::clamp<uint64_t>(text.size(), LZMA_DICT_SIZE_MIN, options.dict_size));
   const std::array<lzma_filter, 2> filters{{{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, nullptr}}};

@@ -290,7 +290,7 @@ BOOST_AUTO_TEST_CASE(texts_that_cannot_be_compressed_are_refused) {
   BOOST_TEST(refusal([&] { packed(model, text, 2); }) ==
              "text: byte 32 at offset 17 is outside the vocabulary: data.vocab is 32, these bytes need 33");
   BOOST_TEST(refusal([&] { packed(model, random_text(3, 32), 3); }) ==
-             "text: 3 bytes to compress, but 3 streams need 4 (take fewer streams)");
+             "text: 3 bytes to compress, but 3 streams need 4 (use fewer streams)");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -61,7 +61,7 @@ pid=$!
 holds "an endless run reaches step 20" comes grep -qs '"step":20,' stopped/window/metrics.jsonl
 kill -INT $pid
 holds "an interrupted comparison ends with exit code 0" wait $pid
-holds "says how to go on" grep -q "0 of 2 runs are finished; the same call of fade compare goes on" err
+holds "says how to go on" grep -q "0 of 2 runs are finished; the same call of fade compare continues" err
 holds "with a checkpoint" test -s stopped/window/latest
 holds "and begins no other run" test ! -e stopped/rows
 

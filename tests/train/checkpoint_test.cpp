@@ -270,12 +270,12 @@ BOOST_AUTO_TEST_CASE(a_run_directory_is_locked_and_made_again) {
                           "another process is training there");
   };
   BOOST_TEST(refused());
-  BOOST_TEST(!first->remake_if_gone(r.config));
+  BOOST_TEST(!first->recreate_if_gone(r.config));
   fs::remove_all(r.run);
-  BOOST_TEST(first->remake_if_gone(r.config));
+  BOOST_TEST(first->recreate_if_gone(r.config));
   BOOST_TEST(fs::exists(r.run + "/config.yaml"));
   BOOST_TEST(refused());
-  BOOST_TEST(!first->remake_if_gone(r.config));
+  BOOST_TEST(!first->recreate_if_gone(r.config));
   first.reset();
   BOOST_TEST(!refused());
 }

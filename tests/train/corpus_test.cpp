@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(the_smallest_corpus_is_one_block_per_stream_and_one_byte) {
     BOOST_TEST(next_block(smallest, 3, 8).tokens[8] == 9);  // only offset 0 leaves room
   BOOST_TEST(refusal([&] { TrainReader(std::span(bytes).first(26), 3, 8, 1, "text"); }) ==
              "text: 26 bytes to train on, but a batch of 3 streams with blocks of 8 needs 27 "
-             "(take a larger file, or reduce train.batch or model.block)");
+             "(use a larger file, or reduce train.batch or model.block)");
   BOOST_TEST(contains(refusal([&] { TrainReader({}, 65536, 65536, 1, "text"); }), "needs 4295032832 "));
 
   TrainReader tight(bytes, 2, 8, 1, "text");  // 13 bytes per stream: offsets 0..4

@@ -25,10 +25,10 @@ RunDirectory::RunDirectory(const fs::path& path, bool resume) : path_(path) {
   const bool there = fs::exists(path / kConfig, error) || holds_checkpoints(path);
   if (resume && !there) refuse("--resume: {} holds no run (leave --resume out to start)", path.string());
   fs::create_directories(path, error);
-  if (error) refuse("--out {}: cannot be made: {}", path.string(), error.message());
+  if (error) refuse("--out {}: cannot be created: {}", path.string(), error.message());
   lock_ = locked();
   if (!resume && holds_checkpoints(path))
-    refuse("{}: already holds a run (--resume goes on with it, --out DIR starts another)", path.string());
+    refuse("{}: already holds a run (--resume continues it, --out DIR starts another)", path.string());
   remove_leftovers(path);
 }
 
@@ -40,7 +40,7 @@ std::unique_ptr<Descriptor> RunDirectory::locked() const {
   if (errno == EWOULDBLOCK)
     refuse("{}: another process is training there (wait for it or stop it, or start another run with --out)",
            path_.string());
-  fail("{}: cannot be locked: {} (take a file system that has locks)", file.string(), std::strerror(errno));
+  fail("{}: cannot be locked: {} (use a file system with locks)", file.string(), std::strerror(errno));
 }
 
 std::optional<Checkpoint> RunDirectory::newest_checkpoint(std::vector<std::string>& notes) const {
@@ -48,7 +48,7 @@ std::optional<Checkpoint> RunDirectory::newest_checkpoint(std::vector<std::strin
   std::vector<fs::path> damaged;
   Checkpoint found = read_checkpoint(path_, [&](const fs::path& checkpoint, const std::string& what) {
     damaged.push_back(checkpoint);
-    notes.push_back(fmt::format("warning: {}; going back to the checkpoint before", what));
+    notes.push_back(fmt::format("warning: {}; going back to the checkpoint before it", what));
   });
   for (const fs::path& checkpoint : damaged) set_aside(checkpoint);
   return found;
@@ -58,7 +58,7 @@ void RunDirectory::write_config(const Config& config) const {
   write_file_atomically(path_ / kConfig, to_yaml(config));
 }
 
-bool RunDirectory::remake_if_gone(const Config& config) {
+bool RunDirectory::recreate_if_gone(const Config& config) {
   struct stat ours {
   }, there{};
   if (::fstat(lock_->get(), &ours) == 0 && ::stat((path_ / kLock).c_str(), &there) == 0 &&
@@ -66,7 +66,7 @@ bool RunDirectory::remake_if_gone(const Config& config) {
     return false;
   std::error_code error;
   fs::create_directories(path_, error);
-  if (error) fail("{}: cannot be made: {}", path_.string(), error.message());
+  if (error) fail("{}: cannot be created: {}", path_.string(), error.message());
   auto lock = locked();
   write_config(config);
   lock_ = std::move(lock);
@@ -84,8 +84,8 @@ std::vector<std::string> changed_settings(const Config& before, const Config& no
   }
   if (!of_the_model.empty())
     refuse(
-        "--resume: {0} holds a run of another model: {1} (give {0}/config.yaml to go on with it, or use "
-        "--out for a new run)",
+        "--resume: {0} holds a run of another model: {1} (give {0}/config.yaml to resume it, or --out for a "
+        "new run)",
         run.string(), fmt::join(of_the_model, "; "));
   return others;
 }

@@ -1,7 +1,7 @@
-// The directory of a run: one process trains in it at a time.
+// The directory of a run, in which one process trains at a time.
 //
 //   RUN/config.yaml    the resolved configuration
-//   RUN/metrics.jsonl  a line an evaluation or log step (train/metrics.h)
+//   RUN/metrics.jsonl  a line per evaluation or log step (train/metrics.h)
 //   RUN/step-N/ ..     checkpoints (train/checkpoint/store.h)
 //   RUN/lock           held by the process that trains
 #pragma once
@@ -20,23 +20,24 @@ namespace fade {
 
 class RunDirectory {
  public:
-  /// Makes the directory of a new run, or opens that of a run to be resumed, and locks it (flock(2)) until
-  /// the object or the process is gone, however it ends. Throws InputError when another process trains there,
-  /// when a new run finds checkpoints, or when there is no run to resume; Error when the system says no.
+  /// Creates the directory of a new run, or opens that of a run to resume, and locks it (flock(2)) for the
+  /// lifetime of the object; the system releases the lock of a process that ends. Throws InputError when
+  /// another process trains there, when a new run finds checkpoints, or when there is no run to resume; Error
+  /// with the system's reason.
   RunDirectory(const std::filesystem::path& path, bool resume);
 
   const std::filesystem::path& path() const { return path_; }
 
-  /// The newest whole checkpoint; none when the run was stopped before its first. Those that turn out to be
-  /// damaged are renamed out of the way once a whole one is found, with a line each in `notes`. Throws
-  /// InputError when there are checkpoints and none is whole.
+  /// The newest whole checkpoint; none when the run was stopped before its first. Damaged ones are renamed
+  /// (set_aside) once a whole one is found, with a line each in `notes`. Throws InputError when there are
+  /// checkpoints and none is whole.
   std::optional<Checkpoint> newest_checkpoint(std::vector<std::string>& notes) const;
 
   void write_config(const Config& config) const;
 
-  /// If the directory is no longer there (removed, or on a disk that went away), makes and locks it again,
-  /// with the configuration. True if that was so. Throws as the constructor does.
-  bool remake_if_gone(const Config& config);
+  /// When the directory is gone (removed, or on a disk that was unmounted), creates and locks it again, with
+  /// the configuration, and returns true. Throws as the constructor does.
+  bool recreate_if_gone(const Config& config);
 
  private:
   std::unique_ptr<Descriptor> locked() const;
@@ -45,8 +46,8 @@ class RunDirectory {
   std::unique_ptr<Descriptor> lock_;
 };
 
-/// What differs between the configuration of a run so far and the one it is to go on with: a line for each
-/// key. Throws InputError, naming all of them, when keys of the model differ.
+/// The differences between the configuration of a run so far and the one to resume with, a line per key.
+/// Throws InputError, naming all of them, when keys of the model differ.
 std::vector<std::string> changed_settings(const Config& before, const Config& now,
                                           const std::filesystem::path& run);
 

@@ -58,7 +58,7 @@ void remove_tree(const fs::path& folder) {
   if (error) fail("{}: cannot be removed: {}", folder.string(), error.message());
 }
 
-// What is half removed no longer has the name of a checkpoint.
+// Renamed first, so that a half removed folder does not have the name of a checkpoint.
 void remove_checkpoint(const fs::path& checkpoint) {
   const fs::path going = with_suffix(checkpoint, ".old.tmp");
   remove_tree(going);
@@ -90,13 +90,13 @@ void add_checkpoint(const fs::path& run, int64_t step,
   try {
     std::error_code error;
     fs::create_directories(beside, error);
-    if (error) fail("{}: cannot be made: {}", beside.string(), error.message());
+    if (error) fail("{}: cannot be created: {}", beside.string(), error.message());
     write(beside);
-    if (fs::exists(checkpoint, error)) remove_checkpoint(checkpoint);  // of a future that was given up
+    if (fs::exists(checkpoint, error)) remove_checkpoint(checkpoint);  // the run went back to an older one
     rename_durably(beside, checkpoint);
   } catch (...) {
     std::error_code ignored;
-    fs::remove_all(beside, ignored);  // half a checkpoint must not hold on to a full disk's space
+    fs::remove_all(beside, ignored);  // half a checkpoint must not occupy a full disk
     throw;
   }
   write_file_atomically(run / kLatest, name_of_step(step) + "\n");

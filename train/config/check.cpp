@@ -81,7 +81,7 @@ void check_config(const Config& config, const Origins& origins) {
 
   constexpr int64_t kMaxTokens = 1 << 27;
   check.need(int64_t{config.train.batch} * config.model.block <= kMaxTokens, "train.batch", "model.block",
-             fmt::format("at most {} bytes a step (model.block is {})", kMaxTokens, config.model.block));
+             fmt::format("at most {} bytes per step (model.block is {})", kMaxTokens, config.model.block));
   const TrainConfig& train = config.train;
   check.need(train.checkpoint_every == 0 || train.keep_every % train.checkpoint_every == 0,
              "train.keep_every", "train.checkpoint_every",

@@ -24,8 +24,8 @@ class Origins {
 
   bool has(std::string_view path) const { return overrides_.contains(path) || places_.contains(path); }
 
-  /// The place of the first of these keys that was overridden, or else set at all; the name of the whole file
-  /// if none was.
+  /// The place of the first of these keys that was overridden, or else of the first that was set;
+  /// the file's name when none was.
   const std::string& of(std::initializer_list<std::string_view> paths) const {
     for (const Places* places : {&overrides_, &places_})
       for (const std::string_view path : paths)
@@ -39,7 +39,7 @@ class Origins {
   Places places_, overrides_;
 };
 
-/// Throws InputError if values of `config` don't go together, naming the key at fault and where it was set.
+/// Throws InputError when values of `config` contradict each other, naming the key and where it was set.
 void check_config(const Config& config, const Origins& origins);
 
 }  // namespace fade

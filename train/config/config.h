@@ -1,4 +1,4 @@
-// What a run is made of: the model, its data and its training. Filled and checked by train/config/file.h.
+// The configuration of a run: the model, its data and its training. train/config/file.h reads and checks it.
 #pragma once
 
 #include <array>
@@ -47,14 +47,14 @@ constexpr std::string_view name_of(E value) {
   return names_of<E>[static_cast<size_t>(value)];
 }
 
-/// The built-in corpus of facts, noise and questions (train/data/recall.md says what it looks like).
+/// The built-in corpus of facts, noise and questions (train/data/recall.md).
 struct RecallConfig {
   int64_t bytes = 4'000'000;  ///< length of the whole corpus, split like a file
-  uint64_t seed = 1;          ///< other seeds give other streams with the same statistics
+  uint64_t seed = 1;          ///< of its random draws
   int keys = 4;               ///< letters K, L, ..
   int values = 8;             ///< hexadecimal digits 0, 1, ..
   int noise = 16;             ///< letters a, b, ..
-  int facts = 2;              ///< facts of a round: how many must be remembered at a time
+  int facts = 2;              ///< facts per round: how many must be remembered at a time
   int gap = 2;                ///< noise bytes between two facts or two questions: uniform on 0..gap
   int wait_min = 4;           ///< noise bytes between a round's facts and its questions: from wait_min
   int wait_max = 150;         ///< to wait_max, the probability of w proportional to w^(-3/2)
@@ -84,8 +84,8 @@ struct TrainConfig {
   int eval_every = 1000;        ///< steps; 0: only at the end
   int64_t eval_bytes = 0;       ///< of the validation split, at most; 0: all
   int checkpoint_every = 1000;  ///< steps; 0: only at the end
-  int keep_checkpoints = 3;     ///< the newest so many; 0: all
-  int keep_every = 0;           ///< steps; 0: none for good
+  int keep_checkpoints = 3;     ///< this many of the newest; 0: all
+  int keep_every = 0;           ///< and those whose steps are multiples of this; 0: no others
   OnNonfinite on_nonfinite = OnNonfinite::stop;
   int log_every = 50;  ///< steps
 };
@@ -96,7 +96,7 @@ struct Config {
   TrainConfig train;
   DeviceChoice device = DeviceChoice::automatic;
   Precision dtype = Precision::f32;
-  int threads = 0;  ///< 0: all of the machine's
+  int threads = 0;  ///< 0: all cores of the machine
   uint64_t seed = 1;
 };
 

@@ -17,7 +17,7 @@ namespace fade {
 
 namespace {
 
-/// Text from outside, fit for one line of an error: no control characters, not too long.
+/// Text from a file or argument for one line of an error message: without control characters, and cut off.
 std::string shown(std::string text) {
   constexpr size_t kMaxShown = 60;
   if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "..";
@@ -40,8 +40,8 @@ std::string found(const YAML::Node& node) {
 
 [[noreturn]] void refuse_unknown(const std::string& place, const std::string& path) {
   const std::string meant = nearest_key(path);
-  const std::string advice =
-      meant.empty() ? fmt::format("here are {}", names_beside(path)) : fmt::format("did you mean {}?", meant);
+  const std::string advice = meant.empty() ? fmt::format("known here: {}", names_near(path))
+                                           : fmt::format("did you mean {}?", meant);
   refuse("{}: {}: unknown key ({})", place, shown(path), advice);
 }
 
@@ -89,8 +89,8 @@ class MapReader {
   Origins seen_{source_};  ///< sections too
 };
 
-/// Lets a parser go over a document.
-struct PassBy final : YAML::EventHandler {
+/// Ignores the events of a parser.
+struct IgnoreEvents final : YAML::EventHandler {
   using Mark = YAML::Mark;
   using Style = YAML::EmitterStyle::value;
   void OnDocumentStart(const Mark&) override {}
@@ -104,13 +104,13 @@ struct PassBy final : YAML::EventHandler {
   void OnMapEnd() override {}
 };
 
-/// Whether anything follows the first document. (Not by YAML::LoadAll: what no document may start with, as
-/// the comma of "a:\n , b", it takes for one empty document after another, without end.)
+/// Whether anything follows the first document. (YAML::LoadAll would not return for text that cannot start a
+/// document, as the comma of "a:\n , b": it yields empty documents forever.)
 bool more_than_one(const std::string& text) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
-  PassBy pass_by;
-  return parser.HandleNextDocument(pass_by) && parser.HandleNextDocument(pass_by);
+  IgnoreEvents ignore;
+  return parser.HandleNextDocument(ignore) && parser.HandleNextDocument(ignore);
 }
 
 YAML::Node parse_document(std::string_view text, const std::string& source) {
@@ -142,7 +142,7 @@ void apply_override(const std::string& text, Config& config, Origins& origins) {
   const Key* const key = find_key(path);
   if (key == nullptr) refuse_unknown(place, path);
   origins.override(path, place);
-  // Text is taken as it stands, so that a path may hold what YAML would read as something else.
+  // Text is taken verbatim, so that a path may contain characters that mean something in YAML.
   if (std::holds_alternative<Member<std::string>>(key->field))
     return store(*key, YAML::Node(value), place, config);
   YAML::Node node;
@@ -178,13 +178,13 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
   FileReader file(path);
   std::string text(kMaxSize + 1, '\0');
   text.resize(file.read(text.data(), text.size()));
-  if (text.size() > kMaxSize) refuse("{}: longer than {} bytes, so no configuration", path, kMaxSize);
+  if (text.size() > kMaxSize) refuse("{}: longer than {} bytes (is this a configuration?)", path, kMaxSize);
   return parse_config(text, path, overrides);
 }
 
 std::string to_yaml(const Config& config) {
   std::string yaml;
-  std::vector<std::string_view> open;  // the sections of the key before
+  std::vector<std::string_view> open;  // the sections of the previous key
   for (const Key& key : config_keys()) {
     const auto sections = sections_of(key.path);
     for (size_t depth = 0; depth < sections.size(); ++depth)

@@ -7,8 +7,8 @@
 
 namespace fade {
 
-/// `auto` is cuda where there is a CUDA device, else cpu. Throws Error, saying what is
-/// missing, for cuda without one.
+/// `auto` is cuda where there is a CUDA device, else cpu. Throws Error, saying what is missing,
+/// for cuda without one.
 Device device_for(DeviceChoice choice);
 
 /// Throws InputError for bf16, which is not implemented yet.

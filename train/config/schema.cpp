@@ -9,20 +9,20 @@ namespace fade {
 
 namespace {
 
-// A key is the path of a member of Config, so that neither can be renamed without the other.
+// A key and the member of Config that holds it have the same path. FADE_KEY makes both from one spelling, the
+// member's: its name as text, and a function that returns a reference to it.
 #define FADE_KEY(member) #member, Field(+[](Config& c) -> decltype((c.member)) { return c.member; })
 
-// Upper limits lie well above anything trained so far: they stop slips of the keyboard before memory is
-// asked for, not ambition.
+// Upper limits lie far above anything trained so far: they catch typos before allocation, not large models.
 constexpr double kMillion = 1e6, kBillion = 1e9;
 
 const std::vector<Key> keys = {
-    {FADE_KEY(model.kind), {}, "which attention: see models/"},
+    {FADE_KEY(model.kind), {}, "the kind of attention: see models/"},
     {FADE_KEY(model.layers), {1, 1024}, "number of layers"},
     {FADE_KEY(model.hidden), {1, 65536}, "H: width of the hidden state, a multiple of model.heads"},
     {FADE_KEY(model.ff), {1, 262144}, "F: width inside the feed-forward part"},
-    {FADE_KEY(model.heads), {1, 1024}, "K: attention heads of a layer"},
-    {FADE_KEY(model.block), {1, 65536}, "M: bytes read of every stream in a step"},
+    {FADE_KEY(model.heads), {1, 1024}, "K: attention heads per layer"},
+    {FADE_KEY(model.block), {1, 65536}, "M: bytes read per stream and step"},
     {FADE_KEY(model.max_span),
      {1, 1048576},
      "S: the farthest a query can look back, in bytes (compressive: in exact rows, at least model.block)"},
@@ -37,8 +37,7 @@ const std::vector<Key> keys = {
     {FADE_KEY(model.span.init),
      {0, 1},
      "initial span as a fraction of model.max_span; left out, it is 0.1 (adaptive_span: 0); expire_span "
-     "needs "
-     "it above 0 and below 1"},
+     "needs it above 0 and below 1"},
     {FADE_KEY(model.span.noisy), {}, "training: cut all spans at a random fraction of model.max_span"},
     {FADE_KEY(model.compress.kind),
      {},
@@ -60,7 +59,7 @@ const std::vector<Key> keys = {
     {FADE_KEY(data.recall.gap), {0, kMillion}, "most noise bytes between two facts or two questions"},
     {FADE_KEY(data.recall.wait_min), {1, kMillion}, "fewest noise bytes between facts and their questions"},
     {FADE_KEY(data.recall.wait_max), {1, kMillion}, "most noise bytes between facts and their questions"},
-    {FADE_KEY(train.batch), {1, 65536}, "B: streams read side by side"},
+    {FADE_KEY(train.batch), {1, 65536}, "B: streams read in parallel"},
     {FADE_KEY(train.steps), {1, kBillion}, "updates of the weights"},
     {FADE_KEY(train.optimizer.kind), {}, "how gradients become updates"},
     {FADE_KEY(train.optimizer.lr), {0, 1000, true}, "learning rate after warm-up"},
@@ -70,7 +69,7 @@ const std::vector<Key> keys = {
     {FADE_KEY(train.optimizer.weight_decay),
      {0, 1000},
      "pull towards zero: decoupled from the gradient in adamw, added to it in the others"},
-    {FADE_KEY(train.optimizer.momentum), {0, 0.999999}, "sgd: share of the last update kept"},
+    {FADE_KEY(train.optimizer.momentum), {0, 0.999999}, "sgd: share of the previous update that is kept"},
     {FADE_KEY(train.schedule.kind),
      {},
      "learning rate after warm-up: constant, or a half cosine down to final"},
@@ -81,10 +80,10 @@ const std::vector<Key> keys = {
     {FADE_KEY(train.eval_every), {0, kBillion}, "steps between evaluations (0: only at the end)"},
     {FADE_KEY(train.eval_bytes), {0, 1e12}, "bytes of the validation split read while training (0: all)"},
     {FADE_KEY(train.checkpoint_every), {0, kBillion}, "steps between checkpoints (0: only at the end)"},
-    {FADE_KEY(train.keep_checkpoints), {0, kBillion}, "checkpoints kept: the newest so many (0: all)"},
+    {FADE_KEY(train.keep_checkpoints), {0, kBillion}, "checkpoints kept: this many of the newest (0: all)"},
     {FADE_KEY(train.keep_every),
      {0, kBillion},
-     "checkpoints kept for good: those of steps that are multiples of this (0: none)"},
+     "checkpoints kept in addition: those whose steps are multiples of this (0: none)"},
     {FADE_KEY(train.on_nonfinite),
      {},
      "a step whose loss or gradient is not finite ends the run, or is skipped and counted"},
@@ -92,7 +91,7 @@ const std::vector<Key> keys = {
     {FADE_KEY(device), {}, "`auto` takes CUDA where there is one"},
     {FADE_KEY(dtype),
      {},
-     "precision of the computation: f64 on the CPU only; bf16, for CUDA, is not there yet"},
+     "precision of the computation: f64 on the CPU only; bf16, for CUDA, is not implemented yet"},
     {FADE_KEY(threads), {0, 4096}, "CPU threads (0: all)"},
     {FADE_KEY(seed), {}, "of initial weights, dropout, span noise and data offsets"},
 };
@@ -141,7 +140,7 @@ std::string_view last_part(std::string_view path) {
 }
 
 std::string nearest_key(std::string_view path) {
-  if (path.size() > 100) return "";  // no slip of the keyboard
+  if (path.size() > 100) return "";  // not a typo
   std::string_view best;
   size_t best_distance = std::max<size_t>(2, last_part(path).size() / 3) + 1;
   const auto consider = [&](std::string_view known) {
@@ -159,7 +158,7 @@ std::string nearest_key(std::string_view path) {
   return std::string(best);
 }
 
-std::string names_beside(std::string_view path) {
+std::string names_near(std::string_view path) {
   std::string section(path.substr(0, path.rfind('.') + 1));  // with its dot
   if (!section.empty() && !is_section(section.substr(0, section.size() - 1))) section.clear();
   std::string names;

@@ -1,4 +1,4 @@
-// The one table behind configuration files: every key with its type, range and meaning.
+// The table behind configuration files: every key with its type, range and meaning.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -13,7 +13,7 @@
 
 namespace fade {
 
-/// Numbers a key may take. Integers compare exactly: every bound below is under 2^53.
+/// The numbers that a key may take. Integers compare exactly, because every bound is below 2^53.
 struct Range {
   double low = 0;
   double high = std::numeric_limits<double>::max();
@@ -37,8 +37,8 @@ struct Key {
   std::string_view meaning;
 };
 
-/// Every key of a configuration, in the order in which to_yaml writes them; the keys of a section are
-/// neighbours.
+/// Every key of a configuration, in the order in which to_yaml writes them; the keys of a section
+/// are neighbours.
 const std::vector<Key>& config_keys();
 
 /// The key with this path, or null.
@@ -53,21 +53,21 @@ std::vector<std::string_view> sections_of(std::string_view path);
 /// The part after the last dot: "ramp" of "model.span.ramp".
 std::string_view last_part(std::string_view path);
 
-/// The known key or section that a reader most probably meant by `path`, or "" if none is near.
+/// The known key or section that `path` is most likely a misspelling of, or "" when none is similar.
 std::string nearest_key(std::string_view path);
 
-/// What there is beside `path`: the names of the keys and sections of its section, or of the whole
-/// configuration if that is none: "kind, lr, beta1, ..".
-std::string names_beside(std::string_view path);
+/// The names of the keys and sections in the section of `path`, or of the whole configuration when there is
+/// no such section: "kind, lr, beta1, ..".
+std::string names_near(std::string_view path);
 
-/// What the key accepts, in words: "an integer of at least 2 and at most 65536".
+/// The values that the key accepts, in words: "an integer of at least 2 and at most 65536".
 std::string allowed_values(const Key& key);
 
 /// The key's value in `config`, written as YAML that reads back to exactly the same value.
 std::string value_text(const Key& key, const Config& config);
 
-/// Stores the node's value in `config` and returns true; returns false, `config` unchanged, if it isn't
-/// allowed.
+/// Stores the node's value in `config` and returns true; returns false and leaves `config`
+/// unchanged when it is not allowed.
 bool store_value(const Key& key, const YAML::Node& node, Config& config);
 
 }  // namespace fade

@@ -11,8 +11,8 @@ namespace fade {
 Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.split) {
   if (config.kind == DataKind::recall) {
     name_ = "recall";
-    made_ = make_recall(config.recall);
-    all_ = made_;
+    generated_ = make_recall(config.recall);
+    all_ = generated_;
   } else {
     if (config.path.empty()) refuse("data.path: not set (give the file to train on: any file will do)");
     if (std::error_code ignored; !std::filesystem::exists(config.path, ignored))

@@ -1,4 +1,4 @@
-// The bytes a model is trained and evaluated on. (How they are cut into streams and blocks: train/data/streams.h.)
+// The corpus of training and evaluation. train/data/streams.h cuts it into streams and blocks.
 #pragma once
 
 #include <array>
@@ -17,11 +17,12 @@ enum class Split { train, valid, test, all };
 template <>
 inline constexpr std::array<std::string_view, 4> names_of<Split>{"train", "valid", "test", "all"};
 
-/// A corpus: a memory-mapped file, or the recall corpus made in memory. Its bytes are the tokens.
+/// A memory-mapped file, or the recall corpus, which is generated. Its bytes are the tokens.
 class Corpus {
  public:
-  /// Opens or makes the corpus of a checked configuration. Throws InputError if the file is not set, missing,
-  /// empty or a directory, or if it holds a byte outside the vocabulary, naming the first one and its offset.
+  /// Opens or generates the corpus of a checked configuration. Throws InputError if the file is
+  /// not set, missing, empty or a directory, or if it holds a byte outside the vocabulary, naming
+  /// the first one and its offset.
   explicit Corpus(const DataConfig& config);
 
   /// "data/enwik8", or "recall": the corpus's name in messages.
@@ -34,8 +35,8 @@ class Corpus {
  private:
   std::string name_;
   std::optional<MappedFile> file_;
-  std::vector<uint8_t> made_;
-  std::span<const uint8_t> all_;  ///< the file's bytes or the made ones
+  std::vector<uint8_t> generated_;
+  std::span<const uint8_t> all_;  ///< of the file, or generated_
   std::array<int, 3> percent_;
 };
 

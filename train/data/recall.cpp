@@ -49,7 +49,7 @@ class WaitLengths {
   std::vector<double> probability_, cumulative_;
 };
 
-/// Writes round after round.
+/// Writes the rounds, one after the other.
 class Writer {
  public:
   explicit Writer(const RecallConfig& config) : config_(config), waits_(config.wait_min, config.wait_max) {
@@ -112,7 +112,7 @@ double log2_choices(int n, int k) {
 struct RoundTotals {
   double bytes;        ///< expected length of a round
   double bits;         ///< its entropy
-  double answer_bits;  ///< what its answers would cost if nothing were remembered
+  double answer_bits;  ///< the cost of its answers for a predictor that remembers nothing
 };
 
 /// The sums of train/data/recall.md.

@@ -20,28 +20,28 @@ inline constexpr std::string_view kRecallNoise = "abcdefghijklmnopqrstuvwxyz";
 /// The whole corpus: `config.bytes` bytes, the same for the same configuration on every machine.
 std::vector<uint8_t> make_recall(const RecallConfig& config);
 
-/// Bits per byte of the ideal predictor, which remembers every pending fact: no model can be better on
-/// average.
+/// Bits per byte of the ideal predictor, which remembers every pending fact: no model can be
+/// better on average.
 double recall_best_bpb(const RecallConfig& config);
 
-/// Bits per byte of a predictor that is ideal but for the answers, which it guesses among all values.
+/// Bits per byte of a predictor that is ideal except that it guesses the answers among all values.
 double recall_forgetful_bpb(const RecallConfig& config);
 
 /// A question of a text whose fact lies in the text too.
 struct RecallQuestion {
-  size_t answer;    ///< position of the answer byte; the byte before it, the key, is what predicts it
+  size_t answer;    ///< position of the answer byte; it is predicted from the byte before it, the key
   size_t distance;  ///< rows from the fact's value byte to the question's key byte, as attention counts them
 };
 
 /// The questions of any stretch of a recall corpus, in order.
 std::vector<RecallQuestion> recall_questions(std::span<const uint8_t> text);
 
-/// What a byte is for: `value` and `answer` are the v of @k=v; and of ?kv, `fact` and `question` the bytes
-/// around.
+/// The role of a byte: `value` and `answer` are the v of @k=v; and of ?kv, `fact` and `question`
+/// the other bytes.
 enum class RecallRole : uint8_t { noise, fact, value, question, answer };
 
-/// The role of every byte of a stretch of a recall corpus. What is left of a record cut off by the start
-/// counts as `question`.
+/// The role of every byte of a stretch of a recall corpus. The rest of a record that the start
+/// cuts off counts as `question`.
 std::vector<RecallRole> recall_roles(std::span<const uint8_t> text);
 
 }  // namespace fade

@@ -9,7 +9,7 @@ namespace fade {
 
 namespace {
 
-/// A random stream far from those that a Generator of the same seed hands out.
+/// A random stream that no Generator with the same seed reaches.
 constexpr uint64_t kOffsetsStream = uint64_t{1} << 63;
 
 }  // namespace
@@ -31,7 +31,7 @@ TrainReader::TrainReader(std::span<const uint8_t> bytes, int streams, int block,
   if (bytes.size() < needed)
     refuse(
         "{}: {} bytes to train on, but a batch of {} streams with blocks of {} needs {} "
-        "(take a larger file, or reduce train.batch or model.block)",
+        "(use a larger file, or reduce train.batch or model.block)",
         name, bytes.size(), streams, block, needed);
 }
 
@@ -58,7 +58,7 @@ void TrainReader::restore(StreamPosition position) {
   const int64_t read = position.epoch < 0 ? -1 : position.offset - start_of(position.epoch);
   if (read < 0 || read % block_ != 0 || position.offset >= length)
     refuse(
-        "data position: epoch {}, offset {} is none of streams of {} bytes in blocks of {} with seed {} "
+        "data position: epoch {}, offset {} does not exist in streams of {} bytes in blocks of {} with seed {} "
         "(resume with the corpus and configuration of the run)",
         position.epoch, position.offset, length, block_, seed_);
   position_ = position;
@@ -68,7 +68,7 @@ EvalReader::EvalReader(std::span<const uint8_t> bytes, int streams, int block, c
     : streams_{bytes, static_cast<size_t>(streams), 0}, block_(static_cast<size_t>(block)) {
   if (bytes.size() < streams_.count + 1)
     refuse(
-        "{}: {} bytes to evaluate, but {} streams need {} (take fewer streams, or a larger share of the "
+        "{}: {} bytes to evaluate, but {} streams need {} (use fewer streams, or a larger share of the "
         "corpus)",
         name, bytes.size(), streams, streams_.count + 1);
   streams_.stride = (bytes.size() - 1) / streams_.count;

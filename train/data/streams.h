@@ -19,30 +19,31 @@ struct Streams {
   void read(size_t begin, size_t length, std::span<int32_t> tokens, std::span<int32_t> targets) const;
 };
 
-/// Where a TrainReader stands: all it needs to go on bit for bit, together with its seed.
+/// The position of a TrainReader: with its seed, all it needs to continue bit for bit.
 struct StreamPosition {
-  int64_t epoch = 0;   ///< how often the streams have gone back to their start
+  int64_t epoch = 0;   ///< how often the streams have returned to their start
   int64_t offset = 0;  ///< of the next token, in every stream
   bool operator==(const StreamPosition&) const = default;
 };
 
-/// Endless blocks for training. `bytes` is cut into B streams of n = size div B bytes (fewer than B bytes at
-/// the end go unread). A stream hands out whole blocks until fewer than M + 1 bytes are left; then all
-/// streams go back to their start plus an offset, a function of (seed, epoch) uniform on [0, M), or on [0, n
-/// - M) in streams shorter than two blocks, so that a whole block always fits. The first epoch starts at 0.
+/// Endless blocks for training. `bytes` is cut into B streams of n = size div B bytes (fewer than B
+/// bytes at the end are not read). A stream yields whole blocks until fewer than M + 1 bytes are
+/// left; then all streams return to their start plus an offset, a function of (seed, epoch) that is
+/// uniform on [0, M), or on [0, n − M) in streams shorter than two blocks, so that a whole block
+/// always fits. The first epoch starts at 0.
 class TrainReader {
  public:
-  /// Throws InputError unless there are B (M + 1) bytes at least; `name` is what the message calls them.
+  /// Throws InputError, naming the bytes by `name`, when there are fewer than B·(M + 1).
   TrainReader(std::span<const uint8_t> bytes, int streams, int block, uint64_t seed, const std::string& name);
 
-  /// Fills tokens and targets, both [B, M]. True if this block starts an epoch: memories must be cleared
-  /// first.
+  /// Fills tokens and targets, both [B, M]. True when this block starts an epoch: memories must be
+  /// cleared before it.
   bool next(std::span<int32_t> tokens, std::span<int32_t> targets);
 
   StreamPosition position() const { return position_; }
 
-  /// Goes on from a position taken from a reader of the same bytes, sizes and seed. Throws InputError if no
-  /// block of these streams can start there.
+  /// Continues from a position of a reader of the same bytes, sizes and seed. Throws InputError when no block
+  /// of these streams can start there.
   void restore(StreamPosition position);
 
  private:
@@ -54,12 +55,12 @@ class TrainReader {
   StreamPosition position_;
 };
 
-/// One pass for evaluation. B streams predict n = (size - 1) div B bytes each; a stream's last target is the
-/// next stream's first token, so that every byte is predicted once but the very first and, where B doesn't
-/// divide size - 1, fewer than B at the end. With one stream: every byte but the first.
+/// One pass for evaluation. B streams predict n = (size − 1) div B bytes each; a stream's last target is the
+/// next stream's first token, so that every byte is predicted once except the very first and, where B does
+/// not divide size − 1, fewer than B at the end. With one stream: every byte except the first.
 class EvalReader {
  public:
-  /// Throws InputError unless every stream has a byte to predict; `name` is what the message calls the bytes.
+  /// Throws InputError, naming the bytes by `name`, unless every stream has a byte to predict.
   EvalReader(std::span<const uint8_t> bytes, int streams, int block, const std::string& name);
 
   /// Fills the first B * length numbers of tokens and targets, both [B, length], and returns length: M, less
