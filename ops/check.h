@@ -1,6 +1,7 @@
-// Checks that operations share. Each error names the operation, what was found and what would do.
+// Checks that operations share. Each error names the operation, the value found and the value needed.
 #pragma once
 
+#include "engine/bad_index.h"
 #include "engine/tensor.h"
 
 namespace fade {
@@ -31,6 +32,17 @@ inline void check_type(const char* op, const char* what, const Tensor& x, DType 
   if (x.dtype() != t)
     fail("{}: {} is a tensor of {}, needs {} (convert with .to(DType::{}))", op, what, name_of(x.dtype()),
          name_of(t), name_of(t));
+}
+
+/// For CPU kernels: refuses an element of `index` (i32) outside [lowest, size), which the error calls `what`.
+inline void check_indices(const char* op, const char* what, const Tensor& index, int64_t lowest,
+                          int64_t size) {
+  const int32_t* at = index.data<int32_t>();
+  for (int64_t place = 0; place < index.numel(); ++place) {
+    if (at[place] < lowest || at[place] >= size)
+      refuse_index(
+          {.op = op, .what = what, .index = at[place], .place = place, .lowest = lowest, .size = size});
+  }
 }
 
 }  // namespace fade

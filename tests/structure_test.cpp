@@ -73,6 +73,46 @@ std::map<std::string, std::set<std::string>> recorded_operations() {
   return folders;
 }
 
+// The folder of ops/ that a file belongs to.
+std::string operation_of(const fs::path& file) {
+  return (*std::next(fs::relative(file, kRoot).begin())).string();
+}
+
+// Operations that do not follow the convention of ops/README.md yet.
+const std::set<std::string> kNotYet{"expire_mask", "span_attention", "span_loss"};
+// Kernels of one device only: this is the CPU's part of matmul.
+const std::set<std::string> kOneDevice{"gemm_cpu.cpp"};
+
+bool ends_with(const std::string& name, const std::string& end) {
+  return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+}
+
+std::string text_of(const fs::path& file) {
+  std::string text;
+  for_lines(file, [&](int, const std::string& line) { text += line + '\n'; });
+  return text;
+}
+
+// What is wrong with a file of an operation, by its name and text (ops/README.md, "Files").
+std::vector<std::string> convention_breaks(const fs::path& file, const std::string& text) {
+  std::vector<std::string> wrong;
+  const std::string name = file.filename().string(), operation = operation_of(file);
+  const auto has = [&](const std::string& part) { return text.find(part) != std::string::npos; };
+  const auto twin = [&](const std::string& from, const std::string& to) {
+    if (!ends_with(name, from) || kOneDevice.count(name)) return;
+    const std::string other = name.substr(0, name.size() - from.size()) + to;
+    if (!fs::exists(file.parent_path() / other)) wrong.push_back("has no " + other);
+    if (!has("#include \"ops/" + operation + '/' + operation + "_kernels.h\""))
+      wrong.push_back("does not include " + operation + "_kernels.h");
+  };
+  twin("_cpu.cpp", "_cuda.cu");
+  twin("_cuda.cu", "_cpu.cpp");
+  if (ends_with(name, "_kernels.h") != (ends_with(name, ".h") && has("Kernel<void(")))
+    wrong.push_back(ends_with(name, "_kernels.h") ? "declares no kernel" : "declares a kernel");
+  if (ends_with(name, "_math.h") && has("Tensor")) wrong.push_back("knows tensors");
+  return wrong;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(structure)
@@ -141,6 +181,32 @@ BOOST_AUTO_TEST_CASE(the_index_lists_every_folder) {
     if (with_gradient.count(folder))
       BOOST_TEST(fs::exists(entry.path() / (folder + "_cases.cpp")), "ops/" << folder << " has no cases");
   }
+}
+
+BOOST_AUTO_TEST_CASE(kernels_follow_one_convention) {
+  int seen = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(kRoot / "ops")) {
+    if (!entry.is_regular_file() || kNotYet.count(operation_of(entry.path()))) continue;
+    for (const std::string& wrong : convention_breaks(entry.path(), text_of(entry.path()))) {
+      BOOST_TEST(false, fs::relative(entry.path(), kRoot).string() << ' ' << wrong);
+    }
+    ++seen;
+  }
+  BOOST_TEST(seen > 50);
+}
+
+BOOST_AUTO_TEST_CASE(a_break_of_the_convention_is_noticed) {
+  const fs::path folder = kRoot / "ops/softmax";
+  const auto breaks = [&](const char* name, const char* text) {
+    return convention_breaks(folder / name, text).size();
+  };
+  BOOST_TEST(breaks("softmax.h", "inline constinit Kernel<void(const Tensor& x)> softmax_forward") == 1u);
+  BOOST_TEST(breaks("softmax_kernels.h", "Tensor softmax(const Tensor& x);") == 1u);
+  BOOST_TEST(breaks("softmax_math.h", "void f(const Tensor& x);") == 1u);
+  BOOST_TEST(breaks("softmax_cpu.cpp", "#include \"ops/softmax/softmax.h\"") == 1u);
+  BOOST_TEST(breaks("lonely_cpu.cpp", "#include \"ops/softmax/softmax_kernels.h\"") == 1u);
+  BOOST_TEST(breaks("lonely_cuda.cu", "#include \"ops/softmax/softmax_kernels.h\"") == 1u);
+  BOOST_TEST(breaks("softmax.h", "Tensor softmax(const Tensor& x);") == 0u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

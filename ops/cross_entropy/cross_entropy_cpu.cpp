@@ -2,7 +2,7 @@
 
 #include "engine/parallel.h"
 #include "ops/cross_entropy/cross_entropy_kernels.h"
-#include "ops/softmax/exponent_shift.h"
+#include "ops/softmax/softmax_math.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/cross_entropy/cross_entropy_cpu.cpp"

@@ -1,7 +1,7 @@
 #include "engine/cuda/rows.h"
 #include "engine/cuda/sum.h"
 #include "ops/cross_entropy/cross_entropy_kernels.h"
-#include "ops/softmax/exponent_shift.h"
+#include "ops/softmax/softmax_math.h"
 
 namespace fade {
 namespace {

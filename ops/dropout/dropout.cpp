@@ -9,13 +9,14 @@ namespace fade {
 namespace {
 
 Tensor masked(const Tensor& x, const DropoutMask& mask) {
-  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
+  Tensor y = Tensor::empty_like(x);
   dropout_kernel(x.device(), x, mask, y);
   return y;
 }
 
-constexpr OpDef kDropout{"dropout",
-                         [](BackwardCtx& ctx) { ctx.add(0, masked(ctx.grad(), ctx.attrs<DropoutMask>())); }};
+void dropout_rule(BackwardCtx& ctx) { ctx.add(0, masked(ctx.grad(), ctx.attrs<DropoutMask>())); }
+
+constexpr OpDef kDropout{"dropout", dropout_rule};
 
 }  // namespace
 
@@ -23,7 +24,8 @@ Tensor dropout(const Tensor& x, double p, RngKey key) {
   if (!(p >= 0 && p < 1)) fail("dropout: p is {}, needs 0 <= p < 1", p);
   if (p == 0) return x;
   // uniform is a multiple k of 2^-24, so k·2^-24 ≥ p iff k ≥ ⌈p·2^24⌉: exact, and integers on every device.
-  const DropoutMask mask{key, static_cast<uint32_t>(std::ceil(p * 0x1p24)), 1 / (1 - p)};
+  const DropoutMask mask{
+      .key = key, .threshold = static_cast<uint32_t>(std::ceil(p * 0x1p24)), .factor = 1 / (1 - p)};
   Tensor y = masked(x, mask);
   record(kDropout, y, {&x}, {}, mask);
   return y;

@@ -4,7 +4,7 @@
 namespace fade {
 namespace {
 
-// Four elements, for one draw of the generator; N of them are moved at a time.
+// Four elements, which share one draw of the generator, in packs of N.
 template <class T, int N>
 struct Group {
   const T* x;

@@ -1,6 +1,6 @@
-// Elementwise arithmetic. Binary operations broadcast as in NumPy; gradients are summed back down by the
-// tape. Unary ones keep the shape. f32 or f64; both operands of a binary operation have one type and one
-// device.
+// Elementwise arithmetic, f32 or f64. Unary operations keep the shape. Binary operations broadcast as in
+// NumPy and take operands of one type and device; the tape sums the gradient of a broadcast operand back to
+// its shape.
 #pragma once
 
 #include "engine/tensor.h"
@@ -16,13 +16,13 @@ Tensor mul(const Tensor& a, const Tensor& b);
 /// y = a/b.   da = g/b, db = −g·a/b².   Saves a, b.
 Tensor div(const Tensor& a, const Tensor& b);
 
-/// y = −x.   Saves nothing.
+/// y = −x.   dx = −g.   Saves nothing.
 Tensor neg(const Tensor& x);
 /// y = c·x.   dx = c·g.   Saves nothing.
 Tensor scale(const Tensor& x, double c);
-/// y = max(x, 0).   dx = g where x > 0, else 0.   Saves y.
+/// y = max(x, 0).   dx = g where y > 0, else 0.   Saves y.
 Tensor relu(const Tensor& x);
-/// y = x·Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016, exact form).
+/// y = x·Φ(x), Φ the normal distribution function and φ its density (Hendrycks and Gimpel 2016, exact form).
 /// dx = g·(Φ(x) + x·φ(x)).   Saves x.
 Tensor gelu(const Tensor& x);
 /// y = 1/(1 + e^−x).   dx = g·y(1 − y).   Saves y.
@@ -33,8 +33,8 @@ Tensor tanh(const Tensor& x);
 Tensor exp(const Tensor& x);
 /// y = ln x.   dx = g/x.   Saves x.
 Tensor log(const Tensor& x);
-/// y = min(max(x, low), high).   dx = g where low ≤ x ≤ high (both ends pass, like PyTorch), else 0.   Saves
-/// x. Throws when low > high.
+/// y = min(max(x, low), high).   dx = g where low ≤ x ≤ high (both ends pass, as in PyTorch), else 0.
+/// Saves x.   Throws when low > high.
 Tensor clamp(const Tensor& x, double low, double high);
 
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }

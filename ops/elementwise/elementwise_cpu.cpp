@@ -1,17 +1,15 @@
 #include "engine/parallel.h"
-#include "ops/elementwise/functors.h"
+#include "ops/elementwise/elementwise_kernels.h"
 
 namespace fade {
 namespace {
-
-constexpr int64_t kGrain = 1 << 14;  // elements a thread takes at least
 
 template <class F>
 void forward_cpu(const F& f, const Tensor& x, const Tensor& y) {
   dispatch_float(x.dtype(), F::name, [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
-    parallel_for(x.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    parallel_elements(x.numel(), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) out[i] = f.forward(in[i]);
     });
   });
@@ -23,23 +21,24 @@ void backward_cpu(const F& f, const Tensor& g, const Tensor& saved, const Tensor
     const T* in = g.data<T>();
     const T* v = F::saves == Saves::nothing ? in : saved.data<T>();
     T* out = dx.mutate<T>();
-    parallel_for(g.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    parallel_elements(g.numel(), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) out[i] = f.backward(in[i], v[i]);
     });
   });
 }
 
-// n elements along the last dimension; an operand that is broadcast there stands still.
+// n elements along the last dimension. An operand that is broadcast along it does not move.
 template <class F, class T>
 void binary_row(const F& f, const T* a, bool a_moves, const T* b, bool b_moves, T* y, int64_t n) {
-  if (a_moves && b_moves)
+  if (a_moves && b_moves) {
     for (int64_t i = 0; i < n; ++i) y[i] = f.forward(a[i], b[i]);
-  else if (a_moves)
+  } else if (a_moves) {
     for (int64_t i = 0; i < n; ++i) y[i] = f.forward(a[i], *b);
-  else if (b_moves)
+  } else if (b_moves) {
     for (int64_t i = 0; i < n; ++i) y[i] = f.forward(*a, b[i]);
-  else
+  } else {
     std::fill(y, y + n, f.forward(*a, *b));
+  }
 }
 
 template <class F>
@@ -49,27 +48,26 @@ void binary_cpu(const F& f, const Tensor& a, const Tensor& b, const Tensor& y) {
     T* out = y.mutate<T>();
     const Shape& s = y.shape();
     if (a.shape() == s && b.shape() == s) {
-      parallel_for(y.numel(), kGrain, [&](int64_t begin, int64_t end) {
+      parallel_elements(y.numel(), [&](int64_t begin, int64_t end) {
         binary_row(f, pa + begin, true, pb + begin, true, out + begin, end - begin);
       });
       return;
     }
     const int last = s.dims() - 1;  // shapes differ, so there is a dimension
     const int64_t n = s[last];
-    const auto sa = broadcast_strides(a.shape(), s), sb = broadcast_strides(b.shape(), s);
-    parallel_for(n ? y.numel() / n : 0, kGrain / std::max<int64_t>(n, 1) + 1,
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t row = begin; row < end; ++row) {
-                     int64_t at_a = 0, at_b = 0, rest = row;
-                     for (int d = last - 1; d >= 0; --d) {
-                       const int64_t k = rest % s[d];
-                       rest /= s[d];
-                       at_a += k * sa[d];
-                       at_b += k * sb[d];
-                     }
-                     binary_row(f, pa + at_a, sa[last] != 0, pb + at_b, sb[last] != 0, out + row * n, n);
-                   }
-                 });
+    const Strides sa = broadcast_strides(a.shape(), s), sb = broadcast_strides(b.shape(), s);
+    parallel_rows(n ? y.numel() / n : 0, n, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        int64_t at_a = 0, at_b = 0, rest = row;
+        for (int d = last - 1; d >= 0; --d) {
+          const int64_t k = rest % s[d];
+          rest /= s[d];
+          at_a += k * sa[d];
+          at_b += k * sb[d];
+        }
+        binary_row(f, pa + at_a, sa[last] != 0, pb + at_b, sb[last] != 0, out + row * n, n);
+      }
+    });
   });
 }
 

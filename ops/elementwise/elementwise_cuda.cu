@@ -1,5 +1,5 @@
 #include "engine/cuda/map.h"
-#include "ops/elementwise/functors.h"
+#include "ops/elementwise/elementwise_kernels.h"
 
 namespace fade {
 namespace {

@@ -1,6 +1,7 @@
 // Rows of a matrix, by index: packed rows into padded ones.
 #pragma once
 
+#include "engine/tape.h"
 #include "engine/tensor.h"
 
 namespace fade {
@@ -8,11 +9,22 @@ namespace fade {
 /// y[...] = x[index[...]], and zeros where index is −1 (padding).
 ///   x [N, H] (or [N]), index i32 [...] with −1 ≤ index < N → y [..., H] (or [...])
 /// dx[n] = Σ of g over the places that took row n, in a fixed order.   Saves index.
-/// Throws on an index outside, naming its place and value.
+/// Refuses an index outside this range, naming its value and place (on the device, when the host next waits).
 Tensor gather_rows(const Tensor& x, const Tensor& index);
 
-/// The same from two matrices of one width, the rows of `bottom` counted on from those of `top`. Not
-/// recorded: the result is a constant. Throws on an index outside either.
+/// Rows of two matrices of one width, seen as one: rows of `bottom` are numbered after those of `top`. Not
+/// recorded: the result is a constant.
+///   top [N1, H], bottom [N2, H], index i32 [...] of P elements with 0 ≤ index < N1 + N2 → y [P, H]
+/// Refuses an index outside this range, as gather_rows does.
 Tensor gather_rows_of(const Tensor& top, const Tensor& bottom, const Tensor& index);
+
+/// For operations that look up rows of the first dimension (embedding): y = the rows of x that `index` names,
+/// recorded as `op`, whose rule is scatter_rows. Refuses an index outside [lowest, x.size(0)), called `what`
+/// in the error.
+Tensor take_rows(const OpDef& op, const char* what, const Tensor& x, const Tensor& index, int32_t lowest);
+
+/// The gradient rule of take_rows: adds each row of g to the row that it was taken from; other rows are not
+/// touched.
+void scatter_rows(BackwardCtx& ctx);
 
 }  // namespace fade

@@ -6,7 +6,7 @@ namespace {
 
 int64_t row_size(const Tensor& x) { return x.shape().numel(1, x.shape().dims()); }
 
-// Calls f<N>() with the number of elements that can be moved as one.
+// Calls f<N>() with the number N of elements that can be moved at once.
 template <class T, class F, class... Data>
 void with_packs(int64_t row_size, const F& f, const Data*... data) {
   constexpr int N = kPackOf<T>;
@@ -16,7 +16,7 @@ void with_packs(int64_t row_size, const F& f, const Data*... data) {
     f.template operator()<1>();
 }
 
-// One pack of y; a row has `packs` of them.
+// One pack of y; a row has `packs` packs.
 template <class T, int N>
 struct Gather {
   const T* x;
@@ -79,9 +79,10 @@ void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index
   });
 }
 
-// Backward: every row of dx is one block's, which adds the g of the places that took the row. Where a row has
-// few places, they have been written into its slots; where it has many, which only few rows can have, the
-// block looks through all places. Either way it adds in an order that the index alone decides.
+// Backward: each row of dx belongs to one column of thread blocks, which adds the g of the places that took
+// the row. First, NotePlaces writes the places of each row into kSlots slots per row. For a row with more
+// places (only few rows can have that many) the thread block searches all places instead. In both cases the
+// order of the additions depends on the index only.
 constexpr int kSlots = 32;
 
 struct NotePlaces {
@@ -97,9 +98,9 @@ struct NotePlaces {
 };
 
 constexpr int kBlock = 256, kWarps = kBlock / kWarp;
-constexpr int kOfWarp = 4 * kWarp;          // places a warp looks at in one go
-constexpr int kScanned = kWarps * kOfWarp;  // and a block
-constexpr int kListed = 2 * kScanned;       // places that are listed before they are added
+constexpr int kOfWarp = 4 * kWarp;          // places per warp and scan
+constexpr int kScanned = kWarps * kOfWarp;  // places per thread block and scan
+constexpr int kListed = 2 * kScanned;       // capacity of the list of places to be added
 
 /// The places of one row, in ascending order, in shared memory.
 struct PlaceList {
@@ -108,7 +109,7 @@ struct PlaceList {
   int size;
 };
 
-// Notes of atomics come in any order: each place goes where the number of smaller ones says.
+// Sorts the slots, which atomics filled in any order: the rank of a place is the number of smaller ones.
 __device__ void list_slots(PlaceList& list, const int32_t* slots, int count) {
   const int rank = thread_rank();
   if (rank < count) {
@@ -120,7 +121,7 @@ __device__ void list_slots(PlaceList& list, const int32_t* slots, int count) {
   __syncthreads();
 }
 
-// Appends those of kScanned places from `begin` on that took `row`.
+// Appends those of the places [begin, begin + kScanned) that took `row`.
 __device__ void list_matches(PlaceList& list, const int32_t* index, int64_t begin, int64_t places,
                              int32_t row) {
   const int lane = thread_rank() % kWarp, warp = thread_rank() / kWarp;
@@ -146,8 +147,8 @@ __device__ void list_matches(PlaceList& list, const int32_t* index, int64_t begi
   __syncthreads();
 }
 
-// One block a row (x) and tile of columns (y). threadIdx.x is a pack of columns; the threadIdx.y share the
-// places.
+// One thread block per row (x) and tile of columns (y). threadIdx.x is a pack of columns; threads with
+// different threadIdx.y share the places.
 template <class T, int N>
 __global__ void add_places(const T* g, const int32_t* index, int64_t places, const int32_t* count,
                            const int32_t* slots, T* dx, int64_t n) {
@@ -161,10 +162,11 @@ __global__ void add_places(const T* g, const int32_t* index, int64_t places, con
     for (int k = 0; k < N; ++k) sum.v[k] += more.v[k];
   };
   const auto add_listed = [&] {
-    if (column < n)
+    if (column < n) {
 #pragma unroll 4
       for (int k = static_cast<int>(threadIdx.y); k < list.size; k += static_cast<int>(blockDim.y))
         add(load_pack<N>(g + list.places[k] * n + column));
+    }
   };
   if (taken <= kSlots) {
     list_slots(list, slots + int64_t{row} * kSlots, taken);
@@ -191,8 +193,8 @@ __global__ void add_places(const T* g, const int32_t* index, int64_t places, con
   store_pack(to, sum);
 }
 
-// Threads for the packs of a row, at least a warp of them; all other threads of a block share the places.
-// With many places a row, they are given more of the block, and the columns more blocks.
+// Threads along x for the packs of a row, at least one warp; threads along y share the places. With many
+// places per row, y gets more of the thread block, and the columns more thread blocks.
 dim3 block_for(int64_t packs, int64_t places, int64_t rows) {
   unsigned columns = kWarp;
   if (places < 4 * rows)

@@ -7,9 +7,6 @@
 namespace fade {
 namespace {
 
-constexpr OpDef kReshape{"reshape",
-                         [](BackwardCtx& ctx) { ctx.add(0, ctx.grad().view(ctx.attrs<Shape>())); }};
-
 // "a,b,c" (fmt::join would do, but GCC 12 warns falsely at it).
 template <class T>
 std::string listed(std::initializer_list<T> values) {
@@ -18,8 +15,8 @@ std::string listed(std::initializer_list<T> values) {
   return out;
 }
 
-// The shape asked for, with a size of −1 worked out.
-Shape resolve(const Shape& from, std::initializer_list<int64_t> wanted) {
+// The shape asked for, with a size of −1 computed.
+Shape completed(const Shape& from, std::initializer_list<int64_t> wanted) {
   int64_t known = 1;
   int open = 0;
   for (int64_t n : wanted) n == -1 ? ++open : known *= n;
@@ -27,14 +24,14 @@ Shape resolve(const Shape& from, std::initializer_list<int64_t> wanted) {
                     : open == 1 ? known > 0 && from.numel() % known == 0
                                 : false;
   if (!fits)
-    fail("reshape: {} does not take the shape [{}]: {} elements (at most one size may be -1)", from.str(),
-         listed(wanted), from.numel());
+    fail("reshape: cannot reshape {} ({} elements) to [{}] (at most one size may be -1)", from.str(),
+         from.numel(), listed(wanted));
   Shape shape;
   for (int64_t n : wanted) shape.append(n == -1 ? from.numel() / known : n);
   return shape;
 }
 
-Tensor permuted(const Tensor& x, Order order) {
+Tensor permuted(const Tensor& x, DimOrder order) {
   Shape shape;
   for (int i = 0; i < x.shape().dims(); ++i) shape.append(x.size(order.source[i]));
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
@@ -42,16 +39,9 @@ Tensor permuted(const Tensor& x, Order order) {
   return y;
 }
 
-constexpr OpDef kPermute{"permute", [](BackwardCtx& ctx) {
-                           const auto order = ctx.attrs<Order>();
-                           Order back;
-                           for (int i = 0; i < ctx.grad().shape().dims(); ++i)
-                             back.source[order.source[i]] = static_cast<int8_t>(i);
-                           ctx.add(0, permuted(ctx.grad(), back));
-                         }};
-
-// The strips of `whole` that hold its elements [begin, begin + size of part) of dimension `dim`.
-Strips strips_of_part(const Shape& whole, const Shape& part, int dim, int64_t begin) {
+// The slices of `whole` that are its elements [begin, begin + size of part) of dimension `dim`; the
+// destination is `part`.
+Slices slices_of_part(const Shape& whole, const Shape& part, int dim, int64_t begin) {
   const int64_t inner = whole.numel(dim + 1, whole.dims());
   return {.count = whole.numel(0, dim),
           .length = part[dim] * inner,
@@ -60,15 +50,31 @@ Strips strips_of_part(const Shape& whole, const Shape& part, int dim, int64_t be
           .dst_pitch = part[dim] * inner,
           .dst_at = 0};
 }
-Strips reversed(const Strips& s) { return {s.count, s.length, s.dst_pitch, s.dst_at, s.src_pitch, s.src_at}; }
+
+// The same with source and destination exchanged.
+Slices slices_into_part(const Shape& whole, const Shape& part, int dim, int64_t begin) {
+  Slices s = slices_of_part(whole, part, dim, begin);
+  std::swap(s.src_pitch, s.dst_pitch);
+  std::swap(s.src_at, s.dst_at);
+  return s;
+}
 
 Tensor part_of(const Tensor& x, int dim, int64_t begin, int64_t end) {
   if (dim == 0) return x.rows(begin, end);
   Shape shape = x.shape();
   shape.set(dim, end - begin);
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
-  copy_strips(x.device(), x, y, strips_of_part(x.shape(), shape, dim, begin));
+  copy_slices(x.device(), x, y, slices_of_part(x.shape(), shape, dim, begin));
   return y;
+}
+
+void reshape_rule(BackwardCtx& ctx) { ctx.add(0, ctx.grad().view(ctx.attrs<Shape>())); }
+
+void permute_rule(BackwardCtx& ctx) {
+  const auto order = ctx.attrs<DimOrder>();
+  DimOrder back;
+  for (int i = 0; i < ctx.grad().shape().dims(); ++i) back.source[order.source[i]] = static_cast<int8_t>(i);
+  ctx.add(0, permuted(ctx.grad(), back));
 }
 
 struct SliceAttrs {
@@ -76,38 +82,42 @@ struct SliceAttrs {
   int64_t begin;
 };
 
-// Added in place: many slices of one tensor cost one pass over it, not one each.
-constexpr OpDef kSlice{"slice", [](BackwardCtx& ctx) {
-                         if (!ctx.needs(0)) return;
-                         const auto a = ctx.attrs<SliceAttrs>();
-                         const Tensor &g = ctx.grad(), dx = ctx.accumulate(0);
-                         add_strips(g.device(), g, dx,
-                                    reversed(strips_of_part(dx.shape(), g.shape(), a.dim, a.begin)));
-                       }};
+// Adds in place: the gradients of many slices of one tensor cost one pass over it, not one pass each.
+void slice_rule(BackwardCtx& ctx) {
+  if (!ctx.needs(0)) return;
+  const auto [dim, begin] = ctx.attrs<SliceAttrs>();
+  const Tensor &g = ctx.grad(), dx = ctx.accumulate(0);
+  add_slices(g.device(), g, dx, slices_into_part(dx.shape(), g.shape(), dim, begin));
+}
 
 struct ConcatAttrs {
   int32_t dim;
   int64_t first;  // size of a along dim
 };
 
-constexpr OpDef kConcat{"concat", [](BackwardCtx& ctx) {
-                          const auto [dim, first] = ctx.attrs<ConcatAttrs>();
-                          const Tensor& g = ctx.grad();
-                          if (ctx.needs(0)) ctx.add(0, part_of(g, dim, 0, first));
-                          if (ctx.needs(1)) ctx.add(1, part_of(g, dim, first, g.size(dim)));
-                        }};
+void concat_rule(BackwardCtx& ctx) {
+  const auto [dim, first] = ctx.attrs<ConcatAttrs>();
+  const Tensor& g = ctx.grad();
+  if (ctx.needs(0)) ctx.add(0, part_of(g, dim, 0, first));
+  if (ctx.needs(1)) ctx.add(1, part_of(g, dim, first, g.size(dim)));
+}
+
+constexpr OpDef kReshape{"reshape", reshape_rule};
+constexpr OpDef kPermute{"permute", permute_rule};
+constexpr OpDef kSlice{"slice", slice_rule};
+constexpr OpDef kConcat{"concat", concat_rule};
 
 }  // namespace
 
 Tensor reshape(const Tensor& x, std::initializer_list<int64_t> shape) {
-  Tensor y = x.view(resolve(x.shape(), shape));
+  Tensor y = x.view(completed(x.shape(), shape));
   record(kReshape, y, {&x}, {}, x.shape());
   return y;
 }
 
 Tensor permute(const Tensor& x, std::initializer_list<int> order) {
   const int dims = x.shape().dims();
-  Order o;
+  DimOrder o;
   unsigned seen = 0;
   int i = 0;
   for (int d : order) {
@@ -127,7 +137,7 @@ Tensor slice(const Tensor& x, int dim, int64_t begin, int64_t end) {
   if (begin < 0 || end < begin || end > x.size(d))
     fail("slice: [{},{}) is not within dimension {} of {}", begin, end, d, x.shape().str());
   Tensor y = part_of(x, d, begin, end);
-  record(kSlice, y, {&x}, {}, SliceAttrs{d, begin});
+  record(kSlice, y, {&x}, {}, SliceAttrs{.dim = d, .begin = begin});
   return y;
 }
 
@@ -140,9 +150,9 @@ Tensor concat(const Tensor& a, const Tensor& b, int dim) {
     fail("concat: {} and {} differ in more than dimension {}", a.shape().str(), b.shape().str(), d);
   shape.set(d, a.size(d) + b.size(d));
   Tensor y = Tensor::empty(shape, a.dtype(), a.device());
-  copy_strips(a.device(), a, y, reversed(strips_of_part(shape, a.shape(), d, 0)));
-  copy_strips(a.device(), b, y, reversed(strips_of_part(shape, b.shape(), d, a.size(d))));
-  record(kConcat, y, {&a, &b}, {}, ConcatAttrs{d, a.size(d)});
+  copy_slices(a.device(), a, y, slices_into_part(shape, a.shape(), d, 0));
+  copy_slices(a.device(), b, y, slices_into_part(shape, b.shape(), d, a.size(d)));
+  record(kConcat, y, {&a, &b}, {}, ConcatAttrs{.dim = d, .first = a.size(d)});
   return y;
 }
 

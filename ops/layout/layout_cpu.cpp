@@ -4,12 +4,10 @@
 namespace fade {
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;  // elements a thread takes at least
-
-// y is written in order, a line at a time: a run of elements `step` apart in x. Trailing dimensions that stay
-// where they are make up one line, with step 1 (so [B,M,K,D] <-> [B,K,M,D] copies whole heads); if the last
-// one moves, the line is y's last dimension.
-void permute_cpu(const Tensor& x, Order order, const Tensor& y) {
+// Writes y in order, line by line; the elements of a line are `step` apart in x. Trailing dimensions that
+// keep their places make up one line, with step 1 (so [B,M,K,D] <-> [B,K,M,D] copies whole heads); if the
+// last dimension moves, a line is y's last dimension.
+void permute_cpu(const Tensor& x, DimOrder order, const Tensor& y) {
   dispatch_any(x.dtype(), [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
@@ -21,48 +19,51 @@ void permute_cpu(const Tensor& x, Order order, const Tensor& y) {
     const bool moves = lead == to.dims() && lead > 0;
     if (moves) --lead;
     const int64_t step = moves ? stride[lead] : 1, length = to.numel(lead, to.dims());
-    parallel_for(to.numel(0, lead), kGrain / std::max<int64_t>(length, 1) + 1,
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t line = begin; line < end; ++line) {
-                     int64_t at = 0, rest = line;
-                     for (int d = lead - 1; d >= 0; rest /= to[d--]) at += rest % to[d] * stride[d];
-                     T* o = out + line * length;
-                     if (step == 1)
-                       std::copy_n(in + at, length, o);
-                     else
-                       for (int64_t i = 0; i < length; ++i) o[i] = in[at + i * step];
-                   }
-                 });
+    parallel_rows(to.numel(0, lead), length, [&](int64_t begin, int64_t end) {
+      for (int64_t line = begin; line < end; ++line) {
+        int64_t at = 0, rest = line;
+        for (int d = lead - 1; d >= 0; --d) {
+          at += rest % to[d] * stride[d];
+          rest /= to[d];
+        }
+        T* o = out + line * length;
+        if (step == 1) {
+          std::copy_n(in + at, length, o);
+        } else {
+          for (int64_t i = 0; i < length; ++i) o[i] = in[at + i * step];
+        }
+      }
+    });
   });
 }
 
-// Calls f(src, dst) for each strip.
+// Calls f(src, dst) for each slice.
 template <class T, class F>
-void for_each_strip(const Tensor& src, const Tensor& dst, const Strips& s, F&& f) {
+void for_each_slice(const Tensor& src, const Tensor& dst, const Slices& s, F&& f) {
   const T* from = src.data<T>() + s.src_at;
   T* to = dst.mutate<T>() + s.dst_at;
-  parallel_for(s.count, kGrain / std::max<int64_t>(s.length, 1) + 1, [&](int64_t begin, int64_t end) {
+  parallel_rows(s.count, s.length, [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; ++k) f(from + k * s.src_pitch, to + k * s.dst_pitch);
   });
 }
 
-void copy_cpu(const Tensor& src, const Tensor& dst, Strips s) {
+void copy_cpu(const Tensor& src, const Tensor& dst, Slices s) {
   dispatch_any(src.dtype(), [&]<class T>() {
-    for_each_strip<T>(src, dst, s, [&](const T* from, T* to) { std::copy_n(from, s.length, to); });
+    for_each_slice<T>(src, dst, s, [&](const T* from, T* to) { std::copy_n(from, s.length, to); });
   });
 }
 
-void add_cpu(const Tensor& src, const Tensor& dst, Strips s) {
+void add_cpu(const Tensor& src, const Tensor& dst, Slices s) {
   dispatch_float(src.dtype(), "slice", [&]<class T>() {
-    for_each_strip<T>(src, dst, s, [&](const T* from, T* to) {
+    for_each_slice<T>(src, dst, s, [&](const T* from, T* to) {
       for (int64_t i = 0; i < s.length; ++i) to[i] += from[i];
     });
   });
 }
 
 [[maybe_unused]] const bool registered = permute_kernel.implement(Device::cpu, permute_cpu) &&
-                                         copy_strips.implement(Device::cpu, copy_cpu) &&
-                                         add_strips.implement(Device::cpu, add_cpu);
+                                         copy_slices.implement(Device::cpu, copy_cpu) &&
+                                         add_slices.implement(Device::cpu, add_cpu);
 
 }  // namespace
 }  // namespace fade

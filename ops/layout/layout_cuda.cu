@@ -18,20 +18,19 @@ struct Plus {
 };
 
 constexpr int kTile = 32, kTileRows = 8;
-constexpr int64_t kWorthATile = 8;  // rows and columns below which a tile would be mostly empty
+constexpr int64_t kWorthATile = 8;  // fewest rows and columns: smaller ones would leave a tile mostly empty
 
-/// A batch of matrices, each turned around: y[.., r, c] = x[.., c, r] with the strides below, and 1 for x's r
-/// and y's c.
-struct Transpose {
+/// A batch of matrices to be transposed: y[.., r, c] = x[.., c, r]. Strides of r in x and of c in y are 1.
+struct TransposeBatch {
   int64_t rows, columns, x_pitch, y_pitch;  ///< pitches: x's stride along c, y's along r
-  int dims;                                 ///< of the batch, and their sizes and strides
-  int64_t size[kMaxDims], x_stride[kMaxDims], y_stride[kMaxDims];
+  int dims;                                 ///< of the batch
+  int64_t size[kMaxDims], x_stride[kMaxDims], y_stride[kMaxDims];  ///< of each dimension of the batch
 };
 
-// A block a tile, through shared memory: reads run along x's last dimension and writes along y's.
+// One thread block per tile, through shared memory: reads run along x's last dimension, writes along y's.
 template <class T>
-__global__ void transpose_tiles(const T* x, T* y, Transpose t) {
-  __shared__ T tile[kTile][kTile + 1];  // one wider than the tile: a column lies in different banks
+__global__ void transpose_tiles(const T* x, T* y, TransposeBatch t) {
+  __shared__ T tile[kTile][kTile + 1];  // one column wider: the elements of a column are in different banks
   const int64_t across = (t.columns + kTile - 1) / kTile, down = (t.rows + kTile - 1) / kTile;
   const int64_t column = blockIdx.x % across * kTile, row = blockIdx.x / across % down * kTile;
   int64_t batch = blockIdx.x / across / down;
@@ -41,19 +40,21 @@ __global__ void transpose_tiles(const T* x, T* y, Transpose t) {
     batch /= t.size[d];
   }
   const int lane = static_cast<int>(threadIdx.x), first = static_cast<int>(threadIdx.y);
-  for (int k = first; k < kTile; k += kTileRows)
+  for (int k = first; k < kTile; k += kTileRows) {
     if (column + k < t.columns && row + lane < t.rows)
       tile[k][lane] = x[(column + k) * t.x_pitch + row + lane];
+  }
   __syncthreads();
-  for (int k = first; k < kTile; k += kTileRows)
+  for (int k = first; k < kTile; k += kTileRows) {
     if (row + k < t.rows && column + lane < t.columns)
       y[(row + k) * t.y_pitch + column + lane] = tile[lane][k];
+  }
 }
 
-// strides: y's and x's, along the dimensions of y, of which r is x's last.
-Transpose transpose_of(const Shape& shape, const Strides (&strides)[2], int r) {
+// strides: those of y and of x along the dimensions of y; dimension r is x's last.
+TransposeBatch transpose_of(const Shape& shape, const Strides (&strides)[2], int r) {
   const int c = shape.dims() - 1;
-  Transpose t{};
+  TransposeBatch t{};
   t.rows = shape[r];
   t.columns = shape[c];
   t.x_pitch = strides[1][c];
@@ -62,12 +63,13 @@ Transpose transpose_of(const Shape& shape, const Strides (&strides)[2], int r) {
     if (d == r) continue;
     t.size[t.dims] = shape[d];
     t.y_stride[t.dims] = strides[0][d];
-    t.x_stride[t.dims++] = strides[1][d];
+    t.x_stride[t.dims] = strides[1][d];
+    ++t.dims;
   }
   return t;
 }
 
-void permute_cuda(const Tensor& x, Order order, const Tensor& y) {
+void permute_cuda(const Tensor& x, DimOrder order, const Tensor& y) {
   if (y.numel() == 0) return;
   const Strides of_x = broadcast_strides(x.shape(), x.shape());
   Strides strides[] = {broadcast_strides(y.shape(), y.shape()), {}};
@@ -86,27 +88,27 @@ void permute_cuda(const Tensor& x, Order order, const Tensor& y) {
   });
 }
 
-void copy_cuda(const Tensor& src, const Tensor& dst, Strips s) {
+void copy_cuda(const Tensor& src, const Tensor& dst, Slices s) {
   dispatch_any(src.dtype(), [&]<class T>() {
-    map_strided("copy_strips", Copy{}, {s.count, s.length},
+    map_strided("copy_slices", Copy{}, {s.count, s.length},
                 Strided{dst.mutate<T>() + s.dst_at, {s.dst_pitch, 1}},
                 Strided{src.data<T>() + s.src_at, {s.src_pitch, 1}});
   });
 }
 
-void add_cuda(const Tensor& src, const Tensor& dst, Strips s) {
+void add_cuda(const Tensor& src, const Tensor& dst, Slices s) {
   dispatch_float(src.dtype(), "slice", [&]<class T>() {
     T* to = dst.mutate<T>() + s.dst_at;
     const Strides along{s.dst_pitch, 1};
-    map_strided("add_strips", Plus{}, {s.count, s.length}, Strided{to, along},
+    map_strided("add_slices", Plus{}, {s.count, s.length}, Strided{to, along},
                 Strided{static_cast<const T*>(to), along},
                 Strided{src.data<T>() + s.src_at, {s.src_pitch, 1}});
   });
 }
 
 [[maybe_unused]] const bool registered = permute_kernel.implement(Device::cuda, permute_cuda) &&
-                                         copy_strips.implement(Device::cuda, copy_cuda) &&
-                                         add_strips.implement(Device::cuda, add_cuda);
+                                         copy_slices.implement(Device::cuda, copy_cuda) &&
+                                         add_slices.implement(Device::cuda, add_cuda);
 
 }  // namespace
 }  // namespace fade

@@ -7,20 +7,20 @@
 namespace fade {
 
 /// y's dimension i is x's dimension source[i].
-struct Order {
+struct DimOrder {
   int8_t source[kMaxDims] = {};
 };
-inline constinit Kernel<void(const Tensor& x, Order order, const Tensor& y)> permute_kernel{"permute"};
+inline constinit Kernel<void(const Tensor& x, DimOrder order, const Tensor& y)> permute_kernel{"permute"};
 
-/// Strips of two tensors, in elements: strip k is [k·src_pitch + src_at, + length) of the one and
-/// [k·dst_pitch + dst_at, + length) of the other. A slice of any dimension is a set of strips.
-struct Strips {
+/// Equally spaced runs of elements in each of two tensors: run k is [k·src_pitch + src_at, + length) of the
+/// source and [k·dst_pitch + dst_at, + length) of the destination. A slice of any dimension is such a set.
+struct Slices {
   int64_t count, length;
   int64_t src_pitch, src_at, dst_pitch, dst_at;
 };
-/// Copies the strips of src into those of dst.
-inline constinit Kernel<void(const Tensor& src, const Tensor& dst, Strips s)> copy_strips{"copy_strips"};
-/// Adds the strips of src to those of dst; floating point.
-inline constinit Kernel<void(const Tensor& src, const Tensor& dst, Strips s)> add_strips{"add_strips"};
+/// Copies the slices of src to those of dst.
+inline constinit Kernel<void(const Tensor& src, const Tensor& dst, Slices s)> copy_slices{"copy_slices"};
+/// Adds the slices of src to those of dst; floating point.
+inline constinit Kernel<void(const Tensor& src, const Tensor& dst, Slices s)> add_slices{"add_slices"};
 
 }  // namespace fade

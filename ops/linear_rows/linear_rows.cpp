@@ -2,15 +2,22 @@
 
 #include "engine/tape.h"
 #include "ops/check.h"
-#include "ops/matmul/matmul.h"
+#include "ops/matmul/matmul_kernels.h"
 
 namespace fade {
 namespace {
 
-// y = op(a)·op(b), of two matrices, into memory that is there.
+// y = op(a)·op(b), of two matrices, into the memory of y.
 void product_into(const Tensor& y, const Tensor& a, const Tensor& b, Transpose t) {
-  const int64_t inner = a.size(t.a ? 0 : 1);
-  matmul_kernel(y.device(), a, b, y, {1, y.size(0), y.size(1), inner, 0, 0, 0, t});
+  matmul_kernel(y.device(), a, b, y,
+                {.batch = 1,
+                 .m = y.size(0),
+                 .n = y.size(1),
+                 .k = a.size(t.a ? 0 : 1),
+                 .stride_a = 0,
+                 .stride_b = 0,
+                 .stride_y = 0,
+                 .transpose = t});
 }
 
 Tensor product(const Tensor& a, const Tensor& b, Transpose t) {
@@ -19,16 +26,19 @@ Tensor product(const Tensor& a, const Tensor& b, Transpose t) {
   return y;
 }
 
-constexpr OpDef kLinearRows{
-    "linear_rows", [](BackwardCtx& ctx) {
-      const Tensor parts[] = {ctx.saved(0), ctx.saved(1)}, weight = ctx.saved(2);
-      const int64_t split = parts[0].size(0);
-      const Tensor g[] = {ctx.grad().rows(0, split), ctx.grad().rows(split, ctx.grad().size(0))};
-      for (int i = 0; i < 2; ++i) {
-        if (ctx.needs(i)) ctx.add(i, product(g[i], weight, {}));
-        if (ctx.needs(2)) ctx.add(2, product(g[i], parts[i], {.a = true}));
-      }
-    }};
+enum Saved : int { kTop, kBottom, kWeight };
+
+void linear_rows_rule(BackwardCtx& ctx) {
+  const Tensor parts[] = {ctx.saved(kTop), ctx.saved(kBottom)}, weight = ctx.saved(kWeight);
+  const int64_t split = parts[0].size(0);
+  const Tensor g[] = {ctx.grad().rows(0, split), ctx.grad().rows(split, ctx.grad().size(0))};
+  for (int i = 0; i < 2; ++i) {
+    if (ctx.needs(i)) ctx.add(i, product(g[i], weight, {}));
+    if (ctx.needs(2)) ctx.add(2, product(g[i], parts[i], {.a = true}));
+  }
+}
+
+constexpr OpDef kLinearRows{"linear_rows", linear_rows_rule};
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 #include "engine/parallel.h"
 #include "ops/masked_renorm/masked_renorm.h"
+#include "ops/masked_renorm/masked_renorm_kernels.h"
 
 namespace fade {
 namespace {
@@ -9,7 +10,7 @@ void forward_cpu(const Tensor& a, const Tensor& m, const Tensor& w, const Tensor
     const int64_t K = a.size(1), M = a.size(2), L = a.size(3);
     const T *pa = a.data<T>(), *pm = m.data<T>();
     T *pw = w.mutate<T>(), *pd = den.mutate<T>();
-    parallel_for(a.size(0) * K * M, 16, [&](int64_t begin, int64_t end) {
+    parallel_rows(a.size(0) * K * M, L, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {  // row = (b·K + h)·M + i
         const T *x = pa + row * L, *mask = pm + (row / (K * M) * M + row % M) * L;
         T* y = pw + row * L;
@@ -33,8 +34,8 @@ void backward_cpu(const Tensor& g, const Tensor& a, const Tensor& m, const Tenso
     const int64_t K = a.size(1), M = a.size(2), L = a.size(3);
     const T *pg = g.data<T>(), *pa = a.data<T>(), *pm = m.data<T>(), *pw = w.data<T>(), *pd = den.data<T>();
     T *out_a = da ? da.mutate<T>() : nullptr, *out_m = dm ? dm.mutate<T>() : nullptr;
-    // A thread owns whole (stream, query) pairs: the heads of one add to the same row of dm, in order.
-    parallel_for(a.size(0) * M, 4, [&](int64_t begin, int64_t end) {
+    // A thread owns all heads of a (stream, query) pair: they add to the same row of dm, in order.
+    parallel_rows(a.size(0) * M, K * L, [&](int64_t begin, int64_t end) {
       for (int64_t bi = begin; bi < end; ++bi) {
         T* mask_gradient = out_m ? out_m + bi * L : nullptr;
         if (mask_gradient) std::fill(mask_gradient, mask_gradient + L, T{0});
@@ -42,14 +43,16 @@ void backward_cpu(const Tensor& g, const Tensor& a, const Tensor& m, const Tenso
         for (int64_t h = 0; h < K; ++h) {
           const int64_t row = (bi / M * K + h) * M + bi % M;
           const T *gr = pg + row * L, *ar = pa + row * L, *wr = pw + row * L;
-          T total = 0;
+          T total = 0;  // G, equation (1)
 #pragma omp simd reduction(+ : total)
           for (int64_t j = 0; j < L; ++j) total += gr[j] * wr[j];
           const T inverse = T{1} / pd[row];
-          if (out_a)
+          if (out_a) {  // equation (2)
             for (int64_t j = 0; j < L; ++j) out_a[row * L + j] = mask[j] * (gr[j] - total) * inverse;
-          if (mask_gradient)
+          }
+          if (mask_gradient) {  // equation (3)
             for (int64_t j = 0; j < L; ++j) mask_gradient[j] += ar[j] * (gr[j] - total) * inverse;
+          }
         }
       }
     });

@@ -1,10 +1,11 @@
 #include "engine/cuda/rows.h"
 #include "ops/masked_renorm/masked_renorm.h"
+#include "ops/masked_renorm/masked_renorm_kernels.h"
 
 namespace fade {
 namespace {
 
-// A row is one head's and query's: row = (b·K + h)·M + i.
+// Row (b·K + h)·M + i: one query of one head.
 template <class T>
 struct Forward {
   const T *a, *m;
@@ -21,26 +22,28 @@ struct Forward {
   }
 };
 
-// A row is one query's, b·M + i: its heads add to the same row of dm, in order.
+// Row b·M + i: one query. Its heads add to the same row of dm, in order. Equations of masked_renorm.md.
 template <class T>
 struct Backward {
   const T *g, *a, *m, *w, *den;
   int64_t heads, queries;
-  T *da, *dm;  // either may be left out
+  T *da, *dm;  // nullptr if not needed
   template <class Row>
   __device__ void operator()(const Row& row) const {
     for (int64_t h = 0; h < heads; ++h) {
       const int64_t head = (row.index / queries * heads + h) * queries + row.index % queries;
       const int64_t at = head * row.size;
-      const T total = row.sum([](T gj, T wj) { return gj * wj; }, g + at, w + at), inverse = T{1} / den[head];
+      const T total = row.sum([](T gj, T wj) { return gj * wj; }, g + at, w + at);  // G, equation (1)
+      const T inverse = T{1} / den[head];
       const auto gradient = [=](T factor, T gj) { return factor * (gj - total) * inverse; };
-      if (da) row.map(gradient, da + at, m + row.start(), g + at);
+      if (da) row.map(gradient, da + at, m + row.start(), g + at);  // equation (2)
       if (!dm) continue;
-      T* sum = dm + row.start();
-      if (h == 0)
+      T* sum = dm + row.start();  // equation (3)
+      if (h == 0) {
         row.map(gradient, sum, a + at, g + at);
-      else
+      } else {
         row.map([=](T before, T aj, T gj) { return before + gradient(aj, gj); }, sum, sum, a + at, g + at);
+      }
     }
   }
 };

@@ -1,13 +1,13 @@
-// Goto and van de Geijn's blocks ("Anatomy of high-performance matrix multiplication", 2008), for products
-// with many rows and few columns: b's block is copied into panels of two vectors of columns, by which all
-// rows pass a few at a time, and a is read where it is unless it is transposed. Copying a, as a general BLAS
-// does, is a tenth of the time at this project's sizes. docs/performance.md has the measurements.
+// The blocks of Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008), for
+// products with many rows and few columns. A block of b is copied into panels of two vectors of columns; a
+// few rows of a at a time are multiplied with all panels. a is read in place unless it is transposed: copying
+// it, as a general BLAS does, takes a tenth of the time at this project's sizes (docs/performance.md).
 #include "ops/matmul/gemm_cpu.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/matmul/gemm_cpu.cpp"
 #include <hwy/foreach_target.h>
-// After foreach_target: included once an instruction set.
+// After foreach_target: included once per instruction set.
 #include "engine/simd-inl.h"
 #include "ops/matmul/product-inl.h"
 
@@ -15,9 +15,9 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kPanelBytes = 1 << 15;     // of b: as much as a small L1
+constexpr int64_t kPanelBytes = 1 << 15;     // of b: the size of a small L1
 constexpr int64_t kBlockElements = 1 << 16;  // of b: half of a small L2
-constexpr int64_t kRowsAtATime = 48;         // of a, a multiple of every kBlockRows
+constexpr int64_t kRowsAtATime = 48;         // of a: a multiple of every kBlockRows
 
 /// The columns of a panel, two vectors, and the depth at which it has kPanelBytes.
 template <class T>
@@ -25,14 +25,14 @@ constexpr int64_t kWidth = 2 * hn::MaxLanes(hn::ScalableTag<T>());
 template <class T>
 constexpr int64_t kDepth = kPanelBytes / (kWidth<T> * static_cast<int64_t>(sizeof(T)));
 
-/// x [depth, count] into strips [depth][kStrip] of consecutive numbers, one strip after the other: columns
-/// [0, kStrip) of x, [kStrip, 2·kStrip) and so on. What a last strip has no columns for is left as it is. x
-/// is read a few rows at a time: rows a power of two apart share few places in L1.
+/// Copies x [depth, count] into strips [depth][kStrip] of consecutive numbers, one strip after the other:
+/// columns [0, kStrip) of x, [kStrip, 2·kStrip) and so on. Columns that a last strip has beyond x are not
+/// written. x is read a few rows at a time: rows a power of two apart compete for the same lines of L1.
 template <int64_t kStrip, class T>
 void pack(const T* x, int64_t stride, int64_t depth, int64_t count, T* to) {
   constexpr int64_t kRowsTogether = 8;
-  for (int64_t k0 = 0; k0 < depth; k0 += kRowsTogether)
-    for (int64_t at = 0; at < count; at += kStrip)
+  for (int64_t k0 = 0; k0 < depth; k0 += kRowsTogether) {
+    for (int64_t at = 0; at < count; at += kStrip) {
       for (int64_t k = k0; k < std::min(depth, k0 + kRowsTogether); ++k) {
         T* strip = to + at * depth + k * kStrip;
         const T* from = x + k * stride + at;
@@ -41,23 +41,25 @@ void pack(const T* x, int64_t stride, int64_t depth, int64_t count, T* to) {
         else
           std::copy_n(from, count - at, strip);
       }
+    }
+  }
 }
 
-/// The same of xᵀ, x [count, depth].
+/// The same for xᵀ, x [count, depth].
 template <int64_t kStrip, class T>
 void pack_transposed(const T* x, int64_t stride, int64_t depth, int64_t count, T* to) {
   for (int64_t at = 0; at < count; at += kStrip)
     transpose(x + at * stride, stride, std::min(kStrip, count - at), depth, to + at * depth, kStrip);
 }
 
-/// Panels of b: [depth][kWidth] numbers each, which follow each other in memory; or, one row further, in b.
+/// Panels of b, [depth][kWidth] numbers each: copies, one after the other, or columns of b in place.
 template <class T>
 struct Panels {
   const T* first;
   int64_t next_panel, next_row;
 };
 
-/// c [rows, C vectors] = a·panel or += , a's blocks of rows `next_block` apart.
+/// c [rows, C vectors] = a·panel, or += if `add`; blocks of rows are `next_block` apart in a.
 template <int C, class T>
 HWY_NOINLINE void panel_product(int64_t rows, int64_t depth, Strided<T> a, int64_t next_block,
                                 Rows<const T> panel, Rows<T> c, bool add) {
@@ -67,7 +69,7 @@ HWY_NOINLINE void panel_product(int64_t rows, int64_t depth, Strided<T> a, int64
     product_strip<Into::overwrite, kBlockRows, C>(rows, a, next_block, panel, c, depth);
 }
 
-/// The same for a last panel of fewer columns, beyond which c has no room.
+/// The same for a last panel with fewer columns: vectors would reach beyond the rows of c.
 template <class T>
 void edge_product(int64_t rows, int64_t columns, int64_t depth, Strided<T> a, int64_t next_block,
                   Rows<const T> panel, Rows<T> c, bool add) {
@@ -85,7 +87,7 @@ void edge_product(int64_t rows, int64_t columns, int64_t depth, Strided<T> a, in
   copy(sums, c);
 }
 
-/// A product whose b, or the part of it at hand, fits the panels' buffer.
+/// A product whose b (or part of b) fits the buffer of the panels.
 template <class T>
 struct Block {
   Strided<T> a, b;
@@ -93,7 +95,7 @@ struct Block {
   int64_t rows, columns, depth;
 };
 
-/// b's panels, copied to `buffer` unless they are used only once.
+/// The panels of b, copied to `buffer` unless they are used only once.
 template <class T>
 Panels<T> panels_of(const Block<T>& x, T* buffer) {
   constexpr int64_t W = kWidth<T>;
@@ -113,7 +115,7 @@ void block_product(const Block<T>& x, bool add, T* b_buffer, T* a_buffer) {
     const int64_t rows = std::min(kRowsAtATime, x.rows - r);
     Strided<T> a{x.a.data + r * x.a.row, x.a.row, x.a.column};
     int64_t next_block = kBlockRows * a.row;
-    if (a.column != 1) {  // transposed: numbers for one k lie together, those of one row far apart
+    if (a.column != 1) {  // transposed: the numbers of one row are far apart
       pack<kBlockRows>(a.data, a.column, x.depth, rows, a_buffer);
       a = {a_buffer, 1, kBlockRows};
       next_block = kBlockRows * x.depth;
@@ -141,16 +143,17 @@ void product_of_part(const T* a, const T* b, T* y, const MatmulSizes& s, const G
       Tensor::empty({deepest * (widest + (ta ? kRowsAtATime + kBlockRows : 0))}, dtype_of<T>);
   T* panels = buffer.mutate<T>();
   const int64_t end = part.column + part.columns;
-  for (int64_t j = part.column; j < end; j += widest)
+  for (int64_t j = part.column; j < end; j += widest) {
     for (int64_t k = 0; k < s.k; k += deepest) {
-      const Block<T> block{{from_a.data + k * from_a.column, from_a.row, from_a.column},
-                           {from_b.data + k * from_b.row + j * from_b.column, from_b.row, from_b.column},
-                           {y + part.row * s.n + j, s.n},
-                           part.rows,
-                           std::min(widest, end - j),
-                           std::min(deepest, s.k - k)};
+      const Block<T> block{.a = {from_a.data + k * from_a.column, from_a.row, from_a.column},
+                           .b = {from_b.data + k * from_b.row + j * from_b.column, from_b.row, from_b.column},
+                           .y = {y + part.row * s.n + j, s.n},
+                           .rows = part.rows,
+                           .columns = std::min(widest, end - j),
+                           .depth = std::min(deepest, s.k - k)};
       block_product(block, k > 0, panels, panels + widest * deepest);
     }
+  }
 }
 
 void gemm_f32(const float* a, const float* b, float* y, const MatmulSizes& s, const GemmPart& part) {

@@ -2,6 +2,7 @@
 
 #include "engine/tape.h"
 #include "ops/check.h"
+#include "ops/matmul/matmul_kernels.h"
 
 namespace fade {
 namespace {
@@ -46,45 +47,70 @@ MatmulSizes sizes_of(const Tensor& a, const Tensor& b, Transpose t) {
   if (shared_b && t.a)
     fail("matmul: {} x {}: transpose.a needs a batch in b too", a.shape().str(), b.shape().str());
   const int64_t batch = batch_of(a).numel();
-  if (shared_b) return {1, batch * ma.rows, mb.columns, ma.columns, 0, 0, 0, t};  // a's batches are more rows
-  return {batch,
-          ma.rows,
-          mb.columns,
-          ma.columns,
-          ma.rows * ma.columns,
-          mb.rows * mb.columns,
-          ma.rows * mb.columns,
-          t};
+  if (shared_b)  // the batches of a are more rows of one product
+    return {.batch = 1,
+            .m = batch * ma.rows,
+            .n = mb.columns,
+            .k = ma.columns,
+            .stride_a = 0,
+            .stride_b = 0,
+            .stride_y = 0,
+            .transpose = t};
+  return {.batch = batch,
+          .m = ma.rows,
+          .n = mb.columns,
+          .k = ma.columns,
+          .stride_a = ma.rows * ma.columns,
+          .stride_b = mb.rows * mb.columns,
+          .stride_y = ma.rows * mb.columns,
+          .transpose = t};
 }
 
-Tensor product(const Tensor& a, const Tensor& b, const MatmulSizes& s, const Shape& shape) {
-  Tensor y = Tensor::empty(shape, a.dtype(), a.device());
-  matmul_kernel(a.device(), a, b, y, s);
+enum Saved : int { kA, kB };
+
+// An operand of a product in the gradient rule; its matrices are `stride` elements apart.
+struct Operand {
+  Tensor tensor;
+  int64_t stride;
+  bool transpose;
+  Operand transposed() const { return {tensor, stride, !transpose}; }
+};
+
+// y = op(a)·op(b), y's matrices [m, n] `stride` elements apart.
+Tensor product(const Tensor& y, int64_t stride, const Operand& a, const Operand& b, int64_t batch, int64_t m,
+               int64_t n, int64_t k) {
+  matmul_kernel(y.device(), a.tensor, b.tensor, y,
+                {.batch = batch,
+                 .m = m,
+                 .n = n,
+                 .k = k,
+                 .stride_a = a.stride,
+                 .stride_b = b.stride,
+                 .stride_y = stride,
+                 .transpose = {a.transpose, b.transpose}});
   return y;
 }
 
-// With y = op(a) op(b) and the gradient g [batch, m, n]:
-//   d op(a) = g op(b)ᵀ [m, k];  if a was transposed, its gradient is the transpose of that: op(b) gᵀ [k, m].
-constexpr OpDef kMatmul{
-    "matmul", [](BackwardCtx& ctx) {
-      const auto s = ctx.attrs<MatmulSizes>();
-      const Tensor &g = ctx.grad(), a = ctx.saved(0), b = ctx.saved(1);
-      const auto [ta, tb] = s.transpose;
-      if (ctx.needs(0)) {
-        ctx.add(0,
-                ta ? product(b, g, {s.batch, s.k, s.m, s.n, s.stride_b, s.stride_y, s.stride_a, {tb, true}},
-                             a.shape())
-                   : product(g, b, {s.batch, s.m, s.k, s.n, s.stride_y, s.stride_b, s.stride_a, {false, !tb}},
-                             a.shape()));
-      }
-      if (ctx.needs(1)) {
-        ctx.add(1,
-                tb ? product(g, a, {s.batch, s.n, s.k, s.m, s.stride_y, s.stride_a, s.stride_b, {true, ta}},
-                             b.shape())
-                   : product(a, g, {s.batch, s.k, s.n, s.m, s.stride_a, s.stride_y, s.stride_b, {!ta, false}},
-                             b.shape()));
-      }
-    }};
+// With y = A·B, A = op(a), B = op(b), and g [m, n] the gradient of y:
+//   dA = g·Bᵀ [m, k] and dB = Aᵀ·g [k, n].
+// Where an operand was transposed, its gradient is too: da = dAᵀ = B·gᵀ, db = dBᵀ = gᵀ·A.
+void matmul_rule(BackwardCtx& ctx) {
+  const auto s = ctx.attrs<MatmulSizes>();
+  const Operand g{ctx.grad(), s.stride_y, false};
+  const Operand A{ctx.saved(kA), s.stride_a, s.transpose.a}, B{ctx.saved(kB), s.stride_b, s.transpose.b};
+  if (ctx.needs(0)) {
+    const Tensor da = ctx.empty_for(0);
+    ctx.add(0, A.transpose ? product(da, A.stride, B, g.transposed(), s.batch, s.k, s.m, s.n)
+                           : product(da, A.stride, g, B.transposed(), s.batch, s.m, s.k, s.n));
+  }
+  if (ctx.needs(1)) {
+    const Tensor db = ctx.empty_for(1);
+    ctx.add(1, B.transpose ? product(db, B.stride, g.transposed(), A, s.batch, s.n, s.k, s.m)
+                           : product(db, B.stride, A.transposed(), g, s.batch, s.k, s.n, s.m));
+  }
+}
+
+constexpr OpDef kMatmul{"matmul", matmul_rule};
 
 }  // namespace
 
@@ -93,7 +119,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, Transpose t) {
   Shape shape = batch_of(a);
   shape.append(matrix_of(a, t.a).rows);
   shape.append(s.n);
-  Tensor y = product(a, b, s, shape);
+  Tensor y = Tensor::empty(shape, a.dtype(), a.device());
+  matmul_kernel(a.device(), a, b, y, s);
   record(kMatmul, y, {&a, &b}, {&a, &b}, s);
   return y;
 }

@@ -1,7 +1,6 @@
 // Matrix products, batched.
 #pragma once
 
-#include "engine/kernel.h"
 #include "engine/tensor.h"
 
 namespace fade {
@@ -11,21 +10,13 @@ struct Transpose {
 };
 
 /// y = op(a)·op(b) over the last two dimensions, op the transpose where asked for.
-///   a [..., m, k] (or [..., k, m] with transpose.a), b [..., k, n] (or [..., n, k] with transpose.b) → y
-///   [..., m, n]
-/// The leading (batch) dimensions are the same, or b has none: one b for all of a's batches (then a is not
+///   a [..., m, k] (or [..., k, m] with transpose.a), b [..., k, n] (or [..., n, k] with transpose.b)
+///   → y [..., m, n]
+/// The leading (batch) dimensions are equal, or b has none and serves all batches of a (which is then not
 /// transposed).
 ///   da = g·op(b)ᵀ, db = op(a)ᵀ·g (transposed again where the operand was).   Saves a, b.
-/// Throws when inner sizes differ, naming both shapes and, if it would help, the transpose that was meant.
+/// Throws when inner sizes differ, naming both shapes and, where it would help, the transpose that is
+/// missing.
 Tensor matmul(const Tensor& a, const Tensor& b, Transpose transpose = {});
-
-/// batch products y[i] (+)= op(a[i])·op(b[i]), row-major, a and b with their own batch strides (in elements).
-struct MatmulSizes {
-  int64_t batch, m, n, k;
-  int64_t stride_a, stride_b, stride_y;
-  Transpose transpose;
-};
-inline constinit Kernel<void(const Tensor& a, const Tensor& b, const Tensor& y, const MatmulSizes&)>
-    matmul_kernel{"matmul"};
 
 }  // namespace fade

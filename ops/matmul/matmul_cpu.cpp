@@ -1,12 +1,13 @@
 #include "engine/parallel.h"
 #include "ops/matmul/gemm_cpu.h"
+#include "ops/matmul/matmul_kernels.h"
 
 namespace fade {
 namespace {
 
-// Several products are spread over the cores, and one product is cut along its longer side.
-constexpr int64_t kSideGrain = 64;            // rows or columns a thread takes at least
-constexpr int64_t kWorkGrain = 64 * 64 * 32;  // multiplications a second thread is worth
+// The products of a batch are shared out to the cores; a single product is cut along its longer side.
+constexpr int64_t kSideGrain = 64;            // fewest rows or columns per thread
+constexpr int64_t kWorkGrain = 64 * 64 * 32;  // fewest multiplications per thread
 
 template <class T>
 void one_product(const T* a, const T* b, T* y, const MatmulSizes& s) {

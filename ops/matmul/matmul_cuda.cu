@@ -1,11 +1,11 @@
 #include "engine/cuda/blas.h"
 #include "engine/cuda/cuda.h"
-#include "ops/matmul/matmul.h"
+#include "ops/matmul/matmul_kernels.h"
 
 namespace fade {
 namespace {
 
-// Row-major y [m, n] is, read by columns, yᵀ [n, m] = op(b)ᵀ op(a)ᵀ: BLAS is handed b first.
+// BLAS is column-major: it sees a row-major y [m, n] as yᵀ [n, m] = op(b)ᵀ·op(a)ᵀ, so b comes first.
 void matmul_cuda(const Tensor& a, const Tensor& b, const Tensor& y, const MatmulSizes& s) {
   if (y.numel() == 0) return;
   if (s.k == 0) return backend(Device::cuda).zero(y.mutate_bytes(), y.size_bytes());  // an empty sum

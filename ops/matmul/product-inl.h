@@ -1,6 +1,6 @@
-// Products of matrices in registers: the inner loop of matmul and of the fused attention. Included once an
-// instruction set (see foreach_target in Highway); not for SVE, whose vectors have no size at compile time,
-// which arrays of registers need.
+// Products of matrices in registers: the inner loop of matmul and of the fused attention. Included once per
+// instruction set (see foreach_target in Highway). SVE is not supported: arrays of registers need vectors of
+// a size known at compile time.
 #if defined(FADE_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FADE_PRODUCT_INL_H_
 #undef FADE_PRODUCT_INL_H_
@@ -17,13 +17,13 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Rows of the largest block whose sums are kept in registers; it is two vectors wide. Two chains of sums a
-/// row keep a multiplier with a latency of 4 and two results a cycle busy from 4 rows on; 6 rows take 12 of
-/// 16 registers. (On x86, only AVX-512, Highway's AVX3 and the lower numbers, has 32.)
+/// Rows of the largest block whose sums are kept in registers; it is two vectors wide. With two chains of
+/// sums per row, 4 rows saturate multipliers with a latency of 4 cycles and two results per cycle; 6 rows
+/// take 12 of 16 registers. (On x86 only AVX-512, Highway's AVX3 and targets of lower numbers, has 32.)
 inline constexpr int kBlockRows = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 6 : 8;
 
-/// A matrix that is read element by element: (r, k) is at data[r·row + k·column], so that a transpose is a
-/// swap of the strides.
+/// A matrix that is read element by element: (r, k) is at data[r·row + k·column]. Swapped strides transpose
+/// it.
 template <class T>
 struct Strided {
   const T* data;
@@ -40,15 +40,16 @@ struct Rows {
 enum class Into { overwrite, add };
 
 /// R rows and C vectors of columns of c = a·b or c += a·b. Every element is one chain of additions in the
-/// order of k, so its bits depend neither on R nor on C.
+/// order of k, so its bits do not depend on R or C.
 template <Into kInto, int R, int C, class T>
 HWY_INLINE void product_block(Strided<T> a, Rows<const T> b, Rows<T> c, int64_t depth) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = hn::Lanes(d);
   hn::Vec<decltype(d)> sum[R][C];
-  for (int r = 0; r < R; ++r)
+  for (int r = 0; r < R; ++r) {
     for (int v = 0; v < C; ++v)
       sum[r][v] = kInto == Into::add ? hn::LoadU(d, c.data + r * c.stride + v * lanes) : hn::Zero(d);
+  }
   for (int64_t k = 0; k < depth; ++k) {
     hn::Vec<decltype(d)> row[C];
     for (int v = 0; v < C; ++v) row[v] = hn::LoadU(d, b.data + k * b.stride + v * lanes);
@@ -57,12 +58,13 @@ HWY_INLINE void product_block(Strided<T> a, Rows<const T> b, Rows<T> c, int64_t 
       for (int v = 0; v < C; ++v) sum[r][v] = hn::MulAdd(x, row[v], sum[r][v]);
     }
   }
-  for (int r = 0; r < R; ++r)
+  for (int r = 0; r < R; ++r) {
     for (int v = 0; v < C; ++v) hn::StoreU(sum[r][v], d, c.data + r * c.stride + v * lanes);
+  }
 }
 
-/// All rows of C vectors of columns: blocks of R rows, each `next_block` numbers after the one before in a,
-/// and one with the rest.
+/// All rows of C vectors of columns: blocks of R rows, `next_block` numbers apart in a, and one block with
+/// the remaining rows.
 template <Into kInto, int R, int C, class T>
 HWY_INLINE void product_strip(int64_t rows, Strided<T> a, int64_t next_block, Rows<const T> b, Rows<T> c,
                               int64_t depth) {
@@ -71,12 +73,13 @@ HWY_INLINE void product_strip(int64_t rows, Strided<T> a, int64_t next_block, Ro
     a.data += next_block;
     c.data += R * c.stride;
   }
-  if constexpr (R > 1)
+  if constexpr (R > 1) {
     if (rows > 0) product_strip<kInto, R - 1, C>(rows, a, 0, b, c, depth);
+  }
 }
 
-/// c [rows, columns] = a [rows, depth]·b [depth, columns], or += . `columns` is rounded up to whole vectors,
-/// which b and c must have room for.
+/// c [rows, columns] = a [rows, depth]·b [depth, columns], or +=. `columns` is rounded up to whole vectors: b
+/// and c must have room for them.
 template <Into kInto, class T>
 HWY_NOINLINE void product(int64_t rows, int64_t columns, int64_t depth, Strided<T> a, Rows<const T> b,
                           Rows<T> c) {

@@ -6,46 +6,46 @@
 namespace fade {
 namespace {
 
-constexpr int kAll = -1;  // instead of a dimension: all of them
+constexpr int kAll = -1;  // in place of a dimension: all of them
 
-/// What the gradient rules need to know of the input.
-struct Attrs {
-  Shape input;
+struct ReduceAttrs {
   int32_t dim;
   bool mean;
 
-  ReduceSizes sizes() const {
-    if (dim == kAll) return {1, input.numel(), 1};
-    return {input.numel(0, dim), input[dim], input.numel(dim + 1, input.dims())};
+  ReduceSizes sizes(const Shape& input) const {
+    if (dim == kAll) return {.outer = 1, .n = input.numel(), .inner = 1};
+    return {.outer = input.numel(0, dim), .n = input[dim], .inner = input.numel(dim + 1, input.dims())};
   }
-  double factor() const { return mean ? 1 / static_cast<double>(sizes().n) : 1; }
+  double factor(const Shape& input) const { return mean ? 1 / static_cast<double>(sizes(input).n) : 1; }
 };
 
-void spread(BackwardCtx& ctx) {
-  const Tensor& g = ctx.grad();
-  const auto a = ctx.attrs<Attrs>();
-  Tensor dx = Tensor::empty(a.input, g.dtype(), g.device());
-  spread_kernel(g.device(), g, a.sizes(), a.factor(), dx);
+void sum_rule(BackwardCtx& ctx) {
+  const Tensor &g = ctx.grad(), dx = ctx.empty_for(0);
+  const auto a = ctx.attrs<ReduceAttrs>();
+  broadcast_kernel(g.device(), g, a.sizes(dx.shape()), a.factor(dx.shape()), dx);
   ctx.add(0, dx);
 }
 
-constexpr OpDef kSum{"sum", spread};
-constexpr OpDef kMean{"mean", spread};
-constexpr OpDef kMax{"max", [](BackwardCtx& ctx) {
-                       const Tensor& g = ctx.grad();
-                       const auto a = ctx.attrs<Attrs>();
-                       Tensor dx = Tensor::empty(a.input, g.dtype(), g.device());
-                       max_backward(g.device(), g, ctx.saved(0), a.sizes(), dx);
-                       ctx.add(0, dx);
-                     }};
+enum Saved : int { kIndex };  // of max
+
+void max_rule(BackwardCtx& ctx) {
+  const Tensor &g = ctx.grad(), dx = ctx.empty_for(0);
+  max_backward(g.device(), g, ctx.saved(kIndex), ctx.attrs<ReduceAttrs>().sizes(dx.shape()), dx);
+  ctx.add(0, dx);
+}
+
+constexpr OpDef kSum{"sum", sum_rule};
+constexpr OpDef kMean{"mean", sum_rule};
+constexpr OpDef kMax{"max", max_rule};
 
 Shape reduced(const Shape& s, int dim, bool keep_dim) {
   Shape out;
-  for (int i = 0; i < s.dims(); ++i)
+  for (int i = 0; i < s.dims(); ++i) {
     if (i != dim && dim != kAll)
       out.append(s[i]);
     else if (keep_dim)
       out.append(1);
+  }
   return out;
 }
 
@@ -55,10 +55,11 @@ void check_not_empty(const OpDef& op, const Shape& s, ReduceSizes sizes) {
 }
 
 Tensor reduce_sum(const OpDef& op, const Tensor& x, int dim, bool keep_dim) {
-  const Attrs a{x.shape(), dim, &op == &kMean};
-  if (a.mean) check_not_empty(op, x.shape(), a.sizes());
+  const ReduceAttrs a{.dim = dim, .mean = &op == &kMean};
+  const ReduceSizes sizes = a.sizes(x.shape());
+  if (a.mean) check_not_empty(op, x.shape(), sizes);
   Tensor y = Tensor::empty(reduced(x.shape(), dim, keep_dim), x.dtype(), x.device());
-  sum_kernel(x.device(), x, a.sizes(), a.factor(), y);
+  sum_kernel(x.device(), x, sizes, a.factor(x.shape()), y);
   record(op, y, {&x}, {}, a);
   return y;
 }
@@ -75,11 +76,12 @@ Tensor mean(const Tensor& x, int dim, bool keep_dim) {
 }
 
 Tensor max(const Tensor& x, int dim, bool keep_dim) {
-  const Attrs a{x.shape(), x.shape().index(dim), false};
-  check_not_empty(kMax, x.shape(), a.sizes());
+  const ReduceAttrs a{.dim = x.shape().index(dim), .mean = false};
+  const ReduceSizes sizes = a.sizes(x.shape());
+  check_not_empty(kMax, x.shape(), sizes);
   Tensor y = Tensor::empty(reduced(x.shape(), a.dim, keep_dim), x.dtype(), x.device());
   Tensor index = Tensor::empty(y.shape(), DType::i32, x.device());
-  max_forward(x.device(), x, a.sizes(), y, index);
+  max_forward(x.device(), x, sizes, y, index);
   record(kMax, y, {&x}, {&index}, a);
   return y;
 }

@@ -6,15 +6,14 @@
 namespace fade {
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;  // elements a thread takes at least
 constexpr int64_t kBlock = 1 << 12;  // elements of one partial sum
 
-// Calls f(o, c, count) for columns [c, c + count) of outer index o: pieces of the result, a block at most.
+// Calls f(o, c, count) for columns [c, c + count) of outer index o: pieces of the result of at most kBlock
+// elements.
 template <class F>
 void for_each_piece(ReduceSizes s, F&& f) {
   const int64_t blocks = (s.inner + kBlock - 1) / kBlock;
-  const int64_t cost = s.n * std::min(s.inner, kBlock);
-  parallel_for(s.outer * blocks, kGrain / std::max<int64_t>(cost, 1) + 1, [&](int64_t begin, int64_t end) {
+  parallel_rows(s.outer * blocks, s.n * std::min(s.inner, kBlock), [&](int64_t begin, int64_t end) {
     for (int64_t piece = begin; piece < end; ++piece) {
       const int64_t c = piece % blocks * kBlock;
       f(piece / blocks, c, std::min(kBlock, s.inner - c));
@@ -29,13 +28,13 @@ double sum_of(const T* x, int64_t n) {
   return total;
 }
 
-// One number from many: partial sums of blocks, in parallel, added in order.
+// The sum of all n elements: partial sums of blocks in parallel, added in order.
 template <class T>
 double sum_of_blocks(const T* x, int64_t n) {
   const int64_t blocks = (n + kBlock - 1) / kBlock;
   const Tensor partial = Tensor::empty({blocks}, DType::f64);
   double* p = partial.mutate<double>();
-  parallel_for(blocks, kGrain / kBlock, [&](int64_t begin, int64_t end) {
+  parallel_rows(blocks, kBlock, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) p[b] = sum_of(x + b * kBlock, std::min(kBlock, n - b * kBlock));
   });
   return sum_of(p, blocks);
@@ -48,7 +47,7 @@ void sum_cpu(const Tensor& x, ReduceSizes s, double factor, const Tensor& y) {
     if (s.outer == 1 && s.inner == 1) {
       *out = static_cast<T>(factor * sum_of_blocks(in, s.n));
     } else if (s.inner == 1) {
-      parallel_for(s.outer, kGrain / std::max<int64_t>(s.n, 1) + 1, [&](int64_t begin, int64_t end) {
+      parallel_rows(s.outer, s.n, [&](int64_t begin, int64_t end) {
         for (int64_t o = begin; o < end; ++o) out[o] = static_cast<T>(factor * sum_of(in + o * s.n, s.n));
       });
     } else {
@@ -64,12 +63,12 @@ void sum_cpu(const Tensor& x, ReduceSizes s, double factor, const Tensor& y) {
   });
 }
 
-void spread_cpu(const Tensor& g, ReduceSizes s, double factor, const Tensor& dx) {
+void broadcast_cpu(const Tensor& g, ReduceSizes s, double factor, const Tensor& dx) {
   dispatch_float(g.dtype(), "sum", [&]<class T>() {
     const T* in = g.data<T>();
     T* out = dx.mutate<T>();
     const T f = static_cast<T>(factor);
-    parallel_for(s.outer * s.n, kGrain / std::max<int64_t>(s.inner, 1) + 1, [&](int64_t begin, int64_t end) {
+    parallel_rows(s.outer * s.n, s.inner, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         const T* from = in + row / s.n * s.inner;
         for (int64_t i = 0; i < s.inner; ++i) out[row * s.inner + i] = f * from[i];
@@ -106,14 +105,15 @@ void max_backward_cpu(const Tensor& g, const Tensor& index, ReduceSizes s, const
     const int32_t* at = index.data<int32_t>();
     T* out = dx.mutate<T>();
     std::fill_n(out, dx.numel(), T{0});
-    for (int64_t o = 0; o < s.outer; ++o)
+    for (int64_t o = 0; o < s.outer; ++o) {
       for (int64_t i = 0; i < s.inner; ++i)
         out[(o * s.n + at[o * s.inner + i]) * s.inner + i] = in[o * s.inner + i];
+    }
   });
 }
 
 [[maybe_unused]] const bool registered = sum_kernel.implement(Device::cpu, sum_cpu) &&
-                                         spread_kernel.implement(Device::cpu, spread_cpu) &&
+                                         broadcast_kernel.implement(Device::cpu, broadcast_cpu) &&
                                          max_forward.implement(Device::cpu, max_forward_cpu) &&
                                          max_backward.implement(Device::cpu, max_backward_cpu);
 

@@ -15,7 +15,7 @@ struct Times {
   __device__ T operator()(T g) const { return factor * g; }
 };
 
-void spread_cuda(const Tensor& g, ReduceSizes s, double factor, const Tensor& dx) {
+void broadcast_cuda(const Tensor& g, ReduceSizes s, double factor, const Tensor& dx) {
   dispatch_float(g.dtype(), "sum", [&]<class T>() {
     map_strided("sum_backward", Times<T>{static_cast<T>(factor)}, {s.outer, s.n, s.inner},
                 Strided{dx.mutate<T>(), {s.n * s.inner, s.inner, 1}}, Strided{g.data<T>(), {s.inner, 0, 1}});
@@ -28,7 +28,7 @@ struct Earlier {
   __device__ int32_t operator()(int32_t a, int32_t b) const { return a < b ? a : b; }
 };
 
-// inner = 1: the largest of a row, then the first place that holds it.
+// inner = 1: the largest element of a row, then its first place.
 template <class T>
 struct MaxOfRow {
   const T* x;
@@ -39,8 +39,9 @@ struct MaxOfRow {
     const T* in = x + row.start();
     const T largest = row.max([](T v) { return v; }, in);
     int32_t first = kNowhere;
-    for (int64_t i = row.lane; i < row.size && first == kNowhere; i += Row::threads)
+    for (int64_t i = row.lane; i < row.size && first == kNowhere; i += Row::threads) {
       if (in[i] == largest || in[i] != in[i]) first = static_cast<int32_t>(i);
+    }
     first = row.combine(first, Earlier{}, kNowhere);
     if (row.lane != 0) return;
     y[row.index] = largest;
@@ -48,7 +49,7 @@ struct MaxOfRow {
   }
 };
 
-// inner > 1: a thread a result, so that neighbours read neighbouring columns.
+// inner > 1: one thread per result, so that neighbouring threads read neighbouring columns.
 template <class T>
 struct MaxOfColumn {
   const T* x;
@@ -102,7 +103,7 @@ void max_backward_cuda(const Tensor& g, const Tensor& index, ReduceSizes s, cons
 }
 
 [[maybe_unused]] const bool registered = sum_kernel.implement(Device::cuda, sum_cuda) &&
-                                         spread_kernel.implement(Device::cuda, spread_cuda) &&
+                                         broadcast_kernel.implement(Device::cuda, broadcast_cuda) &&
                                          max_forward.implement(Device::cuda, max_forward_cuda) &&
                                          max_backward.implement(Device::cuda, max_backward_cuda);
 

@@ -1,4 +1,5 @@
-// Kernels of sums, means and maxima. A reduced tensor is seen as [outer, n, inner] → [outer, inner].
+// Kernels of sums, means and maxima. They see the input as [outer, n, inner] and the result as [outer,
+// inner].
 #pragma once
 
 #include "engine/kernel.h"
@@ -13,11 +14,12 @@ struct ReduceSizes {
 /// y = factor·Σ x over the middle dimension.
 inline constinit Kernel<void(const Tensor& x, ReduceSizes s, double factor, const Tensor& y)> sum_kernel{
     "sum"};
-/// dx = factor·g at every place of the middle dimension: the adjoint of sum_kernel.
-inline constinit Kernel<void(const Tensor& g, ReduceSizes s, double factor, const Tensor& dx)> spread_kernel{
-    "sum"};
+/// dx = factor·g, broadcast along the middle dimension: the adjoint of sum_kernel.
+inline constinit Kernel<void(const Tensor& g, ReduceSizes s, double factor, const Tensor& dx)>
+    broadcast_kernel{"sum"};
 
-/// y = largest x over the middle dimension (n ≥ 1), index (i32) = where it comes first. NaN is the largest.
+/// y = largest x over the middle dimension (n ≥ 1), index (i32) = its first place. A NaN counts as the
+/// largest.
 inline constinit Kernel<void(const Tensor& x, ReduceSizes s, const Tensor& y, const Tensor& index)>
     max_forward{"max"};
 /// dx = g at index, 0 elsewhere.

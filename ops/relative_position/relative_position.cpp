@@ -7,18 +7,15 @@
 namespace fade {
 namespace {
 
-struct Attrs {
-  int64_t distances;  // P, which neither g nor age tells
-};
+enum Saved : int { kAge };
 
-constexpr OpDef kRelativePosition{"relative_position", [](BackwardCtx& ctx) {
-                                    const Tensor& g = ctx.grad();
-                                    Shape shape = g.shape();
-                                    shape.set(3, ctx.attrs<Attrs>().distances);
-                                    Tensor dx = Tensor::empty(shape, g.dtype(), g.device());
-                                    relative_position_backward(g.device(), g, ctx.saved(0), dx);
-                                    ctx.add(0, dx);
-                                  }};
+void relative_position_rule(BackwardCtx& ctx) {
+  const Tensor &g = ctx.grad(), dx = ctx.empty_for(0);
+  relative_position_backward(g.device(), g, ctx.saved(kAge), dx);
+  ctx.add(0, dx);
+}
+
+constexpr OpDef kRelativePosition{"relative_position", relative_position_rule};
 
 }  // namespace
 
@@ -32,7 +29,7 @@ Tensor relative_position(const Tensor& by_distance, const Tensor& age) {
   shape.set(3, age.size(1));
   Tensor y = Tensor::empty(shape, by_distance.dtype(), by_distance.device());
   relative_position_forward(by_distance.device(), by_distance, age, y);
-  record(kRelativePosition, y, {&by_distance}, {&age}, Attrs{by_distance.size(3)});
+  record(kRelativePosition, y, {&by_distance}, {&age});
   return y;
 }
 

@@ -4,16 +4,15 @@
 namespace fade {
 namespace {
 
-// Calls f(row, age, i) for each row [.., i, :] of a [B, K, M, ·] tensor, age the ages [L] of its stream.
+// Calls f(row, ages, i) for each row [.., i, :] of a [B, K, M, ·] tensor; `ages` [L] are those of its stream.
 template <class F>
 void for_each_query(const Shape& s, const Tensor& age, F&& f) {
   const int32_t* ages = age.data<int32_t>();
   const int64_t heads = s[1], queries = s[2], context = age.size(1);
-  parallel_for(s[0] * heads * queries, (1 << 13) / std::max<int64_t>(context, 1) + 1,
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t row = begin; row < end; ++row)
-                   f(row, ages + row / (heads * queries) * context, row % queries);
-               });
+  parallel_rows(s[0] * heads * queries, context, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      f(row, ages + row / (heads * queries) * context, row % queries);
+  });
 }
 
 void forward(const Tensor& x, const Tensor& age, const Tensor& y) {

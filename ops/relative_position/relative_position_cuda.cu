@@ -4,7 +4,7 @@
 namespace fade {
 namespace {
 
-// A row is one query's: row = (b·K + h)·M + i.
+// Row (b·K + h)·M + i: one query of one head.
 template <class T>
 struct Forward {
   const T* x;
@@ -24,15 +24,14 @@ struct Forward {
   }
 };
 
-// Backward needs the rows of a distance, in order: a list for each stream and age that a column of dx can ask
-// for. `first` leads from the age to its first row, `next` from a row to the next of the same age; kNone
-// ends.
+// Backward needs the context rows at a distance, in order. For each stream and each age that a column of dx
+// can ask for there is a linked list of rows: `first` holds the first row of an age, `next` the next row of
+// the same age; kNone ends a list.
 constexpr int32_t kNone = -1;
 
-/// Of one stream: ages lowest, lowest + 1, ... have a first row.
 struct AgeLists {
-  int64_t rows, ages, lowest;
-  int32_t *first, *next;  // [B, ages], [B, rows]
+  int64_t rows, ages, lowest;  ///< per stream: its rows, and lists for the ages [lowest, lowest + ages)
+  int32_t *first, *next;       ///< [B, ages], [B, rows]
 };
 
 struct BuildAgeLists {
@@ -48,8 +47,9 @@ struct BuildAgeLists {
   }
 
   __device__ int32_t find(const int32_t* ages, int64_t wanted, int64_t from) const {
-    for (int64_t j = from; j < lists.rows; ++j)
+    for (int64_t j = from; j < lists.rows; ++j) {
       if (ages[j] == wanted) return static_cast<int32_t>(j);
+    }
     return kNone;
   }
 };

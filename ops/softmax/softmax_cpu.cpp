@@ -1,7 +1,7 @@
 #include <cmath>
 
-#include "ops/softmax/exponent_shift.h"
 #include "ops/softmax/softmax_kernels.h"
+#include "ops/softmax/softmax_math.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/softmax/softmax_cpu.cpp"

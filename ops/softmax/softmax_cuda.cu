@@ -1,6 +1,6 @@
 #include "engine/cuda/rows.h"
-#include "ops/softmax/exponent_shift.h"
 #include "ops/softmax/softmax_kernels.h"
+#include "ops/softmax/softmax_math.h"
 
 namespace fade {
 namespace {

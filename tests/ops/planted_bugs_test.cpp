@@ -72,13 +72,19 @@ constexpr OpDef kNoBroadcastSum{
       }
     }};
 
-// A rule that forgets input k.
+// A rule that forgets input k. (A rule is never called without an input that needs a gradient: where none is
+// left, it does nothing.)
 Tamper drop_gradient(size_t k) {
   return [k](Tape& tape, const Tensors& inputs) {
     const uint32_t lost = inputs[k].impl()->slot;
-    for (Node& n : Access::nodes(tape))
-      for (uint32_t& slot : n.inputs)
-        if (slot == lost) slot = kNoSlot;
+    for (Node& n : Access::nodes(tape)) {
+      int left = 0;
+      for (int i = 0; i < n.input_count; ++i) {
+        if (n.inputs[i] == lost) n.inputs[i] = kNoSlot;
+        left += n.inputs[i] != kNoSlot;
+      }
+      if (left == 0) n.op = &kZeroRule;
+    }
   };
 }
 

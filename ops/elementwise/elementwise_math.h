@@ -1,12 +1,20 @@
-// Value and derivative of each elementwise operation, shared by every device.
+// Value and derivative of each elementwise operation: the same lines for every device.
+//
+// A unary operation is a struct F with
+//   name, saves      what its gradient rule reads: its input, its output or nothing
+//   forward(x)       the value
+//   backward(g, v)   the gradient, from the gradient g of the output and the saved value v (unused if nothing
+//                    is saved)
+// Members of F are its attributes. Both functions are marked FADE_HD: they run on the CPU and on the device.
 #pragma once
 
 #include <cmath>
 
 #include "engine/host_device.h"
-#include "ops/elementwise/unary.h"
 
 namespace fade {
+
+enum class Saves { nothing, input, output };
 
 struct Neg {
   static constexpr const char* name = "neg";
@@ -40,8 +48,8 @@ struct Relu {
   static constexpr Saves saves = Saves::output;
   template <class T>
   FADE_HD T forward(T x) const {
-    return x < 0 ? T{0} : x;
-  }  // NaN stays NaN
+    return x < 0 ? T{0} : x;  // NaN stays NaN
+  }
   template <class T>
   FADE_HD T backward(T g, T y) const {
     return y > 0 ? g : T{0};
@@ -52,16 +60,16 @@ struct Gelu {
   static constexpr const char* name = "gelu";
   static constexpr Saves saves = Saves::input;
   template <class T>
-  FADE_HD static T phi(T x) {
+  FADE_HD static T cdf(T x) {  // Φ, of the normal distribution
     return T(0.5) * std::erfc(-x * T(0.70710678118654752440));
   }
   template <class T>
   FADE_HD T forward(T x) const {
-    return x * phi(x);
+    return x * cdf(x);
   }
   template <class T>
   FADE_HD T backward(T g, T x) const {
-    return g * (phi(x) + x * T(0.39894228040143267794) * std::exp(T(-0.5) * x * x));
+    return g * (cdf(x) + x * T(0.39894228040143267794) * std::exp(T(-0.5) * x * x));
   }
 };
 
@@ -131,7 +139,7 @@ struct Clamp {
   }
 };
 
-// Binary functors have a value only: their gradient rules are made of other operations (elementwise.cpp).
+// A binary operation has a value only: its gradient rule is made of other operations (elementwise.cpp).
 struct Add {
   static constexpr const char* name = "add";
   template <class T>
@@ -161,15 +169,10 @@ struct Div {
   }
 };
 
-/// All of them: each device implements the kernels of these lists.
+/// The lists for which each device implements kernels.
 template <class... F>
 struct Functors {};
 using UnaryFunctors = Functors<Neg, Scale, Relu, Gelu, Sigmoid, Tanh, Exp, Log, Clamp>;
 using BinaryFunctors = Functors<Add, Sub, Mul, Div>;
-
-/// y = f(a, b) with broadcasting; y has the broadcast shape.
-template <class F>
-inline constinit Kernel<void(const F& f, const Tensor& a, const Tensor& b, const Tensor& y)> binary_forward{
-    F::name};
 
 }  // namespace fade

@@ -1,0 +1,23 @@
+// Kernels of the elementwise operations: one family per shape of operation, one kernel of it per functor of
+// elementwise_math.h.
+#pragma once
+
+#include "engine/kernel.h"
+#include "engine/tensor.h"
+#include "ops/elementwise/elementwise_math.h"
+
+namespace fade {
+
+/// y = f.forward(x).
+template <class F>
+inline constinit Kernel<void(const F& f, const Tensor& x, const Tensor& y)> unary_forward{F::name};
+/// dx = f.backward(g, saved), `saved` as F::saves says; no tensor for Saves::nothing.
+template <class F>
+inline constinit Kernel<void(const F& f, const Tensor& g, const Tensor& saved, const Tensor& dx)>
+    unary_backward{F::name};
+/// y = f.forward(a, b) with broadcasting; y has the broadcast shape.
+template <class F>
+inline constinit Kernel<void(const F& f, const Tensor& a, const Tensor& b, const Tensor& y)> binary_forward{
+    F::name};
+
+}  // namespace fade
