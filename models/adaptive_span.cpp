@@ -25,12 +25,12 @@ Attention::Result AdaptiveSpanAttention::operator()(const Input& in) const {
     result.out = attend(in, SpanMask::adaptive(z, span.ramp, S));
   } else {
     const PaddedRows padded = pad(in.rows);
-    const auto [scores, values] = score(in, padded, in.positions);  // [B, K, n, L], [B, K, L, D]
-    result.out = mix(fade(scores, z, in, padded), values, in.options);
+    const auto [scores, values] = attention_scores(in, padded);  // [B, K, n, L], [B, K, L, D]
+    result.out = weighted_values(apply_mask(scores, z, in, padded), values, in.pass.options);
   }
-  if (in.options.training) result.aux = mean(z) * span.loss;
+  if (in.pass.options.training) result.aux = mean(z) * span.loss;
 
-  // Of the rows beyond the longest head's ramp, another ramp's length is kept: a head that grows finds them
+  // Memory keeps the rows of one more ramp beyond that of the longest head: a head that grows finds rows
   // there.
   const NoGrad off;
   const Tensor longest = max(z, 0, true) + Tensor::scalar(2.0 * span.ramp, z.dtype(), z.device());  // [1]
@@ -41,7 +41,7 @@ Attention::Result AdaptiveSpanAttention::operator()(const Input& in) const {
 
 void AdaptiveSpanAttention::constrain() const { ratio_.copy_from(clamp(ratio_.detach(), 0, 1)); }
 
-Tensor AdaptiveSpanAttention::fade(const Tensor& scores, const Tensor& spans, const Input& in,
+Tensor AdaptiveSpanAttention::apply_mask(const Tensor& scores, const Tensor& spans, const Input& in,
                                    const PaddedRows& padded) const {
   const int64_t S = config().max_span;
   const Tensor a = softmax_where(scores, mask_by_distance(in, padded, Tensor::full({S}, 1)));  // [B, K, n, L]

@@ -1,8 +1,7 @@
 // Adaptive-Span attention (Sukhbaatar et al. 2019, "Adaptive Attention Span in Transformers"): each head
 // learns how far it looks back. adaptive_span.md has the formulas.
 //
-// Sizes: B streams, n block queries, L padded context rows of the longest stream, K heads, S max_span, R
-// ramp.
+// Sizes: docs/notation.md.
 #pragma once
 
 #include "models/attention.h"
@@ -12,15 +11,16 @@ namespace fade {
 class AdaptiveSpanAttention final : public Attention {
  public:
   AdaptiveSpanAttention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
-  /// Spec section 2: rows at distance 1..S, fading for head h beyond its span z_h = ratio_h·S. Memory is
+  /// Spec section 2: rows at distance 1..S, masked for head h beyond its span z_h = ratio_h·S. Memory is
   /// trimmed to the longest head.
   Result operator()(const Input& in) const override;
   /// Puts the ratios back into [0, 1].
   void constrain() const override;
 
  private:
-  /// The composed path's weights, from scores [B, K, n, L] and spans [K].
-  Tensor fade(const Tensor& scores, const Tensor& spans, const Input& in, const PaddedRows& padded) const;
+  /// Composed attention: scores [B, K, n, L] and spans [K] → masked and renormalised weights [B, K, n, L].
+  Tensor apply_mask(const Tensor& scores, const Tensor& spans, const Input& in,
+                    const PaddedRows& padded) const;
 
   Tensor ratio_;  ///< [K]
 };

@@ -1,14 +1,11 @@
-// What the attention of every kind of model has in common: projections, scores, and the order of things. What
-// differs - which rows a query sees, how strongly, and which rows stay in memory - is one short file a kind.
+// What the kinds of attention have in common: the projections, and attention over the rows of a context,
+// fused or composed. A kind decides which rows a query sees, how strongly, and how long rows stay in memory;
+// each is a subclass in a file of its own, and a row of the table in models/kinds.cpp.
 //
-// Sizes: B streams, n block queries, N context rows (memory, then block), L padded context rows of the
-// longest stream,
-//        H hidden, K heads, D = H/K, P positions with a learned embedding.
+// Sizes: docs/notation.md. P': rows of a position table that a kind has made for itself.
 #pragma once
 
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "models/config.h"
 #include "models/memory.h"
@@ -20,38 +17,35 @@ namespace fade {
 
 class Attention {
  public:
-  /// What a layer's attention is given.
+  /// A layer's context, and what its forward pass shares.
   struct Input {
-    const Tensor& memory;  ///< [Nm, H]: the context's memory rows, normalised if the model is pre-norm
-    const Tensor& block;   ///< [B·n, H]: the block's own rows, likewise
-    const PackedRows& rows;
-    const Tensor& evicted;    ///< Context::evicted
-    const LayerNorm* norm;    ///< what has normalised memory and block; nullptr if nothing has
-    const Tensor& positions;  ///< [P, D]
-    double noise;             ///< spans are cut at noise·S; 1 is no noise
-    const StepOptions& options;
+    const Tensor& memory;    ///< [Nm, H]: the memory rows, after norm1 if the model is pre-norm
+    const Tensor& block;     ///< [B·n, H]: the block's rows, likewise
+    const PackedRows& rows;  ///< whose they are, and their ages
+    const ForwardPass& pass;
   };
   struct Result {
     Tensor out;         ///< [B·n, H]
-    Tensor aux;         ///< [] auxiliary loss of this layer; no tensor when there is none
+    Tensor aux;         ///< []: auxiliary loss of this layer; no tensor when there is none
     Lifetime lifetime;  ///< how long the context's rows can be seen
-    Tensor spans;  ///< in positions: [B·n] of each of the block's own rows, or [K] of the heads; no tensor
-                   ///< without
+    Tensor spans;  ///< in positions: [B·n] of the block's rows, or [K] of the heads; no tensor without spans
   };
-
-  /// Memory as a block sees it.
-  struct Context {
+  /// The memory that a block is read with.
+  struct Prepared {
     LayerMemory memory;
-    Tensor evicted;  ///< compressive: [G, c·H] the groups of rows that became slots in this block
+    Tensor aux;  ///< []: auxiliary loss of the preparation; no tensor when there is none
   };
 
   virtual ~Attention() = default;
-  /// What becomes of memory before a block, whose rows are [B·n, H], is read.
-  virtual Context context(const LayerMemory& memory, const Tensor& /*block*/) const { return {memory, {}}; }
-  /// Spec section 2.
-  virtual Result operator()(const Input& in) const = 0;
 
-  /// Puts parameters that have a range back into it, after an update.
+  /// Changes a layer's memory before a block is read. `block` [B·n, H] are the block's rows as they entered
+  /// the layer; `norm1` normalises rows in a pre-norm model, and is null in a post-norm model. Most kinds
+  /// change nothing.
+  virtual Prepared before_block(const LayerMemory& memory, const Tensor& block, const LayerNorm* norm1,
+                                const StepOptions& options) const;
+  /// Attends from every block query. Spec section 2.
+  virtual Result operator()(const Input& in) const = 0;
+  /// After an update: puts parameters that have a range back into it. Most kinds have none.
   virtual void constrain() const {}
 
   /// Divides the output projection by `divisor` (pre-norm initialisation).
@@ -60,25 +54,33 @@ class Attention {
  protected:
   Attention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
 
-  /// The fused path: scores, mask, softmax, dropout and weighted sum in one operation → [B·n, H].
+  /// Fused attention: projections, scores, mask, softmax, dropout and weighted sum in tiles → [B·n, H].
   Tensor attend(const Input& in, const SpanMask& mask) const;
 
-  /// The composed path, first half: scores of every query and row, and the values to be mixed.
+  // Composed attention: the same in readable operations, over tensors that are padded to the longest stream.
+
   struct Scored {
-    Tensor scores;  ///< [B, K, n, L]:  (q·k + q·pos[δ − 1])/sqrt(D)
+    Tensor scores;  ///< [B, K, n, L]: (q·k + q·pos[δ − 1])/sqrt(D)
     Tensor values;  ///< [B, K, L, D]
   };
-  /// `positions` [P', D] has a row a distance, which may be more than in.positions has.
-  Scored score(const Input& in, const PaddedRows& padded, const Tensor& positions) const;
+  /// Scores of every query and row, and the values. `positions` [P', D] has a row per distance; left out, it is
+  /// pos.weight.
+  Scored attention_scores(const Input& in, const PaddedRows& padded, const Tensor& positions) const;
+  Scored attention_scores(const Input& in, const PaddedRows& padded) const {
+    return attention_scores(in, padded, in.pass.positions);
+  }
   /// [B, n, L]: 1 where row j is at a distance from query i for which `seen` [P'] is 1, else 0.
   Tensor mask_by_distance(const Input& in, const PaddedRows& padded, const Tensor& seen) const;
-  /// softmax(q·kᵀ/√D)·v of every block query over its stream's share of `rows` [B·r, H], by content alone:
-  /// [B, K, n, D]. No gradient to the projections or the block.
-  Tensor content_attention(const Input& in, const Tensor& rows) const;
-  /// Second half: out(Σ_j dropout(w_ij)·v_j),  weights [B, K, n, L] → [B·n, H].
-  Tensor mix(const Tensor& weights, const Tensor& values, const StepOptions& options) const;
+  /// out(Σ_j dropout(w_ij)·v_j): weights [B, K, n, L], values [B, K, L, D] → [B·n, H].
+  Tensor weighted_values(const Tensor& weights, const Tensor& values, const StepOptions& options) const;
+
+  /// x [B, r, K·D] → [B, K, r, D].
+  Tensor split_heads(const Tensor& x) const;
 
   const ModelConfig& config() const { return config_; }
+  const Linear& query() const { return query_; }
+  /// Its weight has those of the keys in rows [0, H), then those of the values.
+  const StackedLinear& key_value() const { return key_value_; }
 
  private:
   ModelConfig config_;
@@ -86,12 +88,5 @@ class Attention {
   StackedLinear key_value_;
   Linear out_;
 };
-
-/// Rows of the position table that a kind needs (spec section 2).
-int64_t position_rows(const ModelConfig& config);
-
-/// The attention of config.kind.
-std::unique_ptr<Attention> make_attention(Parameters& p, const std::string& name, const ModelConfig& config,
-                                          Generator& random);
 
 }  // namespace fade

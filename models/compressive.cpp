@@ -1,5 +1,7 @@
 #include "models/compressive.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -8,6 +10,7 @@
 #include "nn/init.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/gather_rows/gather_rows.h"
+#include "ops/layer_norm/layer_norm.h"
 #include "ops/layout/layout.h"
 #include "ops/matmul/matmul.h"
 #include "ops/reduce/reduce.h"
@@ -33,20 +36,28 @@ CompressiveAttention::CompressiveAttention(Parameters& p, const std::string& nam
   init_uniform(bias_, bound, random.next());
 }
 
-Attention::Context CompressiveAttention::context(const LayerMemory& memory, const Tensor& block) const {
-  const int64_t B = memory.streams(), n = block.size(0) / B, c = config().compress.rate, held = exact_rows();
-  const int64_t rows = memory.count() / B, exact = std::min(memory.read, held), slots = rows - exact;
-  // Groups of c rows are counted from a stream's first position on. The oldest one that is not a slot yet:
-  const int64_t oldest = exact < held ? exact : held - (c - memory.read % c) % c;  // age of its first row
-  const int64_t first_out = held - oldest;  // the query at which it begins to leave the window
-  const int64_t groups = first_out < n ? (n - 1 - first_out) / c + 1 : 0;
+// Groups are counted from a stream's first position on, c rows each.
+CompressiveAttention::LeavingGroups CompressiveAttention::leaving_groups(int64_t read, int64_t block) const {
+  const int64_t c = config().compress.rate, held = exact_rows(), exact = std::min(read, held);
+  const int64_t oldest = exact < held ? exact : held - (c - read % c) % c;
+  const int64_t first_out = held - oldest;
+  return {.count = first_out < block ? (block - 1 - first_out) / c + 1 : 0,
+          .oldest = oldest,
+          .first_out = first_out};
+}
+
+Attention::Prepared CompressiveAttention::before_block(const LayerMemory& memory, const Tensor& block,
+                                                       const LayerNorm* norm1,
+                                                       const StepOptions& options) const {
+  const int64_t B = memory.streams(), n = block.size(0) / B, c = config().compress.rate;
+  const auto [groups, oldest, first_out] = leaving_groups(memory.read, n);
+  const int64_t rows = memory.count() / B, exact = std::min(memory.read, exact_rows()), slots = rows - exact;
   if (groups == 0 && slots == 0) return {memory, {}};
 
   std::vector<int32_t> pooled, index, age, start{0};
   for (int64_t b = 0; b < B; ++b) {
     const int64_t first = b * rows, end = first + rows;
-    for (int64_t a = oldest; a > oldest - groups * c;
-         --a)  // (in the shortest window, the last may be the block's)
+    for (int64_t a = oldest; a > oldest - groups * c; --a)  // a ≤ 0 (shortest window): a row of the block
       pooled.push_back(static_cast<int32_t>(a > 0 ? end - a : memory.count() + b * n - a));
     for (int64_t s = 0; s < slots + groups; ++s) {
       index.push_back(static_cast<int32_t>(s < slots ? first + s : memory.count() + b * groups + s - slots));
@@ -58,16 +69,19 @@ Attention::Context CompressiveAttention::context(const LayerMemory& memory, cons
     }
     start.push_back(static_cast<int32_t>(index.size()));
   }
-  const NoGrad off;
   const Device device = block.device();
-  Context seen{memory, {}};
-  seen.memory.age = indices(age, device);
-  seen.memory.start = indices(start, device);
-  if (groups == 0) return seen;
-  seen.evicted =
+  Prepared prepared{memory, {}};
+  prepared.memory.age = indices(age, device);
+  prepared.memory.start = indices(start, device);
+  if (groups == 0) return prepared;
+  const Tensor evicted =
       gather_rows_of(memory.rows, block, indices(pooled, device)).view({B * groups, c * config().hidden});
-  seen.memory.rows = gather_rows_of(memory.rows, compress(seen.evicted), indices(index, device));
-  return seen;
+  {
+    const NoGrad off;
+    prepared.memory.rows = gather_rows_of(memory.rows, compress(evicted), indices(index, device));
+  }
+  if (options.training && weight_) prepared.aux = reconstruction_loss(evicted, block, B, norm1);
+  return prepared;
 }
 
 Attention::Result CompressiveAttention::operator()(const Input& in) const {
@@ -81,13 +95,12 @@ Attention::Result CompressiveAttention::operator()(const Input& in) const {
     const std::vector<int32_t> row = position_by_distance(n);
     std::vector<float> seen(row.size());
     std::ranges::transform(row, seen.begin(), [](int32_t r) { return r < 0 ? 0.f : 1.f; });
-    const Tensor positions = gather_rows(in.positions, indices(row, in.block.device()));  // [P', D]
+    const Tensor positions = gather_rows(in.pass.positions, indices(row, in.block.device()));  // [P', D]
     const PaddedRows padded = pad(in.rows);
-    const auto [scores, values] = score(in, padded, positions);  // [B, K, n, L], [B, K, L, D]
+    const auto [scores, values] = attention_scores(in, padded, positions);  // [B, K, n, L], [B, K, L, D]
     const Tensor mask = mask_by_distance(in, padded, Tensor::from(seen, {positions.size(0)}));  // [B, n, L]
-    result.out = mix(softmax_where(scores, mask), values, in.options);
+    result.out = weighted_values(softmax_where(scores, mask), values, in.pass.options);
   }
-  if (in.options.training && weight_ && in.evicted) result.aux = reconstruction_loss(in);
 
   // A row is kept if the next block's first query sees it: exact rows, and slots, whose ages exceed S.
   const NoGrad off;
@@ -96,6 +109,26 @@ Attention::Result CompressiveAttention::operator()(const Input& in) const {
   const auto exact = static_cast<double>(exact_rows()), slot = static_cast<double>(S + n + (C + 1) * c);
   result.lifetime = {clamp(past_window, 0, 1) * (slot - exact), exact + 1};
   return result;
+}
+
+int64_t CompressiveAttention::position_rows(const ModelConfig& config) {
+  return int64_t{config.max_span} + config.compress.slots + 1;
+}
+
+void CompressiveAttention::check(const ModelConfig& config, const Need& need) {
+  const int rate = config.compress.rate;
+  need(config.block % rate == 0, "model.compress.rate", "model.block",
+       fmt::format("a divisor of model.block ({})", config.block));
+  need(config.max_span >= config.block, "model.max_span", "model.block",
+       fmt::format("at least model.block ({}) for model.kind compressive", config.block));
+  constexpr int64_t oldest = 1 << 23;  // ages are exact in f32
+  need(int64_t{config.compress.slots} * rate <= oldest, "model.compress.slots", "model.compress.rate",
+       fmt::format("at most {} (slots times model.compress.rate)", oldest / rate));
+}
+
+int64_t CompressiveAttention::oldest_age(const ModelConfig& config) {
+  const int64_t slots = int64_t{config.compress.slots + 1} * config.compress.rate;
+  return int64_t{config.max_span} + config.span.ramp + 2 * int64_t{config.block} + slots;
 }
 
 std::vector<int32_t> CompressiveAttention::position_by_distance(int64_t block) const {
@@ -114,15 +147,31 @@ Tensor CompressiveAttention::compress(const Tensor& rows) const {
   return matmul(rows, by_place, {.b = true}) + bias_;
 }
 
-Tensor CompressiveAttention::reconstruction_loss(const Input& in) const {
-  const int64_t H = config().hidden;
-  Tensor old;
+Tensor CompressiveAttention::reconstruction_loss(const Tensor& old, const Tensor& block, int64_t streams,
+                                                 const LayerNorm* norm1) const {
+  Tensor wanted;  // [B, K, n, D]
   {
     const NoGrad off;
-    old = content_attention(in, reshape(in.evicted, {-1, H}));
+    wanted = content_attention(reshape(old, {-1, config().hidden}), block, streams, norm1);
   }
-  const Tensor difference = content_attention(in, compress(in.evicted)) - old;  // [B, K, n, D]
+  const Tensor difference = content_attention(compress(old), block, streams, norm1) - wanted;
   return mean(difference * difference);
+}
+
+Tensor CompressiveAttention::content_attention(const Tensor& rows, const Tensor& block, int64_t streams,
+                                               const LayerNorm* norm1) const {
+  const int64_t H = config().hidden;
+  const auto normalised = [&](const Tensor& x) {
+    return norm1 ? layer_norm(x, norm1->weight.detach(), norm1->bias.detach()) : x;
+  };
+  const auto project = [&](const Tensor& from, const Tensor& weight) {  // [B·r, H] → [B, K, r, D]
+    return split_heads(reshape(matmul(from, weight.detach(), {.b = true}), {streams, -1, H}));
+  };
+  const Tensor x = normalised(rows), kv = key_value().weight;
+  const Tensor q = project(normalised(block.detach()), query().weight);
+  const Tensor k = project(x, kv.rows(0, H)), v = project(x, kv.rows(H, 2 * H));
+  const Tensor s = matmul(q, k, {.b = true}) * (1 / std::sqrt(static_cast<double>(config().head_size())));
+  return matmul(softmax(s), v);
 }
 
 }  // namespace fade

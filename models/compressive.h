@@ -1,12 +1,12 @@
 // The Compressive Transformer (Rae et al. 2019, "Compressive Transformers for Long-Range Sequence
-// Modelling"): what leaves the window is not dropped but pooled, a few rows into one slot. compressive.md has
-// the formulas.
+// Modelling"): rows that leave the window are not dropped but pooled, several rows into one slot.
+// compressive.md has the formulas.
 //
-// Sizes: B streams, n block queries, M block length, S max_span, c compress.rate, C compress.slots,
-//        G groups of c rows that become slots in this block, H hidden.
+// Sizes: docs/notation.md.
 #pragma once
 
 #include "models/attention.h"
+#include "models/kinds.h"
 
 namespace fade {
 
@@ -14,22 +14,43 @@ class CompressiveAttention final : public Attention {
  public:
   CompressiveAttention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
 
-  /// Memory with the slots of the groups that begin to leave the window during this block. Per stream: slots,
-  /// oldest first, then exact rows, oldest first.
-  Context context(const LayerMemory& memory, const Tensor& block) const override;
+  /// Adds the slots of the groups that begin to leave the window during this block. Memory then holds per
+  /// stream: slots, oldest first, then exact rows, oldest first. The auxiliary loss is the convolution's
+  /// reconstruction loss.
+  Prepared before_block(const LayerMemory& memory, const Tensor& block, const LayerNorm* norm1,
+                        const StepOptions& options) const override;
   /// Spec section 4: one softmax over the rows at distance 1..S and C + 1 slots.
   Result operator()(const Input& in) const override;
 
- private:
-  /// For the composed path: the position row of distances 1, 2, .., up to the last slot's; −1 in the gap
-  /// between rows and slots (SlotWindow).
-  std::vector<int32_t> position_by_distance(int64_t block) const;
-  /// rows [G, c·H] → slots [G, H]: their mean, or the convolution's.
-  Tensor compress(const Tensor& rows) const;
-  /// ‖attn(h, old) − attn(h, compressed)‖²/(B·n·H): what the convolution learns from, and nothing else does.
-  Tensor reconstruction_loss(const Input& in) const;
+  // For models/kinds.cpp.
+  static int64_t position_rows(const ModelConfig& config);
+  static void check(const ModelConfig& config, const Need& need);
+  static int64_t oldest_age(const ModelConfig& config);
 
-  /// Exact rows that memory holds: S in whole blocks, for rows are evicted a block at a time.
+ private:
+  /// The groups of c rows that begin to leave the window during a block, the same for every stream.
+  struct LeavingGroups {
+    int64_t count;
+    int64_t oldest;     ///< age of the first row of the first group
+    int64_t first_out;  ///< query at which that row leaves the window
+  };
+  LeavingGroups leaving_groups(int64_t read, int64_t block) const;
+
+  /// For composed attention: the position row of distances 1, 2, .., up to that of the last slot; −1 in the
+  /// gap between rows and slots (SlotWindow).
+  std::vector<int32_t> position_by_distance(int64_t block) const;
+  /// rows [G, c·H] → slots [G, H]: their mean, or the convolution's result.
+  Tensor compress(const Tensor& rows) const;
+  /// ‖attn(h, old) − attn(h, compressed)‖²/(B·n·H) for the groups `old` [G, c·H]: trains only the
+  /// convolution.
+  Tensor reconstruction_loss(const Tensor& old, const Tensor& block, int64_t streams,
+                             const LayerNorm* norm1) const;
+  /// softmax(q·kᵀ/√D)·v of every block query over its stream's share of `rows` [B·r, H], by content alone:
+  /// [B, K, n, D]. No gradient to the projections, norm1 or the block.
+  Tensor content_attention(const Tensor& rows, const Tensor& block, int64_t streams,
+                           const LayerNorm* norm1) const;
+
+  /// Exact rows that memory holds: S in whole blocks, because rows are evicted one block at a time.
   int64_t exact_rows() const { return config().max_span / config().block * config().block; }
 
   Tensor weight_, bias_;  ///< [H, H, c] and [H] of the convolution; no tensors for compress.kind mean

@@ -1,29 +1,33 @@
-// What a model is made of. Read from YAML by train/config/file.h; checked there, trusted here.
+// The sizes and settings of a model. Read from YAML and checked by train/config/file.h; not checked again
+// here.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 namespace fade {
 
+/// The kind of attention. models/kinds.cpp has a row per kind, in this order.
 enum class Kind { transformer_xl, adaptive_span, compressive, expire_span };
+inline constexpr size_t kKindCount = 4;
 
-/// How attention is computed: by one operation over tiles, or by the readable operations that explain it.
-/// Same results.
+/// How attention is computed: by one operation over tiles, or by readable operations. The results are the
+/// same.
 enum class AttentionPath { fused, composed };
 
 /// Learned spans (expire_span and adaptive_span).
 struct SpanConfig {
-  int ramp = 64;        ///< R: length of the soft ramp below which a row fades, in positions; at least 2
+  int ramp = 64;        ///< R: length of the ramp after a span's end, in positions; at least 2
   double loss = 1e-6;   ///< coefficient of the auxiliary span loss
   double pre_div = 64;  ///< divisor of w·h before the sigmoid
   double init = 0.1;    ///< initial span as a fraction of max_span (adaptive_span: 0)
-  bool noisy = false;   ///< training: spans are cut at u·S, one u ~ U(0,1) a step
+  bool noisy = false;   ///< training: spans are cut at u·S, one u ~ U(0,1) per step
 };
 
-/// How compressive memory makes a slot of several rows: their mean, or a convolution that learns to keep what
-/// attention finds in them.
+/// How compressive memory pools rows into a slot: their mean, or a convolution that is trained to keep what
+/// attention reads from them.
 enum class CompressKind { mean, conv };
 
 /// Compressed memory (compressive).

@@ -1,5 +1,6 @@
 #include "models/expire_span.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "nn/init.h"
@@ -32,8 +33,9 @@ ExpireSpanAttention::ExpireSpanAttention(Parameters& p, const std::string& name,
     : Attention(p, name, config, random), span_(p, name + ".span", config) {}
 
 Attention::Result ExpireSpanAttention::operator()(const Input& in) const {
-  const Tensor e = span_(in.memory, in.block);                                      // [N]
-  const Tensor cut = in.noise < 1 ? clamp(e, 0, in.noise * config().max_span) : e;  // [N]: min(e, u·S)
+  const double u = in.pass.noise;
+  const Tensor e = span_(in.memory, in.block);                        // [N]
+  const Tensor cut = u < 1 ? clamp(e, 0, u * config().max_span) : e;  // [N]: min(e, u·S)
   Result result = config().attention == AttentionPath::fused ? fused(in, cut) : composed(in, cut);
 
   result.lifetime = {e.detach(), static_cast<double>(config().span.ramp)};  // by the span without noise
@@ -41,11 +43,20 @@ Attention::Result ExpireSpanAttention::operator()(const Input& in) const {
   return result;
 }
 
+int64_t ExpireSpanAttention::position_rows(const ModelConfig& config) {
+  return std::min(config.block, config.max_span);
+}
+
+void ExpireSpanAttention::check(const ModelConfig& config, const Need& need) {
+  need(config.span.init > 0 && config.span.init < 1, "model.span.init", "model.kind",
+       "a number above 0 and below 1 for model.kind expire_span");
+}
+
 Attention::Result ExpireSpanAttention::fused(const Input& in, const Tensor& spans) const {
   const SpanConfig& span = config().span;
   Result result;
   result.out = attend(in, SpanMask::expiring(spans, span.ramp));
-  if (in.options.training)  // all rows as one stream: the mean over streams is in the coefficient
+  if (in.pass.options.training)  // all rows as one stream: the mean over streams is in the coefficient
     result.aux = span_loss(reshape(spans, {1, -1}), in.rows.age.view({1, in.rows.count()}), in.rows.block,
                            span.ramp, span.loss / static_cast<double>(in.rows.streams));
   return result;
@@ -56,11 +67,11 @@ Attention::Result ExpireSpanAttention::composed(const Input& in, const Tensor& s
   const PaddedRows padded = pad(in.rows);
   const Tensor e = gather_rows(spans, padded.index);                         // [B, L]
   const Tensor mask = expire_mask(e, padded.age, in.rows.block, span.ramp);  // [B, n, L]
-  const auto [scores, values] = score(in, padded, in.positions);             // [B, K, n, L], [B, K, L, D]
+  const auto [scores, values] = attention_scores(in, padded);                // [B, K, n, L], [B, K, L, D]
   const Tensor weights = masked_renorm(softmax_where(scores, mask), mask);   // [B, K, n, L]
   Result result;
-  result.out = mix(weights, values, in.options);
-  if (in.options.training) result.aux = span_loss(e, padded.age, in.rows.block, span.ramp, span.loss);
+  result.out = weighted_values(weights, values, in.pass.options);
+  if (in.pass.options.training) result.aux = span_loss(e, padded.age, in.rows.block, span.ramp, span.loss);
   return result;
 }
 

@@ -1,17 +1,16 @@
 // Expire-Span attention (Sukhbaatar et al. 2021, "Not All Memories are Created Equal: Learning to Forget by
-// Expiring"). expire_span.md puts the paper's symbols beside the code's.
+// Expiring"). expire_span.md sets the symbols of the paper next to those of the code.
 //
-// Sizes: B streams, n block queries, N context rows (memory, then block), L padded context rows of the
-// longest stream,
-//        H hidden, S max_span, R ramp.
+// Sizes: docs/notation.md.
 #pragma once
 
 #include "models/attention.h"
+#include "models/kinds.h"
 
 namespace fade {
 
-/// The span of each row: e = S·sigmoid(h·w/pre_div + b), in positions. One a row, shared by the heads of the
-/// layer.
+/// The span of each row, in positions: e = S·sigmoid(w·h/pre_div + b). One per row, shared by the heads of
+/// the layer.
 struct SpanPredictor {
   Tensor weight, bias;  ///< [1, H], [1]
   double max_span, pre_div;
@@ -27,8 +26,12 @@ class ExpireSpanAttention final : public Attention {
   /// Spec section 3.
   Result operator()(const Input& in) const override;
 
+  // For models/kinds.cpp.
+  static int64_t position_rows(const ModelConfig& config);
+  static void check(const ModelConfig& config, const Need& need);
+
  private:
-  // Both give out and aux, from spans [N] that noise may have cut.
+  // Both return `out` and `aux`. spans [N] may have been cut by noise.
   Result fused(const Input& in, const Tensor& spans) const;
   Result composed(const Input& in, const Tensor& spans) const;
 

@@ -25,14 +25,15 @@ struct LayerMemory {
   int64_t streams() const { return start.numel() - 1; }  ///< B
 };
 
-/// The memory of a model, layer by layer. Copies are cheap and share the rows. A layer is in one of two states:
+/// The memory of a model, layer by layer. Copies are cheap and share the rows. A layer is in one of two
+/// states:
 ///
 ///   settled   its memory can be read; `append` makes it pending
 ///   pending   it has read a block: the survivors of memory and block are known to the device, but the other
 ///             rows are still there; `drop_forgotten` makes it settled
 ///
-/// A forward pass appends to every layer. Its caller then calls drop_forgotten, which forgets in all layers at
-/// once: survivors are found without a wait, but to drop the others the host needs their number.
+/// A forward pass appends to every layer. Its caller then calls drop_forgotten, which forgets in all layers
+/// at once: survivors are found without a wait, but to drop the others the host needs their number.
 class Memory {
  public:
   /// No rows in any layer or stream.

@@ -1,4 +1,4 @@
-// What one forward pass is told, and what it reports beside the logits.
+// The options of a forward pass, what its layers share, and its report beside the logits.
 #pragma once
 
 #include <vector>
@@ -8,21 +8,36 @@
 
 namespace fade {
 
+/// One use of dropout: the probability, and the random numbers that decide.
+struct DropoutDraw {
+  double p = 0;
+  RngKey key = {};
+};
+
 struct StepOptions {
-  bool training = false;  ///< the auxiliary loss is on, and with `random` dropout and span noise
-  Generator* random =
-      nullptr;  ///< where dropout and span noise take their streams from; both are off without
-  bool forget =
-      true;  ///< false keeps every row in memory (but compressed ones): evaluation must not change by it
+  bool training = false;        ///< auxiliary losses are on, and with `random` dropout and span noise
+  Generator* random = nullptr;  ///< source of dropout and span noise; without it both are off
+  bool forget = true;           ///< false keeps every row (except compressed ones); predictions do not change
 
   bool stochastic() const { return training && random; }
+  /// The next use of dropout with probability `p`. Takes a key from `random` only if anything can be dropped.
+  DropoutDraw next_dropout(double p) const {
+    return stochastic() && p > 0 ? DropoutDraw{p, random->next()} : DropoutDraw{};
+  }
+};
+
+/// What all layers of one forward pass share.
+struct ForwardPass {
+  const StepOptions& options;
+  const Tensor& positions;  ///< pos.weight [P, D]
+  double noise;             ///< u: learned spans are cut at u·S; 1: no noise
 };
 
 struct StepReport {
-  Tensor aux;                 ///< auxiliary loss, summed over layers: [] (no tensor when there is none)
-  std::vector<Tensor> spans;  ///< a layer: Attention::Result::spans
+  Tensor aux;                 ///< []: auxiliary loss, summed over layers; no tensor when there is none
+  std::vector<Tensor> spans;  ///< per layer, if the kind has spans: Attention::Result::spans
 
-  /// [] over layers and rows or heads; no tensor for a kind without spans.
+  /// []: over layers and rows or heads; no tensor for a kind without spans.
   Tensor mean_span() const;
 };
 

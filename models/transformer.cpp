@@ -3,21 +3,13 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/tape.h"
+#include "models/kinds.h"
 #include "nn/init.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/embedding/embedding.h"
 #include "ops/layout/layout.h"
-#include "ops/reduce/reduce.h"
 
 namespace fade {
-
-Tensor StepReport::mean_span() const {
-  const NoGrad off;
-  Tensor sum;
-  for (const Tensor& layer : spans) sum = sum ? sum + mean(layer) : mean(layer);
-  return sum ? sum * (1 / static_cast<double>(spans.size())) : sum;
-}
 
 namespace {
 
@@ -25,10 +17,10 @@ std::string name_in(size_t layer, const char* part) { return fmt::format("layers
 
 }  // namespace
 
-Block::Block(Parameters& p, size_t layer, const ModelConfig& config, Generator& random)
+TransformerLayer::TransformerLayer(Parameters& p, size_t layer, const ModelConfig& config, Generator& random)
     : layer_(layer),
       config_(config),
-      attention_(make_attention(p, name_in(layer, "attn"), config, random)),
+      attention_(kind_info(config.kind).make(p, name_in(layer, "attn"), config, random)),
       ff_(p, name_in(layer, "ff"), config.hidden, config.ff, random),
       norm1_(p, name_in(layer, "norm1"), config.hidden),
       norm2_(p, name_in(layer, "norm2"), config.hidden) {
@@ -39,39 +31,39 @@ Block::Block(Parameters& p, size_t layer, const ModelConfig& config, Generator& 
   init_scale(ff_.fc2.bias, 1 / divisor);
 }
 
-Tensor Block::operator()(const Tensor& x, Memory& memory, const Tensor& positions, double noise,
-                         const StepOptions& options, StepReport& report) const {
-  const auto [past, evicted] = attention_->context(memory[layer_], x);
+Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const ForwardPass& pass,
+                                    StepReport& report) const {
+  const bool pre = config_.pre_norm;
+  const auto add_aux = [&](const Tensor& aux) {
+    if (aux) report.aux = report.aux ? report.aux + aux : aux;
+  };
+  const Attention::Prepared prepared =
+      attention_->before_block(memory[layer_], x, pre ? &norm1_ : nullptr, pass.options);
+  const LayerMemory& past = prepared.memory;
+  add_aux(prepared.aux);
   memory.set(layer_, past);
   const PackedRows rows = context_rows(past, x.size(0) / past.streams());
-  const bool pre = config_.pre_norm;
   Attention::Result attended = (*attention_)({.memory = pre ? norm1_(past.rows) : past.rows,
                                               .block = pre ? norm1_(x) : x,
                                               .rows = rows,
-                                              .evicted = evicted,
-                                              .norm = pre ? &norm1_ : nullptr,
-                                              .positions = positions,
-                                              .noise = noise,
-                                              .options = options});
-  // (A compressed memory forgets nothing that could be kept: what leaves its window is in the slots.)
-  if (!options.forget && config_.kind != Kind::compressive)
-    attended.lifetime.reach = std::numeric_limits<double>::infinity();
-  memory.append(layer_, x, survivors(rows, attended.lifetime));
-  if (attended.aux) report.aux = report.aux ? report.aux + attended.aux : attended.aux;
+                                              .pass = pass});
+  add_aux(attended.aux);
   if (attended.spans) report.spans.push_back(attended.spans);
 
-  const bool drop = options.stochastic() && config_.dropout > 0;
-  const double p = drop ? config_.dropout : 0;
-  const RngKey key = drop ? options.random->next() : RngKey{};
+  if (!pass.options.forget && kind_info(config_.kind).can_keep_all)
+    attended.lifetime.reach = std::numeric_limits<double>::infinity();
+  memory.append(layer_, x, survivors(rows, attended.lifetime));
+
+  const DropoutDraw drop = pass.options.next_dropout(config_.dropout);
   if (pre) {
     const Tensor y = x + attended.out;
-    return y + ff_(norm2_(y), p, key);
+    return y + ff_(norm2_(y), drop.p, drop.key);
   }
   const Tensor y = norm1_(x + attended.out);
-  return norm2_(y + ff_(y, p, key));
+  return norm2_(y + ff_(y, drop.p, drop.key));
 }
 
-void Block::constrain() const { attention_->constrain(); }
+void TransformerLayer::constrain() const { attention_->constrain(); }
 
 Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, uint64_t seed)
     : Transformer(config, dtype, device, Generator(seed)) {}
@@ -82,12 +74,13 @@ Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, 
       device_(device),
       parameters_(dtype, device),
       embed_(parameters_, "embed", config.vocab, config.hidden, random),
-      positions_(parameters_, "pos", position_rows(config), config.head_size(), random),
-      blocks_([&] {
-        std::vector<Block> blocks;
+      positions_(parameters_, "pos", kind_info(config.kind).position_rows(config), config.head_size(),
+                 random),
+      layers_([&] {
+        std::vector<TransformerLayer> layers;
         for (int l = 0; l < config.layers; ++l)
-          blocks.emplace_back(parameters_, static_cast<size_t>(l), config, random);
-        return blocks;
+          layers.emplace_back(parameters_, static_cast<size_t>(l), config, random);
+        return layers;
       }()),
       norm_(config.pre_norm ? std::vector{LayerNorm(parameters_, "norm", config.hidden)}
                             : std::vector<LayerNorm>{}),
@@ -96,16 +89,16 @@ Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, 
 Tensor Transformer::forward(const Tensor& tokens, Memory& memory, const StepOptions& options,
                             StepReport& report) const {
   const bool noisy = options.stochastic() && config_.span.noisy;
-  const double noise =
-      noisy ? uniform_f64(options.random->next(), 0) : 1;  // one u a step, shared by the layers
+  const double noise = noisy ? uniform_f64(options.random->next(), 0) : 1;  // one u per step, for all layers
   Tensor x = reshape(embedding(embed_.weight, tokens), {-1, config_.hidden});  // [B·n, H]
-  for (const Block& block : blocks_) x = block(x, memory, positions_.weight, noise, options, report);
+  const ForwardPass pass{.options = options, .positions = positions_.weight, .noise = noise};
+  for (const TransformerLayer& layer : layers_) x = layer(x, memory, pass, report);
   if (config_.pre_norm) x = norm_.front()(x);
   return out_(x);
 }
 
 void Transformer::constrain() const {
-  for (const Block& block : blocks_) block.constrain();
+  for (const TransformerLayer& layer : layers_) layer.constrain();
 }
 
 Memory Transformer::empty_memory(int64_t streams) const {

@@ -1,7 +1,6 @@
-// The transformer: blocks of attention and feed-forward over a stream of bytes, with a memory a layer.
+// The transformer: layers of attention and feed-forward over streams of bytes, with one memory per layer.
 //
-// Sizes: B streams, n block queries (1 ≤ n ≤ M), Nm memory rows of a layer, N = Nm + B·n, H hidden, V
-// vocabulary.
+// Sizes: docs/notation.md.
 #pragma once
 
 #include <memory>
@@ -19,13 +18,12 @@ namespace fade {
 /// One layer (spec section 2).
 ///   post-norm: y = norm1(x + attention(x)),  out = norm2(y + ff(y))
 ///   pre-norm:  y = x + attention(norm1(x)),  out = y + ff(norm2(y))
-class Block {
+class TransformerLayer {
  public:
-  Block(Parameters& p, size_t layer, const ModelConfig& config, Generator& random);
+  TransformerLayer(Parameters& p, size_t layer, const ModelConfig& config, Generator& random);
 
   /// x [B·n, H] → [B·n, H]. Appends the block to the layer's memory; adds to `report`.
-  Tensor operator()(const Tensor& x, Memory& memory, const Tensor& positions, double noise,
-                    const StepOptions& options, StepReport& report) const;
+  Tensor operator()(const Tensor& x, Memory& memory, const ForwardPass& pass, StepReport& report) const;
   void constrain() const;
 
  private:
@@ -38,7 +36,7 @@ class Block {
 
 class Transformer {
  public:
-  /// A freshly initialised model; all its randomness is `seed`'s.
+  /// A freshly initialised model. Its initial values are a function of `seed`.
   Transformer(const ModelConfig& config, DType dtype, Device device, uint64_t seed);
   Transformer(const Transformer&) = delete;
   Transformer& operator=(const Transformer&) = delete;
@@ -63,8 +61,8 @@ class Transformer {
   DType dtype_;
   Device device_;
   Parameters parameters_;
-  Table embed_, positions_;
-  std::vector<Block> blocks_;
+  Embedding embed_, positions_;
+  std::vector<TransformerLayer> layers_;
   std::vector<LayerNorm> norm_;  ///< pre-norm only: one, before the output projection
   Linear out_;
 };

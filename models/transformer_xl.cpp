@@ -11,9 +11,9 @@ Attention::Result TransformerXlAttention::operator()(const Input& in) const {
     result.out = attend(in, SpanMask::fixed(S));
   } else {
     const PaddedRows padded = pad(in.rows);
-    const auto [scores, values] = score(in, padded, in.positions);           // [B, K, n, L], [B, K, L, D]
+    const auto [scores, values] = attention_scores(in, padded);              // [B, K, n, L], [B, K, L, D]
     const Tensor mask = mask_by_distance(in, padded, Tensor::full({S}, 1));  // [B, n, L]
-    result.out = mix(softmax_where(scores, mask), values, in.options);
+    result.out = weighted_values(softmax_where(scores, mask), values, in.pass.options);
   }
   result.lifetime = {.span = {}, .reach = static_cast<double>(S) + 1};  // seen up to a distance of S
   return result;

@@ -1,6 +1,6 @@
 // Attention over a fixed window, as in Transformer-XL (Dai et al. 2019): the baseline that cannot forget.
 //
-// Sizes: B streams, n block queries, L padded context rows of the longest stream, S max_span.
+// Sizes: docs/notation.md.
 #pragma once
 
 #include "models/attention.h"

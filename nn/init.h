@@ -1,5 +1,5 @@
-// Initial values. Drawn in double precision on the host from one Philox stream a tensor, so that every device
-// and type starts from the same model.
+// Initial values. Drawn on the host in double precision, from one Philox stream per tensor: every device and
+// type starts from the same model.
 #pragma once
 
 #include "engine/rng.h"

@@ -55,7 +55,7 @@ Tensor FeedForward::operator()(const Tensor& x, double dropout_p, RngKey dropout
   return fc2(dropout(relu(fc1(x)), dropout_p, dropout_key));
 }
 
-Table::Table(Parameters& p, const std::string& name, int64_t rows, int64_t size, Generator& random)
+Embedding::Embedding(Parameters& p, const std::string& name, int64_t rows, int64_t size, Generator& random)
     : weight(p.add(name + ".weight", {rows, size})) {
   init_normal(weight, random.next());
 }

@@ -1,4 +1,5 @@
-// The layers every model is made of. A layer is its parameters and a call; names and shapes are PyTorch's.
+// The layers that every model consists of. A layer is a struct of parameters with a call operator. Names and
+// shapes of parameters are those of PyTorch.
 #pragma once
 
 #include <string>
@@ -8,24 +9,23 @@
 
 namespace fade {
 
-/// y = x·Wᵀ (+ b):  x [..., in], weight [out, in], bias [out] → y [..., out]. Initialised from
-/// U(±1/sqrt(in)).
+/// y = x·Wᵀ (+ b):  x [..., in], weight [out, in], bias [out] → y [..., out]. Initial values: U(±1/sqrt(in)).
 struct Linear {
   Tensor weight, bias;  ///< bias may be absent
   Linear(Parameters& p, const std::string& name, int64_t in, int64_t out, bool has_bias, Generator& random);
   Tensor operator()(const Tensor& x) const;
 };
 
-/// Several bias-free Linear layers in one product, over two matrices one above the other (ops/linear_rows):
-/// top [N1, in], bottom [N2, in] → y [N1 + N2, names·out], the layers' results side by side.
+/// Several Linear layers without bias in one product, over two matrices stacked vertically (ops/linear_rows):
+/// top [N1, in], bottom [N2, in] → y [N1 + N2, names·out], the results of the layers side by side.
 struct StackedLinear {
-  Tensor weight;  ///< [names·out, in], one layer's weight above the next
+  Tensor weight;  ///< [names·out, in]: the weights of the layers, stacked
   StackedLinear(Parameters& p, const std::vector<std::string>& names, int64_t in, int64_t out,
                 Generator& random);
   Tensor operator()(const Tensor& top, const Tensor& bottom) const;
 };
 
-/// Layer normalisation over the last dimension (ops/layer_norm), eps 1e-5. Starts as weight 1, bias 0.
+/// Layer normalisation over the last dimension (ops/layer_norm), eps 1e-5. Initial values: weight 1, bias 0.
 struct LayerNorm {
   Tensor weight, bias;
   LayerNorm(Parameters& p, const std::string& name, int64_t size);
@@ -39,10 +39,10 @@ struct FeedForward {
   Tensor operator()(const Tensor& x, double dropout_p, RngKey dropout_key) const;
 };
 
-/// A table of vectors, N(0, 1) at first.
-struct Table {
+/// A table of vectors: weight [rows, size], to be read by row (ops/embedding). Initial values: N(0, 1).
+struct Embedding {
   Tensor weight;
-  Table(Parameters& p, const std::string& name, int64_t rows, int64_t size, Generator& random);
+  Embedding(Parameters& p, const std::string& name, int64_t rows, int64_t size, Generator& random);
 };
 
 }  // namespace fade

@@ -1,4 +1,4 @@
-// Optimizers over all leaves of a model, and the global gradient norm.
+// Optimizers over all parameters of a model, and the global gradient norm.
 #pragma once
 
 #include <array>
@@ -22,17 +22,17 @@ struct OptimizerConfig {
   double weight_decay = 0;            ///< adamw: decoupled; the others: an L2 term in the gradient
 };
 
-/// One leaf and the optimizer's memory of it (up to two tensors of its shape).
+/// One leaf and the state that the optimizer keeps for it (up to two tensors of its shape).
 struct OptimizerSlot {
   Tensor value;
   std::array<Tensor, 2> state;
 };
 
-/// sqrt(Σ g²) over the gradients of all leaves, accumulated in double precision; leaves without one count as
-/// zero. f64 [], on the leaves' device: the host need not wait for it.
+/// sqrt(Σ g²) over the gradients of all leaves, accumulated in double precision; leaves without a gradient
+/// count as zero. f64 [], on the leaves' device: the host does not wait for it.
 Tensor grad_norm(const std::vector<Tensor>& leaves);
 
-/// A scale and the norm (f64 [], or no tensor) that decides about its factor.
+/// A scale, and the norm (f64 [], or no tensor) from which its factor is computed.
 struct ScaledBy {
   GradScale scale;
   Tensor norm;
@@ -42,14 +42,15 @@ class Optimizer {
  public:
   Optimizer(const OptimizerConfig& config, const Parameters& parameters);
 
-  /// One update of every leaf that has a gradient. `lr_factor` is the schedule's; `scale` is applied to the
-  /// gradients first, given their `norm` (f64 [] on the leaves' device; only clipping needs one). Where the
-  /// norm is not finite nothing is changed, which the host sees when it reads the norm.
+  /// One update of every leaf that has a gradient. `lr_factor` comes from the schedule. `scale` is applied to
+  /// the gradients first, given their `norm` (f64 [] on the leaves' device; only clipping needs one). If the
+  /// norm is not finite, nothing changes; the host finds out when it reads the norm. Throws when clipping
+  /// lacks a norm.
   void step(double lr_factor, const GradScale& scale = {}, const Tensor& norm = {});
 
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps) { steps_ = steps; }
-  /// What a checkpoint must keep beside the weights: for each parameter and each of the rule's states, a name
+  /// The state that a checkpoint needs besides the weights: per parameter and state of the rule, a name
   /// ("first.NAME", "second.NAME") and the rows that belong to it.
   std::vector<Parameter> state() const;
 
@@ -63,14 +64,13 @@ class Optimizer {
   int64_t steps_ = 0;
 };
 
-/// Updates every slot's value and state from its value's gradient times the scale's factor, plus l2·value; no
-/// change where the norm is not finite. One launch for many slots.
+/// Updates value and state of every slot from its gradient times the factor of the scale, plus l2·value. No
+/// change if the norm is not finite. One launch for many slots.
 template <class Rule>
 inline constinit Kernel<void(std::span<const OptimizerSlot>, const Rule&, const ScaledBy&, double l2)>
     optimizer_kernel{"optimizer"};
 
 /// norm = sqrt(Σ over tensors of Σ g²), f64 [].
-inline constinit Kernel<void(std::span<const Tensor> grads, const Tensor& norm)> grad_norm_kernel{
-    "grad_norm"};
+inline constinit Kernel<void(std::span<const Tensor> grads, Out norm)> grad_norm_kernel{"grad_norm"};
 
 }  // namespace fade

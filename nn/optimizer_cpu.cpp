@@ -1,19 +1,18 @@
 #include <cmath>
 
-#include "engine/parallel.h"
 #include "nn/optimizer.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nn/optimizer_cpu.cpp"
 #include "hwy/foreach_target.h"  // compiles this file again for each instruction set: the compiler vectorises the loops
 
-#include "hwy/highway.h"
+#include "engine/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;  // scalars a thread takes at least
+using Slots = std::span<const OptimizerSlot>;
 
 template <class T, class Rule>
 void update(const OptimizerSlot& slot, const Rule& rule, T grad_scale, T l2) {
@@ -23,7 +22,7 @@ void update(const OptimizerSlot& slot, const Rule& rule, T grad_scale, T l2) {
   const T* const __restrict g = grad.data<T>();
   T* const __restrict first = slot.state[0].mutate<T>();
   T* const __restrict second = two ? slot.state[1].mutate<T>() : nullptr;
-  parallel_for(slot.value.numel(), kGrain, [=](int64_t begin, int64_t end) HWY_ATTR {
+  parallel_elements(slot.value.numel(), [=](int64_t begin, int64_t end) HWY_ATTR {
     for (int64_t i = begin; i < end; ++i) {
       T s[2] = {first[i], T{0}};
       if constexpr (two) s[1] = second[i];
@@ -35,7 +34,7 @@ void update(const OptimizerSlot& slot, const Rule& rule, T grad_scale, T l2) {
 }
 
 template <class Rule>
-void step_all(std::span<const OptimizerSlot> slots, const Rule& rule, const ScaledBy& scaled, double l2) {
+void step(Slots slots, const Rule& rule, const ScaledBy& scaled, double l2) {
   const double norm = scaled.norm ? *scaled.norm.data<double>() : 0;
   if (!std::isfinite(norm)) return;
   const double factor = scaled.scale.factor(norm);
@@ -45,18 +44,17 @@ void step_all(std::span<const OptimizerSlot> slots, const Rule& rule, const Scal
                      [&]<class T>() { update<T>(slot, rule, static_cast<T>(factor), static_cast<T>(l2)); });
 }
 
-void sgd(std::span<const OptimizerSlot> slots, const SgdRule& rule, const ScaledBy& scaled, double l2) {
-  step_all(slots, rule, scaled, l2);
+void sgd(Slots slots, const SgdRule& rule, const ScaledBy& scaled, double l2) {
+  step(slots, rule, scaled, l2);
 }
-void adam(std::span<const OptimizerSlot> slots, const AdamRule& rule, const ScaledBy& scaled, double l2) {
-  step_all(slots, rule, scaled, l2);
+void adam(Slots slots, const AdamRule& rule, const ScaledBy& scaled, double l2) {
+  step(slots, rule, scaled, l2);
 }
-void adagrad(std::span<const OptimizerSlot> slots, const AdagradRule& rule, const ScaledBy& scaled,
-             double l2) {
-  step_all(slots, rule, scaled, l2);
+void adagrad(Slots slots, const AdagradRule& rule, const ScaledBy& scaled, double l2) {
+  step(slots, rule, scaled, l2);
 }
 
-void norm_of(std::span<const Tensor> grads, const Tensor& norm) {
+void norm_of(std::span<const Tensor> grads, Out norm) {
   double total = 0;
   for (const Tensor& grad : grads)
     dispatch_float(grad.dtype(), "grad_norm", [&]<class T>() HWY_ATTR {
@@ -76,33 +74,11 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace fade {
-namespace {
 
-HWY_EXPORT(sgd);
-HWY_EXPORT(adam);
-HWY_EXPORT(adagrad);
-HWY_EXPORT(norm_of);
+FADE_SIMD_KERNEL(optimizer_kernel<SgdRule>, sgd);
+FADE_SIMD_KERNEL(optimizer_kernel<AdamRule>, adam);
+FADE_SIMD_KERNEL(optimizer_kernel<AdagradRule>, adagrad);
+FADE_SIMD_KERNEL(grad_norm_kernel, norm_of);
 
-using Slots = std::span<const OptimizerSlot>;
-
-void run_sgd(Slots slots, const SgdRule& rule, const ScaledBy& scaled, double l2) {
-  HWY_DYNAMIC_DISPATCH(sgd)(slots, rule, scaled, l2);
-}
-void run_adam(Slots slots, const AdamRule& rule, const ScaledBy& scaled, double l2) {
-  HWY_DYNAMIC_DISPATCH(adam)(slots, rule, scaled, l2);
-}
-void run_adagrad(Slots slots, const AdagradRule& rule, const ScaledBy& scaled, double l2) {
-  HWY_DYNAMIC_DISPATCH(adagrad)(slots, rule, scaled, l2);
-}
-void run_norm_of(std::span<const Tensor> grads, const Tensor& norm) {
-  HWY_DYNAMIC_DISPATCH(norm_of)(grads, norm);
-}
-
-[[maybe_unused]] const bool registered = optimizer_kernel<SgdRule>.implement(Device::cpu, run_sgd) &&
-                                         optimizer_kernel<AdamRule>.implement(Device::cpu, run_adam) &&
-                                         optimizer_kernel<AdagradRule>.implement(Device::cpu, run_adagrad) &&
-                                         grad_norm_kernel.implement(Device::cpu, run_norm_of);
-
-}  // namespace
 }  // namespace fade
 #endif

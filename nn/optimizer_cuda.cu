@@ -1,4 +1,4 @@
-// Many tensors a kernel: a launch costs more than the update of a small one.
+// One launch handles many tensors: a launch costs more than the update of a small tensor.
 #include <cmath>
 
 #include "engine/cuda/map.h"
@@ -8,17 +8,17 @@
 namespace fade {
 namespace {
 
-constexpr int kTensors = 64;         // of a launch: all that is said of them fits into a kernel's arguments
-constexpr int64_t kElements = 4096;  // of a tensor, for one block
-constexpr int kBlock = 256;
+constexpr int kTensors = 64;         // per launch: their pointers and sizes fit into a kernel's arguments
+constexpr int64_t kElements = 4096;  // per thread block
+constexpr int kBlock = 256;          // threads per thread block
 
 int64_t pieces_of(int64_t elements) { return (elements + kElements - 1) / kElements; }
 
-/// Tensors cut into pieces of kElements, each a block's.
+/// Tensors cut into pieces of kElements: one piece per thread block.
 struct Pieces {
   int tensors = 0;
   int64_t size[kTensors] = {};
-  int64_t first[kTensors + 1] = {};  ///< piece of each tensor, and of the one after the last
+  int64_t first[kTensors + 1] = {};  ///< first piece of each tensor; running sums, the last is the count
 
   void append(int64_t elements) {
     size[tensors] = elements;
@@ -28,7 +28,7 @@ struct Pieces {
   int64_t count() const { return first[tensors]; }
 };
 
-/// What this thread's block works on.
+/// The piece of this thread block.
 struct Piece {
   int tensor = 0;
   int64_t begin, end;
@@ -38,7 +38,8 @@ struct Piece {
     begin = (blockIdx.x - pieces.first[tensor]) * kElements;
     end = begin + kElements < size ? begin + kElements : size;
   }
-  /// Calls f<N>(i) for packs of N, and f<1>(i) for what is left over, on the threads of the block in turn.
+  /// Calls f<N>(i) for packs of N elements, and f<1>(i) for each element of the rest. Spreads the calls over
+  /// the threads.
   template <int N, class F>
   __device__ void each(const F& f) const {
     const int64_t packed = begin + (end - begin) / N * N;
@@ -132,7 +133,7 @@ __global__ void sum_of_squares(Squared<T> s, double* partial) {
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-// One partial sum for each piece of the tensors of type T, from `partial` on. Returns the place after the
+// Writes one partial sum per piece of the tensors of type T, from `partial` on. Returns the place after the
 // last.
 template <class T>
 double* squares_of(std::span<const Tensor> grads, double* partial) {
@@ -161,7 +162,7 @@ struct SquareRoot {
   __device__ double operator()(double x) const { return std::sqrt(x); }
 };
 
-void norm_of(std::span<const Tensor> grads, const Tensor& norm) {
+void norm_of(std::span<const Tensor> grads, Out norm) {
   int64_t pieces = 0;
   for (const Tensor& grad : grads) pieces += pieces_of(grad.numel());
   const Tensor partial = Tensor::empty({pieces}, DType::f64, Device::cuda);

@@ -1,5 +1,5 @@
-// One update rule an optimizer, per scalar, shared by every device. p: parameter, g: gradient (after clipping
-// and weight decay of the L2 kind), s: the optimizer's memory of this parameter.
+// One update rule per optimizer, for one scalar, shared by all devices. p: parameter; g: gradient, after
+// clipping and L2 weight decay; s: state of the optimizer for this parameter.
 #pragma once
 
 #include <cmath>
@@ -8,13 +8,12 @@
 
 namespace fade {
 
-/// What gradients are multiplied by before an update: the mean over accumulated blocks, cut to a largest
-/// norm.
+/// The factor on gradients before an update: the mean over accumulated blocks, clipped to a largest norm.
 struct GradScale {
-  double share = 1;  ///< 1/(blocks whose gradients were added up)
+  double share = 1;  ///< 1/(number of blocks whose gradients were added up)
   double clip = 0;   ///< largest norm of the mean gradient; 0: no limit
 
-  /// `norm` is that of the added gradients.
+  /// `norm`: of the sum of the gradients.
   FADE_HD double factor(double norm) const { return clip > 0 && norm * share > clip ? clip / norm : share; }
 };
 
@@ -29,9 +28,9 @@ struct SgdRule {
   }
 };
 
-/// Adam (Kingma and Ba 2015): s0 ← β1·s0 + (1 − β1)·g,  s1 ← β2·s1 + (1 − β2)·g²,
-/// p ← p·(1 − decay) − step·s0/(sqrt(s1)/correction + eps). step = lr/(1 − β1^t), correction = sqrt(1 −
-/// β2^t); decay = lr·weight_decay makes it AdamW (Loshchilov and Hutter 2019), 0 plain Adam.
+/// Adam (Kingma and Ba 2015): s0 ← β1·s0 + (1 − β1)·g,  s1 ← β2·s1 + (1 − β2)·g², p ← p·(1 − decay) −
+/// step·s0/(sqrt(s1)/correction + eps),  step = lr/(1 − β1^t),  correction = sqrt(1 − β2^t). decay =
+/// lr·weight_decay: AdamW (Loshchilov and Hutter 2019); decay = 0: Adam.
 struct AdamRule {
   static constexpr int states = 2;
   double beta1, beta2, eps, step, correction, decay;

@@ -1,4 +1,4 @@
-// Named parameters: what is saved, loaded and optimised.
+// Named parameters: the tensors of a model that are saved, loaded and optimised.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace fade {
 
-/// A named parameter. Several may be rows of one leaf tensor (keys and values are projected by one product),
-/// so a parameter is rows [begin, end) of its leaf.
+/// A named parameter: rows [begin, end) of a leaf tensor. Several parameters may share a leaf (the weights of
+/// keys and values do, so that one product projects both).
 struct Parameter {
   std::string name;
   Tensor leaf;
@@ -26,9 +26,9 @@ class Parameters {
  public:
   Parameters(DType dtype, Device device) : dtype_(dtype), device_(device) {}
 
-  /// A new leaf of `shape`, with values for its modules to initialise. Throws when the name is taken.
+  /// A new leaf of `shape`, all zeros, for its layer to initialise. Throws when the name is taken.
   Tensor add(const std::string& name, const Shape& shape);
-  /// One leaf that holds several named parameters of the same shape, one above the other.
+  /// One leaf that holds several named parameters of the same shape, stacked along the first dimension.
   Tensor add_stacked(const std::vector<std::string>& names, const Shape& shape);
 
   const std::vector<Parameter>& all() const { return all_; }
@@ -36,7 +36,7 @@ class Parameters {
   /// The parameter called `name`. Throws InputError when there is none.
   const Parameter& find(std::string_view name) const;
   bool has(std::string_view name) const;
-  int64_t count() const;  ///< scalars in all
+  int64_t count() const;  ///< of scalars
   void zero_grad() const;
 
  private:

@@ -1,4 +1,4 @@
-// Learning rate over time.
+// The learning rate as a function of the step.
 #pragma once
 
 #include <algorithm>

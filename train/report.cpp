@@ -108,7 +108,7 @@ class ReportBuilder {
 Report report_on(const Trainer& trainer, const std::function<void(const EvalBlock&)>& on_block) {
   const Config& config = trainer.config();
   ReportBuilder builder(trainer.validation_text(), config.data.kind == DataKind::recall,
-                        config.model.kind == Kind::expire_span);
+                        kind_info(config.model.kind).spans == Spans::of_rows);
   const EvalResult validation = trainer.validate([&](const EvalBlock& block) {
     builder.add(block);
     if (on_block) on_block(block);

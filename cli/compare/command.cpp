@@ -34,9 +34,7 @@ struct Compare final : Command {
   std::vector<Plan> plans() const;
 };
 
-bool has_span_loss(const Config& c) {
-  return c.model.kind == Kind::expire_span || c.model.kind == Kind::adaptive_span;
-}
+bool has_span_loss(const Config& c) { return kind_info(c.model.kind).spans != Spans::none; }
 
 // Bits per byte are comparable only on the same bytes, with the same seed.
 void check_common(const Config& first, const std::string& first_path, const Config& other,

@@ -19,26 +19,6 @@ namespace fade {
 namespace fs = std::filesystem;
 namespace {
 
-/// From the enwik8 table of Expire-Span (Sukhbaatar et al. 2021): bits per byte on the test split, memory of
-/// a GPU, and time per batch of models of the same size.
-struct Published {
-  double bits_per_byte, gigabytes, ms;
-};
-
-Published published(Kind kind) {
-  switch (kind) {
-    case Kind::expire_span:
-      return {1.03, 15, 408};
-    case Kind::adaptive_span:
-      return {1.04, 20, 483};
-    case Kind::compressive:
-      return {1.05, 21, 838};
-    case Kind::transformer_xl:
-      return {1.06, 27, 649};
-  }
-  fail("published: kind {} is none of models/config.h", static_cast<int>(kind));
-}
-
 /// One column: its heading, and a result's cell.
 struct Column {
   const char* heading;
@@ -62,9 +42,9 @@ const std::vector<Column> kColumns = {
        return r.span_loss > 0 ? fmt::format("{:g}", r.span_loss) : std::string("-");
      }},
     {"published bits/byte",
-     [](const RunResult& r) { return fmt::format("{:.2f}", published(r.kind).bits_per_byte); }},
-    {"GB", [](const RunResult& r) { return fmt::format("{:g}", published(r.kind).gigabytes); }},
-    {"ms", [](const RunResult& r) { return fmt::format("{:g}", published(r.kind).ms); }},
+     [](const RunResult& r) { return fmt::format("{:.2f}", kind_info(r.kind).published.bits_per_byte); }},
+    {"GB", [](const RunResult& r) { return fmt::format("{:g}", kind_info(r.kind).published.gigabytes); }},
+    {"ms", [](const RunResult& r) { return fmt::format("{:g}", kind_info(r.kind).published.ms); }},
 };
 
 /// Lines of cells between `separator`s, headings first, padded to columns if asked to.
@@ -122,7 +102,7 @@ PlotLine& line_of(std::vector<PlotLine>& all, const std::string& name, Kind kind
     if (line.name == name) return line;
   PlotStyle style = style_of(kind);
   while (std::ranges::any_of(all, [&](const PlotLine& line) { return line.style.number == style.number; }))
-    style.number += 4;
+    style.number += kKinds.size();
   return all.emplace_back(PlotLine{name, style, {}});
 }
 
@@ -158,7 +138,7 @@ std::string recall(const std::vector<RunResult>& results) {
 RunResult read_result(const fs::path& run, const std::string& name, const std::string& family) {
   const Config config = load_config((run / "config.yaml").string());
   const ModelConfig& m = config.model;
-  const bool spans = m.kind == Kind::expire_span || m.kind == Kind::adaptive_span;
+  const bool spans = kind_info(m.kind).spans != Spans::none;
   RunResult r{.name = name, .family = family, .kind = m.kind, .span_loss = spans ? m.span.loss : 0};
   std::vector<double> ms;
   bool validated = false;

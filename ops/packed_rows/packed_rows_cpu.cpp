@@ -5,7 +5,7 @@
 namespace fade {
 namespace {
 
-void context_ages_cpu(const Tensor& memory_age, int64_t block, const Tensor& age) {
+void context_ages_cpu(const Tensor& memory_age, int64_t block, Out age) {
   int32_t* const out = age.mutate<int32_t>();
   const int64_t memory_rows = memory_age.numel();
   std::copy_n(memory_age.data<int32_t>(), memory_rows, out);

@@ -13,7 +13,7 @@ struct AgeOfRow {
   }
 };
 
-void context_ages_cuda(const Tensor& memory_age, int64_t block, const Tensor& age) {
+void context_ages_cuda(const Tensor& memory_age, int64_t block, Out age) {
   launch_each("context_ages", age.numel(),
               AgeOfRow{memory_age.data<int32_t>(), age.mutate<int32_t>(), memory_age.numel(), block});
 }

@@ -57,8 +57,7 @@ LayerMemory get_layer(const TensorFile& file, const fs::path& path, size_t layer
   if (!std::ranges::is_sorted(start)) refuse("{}: {}start does not ascend", path.string(), name);
   if (start.empty() || start.front() != 0 || start.back() != count)
     refuse("{}: {}start does not run from 0 to its {} rows", path.string(), name, count);
-  const int64_t slots = c.kind == Kind::compressive ? int64_t{c.compress.slots + 1} * c.compress.rate : 0;
-  const int64_t oldest = int64_t{c.max_span} + c.span.ramp + 2 * int64_t{c.block} + slots;
+  const int64_t oldest = kind_info(c.kind).oldest_age(c);
   for (const int32_t age : m.age.to_vector<int32_t>())
     if (age < 1 || age > oldest)
       refuse("{}: {}age holds {}, allowed: 1 to {}", path.string(), name, age, oldest);

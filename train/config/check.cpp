@@ -45,20 +45,9 @@ void check_model(const ModelConfig& model, const Checker& check) {
              "model.heads", "model.hidden",
              fmt::format("at least model.hidden/{} ({}) for model.attention fused", kMaxHeadWidth,
                          (model.hidden + kMaxHeadWidth - 1) / kMaxHeadWidth));
-  if (model.kind == Kind::expire_span) {
-    check.need(model.span.init > 0 && model.span.init < 1, "model.span.init", "model.kind",
-               "a number above 0 and below 1 for model.kind expire_span");
-  }
-  if (model.kind == Kind::compressive) {
-    check.need(model.block % model.compress.rate == 0, "model.compress.rate", "model.block",
-               fmt::format("a divisor of model.block ({})", model.block));
-    check.need(model.max_span >= model.block, "model.max_span", "model.block",
-               fmt::format("at least model.block ({}) for model.kind compressive", model.block));
-    constexpr int64_t kMaxAge = 1 << 23;  // ages are exact in f32
-    check.need(int64_t{model.compress.slots} * model.compress.rate <= kMaxAge, "model.compress.slots",
-               "model.compress.rate",
-               fmt::format("at most {} (slots times model.compress.rate)", kMaxAge / model.compress.rate));
-  }
+  if (const auto check_kind = kind_info(model.kind).check)
+    check_kind(model, [&](bool holds, std::string_view key, std::string_view other,
+                          std::string_view allowed) { check.need(holds, key, other, allowed); });
 }
 
 void check_recall(const DataConfig& data, const Checker& check) {

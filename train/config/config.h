@@ -4,10 +4,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <ranges>
 #include <string>
 #include <string_view>
 
 #include "models/config.h"
+#include "models/kinds.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
 
@@ -22,8 +24,7 @@ enum class OnNonfinite { stop, skip };
 template <class E>
 inline constexpr std::array<std::string_view, 0> names_of{};
 template <>
-inline constexpr std::array<std::string_view, 4> names_of<Kind>{"transformer_xl", "adaptive_span",
-                                                                "compressive", "expire_span"};
+inline constexpr auto names_of<Kind> = kKinds | std::views::transform(&KindInfo::name);
 template <>
 inline constexpr std::array<std::string_view, 2> names_of<AttentionPath>{"fused", "composed"};
 template <>

@@ -162,7 +162,7 @@ Config parse_config(std::string_view text, const std::string& source,
   Origins origins(source);
   MapReader(source, config, origins).read_map(parse_document(text, source), "");
   for (const std::string& override : overrides) apply_override(override, config, origins);
-  if (config.model.kind == Kind::adaptive_span && !origins.has("model.span.init")) config.model.span.init = 0;
+  if (!origins.has("model.span.init")) config.model.span.init = kind_info(config.model.kind).initial_span;
   config.model.vocab = config.data.vocab;
   check_config(config, origins);
   return config;

@@ -1,0 +1,78 @@
+#include "models/kinds.h"
+
+#include <algorithm>
+
+#include "engine/error.h"
+#include "models/adaptive_span.h"
+#include "models/compressive.h"
+#include "models/expire_span.h"
+#include "models/transformer_xl.h"
+
+namespace fade {
+namespace {
+
+template <class A>
+std::unique_ptr<Attention> make(Parameters& p, const std::string& name, const ModelConfig& config,
+                                Generator& random) {
+  return std::make_unique<A>(p, name, config, random);
+}
+
+int64_t one_row_per_position(const ModelConfig& c) { return c.max_span; }
+
+// Seen at a distance of S + R at most, and read in blocks.
+int64_t span_ramp_and_blocks(const ModelConfig& c) {
+  return int64_t{c.max_span} + c.span.ramp + 2 * int64_t{c.block};
+}
+
+}  // namespace
+
+constinit const std::array<KindInfo, kKindCount> kKinds{{
+    {.kind = Kind::transformer_xl,
+     .name = "transformer_xl",
+     .make = make<TransformerXlAttention>,
+     .position_rows = one_row_per_position,
+     .check = nullptr,
+     .oldest_age = span_ramp_and_blocks,
+     .spans = Spans::none,
+     .initial_span = 0.1,
+     .can_keep_all = true,
+     .published = {.bits_per_byte = 1.06, .gigabytes = 27, .ms = 649}},
+    {.kind = Kind::adaptive_span,
+     .name = "adaptive_span",
+     .make = make<AdaptiveSpanAttention>,
+     .position_rows = one_row_per_position,
+     .check = nullptr,
+     .oldest_age = span_ramp_and_blocks,
+     .spans = Spans::of_heads,
+     .initial_span = 0,
+     .can_keep_all = true,
+     .published = {.bits_per_byte = 1.04, .gigabytes = 20, .ms = 483}},
+    {.kind = Kind::compressive,
+     .name = "compressive",
+     .make = make<CompressiveAttention>,
+     .position_rows = CompressiveAttention::position_rows,
+     .check = CompressiveAttention::check,
+     .oldest_age = CompressiveAttention::oldest_age,
+     .spans = Spans::none,
+     .initial_span = 0.1,
+     .can_keep_all = false,
+     .published = {.bits_per_byte = 1.05, .gigabytes = 21, .ms = 838}},
+    {.kind = Kind::expire_span,
+     .name = "expire_span",
+     .make = make<ExpireSpanAttention>,
+     .position_rows = ExpireSpanAttention::position_rows,
+     .check = ExpireSpanAttention::check,
+     .oldest_age = span_ramp_and_blocks,
+     .spans = Spans::of_rows,
+     .initial_span = 0.1,
+     .can_keep_all = true,
+     .published = {.bits_per_byte = 1.03, .gigabytes = 15, .ms = 408}},
+}};
+
+const KindInfo& kind_info(Kind kind) {
+  const auto row = std::ranges::find(kKinds, kind, &KindInfo::kind);
+  if (row == kKinds.end()) fail("kind_info: kind {} has no row in models/kinds.cpp", static_cast<int>(kind));
+  return *row;
+}
+
+}  // namespace fade

@@ -1,0 +1,58 @@
+// The kinds of attention: one row of a table per kind. Everything outside models/ that depends on the kind
+// reads it here. models/README.md says how a kind is added.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/rng.h"
+#include "models/config.h"
+
+namespace fade {
+
+class Attention;
+class Parameters;
+
+/// Whose spans a kind learns.
+enum class Spans { none, of_heads, of_rows };
+
+/// The figures of a kind on enwik8 in the table of Sukhbaatar et al. 2021: bits per byte on test, memory of a
+/// GPU, time of a batch; models of the same size, the authors' own and the others as they trained them.
+struct Published {
+  double bits_per_byte, gigabytes, ms;
+};
+
+/// Refuses the value of `key` unless `holds`: `other` is the key that it has to agree with, `allowed` the end
+/// of the error, after "allowed: ".
+using Need =
+    std::function<void(bool holds, std::string_view key, std::string_view other, std::string_view allowed)>;
+
+struct KindInfo {
+  Kind kind;
+  std::string_view name;  ///< in configurations
+
+  std::unique_ptr<Attention> (*make)(Parameters&, const std::string& name, const ModelConfig&, Generator&);
+  /// P: rows of the position table (spec section 2).
+  int64_t (*position_rows)(const ModelConfig&);
+  /// Checks configurations beyond the range of each key; null: nothing to check.
+  void (*check)(const ModelConfig&, const Need&);
+  /// No row of memory gets older than this (a bound for checkpoints that are read).
+  int64_t (*oldest_age)(const ModelConfig&);
+
+  Spans spans;
+  double initial_span;  ///< model.span.init where a configuration does not set it
+  /// StepOptions::forget = false keeps every row. Where it is false, rows that leave are compressed and
+  /// cannot be kept.
+  bool can_keep_all;
+  Published published;
+};
+
+/// In the order of enum Kind.
+extern const std::array<KindInfo, kKindCount> kKinds;
+
+const KindInfo& kind_info(Kind kind);
+
+}  // namespace fade
