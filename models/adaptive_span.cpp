@@ -30,8 +30,7 @@ Attention::Result AdaptiveSpanAttention::operator()(const Input& in) const {
   }
   if (in.pass.options.training) result.aux = mean(z) * span.loss;
 
-  // Memory keeps the rows of one more ramp beyond that of the longest head: a head that grows finds rows
-  // there.
+  // Memory keeps one more ramp of rows beyond that of the longest head, for heads that grow.
   const NoGrad off;
   const Tensor longest = max(z, 0, true) + Tensor::scalar(2.0 * span.ramp, z.dtype(), z.device());  // [1]
   result.lifetime = {clamp(longest, 0, static_cast<double>(S)), 1};
@@ -42,7 +41,7 @@ Attention::Result AdaptiveSpanAttention::operator()(const Input& in) const {
 void AdaptiveSpanAttention::constrain() const { ratio_.copy_from(clamp(ratio_.detach(), 0, 1)); }
 
 Tensor AdaptiveSpanAttention::apply_mask(const Tensor& scores, const Tensor& spans, const Input& in,
-                                   const PaddedRows& padded) const {
+                                         const PaddedRows& padded) const {
   const int64_t S = config().max_span;
   const Tensor a = softmax_where(scores, mask_by_distance(in, padded, Tensor::full({S}, 1)));  // [B, K, n, L]
   const Tensor m = adaptive_mask(spans, padded.age, in.rows.block, config().span.ramp, S);     // [B, K, n, L]
