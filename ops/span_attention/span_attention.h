@@ -97,6 +97,12 @@ struct SpanAttentionSizes {
     const int64_t past_gap = distance - window - block - 1;
     return past_gap < 0 ? -1 : window + past_gap / slots.rate;
   }
+  /// The distances that have position row p.
+  FADE_HD Distances distances_of(int64_t p) const {
+    const bool slot = slots.count && p >= window;
+    const int64_t first = slot ? window + block + 1 + (p - window) * slots.rate : p + 1;
+    return {static_cast<int32_t>(first), static_cast<int32_t>(first + (slot ? slots.rate : 1) - 1)};
+  }
 };
 
 /// The mask of `spans`, those of the rows or heads (nullptr for a plain window).

@@ -52,12 +52,6 @@ __device__ void store_by_distance(const QueryTile& queries, const TileRows<T, D>
   }
 }
 
-/// The distances that have position row p.
-__device__ inline Distances distances_of(const SpanAttentionSizes& s, int64_t p) {
-  if (!s.slots.count || p < s.window) return {static_cast<int32_t>(p) + 1, static_cast<int32_t>(p) + 1};
-  const auto first = static_cast<int32_t>(s.window + s.block + 1 + (p - s.window) * s.slots.rate);
-  return {first, first + s.slots.rate - 1};
-}
 /// The position row of a distance, or the first one behind the gap that the distance lies in.
 __device__ inline int64_t next_position(const SpanAttentionSizes& s, int64_t distance) {
   const int64_t p = s.position_row(distance);
@@ -85,7 +79,7 @@ __device__ void add_to_positions(const AttentionArrays<T>& x, const T* sums, int
       s = load_pack<kPack<T>>(x, dpos + p * x.head_size, column);
     });
     for_each_sum([&](Pack<T>& s, int64_t p, int column) {
-      const Distances of = distances_of(x.sizes, p);
+      const Distances of = x.sizes.distances_of(p);
       const int end = std::min(of.last + 1 - nearest, int{Tile::kRows});
       for (int t = std::max(of.first - nearest, 0); t < end; ++t) {
         for (int e = 0; e < kPack<T>; ++e) s.at[e] += sums[t * Tile::kStride + column + e];
