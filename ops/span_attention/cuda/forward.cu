@@ -1,4 +1,6 @@
 // Forward: each thread block works on a tile of queries of one head, and loops over the rows that they see.
+#include <limits>
+
 #include "ops/span_attention/cuda/launch.h"
 #include "ops/span_attention/cuda/scores.h"
 
@@ -46,8 +48,9 @@ struct OnlineSoftmax {
       T top = row_max[i];
 #pragma unroll
       for (int j = 0; j < kJ; ++j) {
-        if (full || mask_at(x.mask, rows.age[j], rows.span[j], first_query + i).visible)
-          top = std::max(top, scores.at[i][j]);
+        if (!full && !mask_at(x.mask, rows.age[j], rows.span[j], first_query + i).visible)
+          scores.at[i][j] = -std::numeric_limits<T>::infinity();  // so u = 0
+        top = std::max(top, scores.at[i][j]);
       }
       top = warp_reduce<kColumns>(top, Max{});
       const T rescale = std::exp(row_max[i] - top);
@@ -57,10 +60,9 @@ struct OnlineSoftmax {
       for (T& o : out.at[i]) o *= rescale;
 #pragma unroll
       for (int j = 0; j < kJ; ++j) {
-        MaskEntry<T> mask{.visible = true, .m = 1, .slope = 0};
-        if (!full) mask = mask_at(x.mask, rows.age[j], rows.span[j], first_query + i);
-        const T u = mask.visible ? std::exp(scores.at[i][j] - top) : T{0};  // F3
-        scores.at[i][j] = mask.m * u;
+        const T m = full ? T{1} : mask_at(x.mask, rows.age[j], rows.span[j], first_query + i).m;
+        const T u = std::exp(scores.at[i][j] - top);  // F3
+        scores.at[i][j] = m * u;
         sum_exp[i] += u;  // F4: Z, N
         masked_sum_exp[i] += scores.at[i][j];
       }
