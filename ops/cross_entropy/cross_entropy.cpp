@@ -7,13 +7,15 @@
 namespace fade {
 namespace {
 
-constexpr OpDef kCrossEntropy{
-    "cross_entropy", [](BackwardCtx& ctx) {
-      const Tensor &g = ctx.grad(), logits = ctx.saved(0);
-      Tensor dlogits = Tensor::empty(logits.shape(), logits.dtype(), logits.device());
-      cross_entropy_backward(g.device(), g, logits, ctx.saved(1), ctx.saved(2), dlogits);
-      ctx.add(0, dlogits);
-    }};
+enum Saved : int { kLogits, kTargets, kLse };
+
+void cross_entropy_rule(BackwardCtx& ctx) {
+  const Tensor &g = ctx.grad(), dlogits = ctx.empty_for(0);
+  cross_entropy_backward(g.device(), g, ctx.saved(kLogits), ctx.saved(kTargets), ctx.saved(kLse), dlogits);
+  ctx.add(0, dlogits);
+}
+
+constexpr OpDef kCrossEntropy{"cross_entropy", cross_entropy_rule};
 
 }  // namespace
 
@@ -23,8 +25,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
   check_type("cross_entropy", "targets", targets, DType::i32);
   check_same_device("cross_entropy", logits, targets);
   if (logits.size(0) == 0)
-    fail("cross_entropy: logits of shape {}: the mean over no rows (pass at least one)",
-         logits.shape().str());
+    fail("cross_entropy: logits have shape {}, needs at least one row for the mean", logits.shape().str());
   Tensor lse = Tensor::empty(targets.shape(), logits.dtype(), logits.device());
   Tensor loss = Tensor::empty({}, logits.dtype(), logits.device());
   cross_entropy_forward(logits.device(), logits, targets, lse, loss);

@@ -17,11 +17,11 @@ struct Forward {
   __device__ void operator()(const Row& row) const {
     const T* x = logits + row.start();
     const T shift = exponent_shift(row.max([](T v) { return v; }, x));
-    const T log_sum = shift + std::log(row.sum([=](T v) { return std::exp(v - shift); }, x));
+    const T of_row = shift + std::log(row.sum([=](T v) { return std::exp(v - shift); }, x));
     if (row.lane != 0) return;
-    lse[row.index] = log_sum;
+    lse[row.index] = of_row;
     const int32_t target = targets[row.index];
-    loss[row.index] = check(target, row.size) ? static_cast<double>(log_sum) - x[target] : 0;
+    loss[row.index] = check(target, row.size) ? static_cast<double>(of_row) - x[target] : 0;
   }
 };
 
@@ -33,15 +33,15 @@ struct Backward {
   int64_t rows;
   template <class Row>
   __device__ void operator()(const Row& row) const {
-    const T factor = *g / static_cast<T>(rows), log_sum = lse[row.index];
+    const T factor = *g / static_cast<T>(rows), of_row = lse[row.index];
     const int32_t target = targets[row.index];
     T* d = dlogits + row.start();
-    row.map([=](T v) { return std::exp(v - log_sum) * factor; }, d, logits + row.start());
+    row.map([=](T v) { return std::exp(v - of_row) * factor; }, d, logits + row.start());
     if (row.owns(target)) d[target] -= factor;
   }
 };
 
-void forward_cuda(const Tensor& logits, const Tensor& targets, const Tensor& lse, const Tensor& loss) {
+void forward_cuda(const Tensor& logits, const Tensor& targets, Out lse, Out loss) {
   const int64_t rows = logits.size(0);
   const Tensor losses = Tensor::empty({rows}, DType::f64, Device::cuda);
   dispatch_float(logits.dtype(), "cross_entropy", [&]<class T>() {
@@ -55,7 +55,7 @@ void forward_cuda(const Tensor& logits, const Tensor& targets, const Tensor& lse
 }
 
 void backward_cuda(const Tensor& g, const Tensor& logits, const Tensor& targets, const Tensor& lse,
-                   const Tensor& dlogits) {
+                   Out dlogits) {
   dispatch_float(logits.dtype(), "cross_entropy", [&]<class T>() {
     const T* x = logits.data<T>();
     T* dx = dlogits.mutate<T>();

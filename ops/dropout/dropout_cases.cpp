@@ -30,7 +30,7 @@ OpCase dropout_case(const char* name, const Shape& shape, double p) {
 std::vector<OpCase> cases() {
   OpCase empty = dropout_case("empty", {0, 3}, 0.5);
   empty.wrong.clear();
-  // Rows 1 to 3 of a matrix, whose first element is not aligned as a vector of several.
+  // Rows 1 to 3 of a matrix: a view whose first element is not aligned for vectors.
   OpCase view = dropout_case("of_a_view", {3, 7}, 0.3);
   view.inputs = {{{4, 7}}};
   view.run = [](const Tensors& in) { return dropout(slice(in[0], 0, 1, 4), 0.3, kKey); };

@@ -4,7 +4,7 @@
 namespace fade {
 namespace {
 
-void apply(const Tensor& x, const DropoutMask& mask, const Tensor& y) {
+void apply(const Tensor& x, const DropoutMask& mask, Out y) {
   dispatch_float(x.dtype(), "dropout", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();

@@ -25,7 +25,7 @@ struct Group {
   }
 };
 
-void apply(const Tensor& x, const DropoutMask& mask, const Tensor& y) {
+void apply(const Tensor& x, const DropoutMask& mask, Out y) {
   dispatch_float(x.dtype(), "dropout", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();

@@ -8,7 +8,6 @@
 namespace fade {
 
 /// y_i = factor·x_i where i is kept, else 0.
-inline constinit Kernel<void(const Tensor& x, const DropoutMask& mask, const Tensor& y)> dropout_kernel{
-    "dropout"};
+inline constinit Kernel<void(const Tensor& x, const DropoutMask& mask, Out y)> dropout_kernel{"dropout"};
 
 }  // namespace fade

@@ -11,7 +11,7 @@ namespace {
 using Binary = double (*)(double, double);
 using Unary = double (*)(double);
 
-// Which element of an operand of shape `s` meets element i of the result.
+// The index of the element of an operand of shape `s` from which element i of the result is computed.
 size_t operand_index(const Shape& s, const Shape& result, size_t i) {
   int64_t at = 0, step = 1, rest = static_cast<int64_t>(i);
   for (int d = 1; d <= result.dims(); ++d) {
@@ -116,7 +116,7 @@ std::vector<OpCase> unary_cases() {
   std::vector<OpCase> cases;
   for (const auto& op : operations)
     for (const auto& s : shapes)
-      // A single number is fixed where every rule has something to do.
+      // The single number is a value at which no rule gives 0.
       cases.push_back({.name = fmt::format("{}/{}", op.name, s.name),
                        .inputs = {{s.shape, s.shape.dims() == 0 ? these({0.7}) : op.fill}},
                        .run = op.run,
@@ -131,7 +131,7 @@ std::vector<OpCase> unary_cases() {
   return cases;
 }
 
-// Rows 1 to 3 of a matrix, whose first element is not aligned as a vector of several.
+// Rows 1 to 3 of a matrix: a view whose first element is not aligned for vectors.
 OpCase view_case(const char* name, const std::function<Tensor(const Tensor&)>& f, Unary of_one) {
   return {.name = fmt::format("{}/of_a_view", name),
           .inputs = {{{4, 7}, uniform_values(0.7, 2)}},

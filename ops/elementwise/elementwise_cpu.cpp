@@ -5,7 +5,7 @@ namespace fade {
 namespace {
 
 template <class F>
-void forward_cpu(const F& f, const Tensor& x, const Tensor& y) {
+void forward_cpu(const F& f, const Tensor& x, Out y) {
   dispatch_float(x.dtype(), F::name, [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
@@ -16,7 +16,7 @@ void forward_cpu(const F& f, const Tensor& x, const Tensor& y) {
 }
 
 template <class F>
-void backward_cpu(const F& f, const Tensor& g, const Tensor& saved, const Tensor& dx) {
+void backward_cpu(const F& f, const Tensor& g, const Tensor& saved, Out dx) {
   dispatch_float(g.dtype(), F::name, [&]<class T>() {
     const T* in = g.data<T>();
     const T* v = F::saves == Saves::nothing ? in : saved.data<T>();
@@ -42,7 +42,7 @@ void binary_row(const F& f, const T* a, bool a_moves, const T* b, bool b_moves, 
 }
 
 template <class F>
-void binary_cpu(const F& f, const Tensor& a, const Tensor& b, const Tensor& y) {
+void binary_cpu(const F& f, const Tensor& a, const Tensor& b, Out y) {
   dispatch_float(y.dtype(), F::name, [&]<class T>() {
     const T *pa = a.data<T>(), *pb = b.data<T>();
     T* out = y.mutate<T>();

@@ -23,13 +23,13 @@ struct Backward {
 };
 
 template <class F>
-void forward_cuda(const F& f, const Tensor& x, const Tensor& y) {
+void forward_cuda(const F& f, const Tensor& x, Out y) {
   dispatch_float(x.dtype(), F::name,
                  [&]<class T>() { map(F::name, Forward<F>{f}, x.numel(), y.mutate<T>(), x.data<T>()); });
 }
 
 template <class F>
-void backward_cuda(const F& f, const Tensor& g, const Tensor& saved, const Tensor& dx) {
+void backward_cuda(const F& f, const Tensor& g, const Tensor& saved, Out dx) {
   dispatch_float(g.dtype(), F::name, [&]<class T>() {
     const T* in = g.data<T>();
     map(F::name, Backward<F>{f}, g.numel(), dx.mutate<T>(), in,
@@ -38,7 +38,7 @@ void backward_cuda(const F& f, const Tensor& g, const Tensor& saved, const Tenso
 }
 
 template <class F>
-void binary_cuda(const F& f, const Tensor& a, const Tensor& b, const Tensor& y) {
+void binary_cuda(const F& f, const Tensor& a, const Tensor& b, Out y) {
   dispatch_float(y.dtype(), F::name, [&]<class T>() {
     const Shape& s = y.shape();
     map_strided(F::name, Forward<F>{f}, s, Strided{y.mutate<T>(), broadcast_strides(s, s)},

@@ -10,14 +10,13 @@ namespace fade {
 
 /// y = f.forward(x).
 template <class F>
-inline constinit Kernel<void(const F& f, const Tensor& x, const Tensor& y)> unary_forward{F::name};
+inline constinit Kernel<void(const F& f, const Tensor& x, Out y)> unary_forward{F::name};
 /// dx = f.backward(g, saved), `saved` as F::saves says; no tensor for Saves::nothing.
 template <class F>
-inline constinit Kernel<void(const F& f, const Tensor& g, const Tensor& saved, const Tensor& dx)>
-    unary_backward{F::name};
+inline constinit Kernel<void(const F& f, const Tensor& g, const Tensor& saved, Out dx)> unary_backward{
+    F::name};
 /// y = f.forward(a, b) with broadcasting; y has the broadcast shape.
 template <class F>
-inline constinit Kernel<void(const F& f, const Tensor& a, const Tensor& b, const Tensor& y)> binary_forward{
-    F::name};
+inline constinit Kernel<void(const F& f, const Tensor& a, const Tensor& b, Out y)> binary_forward{F::name};
 
 }  // namespace fade

@@ -16,9 +16,10 @@ OpCase lookup_case(const char* name, int64_t vocab, int64_t width, const Shape& 
           .reference =
               [=](const Arrays& in) {
                 Values y;
-                for (const double token : in[1])
+                for (const double token : in[1]) {
                   for (int64_t h = 0; h < width; ++h)
                     y.push_back(in[0][static_cast<size_t>(static_cast<int64_t>(token) * width + h)]);
+                }
                 return y;
               },
           .shape = result};

@@ -24,9 +24,10 @@ OpCase gather_case(const char* name, const Shape& x, const Shape& index, Fill fi
       .reference =
           [=](const Arrays& in) {
             Values y;
-            for (const double row : in[1])
+            for (const double row : in[1]) {
               for (int64_t h = 0; h < width; ++h)
                 y.push_back(row < 0 ? 0 : in[0][static_cast<size_t>(static_cast<int64_t>(row) * width + h)]);
+            }
             return y;
           },
       .shape = result};

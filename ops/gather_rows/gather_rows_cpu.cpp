@@ -7,7 +7,7 @@ namespace {
 
 int64_t row_size(const Tensor& x) { return x.shape().numel(1, x.shape().dims()); }
 
-void forward(const Tensor& x, const Tensor& index, GatherRule rule, const Tensor& y) {
+void forward(const Tensor& x, const Tensor& index, GatherRule rule, Out y) {
   check_indices(rule.op, rule.what, index, rule.lowest, x.size(0));
   dispatch_float(x.dtype(), rule.op, [&]<class T>() {
     const T* rows = x.data<T>();
@@ -25,7 +25,7 @@ void forward(const Tensor& x, const Tensor& index, GatherRule rule, const Tensor
   });
 }
 
-void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index, const Tensor& y) {
+void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index, Out y) {
   const int64_t split = top.size(0), n = top.size(1);
   check_indices("gather_rows_of", "index", index, 0, split + bottom.size(0));
   const int32_t* at = index.data<int32_t>();
@@ -41,7 +41,7 @@ void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index
 
 // Each thread takes some columns of all rows: no two write to one element, and every sum runs in the order of
 // places.
-void backward(const Tensor& g, const Tensor& index, const Tensor& dx) {
+void backward(const Tensor& g, const Tensor& index, Out dx) {
   dispatch_float(g.dtype(), "gather_rows", [&]<class T>() {
     const T* rows = g.data<T>();
     const int32_t* at = index.data<int32_t>();

@@ -46,7 +46,7 @@ struct GatherOfTwo {
   }
 };
 
-void forward(const Tensor& x, const Tensor& index, GatherRule rule, const Tensor& y) {
+void forward(const Tensor& x, const Tensor& index, GatherRule rule, Out y) {
   dispatch_float(x.dtype(), rule.op, [&]<class T>() {
     const T* from = x.data<T>();
     T* to = y.mutate<T>();
@@ -62,7 +62,7 @@ void forward(const Tensor& x, const Tensor& index, GatherRule rule, const Tensor
   });
 }
 
-void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index, const Tensor& y) {
+void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index, Out y) {
   constexpr const char* op = "gather_rows_of";
   dispatch_float(y.dtype(), op, [&]<class T>() {
     const T *first = top.data<T>(), *second = bottom.data<T>();
@@ -202,7 +202,7 @@ dim3 block_for(int64_t packs, int64_t places, int64_t rows) {
   return {columns, kBlock / columns};
 }
 
-void backward(const Tensor& g, const Tensor& index, const Tensor& dx) {
+void backward(const Tensor& g, const Tensor& index, Out dx) {
   const int64_t rows = dx.size(0), places = index.numel(), n = row_size(dx);
   const Tensor count = Tensor::zeros({rows}, DType::i32, Device::cuda);
   const Tensor slots = Tensor::empty({rows, kSlots}, DType::i32, Device::cuda);

@@ -7,19 +7,18 @@
 namespace fade {
 namespace {
 
-Tensor like_if(bool wanted, const Tensor& x) {
-  return wanted ? Tensor::empty(x.shape(), x.dtype(), x.device()) : Tensor{};
+enum Saved : int { kX, kWeight, kMean, kRstd };
+
+void layer_norm_rule(BackwardCtx& ctx) {
+  const Tensor dx = ctx.empty_for(0), dweight = ctx.empty_for(1), dbias = ctx.empty_for(2);
+  layer_norm_backward(ctx.grad().device(), ctx.grad(), ctx.saved(kX), ctx.saved(kWeight), ctx.saved(kMean),
+                      ctx.saved(kRstd), dx, dweight, dbias);
+  ctx.add(0, dx);
+  ctx.add(1, dweight);
+  ctx.add(2, dbias);
 }
 
-constexpr OpDef kLayerNorm{"layer_norm", [](BackwardCtx& ctx) {
-                             const Tensor &g = ctx.grad(), x = ctx.saved(0), weight = ctx.saved(1);
-                             const LayerNormGrads out{like_if(ctx.needs(0), x), like_if(ctx.needs(1), weight),
-                                                      like_if(ctx.needs(2), weight)};
-                             layer_norm_backward(g.device(), g, x, weight, ctx.saved(2), ctx.saved(3), out);
-                             ctx.add(0, out.x);
-                             ctx.add(1, out.weight);
-                             ctx.add(2, out.bias);
-                           }};
+constexpr OpDef kLayerNorm{"layer_norm", layer_norm_rule};
 
 }  // namespace
 
@@ -29,10 +28,9 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
   check_shape("layer_norm", "the bias", bias, {x.size(-1)});
   check_same_type("layer_norm", x, weight);
   check_same_type("layer_norm", x, bias);
-  const Shape rows{x.shape().numel(0, x.shape().dims() - 1)};
-  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
-  Tensor mean = Tensor::empty(rows, x.dtype(), x.device());
-  Tensor rstd = Tensor::empty(rows, x.dtype(), x.device());
+  Tensor y = Tensor::empty_like(x);
+  Tensor mean = Tensor::empty({x.shape().numel(0, x.shape().dims() - 1)}, x.dtype(), x.device());
+  Tensor rstd = Tensor::empty_like(mean);
   layer_norm_forward(x.device(), x, weight, bias, eps, y, mean, rstd);
   record(kLayerNorm, y, {&x, &weight, &bias}, {&x, &weight, &mean, &rstd});
   return y;

@@ -1,6 +1,5 @@
 #include <cmath>
 
-#include "engine/parallel.h"
 #include "ops/layer_norm/layer_norm_kernels.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -13,39 +12,36 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-void forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, const Tensor& y,
-             const Tensor& mean, const Tensor& rstd) {
+void forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, Out y, Out mean,
+             Out rstd) {
   dispatch_float(x.dtype(), "layer_norm", [&]<class T>() HWY_ATTR {
     const T *px = x.data<T>(), *w = weight.data<T>(), *b = bias.data<T>();
     T *py = y.mutate<T>(), *means = mean.mutate<T>(), *rstds = rstd.mutate<T>();
     const int64_t n = x.size(-1);
-    parallel_for(
-        mean.numel(), (1 << 13) / std::max<int64_t>(n, 1) + 1, [&](int64_t begin, int64_t end) HWY_ATTR {
-          for (int64_t row = begin; row < end; ++row) {
-            const T* xr = px + row * n;
-            T* yr = py + row * n;
-            const T sum = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR { return hn::LoadU(d, xr + i); });
-            const T m = sum / static_cast<T>(n);
-            const T squares = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR {
-              const auto c = hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, m));
-              return hn::Mul(c, c);
-            });
-            const T r = 1 / std::sqrt(squares / static_cast<T>(n) + static_cast<T>(eps));
-            for_each_vector<T>(n, [&](auto d, int64_t i) HWY_ATTR {
-              const auto c = hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, m));
-              const auto normal = hn::Mul(c, hn::Set(d, r));
-              hn::StoreU(hn::MulAdd(normal, hn::LoadU(d, w + i), hn::LoadU(d, b + i)), d, yr + i);
-            });
-            means[row] = m;
-            rstds[row] = r;
-          }
-        });
+    for_each_row(mean.numel(), n, [&](int64_t row) HWY_ATTR {
+      const T* xr = px + row * n;
+      T* yr = py + row * n;
+      const T sum = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR { return hn::LoadU(d, xr + i); });
+      const T m = sum / static_cast<T>(n);
+      const T squares = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR {
+        const auto c = hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, m));
+        return hn::Mul(c, c);
+      });
+      const T r = 1 / std::sqrt(squares / static_cast<T>(n) + static_cast<T>(eps));
+      for_each_vector<T>(n, [&](auto d, int64_t i) HWY_ATTR {
+        const auto c = hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, m));
+        const auto normal = hn::Mul(c, hn::Set(d, r));
+        hn::StoreU(hn::MulAdd(normal, hn::LoadU(d, w + i), hn::LoadU(d, b + i)), d, yr + i);
+      });
+      means[row] = m;
+      rstds[row] = r;
+    });
   });
 }
 
-// One row's part of the backward pass, n the row's normalised values, d = g·weight.
+// The backward pass of one row, with n its normalised values and d = g·weight.
 template <class T>
-struct Row {
+struct RowBackward {
   const T *g, *x, *weight;
   T mean, rstd;
   int64_t size;
@@ -84,36 +80,40 @@ struct Row {
 };
 
 void backward(const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& rstd,
-              const LayerNormGrads& out) {
-  // Rows are cut into chunks, whatever the number of threads; each sums its own dweight and dbias, and the
-  // chunks' sums are added in order.
+              Out dx, Out dweight, Out dbias) {
+  // Rows are cut into chunks, whatever the number of threads. Each chunk sums its own dweight and dbias, and
+  // the sums of the chunks are added in order.
   const int64_t n = x.size(-1), rows = mean.numel();
   const int64_t chunks = std::clamp<int64_t>(rows / 32, 1, 64);
   const Tensor partial = Tensor::zeros({chunks, 2, n}, x.dtype());
   dispatch_float(x.dtype(), "layer_norm", [&]<class T>() HWY_ATTR {
     const T *pg = g.data<T>(), *px = x.data<T>(), *w = weight.data<T>();
     const T *means = mean.data<T>(), *rstds = rstd.data<T>();
-    T *dx = out.x ? out.x.mutate<T>() : nullptr, *sums = partial.mutate<T>();
-    const bool parameters = out.weight || out.bias;
-    parallel_for(chunks, rows * n < 1 << 13 ? chunks : 1, [&](int64_t begin, int64_t end) HWY_ATTR {
-      for (int64_t chunk = begin; chunk < end; ++chunk) {
-        T *dweight = sums + chunk * 2 * n, *dbias = dweight + n;
-        for (int64_t row = rows * chunk / chunks; row < rows * (chunk + 1) / chunks; ++row) {
-          const Row<T> r{pg + row * n, px + row * n, w, means[row], rstds[row], n};
-          if (dx) r.input_gradient(dx + row * n);
-          if (parameters) r.add_parameter_gradients(dweight, dbias);
-        }
+    T *out = dx ? dx.mutate<T>() : nullptr, *sums = partial.mutate<T>();
+    const bool parameters = dweight || dbias;
+    for_each_row(chunks, rows * n / chunks, [&](int64_t chunk) HWY_ATTR {
+      T *of_weight = sums + chunk * 2 * n, *of_bias = of_weight + n;
+      for (int64_t row = rows * chunk / chunks; row < rows * (chunk + 1) / chunks; ++row) {
+        const RowBackward<T> r{.g = pg + row * n,
+                               .x = px + row * n,
+                               .weight = w,
+                               .mean = means[row],
+                               .rstd = rstds[row],
+                               .size = n};
+        if (out) r.input_gradient(out + row * n);
+        if (parameters) r.add_parameter_gradients(of_weight, of_bias);
       }
     });
     const auto add_chunks = [&](const Tensor& gradient, int64_t which) {
       if (!gradient) return;
       T* o = gradient.mutate<T>();
       std::fill(o, o + n, T{0});
-      for (int64_t chunk = 0; chunk < chunks; ++chunk)
+      for (int64_t chunk = 0; chunk < chunks; ++chunk) {
         for (int64_t i = 0; i < n; ++i) o[i] += sums[(chunk * 2 + which) * n + i];
+      }
     };
-    add_chunks(out.weight, 0);
-    add_chunks(out.bias, 1);
+    add_chunks(dweight, 0);
+    add_chunks(dbias, 1);
   });
 }
 
@@ -123,23 +123,9 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace fade {
-namespace {
 
-HWY_EXPORT(forward);
-HWY_EXPORT(backward);
+FADE_SIMD_KERNEL(layer_norm_forward, forward);
+FADE_SIMD_KERNEL(layer_norm_backward, backward);
 
-[[maybe_unused]] const bool registered =
-    layer_norm_forward.implement(Device::cpu,
-                                 [](const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
-                                    const Tensor& y, const Tensor& mean, const Tensor& rstd) {
-                                   HWY_DYNAMIC_DISPATCH(forward)(x, weight, bias, eps, y, mean, rstd);
-                                 }) &&
-    layer_norm_backward.implement(
-        Device::cpu, [](const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& mean,
-                        const Tensor& rstd, const LayerNormGrads& out) {
-          HWY_DYNAMIC_DISPATCH(backward)(g, x, weight, mean, rstd, out);
-        });
-
-}  // namespace
 }  // namespace fade
 #endif

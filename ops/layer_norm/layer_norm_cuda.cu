@@ -24,7 +24,7 @@ struct Forward {
   }
 };
 
-// dx = rstd·(d − mean(d) − n·mean(d·n)), n the row's normalised values, d = g·weight.
+// dx = rstd·(d − mean(d) − n·mean(d·n)), with n the normalised values of the row and d = g·weight.
 template <class T>
 struct InputGradient {
   const T *g, *x, *weight, *mean, *rstd;
@@ -40,22 +40,23 @@ struct InputGradient {
   }
 };
 
-constexpr int kColumns = 32, kLanes = 8;  // of a block: lanes share a column's rows
+constexpr int kColumns = 32, kLanes = 8;  // of a thread block: the lanes of a column share its rows
 
-// The sums over a chunk of rows of g·n and of g, one block a chunk (y) and tile of columns (x): [chunks, n]
-// each.
+// Σ g·n and Σ g over each chunk of rows: dweight, dbias [chunks, n]. One thread block per chunk (y) and tile
+// of columns (x).
 template <class T>
 __global__ void parameter_gradients(const T* g, const T* x, const T* mean, const T* rstd, int64_t rows,
                                     int64_t n, T* dweight, T* dbias) {
   const int64_t column = int64_t{blockIdx.x} * kColumns + threadIdx.x;
   const int64_t begin = rows * blockIdx.y / gridDim.y, end = rows * (blockIdx.y + 1) / gridDim.y;
   T of_weight = 0, of_bias = 0;
-  if (column < n)
+  if (column < n) {
     for (int64_t row = begin + threadIdx.y; row < end; row += kLanes) {
       const T gi = g[row * n + column];
       of_weight += gi * (x[row * n + column] - mean[row]) * rstd[row];
       of_bias += gi;
     }
+  }
   __shared__ T lanes[2][kLanes][kColumns];
   lanes[0][threadIdx.y][threadIdx.x] = of_weight;
   lanes[1][threadIdx.y][threadIdx.x] = of_bias;
@@ -69,8 +70,8 @@ __global__ void parameter_gradients(const T* g, const T* x, const T* mean, const
   dbias[blockIdx.y * n + column] = of_bias;
 }
 
-void forward_cuda(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, const Tensor& y,
-                  const Tensor& mean, const Tensor& rstd) {
+void forward_cuda(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, Out y, Out mean,
+                  Out rstd) {
   dispatch_float(x.dtype(), "layer_norm", [&]<class T>() {
     const T *px = x.data<T>(), *w = weight.data<T>(), *b = bias.data<T>();
     T* out = y.mutate<T>();
@@ -81,17 +82,17 @@ void forward_cuda(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
 }
 
 void backward_cuda(const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& mean,
-                   const Tensor& rstd, const LayerNormGrads& out) {
+                   const Tensor& rstd, Out dx, Out dweight, Out dbias) {
   const int64_t rows = mean.numel(), n = x.size(-1);
   dispatch_float(x.dtype(), "layer_norm", [&]<class T>() {
     const T *pg = g.data<T>(), *px = x.data<T>(), *w = weight.data<T>();
     const T *means = mean.data<T>(), *rstds = rstd.data<T>();
-    if (out.x) {
-      T* dx = out.x.mutate<T>();
-      launch_rows("layer_norm_backward", {rows, n}, InputGradient<T>{pg, px, w, means, rstds, dx}, pg, px, w,
-                  dx);
+    if (dx) {
+      T* out = dx.mutate<T>();
+      launch_rows("layer_norm_backward", {rows, n}, InputGradient<T>{pg, px, w, means, rstds, out}, pg, px, w,
+                  out);
     }
-    if (!out.weight && !out.bias) return;
+    if (!dweight && !dbias) return;
     const int64_t chunks = std::clamp<int64_t>(rows / 64, 1, 128);
     const Tensor partial[] = {Tensor::empty({chunks, n}, x.dtype(), Device::cuda),
                               Tensor::empty({chunks, n}, x.dtype(), Device::cuda)};
@@ -99,8 +100,8 @@ void backward_cuda(const Tensor& g, const Tensor& x, const Tensor& weight, const
            dim3(static_cast<unsigned>((n + kColumns - 1) / kColumns), static_cast<unsigned>(chunks)),
            dim3(kColumns, kLanes), 0, pg, px, means, rstds, rows, n, partial[0].mutate<T>(),
            partial[1].mutate<T>());
-    if (out.weight) sum_middle("layer_norm", partial[0], {1, chunks, n}, 1, out.weight);
-    if (out.bias) sum_middle("layer_norm", partial[1], {1, chunks, n}, 1, out.bias);
+    if (dweight) sum_middle("layer_norm", partial[0], {1, chunks, n}, 1, dweight);
+    if (dbias) sum_middle("layer_norm", partial[1], {1, chunks, n}, 1, dbias);
   });
 }
 

@@ -64,7 +64,7 @@ Tensor part_of(const Tensor& x, int dim, int64_t begin, int64_t end) {
   Shape shape = x.shape();
   shape.set(dim, end - begin);
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
-  copy_slices(x.device(), x, y, slices_of_part(x.shape(), shape, dim, begin));
+  copy_slices(x.device(), x, slices_of_part(x.shape(), shape, dim, begin), y);
   return y;
 }
 
@@ -87,7 +87,7 @@ void slice_rule(BackwardCtx& ctx) {
   if (!ctx.needs(0)) return;
   const auto [dim, begin] = ctx.attrs<SliceAttrs>();
   const Tensor &g = ctx.grad(), dx = ctx.accumulate(0);
-  add_slices(g.device(), g, dx, slices_into_part(dx.shape(), g.shape(), dim, begin));
+  add_slices(g.device(), g, slices_into_part(dx.shape(), g.shape(), dim, begin), dx);
 }
 
 struct ConcatAttrs {
@@ -150,8 +150,8 @@ Tensor concat(const Tensor& a, const Tensor& b, int dim) {
     fail("concat: {} and {} differ in more than dimension {}", a.shape().str(), b.shape().str(), d);
   shape.set(d, a.size(d) + b.size(d));
   Tensor y = Tensor::empty(shape, a.dtype(), a.device());
-  copy_slices(a.device(), a, y, slices_into_part(shape, a.shape(), d, 0));
-  copy_slices(a.device(), b, y, slices_into_part(shape, b.shape(), d, a.size(d)));
+  copy_slices(a.device(), a, slices_into_part(shape, a.shape(), d, 0), y);
+  copy_slices(a.device(), b, slices_into_part(shape, b.shape(), d, a.size(d)), y);
   record(kConcat, y, {&a, &b}, {}, ConcatAttrs{.dim = d, .first = a.size(d)});
   return y;
 }

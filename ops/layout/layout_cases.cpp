@@ -13,8 +13,8 @@ OpCase reshape_case(const char* name, const Shape& from, const Shape& result, Ru
           .shape = result};
 }
 
-template <class... Order>
-OpCase permute_case(const char* name, const Shape& from, Order... order) {
+template <class... Dims>
+OpCase permute_case(const char* name, const Shape& from, Dims... order) {
   const std::array<int, sizeof...(order)> dims{order...};
   Shape result;
   for (const int d : dims) result.append(from[d]);

@@ -7,7 +7,7 @@ namespace {
 // Writes y in order, line by line; the elements of a line are `step` apart in x. Trailing dimensions that
 // keep their places make up one line, with step 1 (so [B,M,K,D] <-> [B,K,M,D] copies whole heads); if the
 // last dimension moves, a line is y's last dimension.
-void permute_cpu(const Tensor& x, DimOrder order, const Tensor& y) {
+void permute_cpu(const Tensor& x, DimOrder order, Out y) {
   dispatch_any(x.dtype(), [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
@@ -39,7 +39,7 @@ void permute_cpu(const Tensor& x, DimOrder order, const Tensor& y) {
 
 // Calls f(src, dst) for each slice.
 template <class T, class F>
-void for_each_slice(const Tensor& src, const Tensor& dst, const Slices& s, F&& f) {
+void for_each_slice(const Tensor& src, const Slices& s, Out dst, F&& f) {
   const T* from = src.data<T>() + s.src_at;
   T* to = dst.mutate<T>() + s.dst_at;
   parallel_rows(s.count, s.length, [&](int64_t begin, int64_t end) {
@@ -47,15 +47,15 @@ void for_each_slice(const Tensor& src, const Tensor& dst, const Slices& s, F&& f
   });
 }
 
-void copy_cpu(const Tensor& src, const Tensor& dst, Slices s) {
+void copy_cpu(const Tensor& src, Slices s, Out dst) {
   dispatch_any(src.dtype(), [&]<class T>() {
-    for_each_slice<T>(src, dst, s, [&](const T* from, T* to) { std::copy_n(from, s.length, to); });
+    for_each_slice<T>(src, s, dst, [&](const T* from, T* to) { std::copy_n(from, s.length, to); });
   });
 }
 
-void add_cpu(const Tensor& src, const Tensor& dst, Slices s) {
+void add_cpu(const Tensor& src, Slices s, Out dst) {
   dispatch_float(src.dtype(), "slice", [&]<class T>() {
-    for_each_slice<T>(src, dst, s, [&](const T* from, T* to) {
+    for_each_slice<T>(src, s, dst, [&](const T* from, T* to) {
       for (int64_t i = 0; i < s.length; ++i) to[i] += from[i];
     });
   });

@@ -69,7 +69,7 @@ TransposeBatch transpose_of(const Shape& shape, const Strides (&strides)[2], int
   return t;
 }
 
-void permute_cuda(const Tensor& x, DimOrder order, const Tensor& y) {
+void permute_cuda(const Tensor& x, DimOrder order, Out y) {
   if (y.numel() == 0) return;
   const Strides of_x = broadcast_strides(x.shape(), x.shape());
   Strides strides[] = {broadcast_strides(y.shape(), y.shape()), {}};
@@ -88,7 +88,7 @@ void permute_cuda(const Tensor& x, DimOrder order, const Tensor& y) {
   });
 }
 
-void copy_cuda(const Tensor& src, const Tensor& dst, Slices s) {
+void copy_cuda(const Tensor& src, Slices s, Out dst) {
   dispatch_any(src.dtype(), [&]<class T>() {
     map_strided("copy_slices", Copy{}, {s.count, s.length},
                 Strided{dst.mutate<T>() + s.dst_at, {s.dst_pitch, 1}},
@@ -96,7 +96,7 @@ void copy_cuda(const Tensor& src, const Tensor& dst, Slices s) {
   });
 }
 
-void add_cuda(const Tensor& src, const Tensor& dst, Slices s) {
+void add_cuda(const Tensor& src, Slices s, Out dst) {
   dispatch_float(src.dtype(), "slice", [&]<class T>() {
     T* to = dst.mutate<T>() + s.dst_at;
     const Strides along{s.dst_pitch, 1};

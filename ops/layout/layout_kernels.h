@@ -10,7 +10,7 @@ namespace fade {
 struct DimOrder {
   int8_t source[kMaxDims] = {};
 };
-inline constinit Kernel<void(const Tensor& x, DimOrder order, const Tensor& y)> permute_kernel{"permute"};
+inline constinit Kernel<void(const Tensor& x, DimOrder order, Out y)> permute_kernel{"permute"};
 
 /// Equally spaced runs of elements in each of two tensors: run k is [k·src_pitch + src_at, + length) of the
 /// source and [k·dst_pitch + dst_at, + length) of the destination. A slice of any dimension is such a set.
@@ -19,8 +19,8 @@ struct Slices {
   int64_t src_pitch, src_at, dst_pitch, dst_at;
 };
 /// Copies the slices of src to those of dst.
-inline constinit Kernel<void(const Tensor& src, const Tensor& dst, Slices s)> copy_slices{"copy_slices"};
+inline constinit Kernel<void(const Tensor& src, Slices s, Out dst)> copy_slices{"copy_slices"};
 /// Adds the slices of src to those of dst; floating point.
-inline constinit Kernel<void(const Tensor& src, const Tensor& dst, Slices s)> add_slices{"add_slices"};
+inline constinit Kernel<void(const Tensor& src, Slices s, Out dst)> add_slices{"add_slices"};
 
 }  // namespace fade

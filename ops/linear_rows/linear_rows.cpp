@@ -9,7 +9,7 @@ namespace {
 
 // y = op(a)·op(b), of two matrices, into the memory of y.
 void product_into(const Tensor& y, const Tensor& a, const Tensor& b, Transpose t) {
-  matmul_kernel(y.device(), a, b, y,
+  matmul_kernel(y.device(), a, b,
                 {.batch = 1,
                  .m = y.size(0),
                  .n = y.size(1),
@@ -17,7 +17,8 @@ void product_into(const Tensor& y, const Tensor& a, const Tensor& b, Transpose t
                  .stride_a = 0,
                  .stride_b = 0,
                  .stride_y = 0,
-                 .transpose = t});
+                 .transpose = t},
+                y);
 }
 
 Tensor product(const Tensor& a, const Tensor& b, Transpose t) {

@@ -15,7 +15,7 @@ OpCase rows_case(const char* name, int64_t top, int64_t bottom, int64_t I, int64
           .reference =
               [=](const Arrays& in) {
                 Values y;
-                for (int64_t n = 0; n < top + bottom; ++n)
+                for (int64_t n = 0; n < top + bottom; ++n) {
                   for (int64_t o = 0; o < O; ++o) {
                     double sum = 0;
                     for (int64_t i = 0; i < I; ++i) {
@@ -25,6 +25,7 @@ OpCase rows_case(const char* name, int64_t top, int64_t bottom, int64_t I, int64
                     }
                     y.push_back(sum);
                   }
+                }
                 return y;
               },
           .shape = {top + bottom, O}};

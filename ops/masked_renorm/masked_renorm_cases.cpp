@@ -34,14 +34,14 @@ OpCase renorm_case(const char* name, const Shape& shape, Fill mask, Role role = 
 std::vector<OpCase> cases() {
   const Fill ramp = [](int64_t i, double u) { return i % 3 == 0 ? 1 : i % 3 == 1 ? 0 : 0.2 + 0.6 * u; };
   const Fill ones = uniform_values(1, 1), zeros = uniform_values(0, 0);
-  return {
-      renorm_case("ramp", {2, 3, 5, 7}, ramp), renorm_case("one_head", {1, 1, 3, 5}, ramp),
-      renorm_case("all_one", {1, 2, 3, 5}, ones),
-      // 1/(Σ + 1e-8) bends too sharply near a mask of zeros for differences in the mask: values only there.
-      renorm_case("all_zero", {1, 2, 3, 5}, zeros, Role::constant), renorm_case("wide", {1, 2, 3, 67}, ramp),
-      renorm_case("whole_vectors", {2, 2, 3, 8}, ramp), renorm_case("long", {1, 2, 2, 1031}, ramp),
-      renorm_case("long_whole_vectors", {1, 2, 1, 1100}, ramp), renorm_case("no_streams", {0, 2, 3, 5}, ramp),
-      renorm_case("no_queries", {2, 2, 0, 5}, ramp)};
+  return {renorm_case("ramp", {2, 3, 5, 7}, ramp), renorm_case("one_head", {1, 1, 3, 5}, ramp),
+          renorm_case("all_one", {1, 2, 3, 5}, ones),
+          // Near a mask of zeros 1/(Σ + 1e-8) is too curved for finite differences in the mask: values only.
+          renorm_case("all_zero", {1, 2, 3, 5}, zeros, Role::constant),
+          renorm_case("wide", {1, 2, 3, 67}, ramp), renorm_case("whole_vectors", {2, 2, 3, 8}, ramp),
+          renorm_case("long", {1, 2, 2, 1031}, ramp),
+          renorm_case("long_whole_vectors", {1, 2, 1, 1100}, ramp),
+          renorm_case("no_streams", {0, 2, 3, 5}, ramp), renorm_case("no_queries", {2, 2, 0, 5}, ramp)};
 }
 
 [[maybe_unused]] const bool added = add_cases("masked_renorm", cases());

@@ -5,7 +5,7 @@
 namespace fade {
 namespace {
 
-void forward_cpu(const Tensor& a, const Tensor& m, const Tensor& w, const Tensor& den) {
+void forward_cpu(const Tensor& a, const Tensor& m, Out w, Out den) {
   dispatch_float(a.dtype(), "masked_renorm", [&]<class T>() {
     const int64_t K = a.size(1), M = a.size(2), L = a.size(3);
     const T *pa = a.data<T>(), *pm = m.data<T>();
@@ -29,7 +29,7 @@ void forward_cpu(const Tensor& a, const Tensor& m, const Tensor& w, const Tensor
 }
 
 void backward_cpu(const Tensor& g, const Tensor& a, const Tensor& m, const Tensor& w, const Tensor& den,
-                  const Tensor& da, const Tensor& dm) {
+                  Out da, Out dm) {
   dispatch_float(a.dtype(), "masked_renorm", [&]<class T>() {
     const int64_t K = a.size(1), M = a.size(2), L = a.size(3);
     const T *pg = g.data<T>(), *pa = a.data<T>(), *pm = m.data<T>(), *pw = w.data<T>(), *pd = den.data<T>();

@@ -48,7 +48,7 @@ struct Backward {
   }
 };
 
-void forward_cuda(const Tensor& a, const Tensor& m, const Tensor& w, const Tensor& den) {
+void forward_cuda(const Tensor& a, const Tensor& m, Out w, Out den) {
   dispatch_float(a.dtype(), "masked_renorm", [&]<class T>() {
     const T *pa = a.data<T>(), *pm = m.data<T>();
     T* pw = w.mutate<T>();
@@ -58,7 +58,7 @@ void forward_cuda(const Tensor& a, const Tensor& m, const Tensor& w, const Tenso
 }
 
 void backward_cuda(const Tensor& g, const Tensor& a, const Tensor& m, const Tensor& w, const Tensor& den,
-                   const Tensor& da, const Tensor& dm) {
+                   Out da, Out dm) {
   dispatch_float(a.dtype(), "masked_renorm", [&]<class T>() {
     const T *pg = g.data<T>(), *pa = a.data<T>(), *pm = m.data<T>(), *pw = w.data<T>();
     T *out_a = da ? da.mutate<T>() : nullptr, *out_m = dm ? dm.mutate<T>() : nullptr;

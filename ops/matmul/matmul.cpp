@@ -79,7 +79,7 @@ struct Operand {
 // y = op(a)·op(b), y's matrices [m, n] `stride` elements apart.
 Tensor product(const Tensor& y, int64_t stride, const Operand& a, const Operand& b, int64_t batch, int64_t m,
                int64_t n, int64_t k) {
-  matmul_kernel(y.device(), a.tensor, b.tensor, y,
+  matmul_kernel(y.device(), a.tensor, b.tensor,
                 {.batch = batch,
                  .m = m,
                  .n = n,
@@ -87,7 +87,8 @@ Tensor product(const Tensor& y, int64_t stride, const Operand& a, const Operand&
                  .stride_a = a.stride,
                  .stride_b = b.stride,
                  .stride_y = stride,
-                 .transpose = {a.transpose, b.transpose}});
+                 .transpose = {a.transpose, b.transpose}},
+                y);
   return y;
 }
 
@@ -120,7 +121,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, Transpose t) {
   shape.append(matrix_of(a, t.a).rows);
   shape.append(s.n);
   Tensor y = Tensor::empty(shape, a.dtype(), a.device());
-  matmul_kernel(a.device(), a, b, y, s);
+  matmul_kernel(a.device(), a, b, s, y);
   record(kMatmul, y, {&a, &b}, {&a, &b}, s);
   return y;
 }

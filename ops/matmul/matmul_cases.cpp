@@ -36,7 +36,7 @@ OpCase matmul_case(const std::string& name, const Shape& batch, int64_t m, int64
 
 std::vector<OpCase> cases() {
   std::vector<OpCase> all;
-  for (const bool ta : {false, true})
+  for (const bool ta : {false, true}) {
     for (const bool tb : {false, true}) {
       const Transpose t{ta, tb};
       all.push_back(matmul_case("plain", {}, 3, 5, 2, t));
@@ -49,6 +49,7 @@ std::vector<OpCase> cases() {
       all.push_back(matmul_case("no_batch", {0}, 2, 3, 2, t));
       all.push_back(matmul_case("large", {}, 37, 41, 43, t));
     }
+  }
   for (const bool tb : {false, true}) {
     all.push_back(matmul_case("shared_b", {3}, 2, 3, 5, {false, tb}, true));
     all.push_back(matmul_case("shared_b_two_batch_dimensions", {2, 3}, 1, 5, 3, {false, tb}, true));

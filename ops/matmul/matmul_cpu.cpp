@@ -19,7 +19,7 @@ void one_product(const T* a, const T* b, T* y, const MatmulSizes& s) {
   });
 }
 
-void matmul_cpu(const Tensor& a, const Tensor& b, const Tensor& y, const MatmulSizes& s) {
+void matmul_cpu(const Tensor& a, const Tensor& b, const MatmulSizes& s, Out y) {
   dispatch_float(y.dtype(), "matmul", [&]<class T>() {
     const T *pa = a.data<T>(), *pb = b.data<T>();
     T* py = y.mutate<T>();

@@ -6,7 +6,7 @@ namespace fade {
 namespace {
 
 // BLAS is column-major: it sees a row-major y [m, n] as yᵀ [n, m] = op(b)ᵀ·op(a)ᵀ, so b comes first.
-void matmul_cuda(const Tensor& a, const Tensor& b, const Tensor& y, const MatmulSizes& s) {
+void matmul_cuda(const Tensor& a, const Tensor& b, const MatmulSizes& s, Out y) {
   if (y.numel() == 0) return;
   if (s.k == 0) return backend(Device::cuda).zero(y.mutate_bytes(), y.size_bytes());  // an empty sum
   dispatch_float(y.dtype(), "matmul", [&]<class T>() {

@@ -14,7 +14,7 @@ struct MatmulSizes {
   int64_t stride_a, stride_b, stride_y;
   Transpose transpose;
 };
-inline constinit Kernel<void(const Tensor& a, const Tensor& b, const Tensor& y, const MatmulSizes&)>
-    matmul_kernel{"matmul"};
+inline constinit Kernel<void(const Tensor& a, const Tensor& b, const MatmulSizes& s, Out y)> matmul_kernel{
+    "matmul"};
 
 }  // namespace fade

@@ -27,11 +27,12 @@ Values fold_lines(const Values& x, const Shape& shape, int dim, Fold fold) {
 OpCase over_dim(const char* op, Tensor (*f)(const Tensor&, int, bool), Fold fold, const Shape& shape, int dim,
                 bool keep_dim) {
   Shape result;
-  for (int d = 0; d < shape.dims(); ++d)
+  for (int d = 0; d < shape.dims(); ++d) {
     if (d != shape.index(dim))
       result.append(shape[d]);
     else if (keep_dim)
       result.append(1);
+  }
   const bool is_max = fold == largest;
   return {.name = fmt::format("{}/dim{}_of_{}{}", op, dim, shape.str(), keep_dim ? "_kept" : ""),
           .inputs = {{shape, is_max ? distinct_values(shape.numel()) : uniform_values(-2, 2)}},
@@ -69,8 +70,9 @@ std::vector<OpCase> cases() {
     all.push_back(over_dim("mean", mean, average, {1, 1}, 0, keep_dim));
   }
   // Long and short lines, few and many, with a last dimension of whole vectors and without.
-  for (const Shape& shape : {Shape{2, 5000}, Shape{2, 4099}, Shape{3, 1100}, Shape{3, 64}, Shape{611, 7}})
+  for (const Shape& shape : {Shape{2, 5000}, Shape{2, 4099}, Shape{3, 1100}, Shape{3, 64}, Shape{611, 7}}) {
     for (const int dim : {0, 1}) all.push_back(over_dim("sum", sum, total, shape, dim, false));
+  }
   for (const Shape& shape : {Shape{2, 1031}, Shape{3, 1100}, Shape{3, 64}})
     all.push_back(over_dim("max", max, largest, shape, 1, false));
   all.push_back(over_dim("max", max, largest, {211, 7}, 0, false));

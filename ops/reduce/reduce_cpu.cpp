@@ -40,7 +40,7 @@ double sum_of_blocks(const T* x, int64_t n) {
   return sum_of(p, blocks);
 }
 
-void sum_cpu(const Tensor& x, ReduceSizes s, double factor, const Tensor& y) {
+void sum_cpu(const Tensor& x, ReduceSizes s, double factor, Out y) {
   dispatch_float(x.dtype(), "sum", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
@@ -63,7 +63,7 @@ void sum_cpu(const Tensor& x, ReduceSizes s, double factor, const Tensor& y) {
   });
 }
 
-void broadcast_cpu(const Tensor& g, ReduceSizes s, double factor, const Tensor& dx) {
+void broadcast_cpu(const Tensor& g, ReduceSizes s, double factor, Out dx) {
   dispatch_float(g.dtype(), "sum", [&]<class T>() {
     const T* in = g.data<T>();
     T* out = dx.mutate<T>();
@@ -77,7 +77,7 @@ void broadcast_cpu(const Tensor& g, ReduceSizes s, double factor, const Tensor& 
   });
 }
 
-void max_forward_cpu(const Tensor& x, ReduceSizes s, const Tensor& y, const Tensor& index) {
+void max_forward_cpu(const Tensor& x, ReduceSizes s, Out y, Out index) {
   dispatch_float(x.dtype(), "max", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
@@ -99,7 +99,7 @@ void max_forward_cpu(const Tensor& x, ReduceSizes s, const Tensor& y, const Tens
   });
 }
 
-void max_backward_cpu(const Tensor& g, const Tensor& index, ReduceSizes s, const Tensor& dx) {
+void max_backward_cpu(const Tensor& g, const Tensor& index, ReduceSizes s, Out dx) {
   dispatch_float(g.dtype(), "max", [&]<class T>() {
     const T* in = g.data<T>();
     const int32_t* at = index.data<int32_t>();

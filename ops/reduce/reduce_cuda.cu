@@ -5,7 +5,7 @@
 namespace fade {
 namespace {
 
-void sum_cuda(const Tensor& x, ReduceSizes s, double factor, const Tensor& y) {
+void sum_cuda(const Tensor& x, ReduceSizes s, double factor, Out y) {
   sum_middle("sum", x, {s.outer, s.n, s.inner}, factor, y);
 }
 
@@ -15,7 +15,7 @@ struct Times {
   __device__ T operator()(T g) const { return factor * g; }
 };
 
-void broadcast_cuda(const Tensor& g, ReduceSizes s, double factor, const Tensor& dx) {
+void broadcast_cuda(const Tensor& g, ReduceSizes s, double factor, Out dx) {
   dispatch_float(g.dtype(), "sum", [&]<class T>() {
     map_strided("sum_backward", Times<T>{static_cast<T>(factor)}, {s.outer, s.n, s.inner},
                 Strided{dx.mutate<T>(), {s.n * s.inner, s.inner, 1}}, Strided{g.data<T>(), {s.inner, 0, 1}});
@@ -71,7 +71,7 @@ struct MaxOfColumn {
   }
 };
 
-void max_forward_cuda(const Tensor& x, ReduceSizes s, const Tensor& y, const Tensor& index) {
+void max_forward_cuda(const Tensor& x, ReduceSizes s, Out y, Out index) {
   dispatch_float(x.dtype(), "max", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
@@ -95,7 +95,7 @@ struct MaxBackward {
   }
 };
 
-void max_backward_cuda(const Tensor& g, const Tensor& index, ReduceSizes s, const Tensor& dx) {
+void max_backward_cuda(const Tensor& g, const Tensor& index, ReduceSizes s, Out dx) {
   dispatch_float(g.dtype(), "max", [&]<class T>() {
     launch_each("max_backward", dx.numel(),
                 MaxBackward<T>{g.data<T>(), index.data<int32_t>(), s, dx.mutate<T>()});

@@ -15,7 +15,7 @@ void for_each_query(const Shape& s, const Tensor& age, F&& f) {
   });
 }
 
-void forward(const Tensor& x, const Tensor& age, const Tensor& y) {
+void forward(const Tensor& x, const Tensor& age, Out y) {
   dispatch_float(x.dtype(), "relative_position", [&]<class T>() {
     const T* px = x.data<T>();
     T* py = y.mutate<T>();
@@ -31,7 +31,7 @@ void forward(const Tensor& x, const Tensor& age, const Tensor& y) {
   });
 }
 
-void backward(const Tensor& g, const Tensor& age, const Tensor& dx) {
+void backward(const Tensor& g, const Tensor& age, Out dx) {
   dispatch_float(g.dtype(), "relative_position", [&]<class T>() {
     const T* pg = g.data<T>();
     T* out = dx.mutate<T>();

@@ -70,7 +70,7 @@ struct Backward {
   }
 };
 
-void forward_cuda(const Tensor& x, const Tensor& age, const Tensor& y) {
+void forward_cuda(const Tensor& x, const Tensor& age, Out y) {
   dispatch_float(x.dtype(), "relative_position", [&]<class T>() {
     const int32_t* ages = age.data<int32_t>();
     T* to = y.mutate<T>();
@@ -79,7 +79,7 @@ void forward_cuda(const Tensor& x, const Tensor& age, const Tensor& y) {
   });
 }
 
-void backward_cuda(const Tensor& g, const Tensor& age, const Tensor& dx) {
+void backward_cuda(const Tensor& g, const Tensor& age, Out dx) {
   const int64_t streams = g.size(0), queries = g.size(2), rows = g.size(3), distances = dx.size(3);
   const int64_t ages = distances + queries - 1;  // from 1 − (M − 1) for the last query to P for the first
   const Tensor first = Tensor::empty({streams, ages}, DType::i32, Device::cuda);

@@ -7,10 +7,10 @@
 namespace fade {
 
 /// y[b,h,i,j] = x[b,h,i, age[b,j] + i − 1] where that is a column of x [B, K, M, P], else 0.
-inline constinit Kernel<void(const Tensor& x, const Tensor& age, const Tensor& y)> relative_position_forward{
+inline constinit Kernel<void(const Tensor& x, const Tensor& age, Out y)> relative_position_forward{
     "relative_position"};
 /// dx[b,h,i,p] = Σ g[b,h,i,j] over the j with age[b,j] + i − 1 = p, in the order of j.
-inline constinit Kernel<void(const Tensor& g, const Tensor& age, const Tensor& dx)>
-    relative_position_backward{"relative_position"};
+inline constinit Kernel<void(const Tensor& g, const Tensor& age, Out dx)> relative_position_backward{
+    "relative_position"};
 
 }  // namespace fade

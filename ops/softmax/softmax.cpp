@@ -7,18 +7,19 @@
 namespace fade {
 namespace {
 
-// Both rules read only the output, so all three operations share one shape of rule.
+enum Saved : int { kY };
+
+// The rules of all three operations read the output only.
 template <auto& kernel>
-void backward_from_output(BackwardCtx& ctx) {
-  const Tensor& g = ctx.grad();
-  Tensor dx = Tensor::empty(g.shape(), g.dtype(), g.device());
-  kernel(g.device(), g, ctx.saved(0), dx);
+void rule_from_output(BackwardCtx& ctx) {
+  const Tensor &g = ctx.grad(), dx = ctx.empty_for(0);
+  kernel(g.device(), g, ctx.saved(kY), dx);
   ctx.add(0, dx);
 }
 
-constexpr OpDef kSoftmax{"softmax", backward_from_output<softmax_backward>};
-constexpr OpDef kSoftmaxWhere{"softmax_where", backward_from_output<softmax_backward>};
-constexpr OpDef kLogSoftmax{"log_softmax", backward_from_output<log_softmax_backward>};
+constexpr OpDef kSoftmax{"softmax", rule_from_output<softmax_backward>};
+constexpr OpDef kSoftmaxWhere{"softmax_where", rule_from_output<softmax_backward>};
+constexpr OpDef kLogSoftmax{"log_softmax", rule_from_output<log_softmax_backward>};
 
 void check_has_rows(const char* op, const Tensor& x) {
   if (x.shape().dims() == 0) fail("{}: the input is a single number, needs a last dimension", op);
@@ -28,7 +29,7 @@ void check_has_rows(const char* op, const Tensor& x) {
 
 Tensor softmax(const Tensor& x) {
   check_has_rows("softmax", x);
-  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
+  Tensor y = Tensor::empty_like(x);
   softmax_forward(x.device(), x, {}, y);
   record(kSoftmax, y, {&x}, {&y});
   return y;
@@ -38,7 +39,7 @@ Tensor softmax_where(const Tensor& x, const Tensor& mask) {
   check_dims("softmax_where", "the input", x, 4);
   check_shape("softmax_where", "the mask", mask, {x.size(0), x.size(2), x.size(3)});
   check_same_type("softmax_where", x, mask);
-  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
+  Tensor y = Tensor::empty_like(x);
   softmax_forward(x.device(), x, mask, y);
   record(kSoftmaxWhere, y, {&x}, {&y});
   return y;
@@ -46,7 +47,7 @@ Tensor softmax_where(const Tensor& x, const Tensor& mask) {
 
 Tensor log_softmax(const Tensor& x) {
   check_has_rows("log_softmax", x);
-  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
+  Tensor y = Tensor::empty_like(x);
   log_softmax_forward(x.device(), x, y);
   record(kLogSoftmax, y, {&x}, {&y});
   return y;

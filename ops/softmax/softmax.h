@@ -7,17 +7,18 @@ namespace fade {
 
 /// y_j = e^(x_j − max x) / Σ e^(x − max x).   dx = y·(g − Σ g·y).   Saves y.
 ///   x [..., L] → y [..., L]
-/// A row of nothing but −inf gives zeros, and one with a NaN gives NaN. Derivation and edges: softmax.md.
+/// A row that holds only −inf gives zeros, a row with a NaN gives NaN. Derivation and edges: softmax.md.
 Tensor softmax(const Tensor& x);
 
-/// The same over the columns with mask > 0; y is 0 at the others, and a row without any is all zeros.
-///   x [B, K, M, L], mask [B, M, L] (one for all K heads; not differentiated here) → y [B, K, M, L]
+/// The same over the columns with mask > 0; y is 0 at the others, and a row without such columns is all
+/// zeros.
+///   x [B, K, M, L], mask [B, M, L] (one for all K heads; no gradient) → y [B, K, M, L]
 /// dx as above, 0 where the mask is 0.   Saves y.
 Tensor softmax_where(const Tensor& x, const Tensor& mask);
 
 /// y = x − max x − log Σ e^(x − max x).   dx = g − e^y·Σ g.   Saves y.
 ///   x [..., L] → y [..., L]
-/// A row of nothing but −inf stays that.
+/// A row that holds only −inf stays as it is.
 Tensor log_softmax(const Tensor& x);
 
 }  // namespace fade

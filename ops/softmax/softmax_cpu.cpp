@@ -20,8 +20,8 @@ HWY_INLINE void for_each_row_of(const Tensor& x, const F& f) {
   for_each_row(n ? x.numel() / n : 0, n, [&](int64_t row) HWY_ATTR { f(row, row * n, n); });
 }
 
-// One row: exponentials and their sum, then the division. `value(d, i)` loads x, with −inf for the columns
-// that do not take part; e^−inf is exactly 0.
+// One row: exponentials and their sum, then the division. `value(d, i)` loads x, or −inf for a column that
+// does not take part; e^−inf is exactly 0.
 template <class T, class Value>
 HWY_INLINE void softmax_row(const Value& value, T* y, int64_t n) {
   const T shift = exponent_shift(max_over<T>(n, value));
@@ -86,7 +86,7 @@ void log_forward(const Tensor& x, Out y) {
       const T sum = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR {
         return exp_of(d, hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, shift)));
       });
-      const T log_sum = sum == 0 ? T{0} : std::log(sum);  // nothing but −inf stays −inf
+      const T log_sum = sum == 0 ? T{0} : std::log(sum);  // a row of −inf stays −inf
       for_each_vector<T>(n, [&](auto d, int64_t i) HWY_ATTR {
         const auto shifted = hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, shift));
         hn::StoreU(hn::Sub(shifted, hn::Set(d, log_sum)), d, py + at + i);

@@ -5,8 +5,8 @@
 namespace fade {
 namespace {
 
-// `value(in...)` gives x, and −inf for a column that does not take part; e^−inf is exactly 0. Exponentials
-// are computed twice, which costs less than writing them down and reading them back.
+// `value(in...)` gives x, or −inf for a column that does not take part; e^−inf is exactly 0. Exponentials are
+// computed twice, which costs less than storing and loading them.
 template <class T, class Row, class Value, class... In>
 __device__ void softmax_row(const Row& row, const Value& value, T* y, const In*... in) {
   const T shift = exponent_shift(row.max(value, in...));
@@ -61,7 +61,7 @@ struct LogSoftmax {
     const T* xr = x + row.start();
     const T shift = exponent_shift(row.max([](T v) { return v; }, xr));
     const T sum = row.sum([=](T v) { return std::exp(v - shift); }, xr);
-    const T log_sum = sum == 0 ? T{0} : std::log(sum);  // nothing but −inf stays −inf
+    const T log_sum = sum == 0 ? T{0} : std::log(sum);  // a row of −inf stays −inf
     row.map([=](T v) { return v - shift - log_sum; }, y + row.start(), xr);
   }
 };
@@ -83,7 +83,7 @@ RowSizes rows_of(const Tensor& x) {
   return {n ? x.numel() / n : 0, n};
 }
 
-void forward(const Tensor& x, const Tensor& mask, const Tensor& y) {
+void forward(const Tensor& x, const Tensor& mask, Out y) {
   dispatch_float(x.dtype(), "softmax", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
@@ -96,7 +96,7 @@ void forward(const Tensor& x, const Tensor& mask, const Tensor& y) {
   });
 }
 
-void log_forward(const Tensor& x, const Tensor& y) {
+void log_forward(const Tensor& x, Out y) {
   dispatch_float(x.dtype(), "log_softmax", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
@@ -105,7 +105,7 @@ void log_forward(const Tensor& x, const Tensor& y) {
 }
 
 template <template <class> class Backward>
-void backward(const Tensor& g, const Tensor& y, const Tensor& dx) {
+void backward(const Tensor& g, const Tensor& y, Out dx) {
   dispatch_float(g.dtype(), "softmax", [&]<class T>() {
     const T *pg = g.data<T>(), *py = y.data<T>();
     T* out = dx.mutate<T>();

@@ -1,4 +1,4 @@
-// Kernels of softmax, a row being the last dimension.
+// Kernels of softmax. A row is the last dimension.
 #pragma once
 
 #include "engine/kernel.h"
