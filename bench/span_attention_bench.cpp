@@ -2,7 +2,7 @@
 // context rows per stream, percent of the memory rows that are live. Forgetting keeps only live rows: at 60 %
 // the number of rows differs between streams, 60 % on average, and the rows reach their ramps at different
 // queries.
-#include "ops/span_attention/span_attention.h"
+#include "ops/span_attention/span_attention_kernels.h"
 
 #include <benchmark/benchmark.h>
 
@@ -48,24 +48,27 @@ Layer layer_of(const benchmark::State& state) {
   }
   const auto N = static_cast<int64_t>(age.size()), H = K * D;
   const Shape outputs{B * M, H};
-  return {{random(outputs, engine),
-           random({N, 2 * H}, engine),
-           random({M, D}, engine),
-           Tensor::from(span, {N}),
-           Tensor::from(start, {B + 1}),
-           Tensor::from(age, {N}),
-           {static_cast<int32_t>(B),
-            static_cast<int32_t>(M),
-            static_cast<int32_t>(K),
-            kRamp,
-            0,
-            N - B * M,
-            SpanMask::Kind::expiring,
-            0,
-            {}}},
-          {Tensor::empty(outputs), Tensor::empty({B, K, M})},
-          random(outputs, engine),
-          {Tensor::empty(outputs), Tensor::empty({N, 2 * H}), Tensor::empty({M, D}), Tensor::empty({N})}};
+  return {.in = {.q = random(outputs, engine),
+                 .kv = random({N, 2 * H}, engine),
+                 .pos = random({M, D}, engine),
+                 .span = Tensor::from(span, {N}),
+                 .start = Tensor::from(start, {B + 1}),
+                 .age = Tensor::from(age, {N}),
+                 .sizes = {.streams = static_cast<int32_t>(B),
+                           .block = static_cast<int32_t>(M),
+                           .heads = static_cast<int32_t>(K),
+                           .ramp = kRamp,
+                           .window = 0,
+                           .memory_rows = N - B * M,
+                           .mask = MaskKind::expiring,
+                           .dropout = 0,
+                           .key = {}}},
+          .result = {.out = Tensor::empty(outputs), .lse = Tensor::empty({B, K, M})},
+          .grad = random(outputs, engine),
+          .d = {.q = Tensor::empty(outputs),
+                .kv = Tensor::empty({N, 2 * H}),
+                .pos = Tensor::empty({M, D}),
+                .span = Tensor::empty({N})}};
 }
 
 void forward(benchmark::State& state) {

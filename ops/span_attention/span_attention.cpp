@@ -2,6 +2,7 @@
 
 #include "engine/tape.h"
 #include "ops/check.h"
+#include "ops/span_attention/span_attention_kernels.h"
 
 namespace fade {
 namespace {
@@ -15,7 +16,7 @@ void check_mask(const SpanMask& mask, int64_t rows, int64_t heads, const Tensor&
   if (slots.count < 0 || slots.rate < 1)
     fail("span_attention: {} slots of {} positions (needs 0 or more of at least 1)", slots.count, slots.rate);
   if (slots.count && (mask.kind != SpanMask::Kind::window || mask.window == 0))
-    fail("span_attention: slots lie behind a plain window, which is missing");
+    fail("span_attention: slots need a plain window of at least 1 in front of them");
   if (mask.kind == SpanMask::Kind::window) return;
   if (mask.ramp < 2) fail("span_attention: ramp {} is too short to learn on (use at least 2)", mask.ramp);
   check_same_type(kName, q, mask.span);
@@ -37,11 +38,11 @@ void check(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRow
   check_same_type(kName, q, kv);
   const int64_t hidden = q.size(1), count = rows.count();
   if (options.heads < 1 || hidden % options.heads != 0 || hidden == 0)
-    fail("span_attention: {} columns of q cannot be shared by {} heads (make hidden a multiple of heads)",
+    fail("span_attention: {} columns of q cannot be divided among {} heads (make hidden a multiple of heads)",
          hidden, options.heads);
   const int64_t head_size = hidden / options.heads;
   if (head_size > kLargestHead)
-    fail("span_attention: {} features a head, at most {} (use more heads)", head_size, kLargestHead);
+    fail("span_attention: {} features per head, at most {} (use more heads)", head_size, kLargestHead);
   check_shape(kName, "q", q, {rows.streams * rows.block, hidden});
   check_shape(kName, "kv", kv, {count, 2 * hidden});
   if (pos) {
@@ -56,48 +57,54 @@ void check(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRow
     fail("span_attention: dropout {} is not a probability below 1", options.dropout);
 }
 
-constexpr OpDef kSpanAttention{
-    kName, [](BackwardCtx& ctx) {
-      const SpanAttentionInputs in{ctx.saved(0),
-                                   ctx.saved(1),
-                                   ctx.saved(2),
-                                   ctx.saved(3),
-                                   ctx.saved(4),
-                                   ctx.saved(5),
-                                   ctx.attrs<SpanAttentionSizes>()};
-      const auto like = [](const Tensor& t) {
-        return t ? Tensor::empty(t.shape(), t.dtype(), t.device()) : Tensor();
-      };
-      const SpanAttentionGradients d{like(in.q), like(in.kv), like(in.pos), like(in.span)};
-      span_attention_backward(in.q.device(), in, {ctx.saved(6), ctx.saved(7)}, ctx.grad(), d);
-      ctx.add(0, d.q);
-      ctx.add(1, d.kv);
-      if (d.pos) ctx.add(2, d.pos);
-      if (d.span) ctx.add(3, d.span);
-    }};
+enum Saved : int { kQ, kKv, kPos, kSpan, kStart, kAge, kOut, kLse };
+
+// B1 to B11.
+void span_attention_rule(BackwardCtx& ctx) {
+  const SpanAttentionInputs in{.q = ctx.saved(kQ),
+                               .kv = ctx.saved(kKv),
+                               .pos = ctx.saved(kPos),
+                               .span = ctx.saved(kSpan),
+                               .start = ctx.saved(kStart),
+                               .age = ctx.saved(kAge),
+                               .sizes = ctx.attrs<SpanAttentionSizes>()};
+  const auto like = [](const Tensor& t) { return t ? Tensor::empty_like(t) : Tensor(); };
+  const SpanAttentionGradients d{
+      .q = like(in.q), .kv = like(in.kv), .pos = like(in.pos), .span = like(in.span)};
+  span_attention_backward(in.q.device(), in, {.out = ctx.saved(kOut), .lse = ctx.saved(kLse)}, ctx.grad(), d);
+  ctx.add(0, d.q);
+  ctx.add(1, d.kv);
+  if (d.pos) ctx.add(2, d.pos);
+  if (d.span) ctx.add(3, d.span);
+}
+
+constexpr OpDef kSpanAttention{kName, span_attention_rule};
 
 }  // namespace
 
 Tensor span_attention(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRows& rows,
                       const SpanMask& mask, const SpanAttentionOptions& options) {
   check(q, kv, pos, rows, mask, options);
-  const SpanAttentionSizes sizes{static_cast<int32_t>(rows.streams),
-                                 static_cast<int32_t>(rows.block),
-                                 static_cast<int32_t>(options.heads),
-                                 mask.ramp,
-                                 mask.window,
-                                 rows.memory_rows,
-                                 mask.kind,
-                                 options.dropout,
-                                 options.key,
-                                 mask.slots};
+  const SpanAttentionSizes sizes{.streams = static_cast<int32_t>(rows.streams),
+                                 .block = static_cast<int32_t>(rows.block),
+                                 .heads = static_cast<int32_t>(options.heads),
+                                 .ramp = mask.ramp,
+                                 .window = mask.window,
+                                 .memory_rows = rows.memory_rows,
+                                 .mask = mask.kind,
+                                 .dropout = options.dropout,
+                                 .key = options.key,
+                                 .slots = mask.slots};
   const SpanAttentionResult result{
-      Tensor::empty(q.shape(), q.dtype(), q.device()),
-      Tensor::empty({rows.streams, options.heads, rows.block}, q.dtype(), q.device())};
-  span_attention_forward(q.device(), {q, kv, pos, mask.span, rows.start, rows.age, sizes}, result);
+      .out = Tensor::empty_like(q),
+      .lse = Tensor::empty({rows.streams, options.heads, rows.block}, q.dtype(), q.device())};
+  span_attention_forward(
+      q.device(),
+      {.q = q, .kv = kv, .pos = pos, .span = mask.span, .start = rows.start, .age = rows.age, .sizes = sizes},
+      result);
   Tensor out = result.out;
   record(kSpanAttention, out, {&q, &kv, &pos, &mask.span},
-         {&q, &kv, &pos, &mask.span, &rows.start, &rows.age, &result.out, &result.log_sum}, sizes);
+         {&q, &kv, &pos, &mask.span, &rows.start, &rows.age, &result.out, &result.lse}, sizes);
   return out;
 }
 

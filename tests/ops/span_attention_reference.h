@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "ops/span_attention/span_attention.h"
+#include "ops/span_attention/span_attention_kernels.h"
 
 namespace fade {
 

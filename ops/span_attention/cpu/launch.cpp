@@ -1,4 +1,4 @@
-#include "ops/span_attention/cpu/arrays.h"
+#include "ops/span_attention/cpu/scratch.h"
 
 #include <algorithm>
 #include <atomic>
@@ -12,9 +12,9 @@ namespace {
 // The gradient of the position table is summed in this many parts, whatever the number of threads, so that a
 // run repeats bit by bit on any machine.
 constexpr int64_t kParts = 64;
-constexpr int64_t kGrain = 1 << 18;  // additions a thread takes at least
+constexpr int64_t kGrain = 1 << 18;  // fewest additions worth a thread
 
-/// Position rows that some query can meet: those beyond the oldest row of the context cost nothing.
+/// Position rows within the distance of the oldest row of the context; no query needs those beyond.
 int64_t positions_in_use(const SpanAttentionInputs& in) {
   if (!in.pos || in.sizes.slots.count) return in.pos ? in.pos.size(0) : 0;
   const int32_t* age = in.age.data<int32_t>();
@@ -25,16 +25,16 @@ int64_t positions_in_use(const SpanAttentionInputs& in) {
 template <class T>
 AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
   const auto optional = [](const Tensor& t) { return t ? t.data<T>() : nullptr; };
-  return {in.q.data<T>(),
-          in.kv.data<T>(),
-          optional(in.pos),
-          optional(in.span),
-          in.start.data<int32_t>(),
-          in.age.data<int32_t>(),
-          in.kv.size(0),
-          in.q.size(1) / in.sizes.heads,
-          positions_in_use(in),
-          in.sizes};
+  return {.q = in.q.data<T>(),
+          .kv = in.kv.data<T>(),
+          .pos = optional(in.pos),
+          .span = optional(in.span),
+          .start = in.start.data<int32_t>(),
+          .age = in.age.data<int32_t>(),
+          .rows = in.kv.size(0),
+          .head_size = in.q.size(1) / in.sizes.heads,
+          .positions = positions_in_use(in),
+          .sizes = in.sizes};
 }
 
 void check_start(const int32_t* start, const SpanAttentionSizes& s) {
@@ -43,8 +43,8 @@ void check_start(const int32_t* start, const SpanAttentionSizes& s) {
          start[s.streams], s.memory_rows);
 }
 
-/// Calls f(task, scratch) for each task on all threads, with `size` elements of scratch. Threads fetch their
-/// next task when they are done with one: streams have different numbers of live rows.
+/// Calls f(task, scratch) for each task on all threads, with `size` elements of scratch. Dynamic scheduling: streams have
+/// different numbers of live rows.
 template <class T, class F>
 void for_each_task(int64_t tasks, int64_t size, F&& f) {
   const int64_t workers = std::min<int64_t>(threads(), tasks);
@@ -61,13 +61,13 @@ Head head_number(int64_t n, const SpanAttentionSizes& s) { return {n / s.heads, 
 
 template <class T>
 void forward(const SpanAttentionInputs& in, const SpanAttentionResult& result) {
-  const ForwardArrays<T> x{arrays_of<T>(in), result.out.mutate<T>(), result.log_sum.mutate<T>()};
+  const ForwardArrays<T> x{arrays_of<T>(in), result.out.mutate<T>(), result.lse.mutate<T>()};
   const SpanAttentionSizes& s = x.sizes;
   check_start(x.start, s);
   const int64_t tiles = (s.block + kTile - 1) / kTile;
   for_each_task<T>(s.streams * s.heads * tiles, scratch_size<ForwardScratch, T>(x),
                    [&](int64_t task, T* scratch) {
-                     attend_forward(x, head_number(task / tiles, s), task % tiles * kTile, scratch);
+                     forward_tile(x, head_number(task / tiles, s), task % tiles * kTile, scratch);
                    });
 }
 
@@ -87,11 +87,15 @@ void backward(const SpanAttentionInputs& in, const SpanAttentionResult& result, 
   Tensor dspan, dpos;
   if (d.span)
     dspan = Tensor::empty(
-        s.mask == SpanMask::Kind::expiring ? Shape{s.heads, d.span.size(0)} : Shape{s.streams, s.heads},
+        s.mask == MaskKind::expiring ? Shape{s.heads, d.span.size(0)} : Shape{s.streams, s.heads},
         dtype_of<T>);
-  const BackwardArrays<T> x{
-      arrays_of<T>(in), result.out.data<T>(), result.log_sum.data<T>(),           grad.data<T>(),
-      d.q.mutate<T>(),  d.kv.mutate<T>(),     dspan ? dspan.mutate<T>() : nullptr};
+  const BackwardArrays<T> x{arrays_of<T>(in),
+                            result.out.data<T>(),
+                            result.lse.data<T>(),
+                            grad.data<T>(),
+                            d.q.mutate<T>(),
+                            d.kv.mutate<T>(),
+                            dspan ? dspan.mutate<T>() : nullptr};
   const int64_t table = x.positions * padded_head(x.head_size);
   dpos = Tensor::empty({parts, table}, dtype_of<T>);
   T* parts_of_dpos = dpos.mutate<T>();
@@ -99,7 +103,7 @@ void backward(const SpanAttentionInputs& in, const SpanAttentionResult& result, 
     T* to = parts_of_dpos + part * table;
     std::fill(to, to + table, T{0});
     for (int64_t h = heads * part / parts; h < heads * (part + 1) / parts; ++h)
-      attend_backward(x, head_number(h, s), to, scratch);
+      backward_head(x, head_number(h, s), to, scratch);
   });
   if (d.span) sum_parts(x.dspan, dspan.size(0), dspan.size(1), d.span.mutate<T>(), d.span.numel());
   if (d.pos) {

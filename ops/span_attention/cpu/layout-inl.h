@@ -1,10 +1,10 @@
-// What moves between a layer's arrays and a tile's buffers, and the scores that both directions compute
-// first. Included once an instruction set.
-#if defined(FADE_TILE_LAYOUT_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef FADE_TILE_LAYOUT_INL_H_
-#undef FADE_TILE_LAYOUT_INL_H_
+// The visible rows gathered into tiles, copies between a layer's arrays and a tile's buffers, and the scores (F2), with which
+// both directions begin. Included once per instruction set.
+#if defined(FADE_SPAN_ATTENTION_CPU_LAYOUT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FADE_SPAN_ATTENTION_CPU_LAYOUT_INL_H_
+#undef FADE_SPAN_ATTENTION_CPU_LAYOUT_INL_H_
 #else
-#define FADE_TILE_LAYOUT_INL_H_
+#define FADE_SPAN_ATTENTION_CPU_LAYOUT_INL_H_
 #endif
 
 #include <hwy/cache_control.h>
@@ -14,29 +14,34 @@
 #include <cmath>
 
 #include "engine/simd-inl.h"
+#include "ops/masked_renorm/masked_renorm.h"
 #include "ops/matmul/product-inl.h"
-#include "ops/span_attention/cpu/arrays.h"
-#include "ops/span_attention/cpu/mask-inl.h"
+#include "ops/span_attention/cpu/scratch.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-/// A tile of queries of one head.
-struct Queries {
-  int64_t first, count;
-  int64_t last() const { return first + count - 1; }
-  QueryRange range() const { return {static_cast<int32_t>(first), static_cast<int32_t>(last())}; }
-};
 
 template <class T>
 T score_scale(const AttentionArrays<T>& x) {
   return static_cast<T>(1 / std::sqrt(static_cast<double>(x.head_size)));
 }
 
+/// ε of F6: keeps the denominator of a soft mask from 0.
+template <class T>
+T epsilon(const AttentionArrays<T>& x) {
+  return x.sizes.mask == MaskKind::window ? T{0} : static_cast<T>(kRenormEps);
+}
+
+/// Where the lse of the first query is in an array [B, K, M].
+template <class T>
+int64_t lse_offset(const AttentionArrays<T>& x, Head at, QueryTile queries) {
+  return (at.stream * x.sizes.heads + at.head) * x.sizes.block + queries.first;
+}
+
 /// Where the first query's features of head `at` are in q, out and their gradients.
 template <class T>
-int64_t query_offset(const AttentionArrays<T>& x, Head at, Queries queries) {
+int64_t query_offset(const AttentionArrays<T>& x, Head at, QueryTile queries) {
   return (at.stream * x.sizes.block + queries.first) * x.hidden() + at.head * x.head_size;
 }
 
@@ -46,8 +51,8 @@ int64_t key_offset(const AttentionArrays<T>& x, Head at, int64_t row) {
   return row * 2 * x.hidden() + at.head * x.head_size;
 }
 
-/// Asks for the key and value of a row ahead of their use. Heads side by side in kv are short pieces far
-/// apart, which no hardware prefetcher follows.
+/// Requests the key and value of a row ahead of their use: the D numbers of a head are strided by a whole row of kv, which no
+/// hardware prefetcher follows.
 template <class T>
 HWY_INLINE void prefetch_row(const AttentionArrays<T>& x, Head at, int64_t row) {
   constexpr int64_t kLine = 64 / sizeof(T);
@@ -58,12 +63,12 @@ HWY_INLINE void prefetch_row(const AttentionArrays<T>& x, Head at, int64_t row) 
   }
 }
 
-/// Gathers the rows of the stream's context that the queries see into tiles, those that need a mask and those
-/// that do not into tiles of their own (but for what is left in the end, if one tile holds it), and calls
-/// f(RowTile) for each; unseen(row) for each of the others.
-template <class T, class F, class Unseen>
-void for_each_tile(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& mask, Queries queries, F&& f,
-                   Unseen&& unseen) {
+/// Gathers the rows of the stream's context that the queries see into tiles: rows that need a mask into masked tiles, fully
+/// visible rows into full tiles (the remainders share one masked tile if they fit). Calls process_tile(RowTile) for each tile,
+/// and invisible(row) for each row that no query sees.
+template <class T, class F, class G>
+void for_each_tile(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& mask, QueryTile queries,
+                   F&& process_tile, G&& invisible) {
   RowTile<T> full, masked;
   full.full = true;
   const auto scan = [&](int64_t begin, int64_t end, int64_t after) {
@@ -72,14 +77,14 @@ void for_each_tile(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& m
       const T span = mask.span_of(j, at.head);
       const Visibility visibility = mask.visibility(age, span, queries.range());
       if (visibility == Visibility::none) {
-        unseen(j);
+        invisible(j);
         continue;
       }
       RowTile<T>& tile = visibility == Visibility::full ? full : masked;
       tile.add(j, age, span);
       if (tile.count < kTile) continue;
       tile.next = j + 1 < end ? j + 1 : after;
-      f(tile);
+      process_tile(tile);
       tile.count = 0;
     }
   };
@@ -89,12 +94,12 @@ void for_each_tile(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& m
   scan(block, block + s.block, -1);
 
   full.next = masked.next = -1;
-  if (full.count + masked.count <= kTile) {  // what is left is one tile's work
+  if (full.count + masked.count <= kTile) {  // the remainders fit into one tile
     for (int64_t j = 0; j < full.count; ++j) masked.add(full.row[j], full.age[j], full.span[j]);
     full.count = 0;
   }
-  if (full.count > 0) f(full);
-  if (masked.count > 0) f(masked);
+  if (full.count > 0) process_tile(full);
+  if (masked.count > 0) process_tile(masked);
 }
 
 /// to [rows, size], rows `to_stride` apart, = factor·from, rows `from_stride` apart.
@@ -108,7 +113,7 @@ void copy_rows(const T* HWY_RESTRICT from, int64_t from_stride, int64_t rows, in
 /// The tile's rows of a [B·M, H] array: rows [kTile, padded_head], zeros where it has no query or feature,
 /// and columns_t [padded_head, kTile], their transpose.
 template <class T>
-void load_queries(const AttentionArrays<T>& x, Queries queries, const T* from, T factor, T* rows,
+void load_queries(const AttentionArrays<T>& x, QueryTile queries, const T* from, T factor, T* rows,
                   T* columns_t) {
   const int64_t padded = padded_head(x.head_size);
   if (queries.count < kTile || padded != x.head_size) std::fill(rows, rows + kTile * padded, T{0});
@@ -118,17 +123,17 @@ void load_queries(const AttentionArrays<T>& x, Queries queries, const T* from, T
 
 /// The reverse: the tile's rows of `to` = columns_tᵀ·factor, through the buffer `rows`.
 template <class T>
-void store_queries(const AttentionArrays<T>& x, Queries queries, const T* columns_t, T factor, T* rows,
+void store_queries(const AttentionArrays<T>& x, QueryTile queries, const T* columns_t, T factor, T* rows,
                    T* to) {
   const int64_t padded = padded_head(x.head_size);
   transpose(columns_t, kTile, padded, kTile, rows, padded);
   copy_rows(rows, padded, queries.count, x.head_size, to, x.hidden(), factor);
 }
 
-/// The row of an array with a row an age that holds query i's score for the row's distance age + i in column
-/// i, or nullptr if no query of the tile is 1..reach away.
+/// The row of this age in an array with one row per age, which holds query i's score for the distance age + i in column i;
+/// nullptr if no query of the tile is 1..reach away.
 template <class T>
-T* row_of_age(T* by_age, int64_t reach, Queries queries, int32_t age) {
+T* row_of_age(T* by_age, int64_t reach, QueryTile queries, int32_t age) {
   const int64_t row = int64_t{age} + queries.first + kTile - 2;
   return row >= 0 && row < ages_in_reach(reach) ? by_age + row * kTile : nullptr;
 }
@@ -136,7 +141,7 @@ T* row_of_age(T* by_age, int64_t reach, Queries queries, int32_t age) {
 /// Calls f(element of an array by age, the element of an array by distance that it belongs to) for each query
 /// and each distance that has a position row.
 template <class T, class F>
-void for_each_distance(const AttentionArrays<T>& x, Queries queries, F&& f) {
+void for_each_distance(const AttentionArrays<T>& x, QueryTile queries, F&& f) {
   for (int64_t row = 0; row < ages_in_reach(x.exact()); ++row) {
     const int64_t shift = row - (kTile - 1);  // distance − 1 of query 0
     const int64_t begin = std::max<int64_t>(0, -shift), end = std::min(queries.count, x.exact() - shift);
@@ -151,7 +156,8 @@ void for_each_distance(const AttentionArrays<T>& x, Queries queries, F&& f) {
 
 /// by_age: q_i·pos[the row of δ], zeros where δ has none.
 template <class T>
-void position_scores(const AttentionArrays<T>& x, Queries queries, const T* q_t, T* by_distance, T* by_age) {
+void position_scores(const AttentionArrays<T>& x, QueryTile queries, const T* q_t, T* by_distance,
+                     T* by_age) {
   if (x.positions == 0) return;
   product<Into::overwrite, T>(x.positions, queries.count, x.head_size, {x.pos, x.head_size, 1}, {q_t, kTile},
                               {by_distance, kTile});
@@ -159,9 +165,9 @@ void position_scores(const AttentionArrays<T>& x, Queries queries, const T* q_t,
   for_each_distance(x, queries, [&](int64_t age, int64_t distance) { by_age[age] = by_distance[distance]; });
 }
 
-/// scores_t [tile.count, kTile] = keys·qᵀ + position scores; q_t is scaled already.
+/// F2: scores_t [tile.count, kTile] = keys·qᵀ + position scores; q_t is scaled by 1/√D already.
 template <class T>
-void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, Queries queries, const T* q_t,
+void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, QueryTile queries, const T* q_t,
                  const T* keys, T* by_age, T* scores_t) {
   bool near = false;
   for (int64_t j = 0; j < tile.count; ++j)
@@ -180,11 +186,12 @@ void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, Queries qu
   product<Into::add, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
 }
 
-/// Consecutive copies of the tile's keys and values.
+/// Copies the tile's keys and values to consecutive rows, and prefetches the rows that the next tile may need.
 template <class T>
 void load_rows(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, T* HWY_RESTRICT keys,
                T* HWY_RESTRICT values) {
   for (int64_t j = 0; j < tile.count; ++j) {
+    if (tile.next >= 0 && tile.next + j < x.rows) prefetch_row(x, at, tile.next + j);
     const T* HWY_RESTRICT from = x.kv + key_offset(x, at, tile.row[j]);
     for (int64_t d = 0; d < x.head_size; ++d) {
       keys[j * x.head_size + d] = from[d];

@@ -1,9 +1,9 @@
-// Who sees whom in a tile, the soft mask, and dropout. Included once an instruction set.
-#if defined(FADE_TILE_MASK_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef FADE_TILE_MASK_INL_H_
-#undef FADE_TILE_MASK_INL_H_
+// The mask (F1) and dropout of a tile. Included once per instruction set.
+#if defined(FADE_SPAN_ATTENTION_CPU_MASK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FADE_SPAN_ATTENTION_CPU_MASK_INL_H_
+#undef FADE_SPAN_ATTENTION_CPU_MASK_INL_H_
 #else
-#define FADE_TILE_MASK_INL_H_
+#define FADE_SPAN_ATTENTION_CPU_MASK_INL_H_
 #endif
 
 #include <hwy/highway.h>
@@ -18,24 +18,8 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Context rows that a tile of queries sees.
-template <class T>
-struct RowTile {
-  bool full = false;  ///< every query sees all of each: no mask, no gradient to the spans
-  int64_t count = 0;  ///< at most kTile
-  int64_t next = -1;  ///< the first row of the context that was not looked at yet; −1: none
-  int64_t row[kTile];
-  int32_t age[kTile];
-  T span[kTile];
-
-  void add(int64_t number, int32_t its_age, T its_span) {
-    row[count] = number;
-    age[count] = its_age;
-    span[count++] = its_span;
-  }
-};
-
-/// to[i] = f(i) for the queries of a tile: a loop of plain numbers that the compiler turns into vectors.
+/// to[i] = f(i) for the queries of a tile: a loop over scalars that the compiler vectorises, so that the mask's formula is
+/// written once, in mask.h.
 template <class T, class F>
 HWY_INLINE void for_queries(T* HWY_RESTRICT to, const F& f) {
 #pragma omp simd
@@ -73,7 +57,7 @@ HWY_INLINE void hide_scores(const MaskFormula<T>& mask, const RowTile<T>& tile, 
   });
 }
 
-/// factors [tile.count, kTile]: what dropout multiplies each weight by, 0 or 1/(1 − p).
+/// factors [tile.count, kTile]: the dropout factors g, 0 or 1/(1 − p).
 template <class T>
 void draw_dropout(const SpanAttentionSizes& s, Head at, const RowTile<T>& tile, int64_t first_query,
                   T* factors) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ops/span_attention/cuda/tiling.h"
-#include "ops/span_attention/span_attention.h"
+#include "ops/span_attention/span_attention_kernels.h"
 
 namespace fade::span_cuda {
 

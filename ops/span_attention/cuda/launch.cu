@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "ops/masked_renorm/masked_renorm.h"
-#include "ops/span_attention/span_attention.h"
+#include "ops/span_attention/span_attention_kernels.h"
 
 namespace fade {
 namespace {
@@ -48,7 +48,7 @@ AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
 template <class T>
 void forward(const SpanAttentionInputs& in, const SpanAttentionResult& result) {
   AttentionArrays<T> x = arrays_of<T>(in);
-  T *out = result.out.mutate<T>(), *lse = result.log_sum.mutate<T>();
+  T *out = result.out.mutate<T>(), *lse = result.lse.mutate<T>();
   x.whole_packs = whole_packs<T>(x.head_size, {x.q, x.kv, x.pos, out});
   span_cuda::launch_forward(x, out, lse);
 }
@@ -100,9 +100,9 @@ void backward(const SpanAttentionInputs& in, const SpanAttentionResult& result, 
     return Tensor::empty(shape, dtype_of<T>, Device::cuda);
   };
   AttentionArrays<T> x = arrays_of<T>(in);
-  const Tensor delta = device_empty(result.log_sum.shape());
+  const Tensor delta = device_empty(result.lse.shape());
   const span_cuda::BackwardInputs<T> b{
-      .lse = result.log_sum.data<T>(), .delta = delta.mutate<T>(), .grad = grad.data<T>()};
+      .lse = result.lse.data<T>(), .delta = delta.mutate<T>(), .grad = grad.data<T>()};
   T *dq = d.q.mutate<T>(), *dkv = d.kv.mutate<T>();
   x.whole_packs = whole_packs<T>(x.head_size, {x.q, x.kv, x.pos, b.grad, dq, dkv});
   const int64_t pairs = delta.numel();

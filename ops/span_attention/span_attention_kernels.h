@@ -1,0 +1,84 @@
+// Kernels of span_attention: what they are given beside tensors, what forward leaves for backward.
+#pragma once
+
+#include "engine/kernel.h"
+#include "ops/span_attention/span_attention.h"
+
+namespace fade {
+
+/// Philox counter for the dropout of weight (i, h, b, row): dropped iff uniform(key, index) < dropout. The row is named by
+/// its age, so that neither the order of memory nor the tiling matters; consecutive queries have consecutive counters.
+FADE_HD inline uint64_t dropout_index(int64_t b, int64_t heads, int64_t h, int64_t block, int32_t age,
+                                      int64_t i) {
+  const int64_t row = (age + block - 1) * ((block + 3) / 4 * 4) + i;
+  return static_cast<uint64_t>(b * heads + h) << 40 | static_cast<uint64_t>(row);
+}
+
+/// Sizes (docs/notation.md), and the settings of SpanMask and SpanAttentionOptions.
+struct SpanAttentionSizes {
+  int32_t streams, block, heads, ramp;
+  int64_t window, memory_rows;
+  MaskKind mask;
+  double dropout;
+  RngKey key;
+  SlotWindow slots = {};
+
+  // Where slots act (span_attention.md, Slots): their ages place them beyond a gap behind the window, so only the distances
+  // at which rows are visible (mask_formula) and the position row of a distance differ.
+
+  /// Distances up to which rows have one of the P position rows.
+  FADE_HD int64_t reach(int64_t positions) const {
+    return slots.count ? window + block + int64_t{slots.count} * slots.rate : positions;
+  }
+  /// The position row of a distance ≥ 1; −1 in the gap, and P or more where there is none.
+  FADE_HD int64_t position_row(int64_t distance) const {
+    if (!slots.count || distance <= window) return distance - 1;
+    const int64_t past_gap = distance - window - block - 1;
+    return past_gap < 0 ? -1 : window + past_gap / slots.rate;
+  }
+  /// The distances that have position row p.
+  FADE_HD Distances distances_of(int64_t p) const {
+    const bool slot = slots.count && p >= window;
+    const int64_t first = slot ? window + block + 1 + (p - window) * slots.rate : p + 1;
+    return {static_cast<int32_t>(first), static_cast<int32_t>(first + (slot ? slots.rate : 1) - 1)};
+  }
+};
+
+/// The mask of `spans`, those of the rows or heads (nullptr for a plain window).
+template <class T>
+MaskFormula<T> mask_formula(const SpanAttentionSizes& s, const T* spans) {
+  const auto distance = [](int64_t d) { return static_cast<int32_t>(std::min<int64_t>(d, kFar)); };
+  MaskFormula<T> mask(s.mask, spans, s.ramp);
+  if (s.window) mask.rows.last = distance(s.window);
+  if (s.slots.count) {
+    mask.slot_age = distance(s.window);
+    mask.slots = {distance(s.window + s.block + 1), distance(s.reach(0))};
+  }
+  return mask;
+}
+
+struct SpanAttentionInputs {
+  Tensor q, kv, pos, span;  ///< pos and span may be empty tensors
+  Tensor start, age;
+  SpanAttentionSizes sizes;
+};
+
+/// out [B·M, H] and lse [B, K, M] (F6, F7).
+struct SpanAttentionResult {
+  Tensor out, lse;
+};
+
+/// Gradients of the inputs of the same name, of their shapes; an empty tensor where the input is one.
+struct SpanAttentionGradients {
+  Tensor q, kv, pos, span;
+};
+
+/// Writes `result`.
+inline constinit Kernel<void(const SpanAttentionInputs&, const SpanAttentionResult& result)>
+    span_attention_forward{"span_attention"};
+/// Writes `d` from `grad`, the gradient of out.
+inline constinit Kernel<void(const SpanAttentionInputs&, const SpanAttentionResult&, const Tensor& grad,
+                             const SpanAttentionGradients& d)>
+    span_attention_backward{"span_attention"};
+
+}  // namespace fade
