@@ -4,7 +4,7 @@
 namespace fade {
 namespace {
 
-void forward_cpu(const Tensor& span, const Tensor& age, const SoftMask& attrs, const Tensor& m) {
+void forward_cpu(const Tensor& span, const Tensor& age, const SoftMask& attrs, Out m) {
   dispatch_float(span.dtype(), "expire_mask", [&]<class T>() {
     const int64_t B = m.size(0), G = m.size(1), M = m.size(2), L = m.size(3);
     const MaskFormula<T> mask = attrs.formula<T>(span);
@@ -21,8 +21,7 @@ void forward_cpu(const Tensor& span, const Tensor& age, const SoftMask& attrs, c
   });
 }
 
-void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, const SoftMask& attrs,
-                  const Tensor& dspan) {
+void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, const SoftMask& attrs, Out dspan) {
   dispatch_float(span.dtype(), "expire_mask", [&]<class T>() {
     const int64_t B = g.size(0), G = g.size(1), M = g.size(2), L = g.size(3);
     const MaskFormula<T> mask = attrs.formula<T>(span);

@@ -45,7 +45,7 @@ struct Backward {
   }
 };
 
-void forward_cuda(const Tensor& span, const Tensor& age, const SoftMask& attrs, const Tensor& m) {
+void forward_cuda(const Tensor& span, const Tensor& age, const SoftMask& attrs, Out m) {
   dispatch_float(span.dtype(), "expire_mask", [&]<class T>() {
     const int32_t* a = age.data<int32_t>();
     T* out = m.mutate<T>();
@@ -56,8 +56,7 @@ void forward_cuda(const Tensor& span, const Tensor& age, const SoftMask& attrs, 
   });
 }
 
-void backward_cuda(const Tensor& g, const Tensor& span, const Tensor& age, const SoftMask& attrs,
-                   const Tensor& dspan) {
+void backward_cuda(const Tensor& g, const Tensor& span, const Tensor& age, const SoftMask& attrs, Out dspan) {
   dispatch_float(span.dtype(), "expire_mask", [&]<class T>() {
     launch_each("expire_mask_backward", dspan.numel(),
                 Backward<T>{.mask = attrs.formula<T>(span),

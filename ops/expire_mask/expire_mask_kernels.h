@@ -22,11 +22,11 @@ struct SoftMask {
 };
 
 /// m = the mask, 0 at distances beyond 1..last.
-inline constinit Kernel<void(const Tensor& span, const Tensor& age, const SoftMask&, const Tensor& m)>
+inline constinit Kernel<void(const Tensor& span, const Tensor& age, const SoftMask&, Out m)>
     soft_mask_forward{"expire_mask"};
 /// dspan [B, G, L]: Σ_i g·dm/de, of each row for itself.
 inline constinit Kernel<void(const Tensor& g, const Tensor& span, const Tensor& age, const SoftMask&,
-                             const Tensor& dspan)>
+                             Out dspan)>
     soft_mask_backward{"expire_mask"};
 
 }  // namespace fade

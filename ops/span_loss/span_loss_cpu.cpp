@@ -5,7 +5,7 @@ namespace fade {
 namespace {
 
 // A few operations per row: little compared with the products that made the rows, so one thread does it.
-void forward_cpu(const Tensor& span, const Tensor& age, const SpanLoss& attrs, const Tensor& loss) {
+void forward_cpu(const Tensor& span, const Tensor& age, const SpanLoss& attrs, Out loss) {
   dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
     const MaskFormula<T> mask(MaskKind::expiring, span.data<T>(), attrs.ramp);
     const int32_t* a = age.data<int32_t>();
@@ -16,8 +16,7 @@ void forward_cpu(const Tensor& span, const Tensor& age, const SpanLoss& attrs, c
   });
 }
 
-void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, const SpanLoss& attrs,
-                  const Tensor& dspan) {
+void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, const SpanLoss& attrs, Out dspan) {
   dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
     const MaskFormula<T> mask(MaskKind::expiring, span.data<T>(), attrs.ramp);
     const int32_t* a = age.data<int32_t>();

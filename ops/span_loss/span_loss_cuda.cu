@@ -31,7 +31,7 @@ struct Backward {
   }
 };
 
-void forward_cuda(const Tensor& span, const Tensor& age, const SpanLoss& attrs, const Tensor& loss) {
+void forward_cuda(const Tensor& span, const Tensor& age, const SpanLoss& attrs, Out loss) {
   const int64_t rows = span.numel();
   const Tensor remaining = Tensor::empty({rows}, DType::f64, Device::cuda);
   dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
@@ -42,8 +42,7 @@ void forward_cuda(const Tensor& span, const Tensor& age, const SpanLoss& attrs, 
   sum_middle("span_loss", remaining, {1, rows, 1}, rows ? attrs.force(span.size(0)) : 0, loss);
 }
 
-void backward_cuda(const Tensor& g, const Tensor& span, const Tensor& age, const SpanLoss& attrs,
-                   const Tensor& dspan) {
+void backward_cuda(const Tensor& g, const Tensor& span, const Tensor& age, const SpanLoss& attrs, Out dspan) {
   dispatch_float(span.dtype(), "span_loss", [&]<class T>() {
     const MaskFormula<T> mask(MaskKind::expiring, span.data<T>(), attrs.ramp);
     launch_each("span_loss_backward", span.numel(),

@@ -18,11 +18,11 @@ struct SpanLoss {
 };
 
 /// loss = force · Σ r over all rows and queries with 0 < m < 1.
-inline constinit Kernel<void(const Tensor& span, const Tensor& age, const SpanLoss&, const Tensor& loss)>
+inline constinit Kernel<void(const Tensor& span, const Tensor& age, const SpanLoss&, Out loss)>
     span_loss_forward{"span_loss"};
 /// dspan[b,j] = g · force · (number of queries with 0 < m < 1 for row j).
 inline constinit Kernel<void(const Tensor& g, const Tensor& span, const Tensor& age, const SpanLoss&,
-                             const Tensor& dspan)>
+                             Out dspan)>
     span_loss_backward{"span_loss"};
 
 }  // namespace fade
