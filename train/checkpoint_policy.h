@@ -14,8 +14,7 @@ namespace fade {
 
 class CheckpointPolicy {
  public:
-  /// `best` is that of the checkpoint from which the trainer continues, `saved_step` the step of
-  /// it (none: a new run).
+  /// `saved_step` and `best` are of the checkpoint from which the trainer continues; none in a new run.
   CheckpointPolicy(const Trainer& trainer, RunDirectory& directory, RunLog& log,
                    std::optional<int64_t> saved_step, const std::optional<BestResult>& best);
 

@@ -28,10 +28,11 @@ class RunLog {
   /// Training time so far, that of earlier processes of the run included.
   double seconds() const { return seconds_; }
 
-  /// The step just done. A line each in console and metrics every train.log_every steps, and when
-  /// it is the `last`.
+  /// The step just done. Writes a line to the console and one to the metrics every train.log_every steps, and
+  /// when it is the `last`.
   void step(const Trainer& trainer, const Trainer::Step& figures, bool last);
 
+  /// A line in the metrics for a validation after `step`.
   void validation(int64_t step, const Report& report);
   /// The validation that the metrics hold for the step from which training continues.
   std::optional<double> validation_before() const { return metrics_.validation(); }

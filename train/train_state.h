@@ -18,9 +18,8 @@ struct TrainState {
   StreamPosition position;     ///< of the training reader
   uint64_t random_stream = 0;  ///< the next random stream of dropout and span noise
   Memory memory;
-  std::vector<NamedTensor> weights;  ///< the model's parameters, in their order
-  std::vector<NamedTensor>
-      optimizer;  ///< the optimizer's moments, as Optimizer::state() names and orders them
+  std::vector<NamedTensor> weights;    ///< the model's parameters, in their order
+  std::vector<NamedTensor> optimizer;  ///< the optimizer's moments: Optimizer::state()
 };
 
 }  // namespace fade

@@ -9,8 +9,8 @@ namespace fade {
 namespace {
 
 constexpr uint32_t kTotal = uint32_t{1} << kFrequencyBits;
-constexpr uint64_t kNarrowest = uint64_t{1}
-                                << 56;  // below this width, the first byte of the interval is output
+// The first byte of an interval narrower than this is known, and output.
+constexpr uint64_t kNarrowest = uint64_t{1} << 56;
 
 }  // namespace
 
@@ -35,8 +35,8 @@ void quantise(std::span<const double> logits, std::span<uint32_t> table) {
 void RangeEncoder::add_to_low(uint64_t x) {
   low_ += x;
   if (low_ >= x) return;
-  for (size_t i = bytes_.size();
-       i-- > 0;)  // a carry; it ends at the first byte at the latest, because the number is below 1
+  // A carry. It ends at the first byte at the latest, because the number is below 1.
+  for (size_t i = bytes_.size(); i-- > 0;)
     if (++bytes_[i] != 0) return;
 }
 
