@@ -107,6 +107,18 @@ BOOST_AUTO_TEST_CASE(resumed_equals_straight) {
   BOOST_TEST(resumed.validate({}).bits_per_byte == straight.validate({}).bits_per_byte);
 }
 
+// Without files.
+BOOST_AUTO_TEST_CASE(a_state_is_all_that_a_trainer_needs_to_continue) {
+  const test::TempDir dir;
+  const Config c = eventful_config(dir);
+  const Corpus corpus(c.data);
+  Trainer straight(c, corpus), continued(c, corpus);
+  train(straight, 7);
+  continued.restore(straight.state());
+  BOOST_TEST((train(straight, 7) == train(continued, 7)));
+  BOOST_TEST((all_values(straight) == all_values(continued)));
+}
+
 BOOST_AUTO_TEST_CASE(every_optimizer_resumes) {
   const test::TempDir dir;
   for (const OptimizerKind kind :
