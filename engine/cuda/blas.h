@@ -5,10 +5,10 @@
 
 namespace fade {
 
-/// One or more products c[i] = alpha·op(a[i])·op(b[i]) + beta·c[i], as BLAS has them: column-major, op the
-/// transpose where asked for. op(a) is m × k, op(b) k × n, c m × n; `ld`: elements from one column to the
-/// next; `step`: from one matrix to the next. m, n, k and batch are at least 1. Numbers of f32 are multiplied
-/// as such (no TF32), and the same call gives the same bits.
+/// `batch` products c[i] = alpha·op(a[i])·op(b[i]) + beta·c[i], as in BLAS: column-major, op the transpose if
+/// `transpose_a`, `transpose_b`. op(a) is m × k, op(b) k × n, c m × n; `ld`: elements from one column to the
+/// next; `step`: elements from one matrix to the next. m, n, k and batch are at least 1. f32 is multiplied in
+/// f32 (no TF32), and the same call gives the same bits.
 template <class T>
 struct BlasProduct {
   bool transpose_a, transpose_b;

@@ -10,7 +10,7 @@
 namespace fade {
 namespace {
 
-// Small copies to the device leave the host at once: they go through page-locked memory, used in turn. (A
+// Small copies to the device return at once: they go through slots of page-locked memory, used in turn. (A
 // copy from ordinary memory may wait for the device.)
 class Staging {
  public:
@@ -19,39 +19,40 @@ class Staging {
   /// Queues the copy. `bytes` is at most kBytes.
   void copy(void* dst, const void* src, size_t bytes, cudaStream_t stream) {
     Slot& slot = slots_[next_++ % slots_.size()];
-    slot.copied.wait();  // only when the device is all the slots behind
+    // Waits only when the copies of all slots are still queued; never for an event that was not recorded.
+    check_cuda(cudaEventSynchronize(slot.copied.get()), "wait for an event");
     std::memcpy(slot.memory.get(), src, bytes);
     check_cuda(cudaMemcpyAsync(dst, slot.memory.get(), bytes, cudaMemcpyHostToDevice, stream),
                "copy to the device");
-    slot.copied.record(stream);
+    check_cuda(cudaEventRecord(slot.copied.get(), stream), "record an event");
   }
 
  private:
   struct Slot {
-    PinnedMemory memory{kBytes};
-    CudaEvent copied;
+    PinnedMemory memory = make_pinned(kBytes);
+    CudaEvent copied = make_event();
   };
   std::array<Slot, 16> slots_;
   size_t next_ = 0;
 };
 
-struct Context {
-  CudaStream stream;
+struct DeviceState {
+  CudaStream stream = make_stream();
   Staging staging;
-  PinnedMemory index_error{sizeof(IndexError)};
-  Context() { *error() = {}; }
+  PinnedMemory index_error = make_pinned(sizeof(IndexError));
+  DeviceState() { *error() = {}; }
   IndexError* error() { return static_cast<IndexError*>(index_error.get()); }
 };
 
 // Never destroyed: tensors with static storage may be released after any static object.
-Context& context() {
-  static Context* const c = new Context;
-  return *c;
+DeviceState& state() {
+  static DeviceState* const s = new DeviceState;
+  return *s;
 }
 
 void synchronize() {
   check_cuda(cudaStreamSynchronize(cuda_stream()), "wait for the device");
-  IndexError& error = *context().error();
+  IndexError& error = *state().error();
   if (!error.set) return;
   const IndexError e = error;
   error = {};
@@ -68,7 +69,7 @@ void copy(void* dst, Device dst_device, const void* src, Device src_device, size
     check_cuda(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, cuda_stream()),
                "copy on the device");
   } else if (bytes <= Staging::kBytes) {
-    context().staging.copy(dst, src, bytes, cuda_stream());
+    state().staging.copy(dst, src, bytes, cuda_stream());
   } else {
     check_cuda(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, cuda_stream()), "copy to the device");
   }
@@ -82,8 +83,8 @@ std::string missing() {
   int driver = 0, devices = 0;
   cudaDriverGetVersion(&driver);
   if (driver == 0)
-    return "missing: no NVIDIA driver is loaded (install the driver and look at nvidia-smi, or use --device "
-           "cpu)";
+    return "missing: no NVIDIA driver is loaded "
+           "(install the driver and look at nvidia-smi, or use --device cpu)";
   if (const cudaError_t code = cudaGetDeviceCount(&devices); code == cudaErrorInsufficientDriver)
     return fmt::format(
         "missing: the NVIDIA driver is for CUDA {}, this build for CUDA {} (update the driver, or use "
@@ -91,8 +92,7 @@ std::string missing() {
         version(driver), version(CUDART_VERSION));
   else if (code != cudaSuccess || devices == 0)
     return fmt::format(
-        "missing: no GPU is visible, {} (look at nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device "
-        "cpu)",
+        "missing: no GPU is visible, {} (look at nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu)",
         cudaGetErrorString(code == cudaSuccess ? cudaErrorNoDevice : code));
   cudaDeviceProp gpu{};
   cudaFuncAttributes unused{};
@@ -133,14 +133,14 @@ constexpr DeviceBackend kCuda = {
 
 [[maybe_unused]] const bool registered = register_backend(Device::cuda, kCuda);
 
-// Errors of kernels surface at whatever is called next.
+// Errors of kernels are reported by the next call, whatever it is.
 const char* remedy(cudaError_t code) {
   switch (code) {
     case cudaErrorInvalidConfiguration:
     case cudaErrorInvalidValue:
       return "the sizes may exceed the device's limits";
     case cudaErrorLaunchOutOfResources:
-      return "fewer threads a block need fewer registers";
+      return "fewer threads per thread block need fewer registers";
     case cudaErrorIllegalAddress:
     case cudaErrorMisalignedAddress:
     case cudaErrorLaunchFailure:
@@ -154,16 +154,16 @@ const char* remedy(cudaError_t code) {
 
 }  // namespace
 
-cudaStream_t cuda_stream() { return context().stream.get(); }
+cudaStream_t cuda_stream() { return state().stream.get(); }
 
-IndexCheck index_check(const char* who) { return {context().error(), who}; }
+IndexCheck index_check(const char* who) { return {state().error(), who}; }
 
 void check_cuda(cudaError_t code, const char* what) {
   if (code == cudaSuccess) return;
   fail("cuda: {}: {} ({})", what, cudaGetErrorString(code), remedy(code));
 }
 
-namespace detail {
+namespace cuda_detail {
 
 void allow_shared_bytes(const char* name, const void* kernel, size_t bytes) {
   constexpr size_t kAlways = 48 * 1024;
@@ -171,15 +171,16 @@ void allow_shared_bytes(const char* name, const void* kernel, size_t bytes) {
   const cudaError_t code =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
   if (code != cudaSuccess)
-    fail("cuda: {}: {} bytes of shared memory a block: {}", name, bytes, cudaGetErrorString(code));
+    fail("cuda: {}: {} bytes of shared memory per thread block: {}", name, bytes, cudaGetErrorString(code));
 }
 
 void check_launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes) {
   const cudaError_t code = cudaGetLastError();
   if (code != cudaSuccess)
-    fail("cuda: kernel {}, grid {}x{}x{}, block {}x{}x{}, {} bytes of shared memory: {} ({})", name, grid.x,
-         grid.y, grid.z, block.x, block.y, block.z, shared_bytes, cudaGetErrorString(code), remedy(code));
+    fail("cuda: kernel {}, grid {}x{}x{}, thread block {}x{}x{}, {} bytes of shared memory: {} ({})", name,
+         grid.x, grid.y, grid.z, block.x, block.y, block.z, shared_bytes, cudaGetErrorString(code),
+         remedy(code));
 }
 
-}  // namespace detail
+}  // namespace cuda_detail
 }  // namespace fade

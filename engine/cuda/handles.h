@@ -1,9 +1,6 @@
-// Owners of what CUDA hands out.
+// Owners of CUDA's handles.
 #pragma once
 
-#include <cuda_runtime.h>
-
-#include <cstddef>
 #include <memory>
 #include <type_traits>
 
@@ -11,44 +8,39 @@
 
 namespace fade {
 
-class CudaStream {
- public:
-  CudaStream() { check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "create a stream"); }
-  CudaStream(const CudaStream&) = delete;
-  CudaStream& operator=(const CudaStream&) = delete;
-  ~CudaStream() { cudaStreamDestroy(stream_); }
-  cudaStream_t get() const { return stream_; }
-
- private:
-  cudaStream_t stream_ = nullptr;
+template <auto destroy>
+struct CudaDestroy {
+  template <class T>
+  void operator()(T* handle) const {
+    destroy(handle);
+  }
 };
 
-/// A point in a stream, to be waited for.
-class CudaEvent {
- public:
-  CudaEvent() { check_cuda(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "create an event"); }
-  CudaEvent(const CudaEvent&) = delete;
-  CudaEvent& operator=(const CudaEvent&) = delete;
-  ~CudaEvent() { cudaEventDestroy(event_); }
-  void record(cudaStream_t stream) { check_cuda(cudaEventRecord(event_, stream), "record an event"); }
-  /// Returns once the device has passed the point; at once if none was recorded.
-  void wait() { check_cuda(cudaEventSynchronize(event_), "wait for an event"); }
+/// Owns a handle, which is a pointer: `destroy` releases it.
+template <class Handle, auto destroy>
+using CudaHandle = std::unique_ptr<std::remove_pointer_t<Handle>, CudaDestroy<destroy>>;
 
- private:
-  cudaEvent_t event_ = nullptr;
-};
+using CudaStream = CudaHandle<cudaStream_t, cudaStreamDestroy>;
+using CudaEvent = CudaHandle<cudaEvent_t, cudaEventDestroy>;  ///< a point in a stream, to be waited for
+using PinnedMemory =
+    CudaHandle<void*, cudaFreeHost>;  ///< page-locked host memory, which the device can access
 
-/// Page-locked memory of the host, which the device reaches too.
-class PinnedMemory {
- public:
-  explicit PinnedMemory(size_t bytes) { check_cuda(cudaMallocHost(&memory_, bytes), "page-lock memory"); }
-  PinnedMemory(const PinnedMemory&) = delete;
-  PinnedMemory& operator=(const PinnedMemory&) = delete;
-  ~PinnedMemory() { cudaFreeHost(memory_); }
-  void* get() const { return memory_; }
+inline CudaStream make_stream() {
+  cudaStream_t stream = nullptr;
+  check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "create a stream");
+  return CudaStream(stream);
+}
 
- private:
-  void* memory_ = nullptr;
-};
+inline CudaEvent make_event() {
+  cudaEvent_t event = nullptr;
+  check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "create an event");
+  return CudaEvent(event);
+}
+
+inline PinnedMemory make_pinned(size_t bytes) {
+  void* memory = nullptr;
+  check_cuda(cudaMallocHost(&memory, bytes), "page-lock memory");
+  return PinnedMemory(memory);
+}
 
 }  // namespace fade

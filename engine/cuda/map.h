@@ -1,7 +1,8 @@
 // Elementwise kernels: out[i] = f(in[i]...), over arrays that are contiguous or have strides.
 //
-// f is a struct with a __device__ operator(), called once an element. Where sizes and addresses allow it,
-// elements are moved 16 bytes at a time. The result may be one of the inputs, element for element.
+// f is a struct with a __device__ operator(), called once per element. Where sizes and addresses
+// allow it, elements are loaded and stored 16 bytes at a time. The result may be one of the inputs,
+// element for element.
 #pragma once
 
 #include <algorithm>
@@ -16,13 +17,13 @@ namespace fade {
 
 inline constexpr int kMapBlock = 256;
 
-/// N consecutive elements, moved as one where they make up 16 bytes.
+/// N consecutive elements, loaded and stored as one where they make up 16 bytes.
 template <class T, int N>
 struct alignas(std::min<size_t>(16, N * sizeof(T))) Pack {
   T v[N];
 };
 
-/// How many elements of the widest of these types make up 16 bytes.
+/// The number of elements of the widest of these types in 16 bytes.
 template <class... T>
 inline constexpr int kPackOf = static_cast<int>(16 / std::max({sizeof(T)...}));
 
@@ -40,7 +41,7 @@ bool takes_packs(const T* p) {
   return reinterpret_cast<uintptr_t>(p) % alignof(Pack<T, N>) == 0;
 }
 
-/// An array and its strides in elements, one a dimension of the loop it is used in.
+/// An array and its strides in elements, one per dimension of the loop.
 template <class T>
 struct Strided {
   T* data;
@@ -71,9 +72,9 @@ template <int operands>
 struct Loop {
   int64_t packs;
   int dims;
-  int64_t size[kMaxDims];  ///< the last one in packs
+  int64_t size[kMaxDims];  ///< that of the last dimension in packs
   int64_t stride[kMaxDims][operands];
-  bool moves[operands];  ///< false for one that stands still along the last dimension
+  bool moves[operands];  ///< false for an operand with stride 0 along the last dimension
 };
 
 template <int N, class T>
@@ -121,10 +122,10 @@ void launch_strided(const char* name, const F& f, const Shape& shape, std::span<
   launch(name, strided<N, F, T, In...>, grid_for(loop.packs, kMapBlock), kMapBlock, 0, f, loop, out, in...);
 }
 
-/// True iff the loop can be walked in packs of N: whole packs in the last dimension, each operand contiguous
-/// or still there, and every pack aligned.
+/// True iff the loop can be done in packs of N: whole packs in the last dimension, each operand with stride 1
+/// or 0 along it, and every pack aligned.
 template <int N, class... T>
-bool walks_in_packs(const Shape& shape, std::span<const Strides> strides, const T*... data) {
+bool fits_packs(const Shape& shape, std::span<const Strides> strides, const T*... data) {
   const int last = shape.dims() - 1;
   if (shape[last] % N != 0 || strides[0][last] != 1) return false;
   const bool aligned[] = {takes_packs<N>(data)...};
@@ -151,7 +152,7 @@ void map(const char* name, const F& f, int64_t n, T* out, const In*... in) {
            in...);
 }
 
-/// out = f(in...) over a shape, each array with strides of its own: broadcasting, permutations, slices.
+/// out = f(in...) over a shape, each array with its own strides: broadcasting, permutations, slices.
 template <class F, class T, class... In>
 void map_strided(const char* name, const F& f, const Shape& shape, const Strided<T>& out,
                  const Strided<const In>&... in) {
@@ -164,7 +165,7 @@ void map_strided(const char* name, const F& f, const Shape& shape, const Strided
   if (std::all_of(std::begin(strides), std::end(strides), plain))
     return map(name, f, s.numel(), out.data, in.data...);
   constexpr int N = kPackOf<T, In...>;
-  if (map_detail::walks_in_packs<N>(s, strides, out.data, in.data...))
+  if (map_detail::fits_packs<N>(s, strides, out.data, in.data...))
     map_detail::launch_strided<N>(name, f, s, strides, out.data, in.data...);
   else
     map_detail::launch_strided<1>(name, f, s, strides, out.data, in.data...);

@@ -12,7 +12,7 @@ struct Constant {
 };
 
 template <class T>
-struct To {
+struct ConvertTo {
   template <class S>
   __device__ T operator()(S v) const {
     return static_cast<T>(v);
@@ -27,8 +27,9 @@ void fill_cuda(double value, Out out) {
 
 void convert_cuda(const Tensor& src, Out out) {
   dispatch_any(src.dtype(), [&]<class S>() {
-    dispatch_any(out.dtype(),
-                 [&]<class T>() { map("convert", To<T>{}, out.numel(), out.mutate<T>(), src.data<S>()); });
+    dispatch_any(out.dtype(), [&]<class T>() {
+      map("convert", ConvertTo<T>{}, out.numel(), out.mutate<T>(), src.data<S>());
+    });
   });
 }
 
@@ -39,7 +40,7 @@ void add_into_cuda(const Tensor& x, Out sum) {
   });
 }
 
-// One dimension after the other, from the last on; neighbours that are summed are one.
+// One dimension after the other, from the last to the first; neighbouring summed dimensions are merged.
 void sum_to_cuda(const Tensor& src, Out out) {
   const Shape& from = src.shape();
   if (from.numel() == 0) return backend(Device::cuda).zero(out.mutate_bytes(), out.size_bytes());

@@ -1,5 +1,5 @@
-// Reductions over the threads of a warp and of a block, in an order that depends on the block's size only.
-// Every thread receives the result. Part of engine/cuda/cuda.h.
+// Reductions over the threads of a warp or of a thread block, in an order that depends only on the size of
+// the thread block. Every thread receives the result. Part of engine/cuda/cuda.h.
 #pragma once
 
 namespace fade {
@@ -19,12 +19,12 @@ struct Max {
   }
 };
 
-/// The thread's number within its block, x first.
+/// The thread's number within its thread block, x first.
 __device__ inline int thread_rank() {
   return static_cast<int>(threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z));
 }
 
-/// Over groups of `width` (a power of two) neighbouring lanes; all 32 lanes call it.
+/// Over groups of `width` neighbouring lanes (a power of two); all 32 lanes call it.
 template <int width = kWarp, class T, class Op>
 __device__ T warp_reduce(T value, Op op) {
   for (int distance = width / 2; distance > 0; distance /= 2)
@@ -41,7 +41,7 @@ __device__ T warp_max(T value) {
   return warp_reduce(value, Max{});
 }
 
-/// Over a block whose size is a multiple of 32; all its threads call it. op(x, identity) = x.
+/// Over a thread block whose size is a multiple of 32; all its threads call it. op(x, identity) = x.
 template <class T, class Op>
 __device__ T block_reduce(T value, Op op, T identity) {
   __shared__ T of_warp[kWarp];
@@ -58,7 +58,7 @@ template <class T>
 __device__ T block_sum(T value) {
   return block_reduce(value, Sum{}, T{0});
 }
-/// `lowest`: what an empty maximum is.
+/// `lowest`: the maximum of nothing.
 template <class T>
 __device__ T block_max(T value, T lowest) {
   return block_reduce(value, Max{}, lowest);

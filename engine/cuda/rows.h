@@ -1,4 +1,4 @@
-// Kernels over rows of numbers: a warp a row where rows are short, a block a row where they are long.
+// Kernels over rows of numbers: one warp per row where rows are short, one thread block where they are long.
 //
 //   template <class T>
 //   struct Softmax {                                    // the kernel: what the threads of one row do
@@ -14,7 +14,7 @@
 //   };
 //   launch_rows("softmax", {rows, n}, Softmax<T>{x, y}, x, y);
 //
-// A row is read again for each sum or map: after the first time it comes from the L1 cache.
+// A row is read again for each sum or map: after the first time it is in the L1 cache.
 #pragma once
 
 #include <cmath>
@@ -24,10 +24,11 @@
 namespace fade {
 
 inline constexpr int kRowBlock = 256;
-inline constexpr int64_t kWarpRow = 1024;  // longest row that is left to one warp: 32 elements a thread
+inline constexpr int64_t kWarpRow = 1024;  // longest row for one warp: 32 elements per thread
 
-/// One row, as one of its threads sees it: `threads` (kWarp or kRowBlock) share it, packs of N elements each
-/// in turn, then what is left over. All of them call sum and max together, and get the same value.
+/// One row, as seen by one of its threads: `threads` (kWarp or kRowBlock) of them share it, taking
+/// packs of N elements in turn, then the remaining elements. All of them call sum and max together and
+/// get the same value.
 template <int N, int threads_of_row>
 struct Row {
   static constexpr int threads = threads_of_row;
@@ -55,7 +56,7 @@ struct Row {
     return combine(largest, Max{}, lowest);
   }
 
-  /// The threads' values joined by `op`, for which `identity` is nothing.
+  /// The threads' values combined by `op`, whose neutral element is `identity`.
   template <class T, class Op>
   __device__ T combine(T value, Op op, T identity) const {
     if constexpr (threads == kWarp)
@@ -72,7 +73,7 @@ struct Row {
     for (int64_t i = packed() + lane; i < size; i += threads) out[i] = f(in[i]...);
   }
 
-  /// True iff there is an element i and map lets this thread write it.
+  /// True iff element i exists and is the one that map writes in this thread.
   __device__ bool owns(int64_t i) const {
     return i >= 0 && i < size && lane == (i < packed() ? i / N % threads : (i - packed()) % threads);
   }
@@ -102,8 +103,8 @@ struct RowSizes {
   int64_t pitch = size;  ///< every row starts at a multiple of it
 };
 
-/// Calls f(row) for each row, on the threads that share it. `data`: all that f reads or writes by row, which
-/// decides whether packs are possible.
+/// Calls f(row) for each row, on the threads that share it. `data`: all arrays that f reads or writes by row;
+/// their addresses decide whether packs are possible.
 template <class F, class... T>
 void launch_rows(const char* name, RowSizes s, const F& f, const T*... data) {
   constexpr int N = kPackOf<T...>;

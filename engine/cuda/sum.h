@@ -1,7 +1,8 @@
-// Sums over a dimension on the device: of arrays of any shape, in double, in an order that depends on the
-// sizes only.
+// Sums over a dimension of an array of any shape, on the device, in double, in an order that depends only
+// on the sizes.
 #pragma once
 
+#include "engine/kernel.h"
 #include "engine/tensor.h"
 
 namespace fade {
@@ -11,8 +12,8 @@ struct SumSizes {
   int64_t outer, n, inner;
 };
 
-/// out = factor·Σ x over the middle dimension, 0 where n = 0. f32 or f64 each, on the CUDA device. Where n is
-/// long and there are few sums, each is cut into partial sums. `name` is the operation's.
-void sum_middle(const char* name, const Tensor& x, SumSizes s, double factor, const Tensor& out);
+/// out = factor·Σ x over the middle dimension, 0 if n = 0. x and out are f32 or f64, on the CUDA device. A
+/// long n with few sums is cut into partial sums. `name` is the operation's, for errors.
+void sum_middle(const char* name, const Tensor& x, SumSizes s, double factor, Out out);
 
 }  // namespace fade

@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(a_barrier_that_some_never_reach) {
 BOOST_AUTO_TEST_CASE(a_barrier_on_both_sides_of_a_branch) {
   const std::string text = report(two_barriers, 1, 64);
   BOOST_TEST(contains(text, "kernel bad, block (0,0,0), thread (40,0,0): __syncthreads at "), text);
-  BOOST_TEST(contains(text, "while thread 0 of the block waits at __syncthreads at "), text);
+  BOOST_TEST(contains(text, "while thread 0 of the thread block waits at __syncthreads at "), text);
 }
 
 BOOST_AUTO_TEST_CASE(threads_that_wait_for_each_other) {
@@ -160,8 +160,8 @@ BOOST_AUTO_TEST_CASE(an_exception_names_its_thread_and_the_device_still_works) {
 }
 
 BOOST_AUTO_TEST_CASE(sizes_that_no_device_has) {
-  BOOST_TEST(contains(report(two_barriers, 1, 2000), "bad: blocks of 2000x1x1 threads"));
-  BOOST_TEST(contains(report(two_barriers, dim3(1, 70000), 1), "bad: a grid of 1x70000x1 blocks"));
+  BOOST_TEST(contains(report(two_barriers, 1, 2000), "bad: thread blocks of 2000x1x1 threads"));
+  BOOST_TEST(contains(report(two_barriers, dim3(1, 70000), 1), "bad: a grid of 1x70000x1 thread blocks"));
   BOOST_CHECK_THROW(launch("bad", uninitialised, 1, 1, 200000, nullptr), Error);
 }
 

@@ -1,4 +1,4 @@
-// CUDA's atomics on integers. There are none on floating-point numbers, on purpose: the order of additions
+// CUDA's atomics on integers. Those on floating-point numbers are left out on purpose: the order of additions
 // would differ from run to run.
 #pragma once
 

@@ -79,11 +79,12 @@ void Worker::begin_block(const Grid& grid, int64_t block) {
     w.ready = w.exist;
     w.returned = 0;
   }
-  if (shared_bytes_ != grid.shared_bytes) {  // exactly so many: AddressSanitizer guards their end
+  if (shared_bytes_ != grid.shared_bytes) {  // the exact size: AddressSanitizer guards its end
     shared_.reset(grid.shared_bytes ? new std::byte[grid.shared_bytes] : nullptr);
     shared_bytes_ = grid.shared_bytes;
   }
-  if (shared_) std::memset(shared_.get(), 0xff, shared_bytes_);  // NaN: a read before a write is noticed
+  if (shared_)
+    std::memset(shared_.get(), 0xff, shared_bytes_);  // NaN: a read before the first write shows in results
 }
 
 void Worker::run_block(const Grid& grid, const Body& body, int64_t block) {
@@ -99,10 +100,10 @@ void Worker::run_block(const Grid& grid, const Body& body, int64_t block) {
   if (abandoned_) throw Error(error_);
 }
 
-// What a fiber does: it starts threads, one after the other, as long as none that waited may go on. A thread
-// that has to wait keeps the fiber for itself meanwhile.
+// What a fiber does: it starts threads, one after the other, as long as no thread that waited can continue. A
+// thread that has to wait keeps its fiber meanwhile.
 Fiber& Worker::take_turns(Fiber& self) {
-  int next = current_;  // whoever woke this fiber has chosen it
+  int next = current_;  // chosen by the fiber that switched to this one
   while (!quit_) {
     if (next == kNone) {
       idle_.push_back(&self);
@@ -137,10 +138,9 @@ void Worker::run_thread(int number, Fiber& on) {
   if (!why.empty() && !abandoned_) abandon(fmt::format("{}: {}", where(), why));
 }
 
-// The first thread that may run: of the warp that ran last, if it has one, whose stacks are still in the
-// cache.
+// The first thread that can run, of the warp that ran last if it has one: its stacks are still in the cache.
 int Worker::next_thread() {
-  const bool forward = thread_order() == Order::forward;
+  const bool forward = thread_order() == ThreadOrder::forward;
   const auto take = [&](size_t number) {
     Warp& w = warps_[number];
     const int lane = forward ? std::countr_zero(w.ready) : 31 - std::countl_zero(w.ready);
@@ -186,7 +186,7 @@ void Worker::wait(const char* what, Site site) {
   if (abandoned_) throw Abandoned{};
 }
 
-// Ends the block: threads that have not started never do, and those that wait are thrown out of their stacks.
+// Ends the thread block: threads that have not started never do, and those that wait leave by an exception.
 void Worker::abandon(const std::string& why) {
   abandoned_ = true;
   error_ = why;
@@ -205,9 +205,8 @@ int Worker::block_barrier(bool value, const char* what, Site site) {
     barrier_.first = current_;
   } else if (const Thread& first = thread(barrier_.first); !same(first.site, site)) {
     fail(
-        "{} at {}, while thread {} of the block waits at {} at {} (a barrier is for all threads of a block: "
-        "do not "
-        "branch around it)",
+        "{} at {}, while thread {} of the thread block waits at {} at {} "
+        "(a barrier is for all threads of a thread block: do not branch around it)",
         what, at(site), barrier_.first, first.waits_at, at(first.site));
   }
   barrier_.sum += value;
@@ -234,7 +233,7 @@ const uint64_t* Worker::warp_exchange(uint32_t mask, uint64_t value, const char*
   else if (!same(m.what, what))
     fail("{} at {}, while other lanes of its mask {:#010x} wait at {}", what, at(site), mask, m.what);
   auto& values = m.values[m.number % 2];
-  values[static_cast<size_t>(here.lane)] = value;
+  values[here.lane] = value;
   m.arrived |= bit;
   if (m.arrived == (mask & w.exist)) {
     w.ready |= m.arrived;
@@ -247,14 +246,14 @@ const uint64_t* Worker::warp_exchange(uint32_t mask, uint64_t value, const char*
 
 void Worker::check_source(uint32_t mask, int from, const char* what, Site site) const {
   if (!(mask & warp_of(current_).exist & bit_of(from)))
-    fail("{} at {}: reads from lane {}, which takes no part (mask {:#010x}, {} threads in the block)", what,
-         at(site), from, mask, count());
+    fail("{} at {}: reads from lane {}, which takes no part (mask {:#010x}, {} threads in the thread block)",
+         what, at(site), from, mask, count());
 }
 
 std::string Worker::deadlock() const {
   std::map<std::string, std::string> groups;  // what threads do, and which
   const auto doing = [&](int i) {
-    const Thread& t = threads_[static_cast<size_t>(i)];
+    const Thread& t = threads_[i];
     return warp_of(i).returned & bit_of(i) ? std::string("returned")
                                            : fmt::format("wait at {} at {}", t.waits_at, at(t.site));
   };
@@ -265,9 +264,10 @@ std::string Worker::deadlock() const {
     who += fmt::format("{}{}", who.empty() ? "" : ",", first);
     if (last > first) who += fmt::format("-{}", last);
   }
-  std::string text = "threads wait for others that never come:";
+  std::string text = "threads wait for others that never arrive:";
   for (const auto& [what, who] : groups) text += fmt::format(" threads {} {};", who, what);
-  return text + " (all threads of a block must reach a barrier, and all lanes of its mask a warp operation)";
+  return text +
+         " (all threads of a thread block must reach a barrier, and all lanes of its mask a warp operation)";
 }
 
 int block_barrier(bool value, const char* what, Site site) {

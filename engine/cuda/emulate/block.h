@@ -1,4 +1,4 @@
-// One block of a launch, its threads taking turns on one thread of the operating system.
+// One thread block of a launch. Its threads take turns on one thread of the operating system.
 #pragma once
 
 #include <array>
@@ -14,16 +14,17 @@
 
 namespace fade::emulate {
 
-/// A thread of the block.
+/// A thread of the thread block.
 struct Thread {
   uint3 index{};
-  Fiber* fiber = nullptr;          ///< the stack that it runs on; none before it starts
-  const char* waits_at = nullptr;  ///< the last barrier or exchange that it waited at,
-  Site site{};                     ///< and where that is
+  Fiber* fiber = nullptr;          ///< the stack on which it runs; nullptr before it starts
+  const char* waits_at = nullptr;  ///< the last barrier or exchange at which it waited,
+  Site site{};                     ///< and the line of that
 };
 
-/// Lanes of one mask, meeting at warp operations one after the other. Two sets of values are enough: whoever
-/// brings a third has read the first, and so have all that brought the second.
+/// The lanes of one mask, which meet at one warp operation after the other. Two sets of values are enough:
+/// a lane that brings its third value has read those of the first meeting, and so have all lanes that came
+/// to the second.
 struct Meeting {
   uint32_t mask = 0, arrived = 0, number = 0;
   const char* what = nullptr;
@@ -32,23 +33,23 @@ struct Meeting {
 
 struct Warp {
   uint32_t exist = 0, ready = 0, returned = 0;  ///< sets of lanes
-  std::deque<Meeting> meetings;                 ///< one a mask
+  std::deque<Meeting> meetings;                 ///< one per mask
   Meeting& meeting(uint32_t mask);
 };
 
-/// Runs blocks, one after the other. Each thread of the operating system has its own worker.
+/// Runs thread blocks, one after the other. Each thread of the operating system has its own worker.
 class Worker {
  public:
-  /// The calling thread's.
+  /// The worker of the calling thread.
   static Worker& mine();
-  /// The calling thread's while it runs a block; otherwise none.
+  /// The worker of the calling thread while it runs a thread block; otherwise nullptr.
   static Worker* running();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();
 
-  /// Runs a block of the grid. Throws, saying where, what one of its threads threw, or that some wait
-  /// forever.
+  /// Runs thread block `block` of the grid. Throws, saying where, what one of its threads threw, or that
+  /// some wait forever.
   void run_block(const Grid& grid, const Body& body, int64_t block);
 
   // For the running thread:
@@ -59,7 +60,7 @@ class Worker {
   const char* kernel() const { return grid_->name; }
 
  private:
-  struct Abandoned {};  // thrown into the threads that wait when another has failed
+  struct Abandoned {};  // thrown in the threads that wait when another has failed
 
   Worker() = default;
   void set_size(dim3 threads);
@@ -74,9 +75,9 @@ class Worker {
   std::string deadlock() const;
 
   int count() const { return static_cast<int>(threads_.size()); }
-  Thread& thread(int number) { return threads_[static_cast<size_t>(number)]; }
-  Warp& warp_of(int number) { return warps_[static_cast<size_t>(number / 32)]; }
-  const Warp& warp_of(int number) const { return warps_[static_cast<size_t>(number / 32)]; }
+  Thread& thread(int number) { return threads_[number]; }
+  Warp& warp_of(int number) { return warps_[number / 32]; }
+  const Warp& warp_of(int number) const { return warps_[number / 32]; }
 
   const Grid* grid_ = nullptr;
   const Body* body_ = nullptr;
@@ -90,7 +91,7 @@ class Worker {
   } barrier_;
   std::unique_ptr<std::byte[]> shared_;
   size_t shared_bytes_ = 0;
-  std::string error_;  // why the block was abandoned
+  std::string error_;  // why the thread block was abandoned
   bool abandoned_ = false, quit_ = false;
   SignalStack signal_stack_;
   Fiber main_;

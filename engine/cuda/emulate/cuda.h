@@ -1,5 +1,6 @@
-// The emulated device: CUDA kernels on the CPU, thread by thread. What kernels may use, and the launch. See
-// docs/cuda.md.
+// The emulated device: CUDA kernels on the CPU, thread by thread. What engine/cuda/cuda.h includes
+// instead of CUDA (runtime.h): the launch here, what kernels may use in types.h, thread.h and
+// atomics.h. See docs/cuda.md.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +15,10 @@ namespace fade::emulate {
 struct Grid {
   const char* name;  ///< of the kernel
   dim3 blocks, threads;
-  size_t shared_bytes;  ///< of dynamic shared memory, a block
+  size_t shared_bytes;  ///< of dynamic shared memory, per thread block
 };
 
-/// A reference to something callable that outlives the call it is passed to.
+/// A reference to a callable object that outlives the call it is passed to.
 class Body {
  public:
   template <class F>
@@ -30,12 +31,25 @@ class Body {
   void (*call_)(const void*);
 };
 
-/// Runs `thread` for every thread of the grid, blocks spread over the cores, and returns when all are done.
-/// The threads of a block take turns: each runs until it has to wait for others. Throws Error, naming kernel,
-/// block and thread, when threads wait for others that never come, or when `thread` throws.
+/// Runs `thread` for every thread of the grid, thread blocks spread over the cores, and returns when all
+/// are done. The threads of a thread block take turns: each runs until it has to wait for others. Throws
+/// Error, naming the kernel, thread block and thread, when threads wait for others that never arrive, or
+/// when `thread` throws.
 void run(const Grid& grid, Body thread);
 
-/// The dynamic shared memory of the calling thread's block.
+/// The dynamic shared memory of the calling thread's thread block.
 void* dynamic_shared_memory();
 
 }  // namespace fade::emulate
+
+namespace fade::cuda_detail {
+
+using emulate::dynamic_shared_memory;
+
+template <class... P>
+void run_kernel(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,
+                const P&... args) {
+  emulate::run({name, grid, block, shared_bytes}, [&] { kernel(args...); });
+}
+
+}  // namespace fade::cuda_detail

@@ -1,4 +1,4 @@
-// Device::cuda, emulated. Kernels are run when they are launched, so there is nothing to wait for.
+// Device::cuda, emulated. A launch returns when the kernel is done, so there is nothing to wait for.
 #include "engine/device.h"
 
 #include <cstring>

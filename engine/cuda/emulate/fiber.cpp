@@ -19,7 +19,7 @@ constexpr size_t kStackBytes = 256 * 1024;
 constexpr size_t kStackBytes = 128 * 1024;
 #endif
 
-thread_local Fiber* left = nullptr;  // by the latest switch
+thread_local Fiber* left = nullptr;  // the fiber that the latest switch left
 
 }  // namespace
 
@@ -32,7 +32,7 @@ Fiber::Fiber(std::function<Fiber&()> body, size_t number) {
                             [this, body = std::move(body), number](context::fiber&& from) {
                               arrive(std::move(from));
                               // 9 lines of 64 bytes: neighbours do not share a set of the cache.
-                              // cppcheck-suppress allocaCalled ; the stack is what is to be shifted
+                              // cppcheck-suppress allocaCalled ; it shifts the stack
                               volatile auto* const shift = static_cast<char*>(alloca(number % 7 * 576 + 1));
                               shift[0] = 0;
                               Fiber& next = body();

@@ -7,7 +7,7 @@
 namespace fade::emulate {
 namespace {
 
-// Limits of real devices; of shared memory, what all of those from compute capability 8.0 have.
+// Limits of real devices; for shared memory, of all devices from compute capability 8.0 on.
 constexpr unsigned kMaxThreads = 1024, kMaxBlocksX = 0x7fffffff, kMaxBlocksYZ = 65535;
 constexpr size_t kMaxShared = 99 * 1024;
 
@@ -15,12 +15,14 @@ void check(const Grid& g) {
   const dim3 b = g.blocks, t = g.threads;
   const uint64_t threads = uint64_t{t.x} * t.y * t.z;
   if (threads == 0 || threads > kMaxThreads || t.z > 64)
-    fail("{}: blocks of {}x{}x{} threads (allowed: 1 to {}, along z 64)", g.name, t.x, t.y, t.z, kMaxThreads);
+    fail("{}: thread blocks of {}x{}x{} threads (allowed: 1 to {}, along z 64)", g.name, t.x, t.y, t.z,
+         kMaxThreads);
   if (b.x > kMaxBlocksX || b.y > kMaxBlocksYZ || b.z > kMaxBlocksYZ)
-    fail("{}: a grid of {}x{}x{} blocks (allowed: {} along x, {} along y and z)", g.name, b.x, b.y, b.z,
-         kMaxBlocksX, kMaxBlocksYZ);
+    fail("{}: a grid of {}x{}x{} thread blocks (allowed: {} along x, {} along y and z)", g.name, b.x, b.y,
+         b.z, kMaxBlocksX, kMaxBlocksYZ);
   if (g.shared_bytes > kMaxShared)
-    fail("{}: {} bytes of dynamic shared memory a block (allowed: {})", g.name, g.shared_bytes, kMaxShared);
+    fail("{}: {} bytes of dynamic shared memory per thread block (allowed: {})", g.name, g.shared_bytes,
+         kMaxShared);
 }
 
 }  // namespace
@@ -32,13 +34,13 @@ void run(const Grid& grid, Body thread) {
   const auto run_blocks = [&](int64_t begin, int64_t end) {
     Worker& worker = Worker::mine();
     const MemoryAccess access;
-    const bool forward = thread_order() == Order::forward;
+    const bool forward = thread_order() == ThreadOrder::forward;
     for (int64_t i = begin; i < end; ++i) worker.run_block(grid, thread, forward ? i : begin + end - 1 - i);
   };
 #ifdef __SANITIZE_ADDRESS__
-  run_blocks(0, blocks);  // static shared memory is the process's (types.h)
+  run_blocks(0, blocks);  // static shared memory belongs to the process (types.h)
 #else
-  constexpr int64_t kThreads = 2048;  // that a second core is worth
+  constexpr int64_t kThreads = 2048;  // fewest threads worth a second core
   const int64_t of_block = int64_t{grid.threads.x} * grid.threads.y * grid.threads.z;
   parallel_for(blocks, std::max<int64_t>(1, kThreads / of_block), run_blocks);
 #endif

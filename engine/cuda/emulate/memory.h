@@ -1,22 +1,22 @@
-// Memory of the emulated device: the host's, but out of the host code's reach, as a GPU's would be.
+// Memory of the emulated device: host memory that host code cannot access, as with a GPU.
 #pragma once
 
 #include <cstddef>
 
 namespace fade::emulate {
 
-/// 64-byte aligned; nullptr when more than the machine's memory would be in use.
+/// 64-byte aligned; nullptr when more than the machine's memory would be in use. Filled with NaN.
 void* allocate_memory(size_t bytes);
 void release_memory(void* p);
 size_t free_memory();
 
-/// True iff host code that touches the device's memory is stopped: where processors have protection keys.
+/// True iff host code that accesses the device's memory is stopped: on processors with protection keys.
 bool memory_is_guarded();
 /// True iff p is in the device's memory.
 bool in_memory(const void* p);
 
-/// While it lives, the calling thread of the operating system may touch the device's memory: kernels, copies,
-/// BLAS.
+/// While in scope, the calling thread of the operating system may access the device's memory: for kernels,
+/// copies and BLAS.
 class MemoryAccess {
  public:
   MemoryAccess();

@@ -22,7 +22,7 @@ namespace {
 
 using Text = std::array<char, 256>;
 
-// (allocates nothing: also called when the process is dying)
+// Allocates nothing: it is also called while the process crashes.
 Text here_text() {
   Text text{};
   if (const Worker* w = Worker::running())
@@ -43,7 +43,7 @@ void print_where() {
   if (text[0]) print("\nfade: stopped in %s\n", text.data());
 }
 
-// Says where, then lets the signal do what it does.
+// Prints where, then lets the signal take its usual effect.
 void on_signal(int number, siginfo_t* info, void*) {
   if (number == SIGSEGV && !Worker::running() && in_memory(info->si_addr))
     print("\nfade: host code touched memory of device cuda at %p (copy the tensor with .to(Device::cpu))\n",
@@ -64,7 +64,7 @@ void catch_signals(std::initializer_list<int> numbers) {
 
 void install() {
 #ifdef __SANITIZE_ADDRESS__
-  __sanitizer_set_death_callback(print_where);  // AddressSanitizer's: it takes crashes too
+  __sanitizer_set_death_callback(print_where);  // AddressSanitizer handles crashes too
   catch_signals({SIGABRT});
 #else
   catch_signals({SIGSEGV, SIGBUS, SIGFPE, SIGABRT});
@@ -79,7 +79,7 @@ std::string where_block(const Grid& g) {
   return fmt::format("kernel {}, block ({},{},{})", g.name, here.block.x, here.block.y, here.block.z);
 }
 
-// A stack that has overflowed is none to report it on.
+// An overflow of the stack cannot be reported on that stack.
 SignalStack::SignalStack() : memory_(new std::byte[kBytes]) {
   stack_t stack{};
   stack.ss_sp = memory_.get();
@@ -94,13 +94,13 @@ SignalStack::~SignalStack() {
 
 void report_crashes() { [[maybe_unused]] static const bool once = (install(), true); }
 
-Order thread_order() {
-  static const Order order = [] {
+ThreadOrder thread_order() {
+  static const ThreadOrder order = [] {
     const char* set = std::getenv("FADE_EMULATE_ORDER");
     const std::string_view name = set ? set : "forward";
     if (name != "forward" && name != "reverse")
       refuse("FADE_EMULATE_ORDER: found {}, allowed: forward, reverse", name);
-    return name == "reverse" ? Order::reverse : Order::forward;
+    return name == "reverse" ? ThreadOrder::reverse : ThreadOrder::forward;
   }();
   return order;
 }
@@ -108,7 +108,7 @@ Order thread_order() {
 }  // namespace fade::emulate
 
 #ifdef __SANITIZE_ADDRESS__
-// UndefinedBehaviorSanitizer has no callback: it is to abort, which is caught.
+// UndefinedBehaviorSanitizer has no callback; it is made to abort, and the signal is caught.
 extern "C" const char* __ubsan_default_options() {  // NOLINT(bugprone-reserved-identifier): its name
   return "abort_on_error=1:print_stacktrace=1";
 }

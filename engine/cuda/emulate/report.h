@@ -1,4 +1,4 @@
-// Where the emulated device is, for errors.
+// Which thread the emulated device runs, for error messages.
 #pragma once
 
 #include <cstddef>
@@ -9,16 +9,17 @@
 
 namespace fade::emulate {
 
-/// "kernel softmax, block (3,0,0), thread (5,0,0)": what runs on the calling thread of the operating system.
-/// Empty when no kernel does.
+/// "kernel softmax, block (3,0,0), thread (5,0,0)": what runs on the calling thread of the operating system,
+/// by CUDA's blockIdx and threadIdx. Empty when no kernel runs.
 std::string where();
-/// The same without a thread.
+/// The same without the thread.
 std::string where_block(const Grid& grid);
 
-/// From now on, a crash or a sanitizer's report within a kernel says where. Repeated calls do nothing.
+/// From now on, a crash or a sanitizer's report within a kernel says in which thread. Repeated
+/// calls do nothing.
 void report_crashes();
 
-/// Where the calling thread's crashes are reported on.
+/// The stack on which crashes of the calling thread are reported.
 class SignalStack {
  public:
   SignalStack();
@@ -31,9 +32,10 @@ class SignalStack {
   std::unique_ptr<std::byte[]> memory_;
 };
 
-/// The order in which the threads of a block, and the blocks, get their turn. A result that depends on it
-/// shows a missing barrier. Forward unless the environment variable FADE_EMULATE_ORDER is `reverse`.
-enum class Order { forward, reverse };
-Order thread_order();
+/// The order in which the threads of a thread block, and the thread blocks, take their turns. A result
+/// that depends on it shows a missing barrier. Forward unless the environment variable
+/// FADE_EMULATE_ORDER is `reverse`.
+enum class ThreadOrder { forward, reverse };
+ThreadOrder thread_order();
 
 }  // namespace fade::emulate

@@ -1,4 +1,4 @@
-// What a thread of a kernel sees: its indices, barriers, and the exchange of values within a warp.
+// What a thread of a kernel can use: its indices, barriers, and the exchange of values within a warp.
 #pragma once
 
 #include <bit>
@@ -10,7 +10,7 @@
 
 namespace fade::emulate {
 
-/// A line of a kernel. (std::source_location with builtins that clang 14 has, too.)
+/// A line of a kernel. (As std::source_location, which clang 14 lacks.)
 struct Site {
   const char* file = "";
   int line = 0;
@@ -27,13 +27,13 @@ struct Here {
 };
 extern constinit thread_local Here here;
 
-/// Returns once all threads of the block came: how many of them brought true.
+/// Returns once all threads of the thread block have arrived: the number of them that passed true.
 int block_barrier(bool value, const char* what, Site site);
 
-/// Returns once all lanes of `mask` came: the value that each brought, by lane.
+/// Returns once all lanes of `mask` have arrived: the value that each passed, by lane.
 const uint64_t* warp_exchange(uint32_t mask, uint64_t value, const char* what, Site site);
 
-/// Throws when lane `from` did not take part.
+/// Throws when lane `from` does not take part.
 void check_source(uint32_t mask, int from, const char* what, Site site);
 
 template <class T>
@@ -82,7 +82,7 @@ inline void __syncwarp(unsigned mask = ~0u, FADE_SITE) {
   fade::emulate::warp_exchange(mask, 0, "__syncwarp", site);
 }
 
-// Of a group of `width` lanes: lane `from` of the caller's own, as CUDA defines it.
+// As CUDA defines it: the value of lane `from` in the caller's group of `width` lanes.
 template <class T>
 T __shfl_sync(unsigned mask, T value, int from, int width = 32, FADE_SITE) {
   const int lane = fade::emulate::here.lane, first = lane & ~(width - 1);

@@ -12,8 +12,9 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __align__(n) alignas(n)
 
-// A block stays on one thread of the operating system, so its static shared memory is that thread's.
-// AddressSanitizer guards the ends of plain statics only; under it all blocks run on one thread.
+// A thread block stays on one thread of the operating system, so its static shared memory belongs to
+// that thread. AddressSanitizer guards the ends of plain statics only; under it all thread blocks run
+// on one thread.
 #ifdef __SANITIZE_ADDRESS__
 #define __shared__ static
 #else

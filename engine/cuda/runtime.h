@@ -1,0 +1,38 @@
+// What engine/cuda/cuda.h takes from CUDA: the launch of a kernel on the GPU. (emulate/cuda.h is
+// its emulated counterpart.)
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+
+namespace fade {
+
+/// The stream on which everything runs, in order.
+cudaStream_t cuda_stream();
+
+/// Throws Error when `code` is not success, with `what` failed, CUDA's description and a remedy.
+void check_cuda(cudaError_t code, const char* what);
+
+namespace cuda_detail {
+
+/// Before a launch: more than 48 KiB of dynamic shared memory must be requested.
+void allow_shared_bytes(const char* name, const void* kernel, size_t bytes);
+/// After a launch: throws, naming the kernel and its sizes, when it was refused.
+void check_launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes);
+
+template <class... P>
+void run_kernel(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,
+                const P&... args) {
+  allow_shared_bytes(name, reinterpret_cast<const void*>(kernel), shared_bytes);
+  kernel<<<grid, block, shared_bytes, cuda_stream()>>>(args...);
+  check_launch(name, grid, block, shared_bytes);
+}
+
+__device__ inline void* dynamic_shared_memory() {
+  extern __shared__ __align__(16) unsigned char fade_dynamic_shared[];
+  return fade_dynamic_shared;
+}
+
+}  // namespace cuda_detail
+}  // namespace fade
