@@ -1,6 +1,7 @@
 #include "engine/io/files.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,7 +36,15 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
-fs::path beside(fs::path path) { return path += ".tmp"; }
+// The status of an open file that is to be read.
+struct stat status_of(const fs::path& path, const Descriptor& file) {
+  struct stat status {};
+  if (!file.ok() || ::fstat(file.get(), &status) != 0) cannot_read(path, errno);
+  if (S_ISDIR(status.st_mode)) refuse("{}: a directory, where a file was expected", path.string());
+  return status;
+}
+
+fs::path temporary_for(fs::path path) { return path += ".tmp"; }
 
 }  // namespace
 
@@ -47,12 +56,12 @@ Descriptor::~Descriptor() {
 }
 
 NewFile::NewFile(const fs::path& path)
-    : path_(path), beside_(beside(path)), file_(beside_, O_WRONLY | O_CREAT | O_TRUNC) {
+    : path_(path), temporary_(temporary_for(path)), file_(temporary_, O_WRONLY | O_CREAT | O_TRUNC) {
   if (!file_.ok()) cannot_write(path_);
 }
 
 NewFile::~NewFile() {
-  if (!committed_) ::unlink(beside_.c_str());  // a half-written file must not hold on to a full disk's space
+  if (!committed_) ::unlink(temporary_.c_str());  // a partial file must not occupy a full disk
 }
 
 void NewFile::append(std::string_view bytes) {
@@ -66,7 +75,7 @@ void NewFile::overwrite(size_t offset, std::string_view bytes) {
 
 void NewFile::commit() {
   if (::fsync(file_.get()) != 0) cannot_write(path_);
-  rename_durably(beside_, path_);
+  rename_durably(temporary_, path_);
   committed_ = true;
 }
 
@@ -102,12 +111,8 @@ void rename_durably(const fs::path& from, const fs::path& to) {
   flush_directory(to.parent_path());
 }
 
-FileReader::FileReader(const fs::path& path) : path_(path), file_(path, O_RDONLY) {
-  struct stat info {};
-  if (!file_.ok() || ::fstat(file_.get(), &info) != 0) cannot_read(path, errno);
-  if (S_ISDIR(info.st_mode)) cannot_read(path, EISDIR);
-  size_ = static_cast<size_t>(info.st_size);
-}
+FileReader::FileReader(const fs::path& path)
+    : path_(path), file_(path, O_RDONLY), size_(static_cast<size_t>(status_of(path, file_).st_size)) {}
 
 size_t FileReader::read(void* bytes, size_t count) {
   size_t done = 0;
@@ -126,6 +131,29 @@ std::string read_file(const fs::path& path) {
   std::string bytes(file.size(), '\0');
   bytes.resize(file.read(bytes.data(), bytes.size()));
   return bytes;
+}
+
+MappedFile::MappedFile(const fs::path& path) {
+  const Descriptor file(path, O_RDONLY | O_NONBLOCK);  // or opening a pipe would wait for its writer
+  const struct stat status = status_of(path, file);
+  if (!S_ISREG(status.st_mode))
+    refuse("{}: not a regular file, so it cannot be mapped (copy it to one)", path.string());
+  if (status.st_size == 0) refuse("{}: empty", path.string());
+  const auto size = static_cast<size_t>(status.st_size);
+  void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (memory == MAP_FAILED) fail("{}: cannot be mapped into memory: {}", path.string(), std::strerror(errno));
+  bytes_ = {static_cast<const uint8_t*>(memory), size};
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) ::munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
 }
 
 }  // namespace fade

@@ -1,16 +1,18 @@
-// Files that appear whole or not at all.
+// Files: written so that they appear whole or not at all; read in order, at once, or as mapped memory.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace fade {
 
-/// An open file. Closed with the object.
+/// An open file, closed by the destructor.
 class Descriptor {
  public:
-  /// As open(2). `ok()` says whether there is a file; errno has the reason if not.
+  /// As open(2). ok() is false, and errno set, when that failed.
   Descriptor(const std::filesystem::path& path, int flags);
   ~Descriptor();
   Descriptor(const Descriptor&) = delete;
@@ -22,8 +24,8 @@ class Descriptor {
   int fd_;
 };
 
-/// A file in the making: it is written beside its path and renamed into place by commit(), so that at every
-/// instant the path is the old file or the whole new one. Without commit() nothing is left behind. All throw
+/// A file being written: under a temporary name in the same folder, which commit() renames, so that at any
+/// time the path is the old file or the whole new one. Without commit() nothing remains. All methods throw
 /// Error with the system's reason.
 class NewFile {
  public:
@@ -35,23 +37,23 @@ class NewFile {
   void append(std::string_view bytes);
   /// Overwrites bytes that were appended before.
   void overwrite(size_t offset, std::string_view bytes);
-  /// Flushes the file to the disk, renames it into place, and flushes its folder.
+  /// Flushes the file to the disk, renames it, and flushes its folder.
   void commit();
 
  private:
-  std::filesystem::path path_, beside_;
+  std::filesystem::path path_, temporary_;
   Descriptor file_;
   bool committed_ = false;
 };
 
-/// A NewFile of these bytes, committed.
+/// Writes `bytes` as a NewFile, and commits it.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
-/// Appends to a file, made if it is not there: all of `bytes`, or none when the disk has no room for them.
-/// Throws Error with the system's reason.
+/// Appends `bytes` to a file, which is created if it does not exist: all of them, or none when the disk is
+/// full. Throws Error with the system's reason.
 void append_to_file(const std::filesystem::path& path, std::string_view bytes);
 
-/// Flushes what was appended to a file to the disk. False when that failed.
+/// Flushes a file to the disk. False when that failed.
 bool flush_file(const std::filesystem::path& path);
 
 /// Flushes a directory's entries to the disk, so that a rename in it survives a power cut.
@@ -60,7 +62,7 @@ void flush_directory(const std::filesystem::path& directory);
 /// Renames within a directory, and flushes it.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// A file read from its beginning on.
+/// A file, read from its beginning to its end.
 class FileReader {
  public:
   /// Throws InputError when it is missing, a directory, or cannot be opened.
@@ -75,7 +77,22 @@ class FileReader {
   size_t size_ = 0;
 };
 
-/// The whole file. Throws InputError when it is missing, a directory, or cannot be read.
+/// The bytes of a whole file. Throws InputError when it is missing, a directory, or cannot be read.
 std::string read_file(const std::filesystem::path& path);
+
+/// A whole regular file as read-only memory, which the system reads where it is accessed.
+class MappedFile {
+ public:
+  /// Throws InputError when it is missing, a directory, not a regular file, empty, or cannot be read.
+  explicit MappedFile(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const uint8_t> bytes() const { return bytes_; }
+
+ private:
+  std::span<const uint8_t> bytes_;
+};
 
 }  // namespace fade

@@ -1,4 +1,4 @@
-// A content hash: tells a damaged file from a whole one. It guards against accidents, not against forgers.
+// A content hash: it detects damaged files. It protects against accidents, not against forgery.
 #pragma once
 
 #include <cstddef>
@@ -10,13 +10,13 @@ struct XXH3_state_s;
 
 namespace fade {
 
-/// XXH3, 128 bits, of bytes that come in pieces.
+/// XXH3, 128 bits, of bytes that are added piece by piece.
 class ContentHash {
  public:
   ContentHash();
   void add(const void* bytes, size_t count);
   void add(std::string_view bytes) { add(bytes.data(), bytes.size()); }
-  /// Of all bytes so far: kDigits hexadecimal digits, the canonical form (as `xxhsum -H2` prints it).
+  /// The hash of all bytes so far: kDigits hexadecimal digits, in canonical form (as `xxhsum -H2` prints it).
   std::string digits() const;
 
   static constexpr size_t kDigits = 32;

@@ -21,24 +21,24 @@ struct TypeName {
 constexpr TypeName kTypes[] = {
     {DType::f32, "F32"}, {DType::f64, "F64"}, {DType::i32, "I32"}, {DType::u8, "U8"}};
 
-/// Key of the metadata: the hash of the whole file, taken with zeros in the place of its own digits.
+/// Key of the metadata: the hash of the whole file, computed with zeros in the place of its own digits.
 constexpr const char* kHashKey = "xxh3_128";
 
-constexpr uint64_t kLargestSize = uint64_t{1} << 62;  ///< of a tensor: far from overflow, beyond any file
+constexpr uint64_t kLargestSize = uint64_t{1} << 62;  ///< of a tensor: far below overflow, above any file
 
 const char* file_name_of(DType t) { return std::ranges::find(kTypes, t, &TypeName::dtype)->name; }
 
-// Where in a header the hash's digits are; npos if they aren't.
+// The position of the hash's digits in a header; npos if it has none.
 size_t place_of(const std::string& hash, std::string_view header) {
   const std::string entry = fmt::format("\"{}\":\"{}\"", kHashKey, hash);
   const size_t at = header.find(entry);
   return at == std::string_view::npos ? at : at + entry.size() - 1 - hash.size();
 }
 
-/// Reads one file; every complaint names it.
-class Reader {
+/// Reads one file; every error names it.
+class SafetensorsReader {
  public:
-  explicit Reader(const std::filesystem::path& path) : path_(path.string()), file_(path) {}
+  explicit SafetensorsReader(const std::filesystem::path& path) : path_(path.string()), file_(path) {}
 
   TensorFile read() {
     std::string text = read_header();
@@ -56,8 +56,8 @@ class Reader {
     const std::string hash = hash_of_data(extents, std::move(text), out);
     if (!out.content_hash.empty() && hash != out.content_hash)
       refuse(
-          "{}: damaged: its {} is {}, its metadata says {} (a program that changes the file must leave that "
-          "key out of the metadata)",
+          "{}: damaged: its {} is {}, its metadata says {} "
+          "(a program that changes the file must leave that key out of the metadata)",
           path_, kHashKey, hash, out.content_hash);
     return out;
   }
@@ -128,8 +128,8 @@ class Reader {
     return {name, known->dtype, shape, begin, end};
   }
 
-  // The format's rule: tensors neither overlap nor leave gaps. With it, a small file cannot ask for much
-  // memory by naming the same bytes many times.
+  // The rule of the format: tensors neither overlap nor leave gaps. It also keeps a small file from claiming
+  // much memory by naming the same bytes many times.
   void put_in_order(std::vector<Extent>& extents) const {
     std::ranges::sort(extents, {}, [](const Extent& e) { return std::pair(e.begin, e.end); });
     uint64_t at = 0;
@@ -142,11 +142,11 @@ class Reader {
     if (at != data_size_) wrong(fmt::format("its tensors take {} bytes, it holds {}", at, data_size_));
   }
 
-  // Reads the tensors straight into their memory. Returns the file's hash.
+  // Reads the data directly into the tensors' memory. Returns the file's hash.
   std::string hash_of_data(const std::vector<Extent>& extents, std::string header, TensorFile& out) {
     const uint64_t length = header.size();
     if (const size_t at = place_of(out.content_hash, header); at != std::string::npos)
-      std::fill_n(header.begin() + static_cast<int64_t>(at), out.content_hash.size(), '0');
+      std::fill_n(header.data() + at, out.content_hash.size(), '0');
     ContentHash hash;
     hash.add(&length, sizeof length);
     hash.add(header);
@@ -189,13 +189,13 @@ std::string save_safetensors(const std::filesystem::path& path, const TensorFile
         {"dtype", file_name_of(t.dtype())}, {"shape", shape}, {"data_offsets", {at, at + t.size_bytes()}}};
     at += t.size_bytes();
   }
-  std::string text =
-      header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);  // a path need not be UTF-8
-  text.append((8 - text.size() % 8) % 8, ' ');                                // the data starts aligned
+  // (with replacement characters, because a path in the metadata need not be UTF-8)
+  std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  text.append((8 - text.size() % 8) % 8, ' ');  // aligns the data
   const uint64_t length = text.size();
   text.insert(0, reinterpret_cast<const char*>(&length), sizeof length);
 
-  // One tensor at a time goes to the host and to the disk; the hash follows when all have been seen.
+  // One tensor at a time is copied to the host and written; the hash is filled in at the end.
   NewFile out(path);
   ContentHash hash;
   const auto append = [&](std::string_view bytes) {
@@ -212,6 +212,6 @@ std::string save_safetensors(const std::filesystem::path& path, const TensorFile
   return hash.digits();
 }
 
-TensorFile load_safetensors(const std::filesystem::path& path) { return Reader(path).read(); }
+TensorFile load_safetensors(const std::filesystem::path& path) { return SafetensorsReader(path).read(); }
 
 }  // namespace fade

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/io/mapped_file.h"
+#include "engine/io/files.h"
 #include "train/config/config.h"
 
 namespace fade {
