@@ -13,7 +13,7 @@
 namespace fade {
 namespace {
 
-// Four size classes an octave (64, 80, 96, 112, 128, 160, ...): at most a quarter of a block is unused.
+// Four size classes per octave (64, 80, 96, 112, 128, 160, ...): at most a fifth of an allocation is unused.
 constexpr size_t kSmallest = 64;
 constexpr int kClasses = 4 * 48;
 
@@ -24,14 +24,14 @@ struct SizeClass {
 
 SizeClass class_of(size_t bytes) {
   const size_t n = std::max(bytes, kSmallest);
-  const int octave = std::bit_width(n - 1) - 1;  // 2^octave < n <= 2^(octave+1), but 5 for n = 64
+  const int octave = std::bit_width(n - 1) - 1;  // 2^octave < n <= 2^(octave+1)
   const size_t quarter = (size_t{1} << octave) / 4;
   const size_t steps = (n - (size_t{1} << octave) + quarter - 1) / quarter;  // 1..4
   return {4 * (octave - 5) + static_cast<int>(steps) - 1, (size_t{1} << octave) + steps * quarter};
 }
 
-// Held for a few instructions. Waiting by yielding keeps unlock a plain store: with wait and notify it would
-// look for sleepers each time.
+// Held for a few instructions. Because waiters yield, unlock is a plain store; with wait and notify it would
+// check for sleeping threads each time.
 class SpinLock {
  public:
   void lock() {
@@ -51,10 +51,10 @@ struct Guard {
   SpinLock& lock;
 };
 
-// For AddressSanitizer: of a block, the first `bytes` may be touched.
-void allow([[maybe_unused]] void* p, [[maybe_unused]] size_t bytes, [[maybe_unused]] size_t of_bytes) {
+// For AddressSanitizer: of an allocation, only the first `bytes` may be accessed.
+void allow([[maybe_unused]] void* p, [[maybe_unused]] size_t bytes, [[maybe_unused]] size_t allocated) {
   ASAN_UNPOISON_MEMORY_REGION(p, bytes);
-  ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(p) + bytes, of_bytes - bytes);
+  ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(p) + bytes, allocated - bytes);
 }
 
 class Pool {
@@ -73,7 +73,7 @@ class Pool {
       kept.pop_back();
     }
     allow(p, bytes, c.bytes);
-    stats_.live += static_cast<int64_t>(bytes);
+    stats_.live += bytes;
     stats_.peak = std::max(stats_.peak, stats_.live);
     return p;
   }
@@ -81,7 +81,7 @@ class Pool {
   void put(void* p, size_t bytes) {
     const SizeClass c = class_of(bytes);
     const Guard guard(lock_);
-    stats_.live -= static_cast<int64_t>(bytes);
+    stats_.live -= bytes;
     allow(p, 0, c.bytes);
     free_[c.index].push_back(p);
   }
@@ -104,16 +104,15 @@ class Pool {
     const DeviceBackend& b = backend(device_);
     void* p = b.allocate(c.bytes);
     if (!p) {
-      trim_locked();  // blocks kept for other sizes may be what is missing
+      trim_locked();  // memory kept for other sizes may be enough
       p = b.allocate(c.bytes);
     }
     if (!p)
       fail(
-          "{}: out of memory: asked for {} bytes, {} live, peak {}, {} free (lower train.batch, model.block "
-          "or "
-          "model.max_span)",
+          "{}: out of memory: requested {} bytes, {} live, peak {}, {} free "
+          "(lower train.batch, model.block or model.max_span)",
           name_of(device_), bytes, stats_.live, stats_.peak, b.free_bytes());
-    stats_.system += static_cast<int64_t>(c.bytes);
+    stats_.system += c.bytes;
     return p;
   }
 
@@ -121,9 +120,9 @@ class Pool {
     for (int i = 0; i < kClasses; ++i) {
       const size_t bytes = (size_t{1} << (i / 4 + 5)) / 4 * (i % 4 + 5);
       for (void* p : free_[i]) {
-        allow(p, bytes, bytes);  // what the system hands out again is not ours to forbid
+        allow(p, bytes, bytes);  // the system may hand it out again
         backend(device_).release(p);
-        stats_.system -= static_cast<int64_t>(bytes);
+        stats_.system -= bytes;
       }
       free_[i].clear();
     }
@@ -135,7 +134,7 @@ class Pool {
   std::vector<void*> free_[kClasses];
 };
 
-// Never destroyed: tensors with static storage may outlive any order of destruction.
+// Never destroyed: tensors with static storage may be released after any static object.
 Pool& pool(Device d) {
   static Pool* pools[kDevices] = {new Pool(Device::cpu), new Pool(Device::cuda)};
   return *pools[static_cast<int>(d)];

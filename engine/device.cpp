@@ -34,7 +34,7 @@ const std::string& missing_once() {
   return text;
 }
 
-// Asked once, and only when the device is wanted: to ask for a GPU takes its time.
+// Called once, and only when the device is used: looking for a GPU takes time.
 const std::string& missing_once(Device d) {
   return d == Device::cpu ? missing_once<Device::cpu>() : missing_once<Device::cuda>();
 }

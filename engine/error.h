@@ -12,7 +12,7 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// What the caller handed in was wrong: a file, a key, a shape from outside (exit code 2).
+/// An input of the caller was wrong: a file, a key, a shape from outside (exit code 2).
 struct InputError : Error {
   using Error::Error;
 };

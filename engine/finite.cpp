@@ -48,7 +48,7 @@ std::string FiniteCheck::place(size_t node) const {
                       : fmt::format("(node {} of the tape, at or after {})", node, leaf);
 }
 
-// All results so far were finite: an input that is not has come from outside.
+// All results so far were finite, so an input that is not came from outside.
 std::string FiniteCheck::input_at_fault(std::initializer_list<const Tensor*> inputs) const {
   int i = 0;
   for (const Tensor* t : inputs) {

@@ -20,8 +20,8 @@ std::string not_finite(const Tensor& t);
 ///   const Observing on(tape, check);
 ///   ... forward, backward
 ///   check.finding();
-///   // "matmul [64,256] (node 7 of the tape, at or after layers.0.ff.fc1.weight): inf at element 3; 1 of 16384
-///   // elements are not finite"
+///   // "matmul [64,256] (node 7 of the tape, at or after layers.0.ff.fc1.weight): inf at element 3; 1 of
+///   // 16384 elements are not finite"
 ///
 /// Every tensor is read on the host: this is for finding errors, not for every step.
 class FiniteCheck final : public TapeObserver {

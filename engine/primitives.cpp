@@ -7,8 +7,6 @@
 namespace fade {
 namespace {
 
-constexpr int64_t kGrain = 1 << 15;  // elements below which a second thread costs more than it saves
-
 void fill_cpu(double value, Out out) {
   dispatch_any(out.dtype(), [&]<class T>() {
     T* o = out.mutate<T>();
@@ -29,7 +27,7 @@ void add_into_cpu(const Tensor& x, Out sum) {
   dispatch_float(sum.dtype(), "add_into", [&]<class T>() {
     T* o = sum.mutate<T>();
     const T* a = x.data<T>();
-    parallel_for(sum.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    parallel_elements(sum.numel(), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) o[i] += a[i];
     });
   });
@@ -38,7 +36,7 @@ void add_into_cpu(const Tensor& x, Out sum) {
 // src [rows, columns] -> out [columns]: a bias gradient.
 template <class T>
 void sum_rows(const T* s, T* o, int64_t rows, int64_t columns) {
-  parallel_for(columns, std::max<int64_t>(16, kGrain / std::max<int64_t>(rows, 1)),
+  parallel_for(columns, std::max<int64_t>(16, kElementsPerThread / std::max<int64_t>(rows, 1)),
                [&](int64_t begin, int64_t end) {
                  std::fill(o + begin, o + end, T{0});
                  for (int64_t r = 0; r < rows; ++r)

@@ -1,6 +1,6 @@
-// Random numbers that are a function of (key, position): the Philox 4x32-10 generator of Salmon et al.,
-// "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011). Every device computes the same numbers, in any
-// order, and a run's random state is two integers.
+// Random numbers as a function of (key, position): the Philox 4x32-10 generator of Salmon et al., "Parallel
+// Random Numbers: As Easy as 1, 2, 3" (SC 2011). Every device computes the same numbers, in any order, and
+// the random state of a run is two integers.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 
 namespace fade {
 
-/// A stream of random numbers: its numbers are philox(seed, (stream, position)).
+/// A stream of random numbers: those of philox(key, position), position 0, 1, ...
 struct RngKey {
   uint64_t seed = 0;
   uint64_t stream = 0;
@@ -20,7 +20,7 @@ struct Philox4 {
   uint32_t v[4];
 };
 
-/// The four 32-bit words number `position` of a stream (ten rounds).
+/// The four 32-bit words at `position` of a stream (ten rounds).
 FADE_HD inline Philox4 philox(RngKey key, uint64_t position) {
   uint32_t c0 = static_cast<uint32_t>(position), c1 = static_cast<uint32_t>(position >> 32);
   uint32_t c2 = static_cast<uint32_t>(key.stream), c3 = static_cast<uint32_t>(key.stream >> 32);
@@ -50,7 +50,7 @@ FADE_HD inline double uniform_f64(RngKey key, uint64_t i) {
   return static_cast<double>((uint64_t{r.v[0]} << 32 | r.v[1]) >> 11) * 0x1p-53;
 }
 
-/// Hands out streams: each random operation of a run takes the next one.
+/// Hands out streams: each random operation of a run takes the next stream.
 class Generator {
  public:
   explicit Generator(uint64_t seed = 1) : key_{seed, 0} {}

@@ -19,7 +19,7 @@
 //
 //   #if HWY_ONCE                                              // from here: once
 //   namespace fade {
-//   FADE_SIMD_KERNEL(softmax_forward, forward);               // the kernel softmax_forward on the CPU is forward
+//   FADE_SIMD_KERNEL(softmax_forward, forward);               // the CPU's softmax_forward is forward
 //   }  // namespace fade
 //   #endif
 //
@@ -68,7 +68,7 @@ template <class T, class F>
 HWY_INLINE void for_each_vector(int64_t n, const F& f) {
   const hn::ScalableTag<T> d;
   const hn::CappedTag<T, 1> single;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) f(d, i);
   for (; i < n; ++i) f(single, i);
@@ -79,7 +79,7 @@ template <class T, class F>
 HWY_INLINE T sum_over(int64_t n, const F& f) {
   const hn::ScalableTag<T> d;
   const hn::CappedTag<T, 1> single;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   auto partial = hn::Zero(d);
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) partial = hn::Add(partial, f(d, i));
@@ -93,7 +93,7 @@ template <class T, class F>
 HWY_INLINE T max_over(int64_t n, const F& f) {
   const hn::ScalableTag<T> d;
   const hn::CappedTag<T, 1> single;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   auto partial = hn::Set(d, -std::numeric_limits<T>::infinity());
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) partial = hn::Max(partial, f(d, i));
@@ -107,7 +107,7 @@ template <class T>
 HWY_NOINLINE void transpose(const T* from, int64_t from_stride, int64_t rows, int64_t columns, T* to,
                             int64_t to_stride) {
   const hn::ScalableTag<T> d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = hn::Lanes(d);
   HWY_ALIGN T four[4 * hn::MaxLanes(d)];  // four rows, transposed
   const int64_t whole_rows = rows / 4 * 4, whole_columns = columns / lanes * lanes;
   for (int64_t r = 0; r < whole_rows; r += 4)

@@ -58,8 +58,8 @@ Node* Tape::append(const OpDef& op, Tensor& out, std::initializer_list<const Ten
 void Tape::backward(const Tensor& loss, const Tensor& cotangent) {
   if (!loss || !has(loss))
     fail(
-        "backward: the loss was not recorded on this tape (compute it inside a Recording, from a leaf with "
-        "set_requires_grad(), and once per backward)");
+        "backward: the loss was not recorded on this tape "
+        "(compute it inside a Recording, from a leaf with set_requires_grad(), and once per backward)");
   if (cotangent ? cotangent.shape() != loss.shape() : loss.numel() != 1)
     fail("backward: the loss has shape {}{} (reduce it with sum or mean, or pass a cotangent of its shape)",
          loss.shape().str(), cotangent ? ", the cotangent " + cotangent.shape().str() : "");
@@ -117,7 +117,8 @@ Tensor BackwardCtx::saved(int i) const {
   const Node::Saved& s = node_.saved[i];
   if (s.tensor && s.tensor.version() != s.version)
     fail(
-        "{}: a tensor saved for backward was modified in place since (modify a clone, or modify it after backward)",
+        "{}: a tensor saved for backward was modified in place since "
+        "(modify a clone, or modify it after backward)",
         node_.op->name);
   return s.tensor;
 }

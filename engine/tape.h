@@ -18,9 +18,9 @@
 // the gradient in its output's slot and adds to those in its inputs' slots. What the node saved, and each
 // spent gradient, is freed on the way. At the end the gradients in the leaves' slots are added to grad().
 //
-// clear(), with which backward ends, gives the tape a new id. A tensor with an old id is a constant: what one
-// step computed (the memory of a transformer) is used by the next step without a gradient, which is truncated
-// back-propagation through time without a call of detach().
+// clear(), with which backward ends, gives the tape a new id. A tensor with an old id is a constant (a leaf
+// gets a new slot when it is used again): what one step computed, such as the memory of a transformer, has no
+// gradient in the next, which is truncated back-propagation through time without a call of detach().
 //
 // Gradients of gradients are not supported.
 #pragma once
@@ -168,7 +168,7 @@ void backward(const Tensor& loss, const Tensor& cotangent = {});
 /// Records `out` = op(inputs) if a tape is in scope and a gradient can reach an input. An input may be an
 /// empty tensor (an optional argument that was left out). `saved` are the tensors that the gradient rule
 /// reads, `attrs` a small struct of numbers. The rule asks for saved tensors by position; an operation names
-/// the positions in an enum beside the rule, in the order of this list:
+/// the positions in an enum next to the rule, in the order of this list:
 ///
 ///   enum Saved : int { kX, kWeight };
 ///   void scale_columns_backward(BackwardCtx& ctx) {

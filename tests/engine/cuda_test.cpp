@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(out_of_memory_says_what_to_do) {
   const Tensor some = Tensor::zeros({1000}, DType::f32, Device::cuda);
   const MemoryStats before = memory_stats(Device::cuda);
   const std::string message = error_of([] { Tensor::empty({int64_t{1} << 48}, DType::f32, Device::cuda); });
-  BOOST_TEST(message.starts_with(fmt::format("cuda: out of memory: asked for {} bytes, {} live, peak {}, ",
+  BOOST_TEST(message.starts_with(fmt::format("cuda: out of memory: requested {} bytes, {} live, peak {}, ",
                                              int64_t{1} << 50, before.live, before.peak)),
              message);
   BOOST_TEST(contains(message, " free (lower train.batch, model.block or model.max_span)"), message);
