@@ -38,9 +38,8 @@ class Attention {
 
   virtual ~Attention() = default;
 
-  /// Changes a layer's memory before a block is read. `block` [B·n, H] are the block's rows as they entered
-  /// the layer; `norm1` normalises rows in a pre-norm model, and is null in a post-norm model. Most kinds
-  /// change nothing.
+  /// Changes a layer's memory before a block is read; most kinds change nothing. `block` [B·n, H]: the block's
+  /// rows as they entered the layer. `norm1`: the normalisation of a pre-norm model, null in post-norm.
   virtual Prepared before_block(const LayerMemory& memory, const Tensor& block, const LayerNorm* norm1,
                                 const StepOptions& options) const;
   /// Attends from every block query. Spec section 2.
@@ -63,8 +62,7 @@ class Attention {
     Tensor scores;  ///< [B, K, n, L]: (q·k + q·pos[δ − 1])/sqrt(D)
     Tensor values;  ///< [B, K, L, D]
   };
-  /// Scores of every query and row, and the values. `positions` [P', D] has a row per distance; left out, it is
-  /// pos.weight.
+  /// Scores of every query and row, and the values. `positions` [P', D]: a row per distance (pos.weight).
   Scored attention_scores(const Input& in, const PaddedRows& padded, const Tensor& positions) const;
   Scored attention_scores(const Input& in, const PaddedRows& padded) const {
     return attention_scores(in, padded, in.pass.positions);

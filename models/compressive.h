@@ -14,9 +14,8 @@ class CompressiveAttention final : public Attention {
  public:
   CompressiveAttention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
 
-  /// Adds the slots of the groups that begin to leave the window during this block. Memory then holds per
-  /// stream: slots, oldest first, then exact rows, oldest first. The auxiliary loss is the convolution's
-  /// reconstruction loss.
+  /// Adds the slots of the groups that begin to leave the window during this block. Memory then holds, per
+  /// stream, slots and then exact rows, each oldest first. `aux` is the convolution's reconstruction loss.
   Prepared before_block(const LayerMemory& memory, const Tensor& block, const LayerNorm* norm1,
                         const StepOptions& options) const override;
   /// Spec section 4: one softmax over the rows at distance 1..S and C + 1 slots.
@@ -41,8 +40,7 @@ class CompressiveAttention final : public Attention {
   std::vector<int32_t> position_by_distance(int64_t block) const;
   /// rows [G, c·H] → slots [G, H]: their mean, or the convolution's result.
   Tensor compress(const Tensor& rows) const;
-  /// ‖attn(h, old) − attn(h, compressed)‖²/(B·n·H) for the groups `old` [G, c·H]: trains only the
-  /// convolution.
+  /// ‖attn(h, old) − attn(h, compressed)‖²/(B·n·H) for groups `old` [G, c·H]: trains only the convolution.
   Tensor reconstruction_loss(const Tensor& old, const Tensor& block, int64_t streams,
                              const LayerNorm* norm1) const;
   /// softmax(q·kᵀ/√D)·v of every block query over its stream's share of `rows` [B·r, H], by content alone:

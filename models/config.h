@@ -1,5 +1,4 @@
-// The sizes and settings of a model. Read from YAML and checked by train/config/file.h; not checked again
-// here.
+// The sizes and settings of a model. train/config/file.h reads them from YAML and checks them.
 #pragma once
 
 #include <array>
@@ -13,8 +12,7 @@ namespace fade {
 enum class Kind { transformer_xl, adaptive_span, compressive, expire_span };
 inline constexpr size_t kKindCount = 4;
 
-/// How attention is computed: by one operation over tiles, or by readable operations. The results are the
-/// same.
+/// How attention is computed: by one operation over tiles, or by readable operations with the same results.
 enum class AttentionPath { fused, composed };
 
 /// Learned spans (expire_span and adaptive_span).

@@ -9,8 +9,7 @@
 
 namespace fade {
 
-/// The span of each row, in positions: e = S·sigmoid(w·h/pre_div + b). One per row, shared by the heads of
-/// the layer.
+/// The span of each row, in positions: e = S·sigmoid(w·h/pre_div + b). All heads of a layer share it.
 struct SpanPredictor {
   Tensor weight, bias;  ///< [1, H], [1]
   double max_span, pre_div;

@@ -1,5 +1,4 @@
-// The memory of a model between blocks: per layer and per stream, hidden states that entered the layer
-// earlier.
+// The memory of a model between blocks: per layer and stream, hidden states that entered the layer earlier.
 //
 // Sizes: docs/notation.md.
 #pragma once
@@ -25,8 +24,7 @@ struct LayerMemory {
   int64_t streams() const { return start.numel() - 1; }  ///< B
 };
 
-/// The memory of a model, layer by layer. Copies are cheap and share the rows. A layer is in one of two
-/// states:
+/// The memory of a model, layer by layer. Copies are cheap: they share the rows. The states of a layer:
 ///
 ///   settled   its memory can be read; `append` makes it pending
 ///   pending   it has read a block: the survivors of memory and block are known to the device, but the other

@@ -133,8 +133,7 @@ __global__ void sum_of_squares(Squared<T> s, double* partial) {
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-// Writes one partial sum per piece of the tensors of type T, from `partial` on. Returns the place after the
-// last.
+// Writes a partial sum per piece of the tensors of type T, from `partial` on. Returns the end.
 template <class T>
 double* squares_of(std::span<const Tensor> grads, double* partial) {
   constexpr int N = kPackOf<T>;
