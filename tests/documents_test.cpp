@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <regex>
+#include <sstream>
 #include <vector>
 
 #include "tests/support.h"
@@ -28,6 +29,20 @@ std::vector<std::string> matches(const std::string& text, const std::regex& patt
   return found;
 }
 
+/// The text without its code: a lambda `[x](int)` looks like a link.
+std::string without_code(const std::string& text) {
+  static const std::regex inline_code("`[^`]*`");
+  std::istringstream in(text);
+  std::string kept;
+  bool fenced = false;
+  for (std::string line; std::getline(in, line);) {
+    const bool fence = line.find("```") != std::string::npos;
+    if (fence) fenced = !fenced;
+    if (!fence && !fenced) kept += std::regex_replace(line, inline_code, "code") + '\n';
+  }
+  return kept;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(documents_test)
@@ -36,7 +51,7 @@ BOOST_AUTO_TEST_CASE(links_lead_somewhere) {
   const std::regex link(R"(\[[^\]]+\]\(([^)#\s]+)[^)]*\))");
   size_t seen = 0;
   for (const fs::path& document : documents())
-    for (const std::string& target : matches(file_text(document), link)) {
+    for (const std::string& target : matches(without_code(file_text(document)), link)) {
       if (target.starts_with("http")) continue;
       ++seen;
       BOOST_TEST(fs::exists(document.parent_path() / target), fs::relative(document, kRoot).string()
