@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "engine/bad_index.h"
+
 #ifdef FADE_EMULATE
 #include "engine/cuda/emulate/cuda.h"
 #else
@@ -67,26 +69,24 @@ void launch_each(const char* name, int64_t n, F f) {
 /// waits for the device.
 struct IndexError {
   int set;
-  const char* who;
-  int64_t index, size;
+  BadIndex found;
 };
 
-/// In a kernel: check(index, size) is true iff 0 ≤ index < size. If false, skip the item; the host will throw
-/// InputError, naming `who` (a string of the host with static storage).
+/// In a kernel: check(index, place, size) is true iff lowest ≤ index < size; `place` is the position of the
+/// index in its tensor. If false, skip the item; the host will throw the error of refuse_index.
 struct IndexCheck {
   IndexError* error;
-  const char* who;
-  __device__ bool operator()(int64_t index, int64_t size) const {
-    if (index >= 0 && index < size) return true;
-    if (atomicCAS(&error->set, 0, 1) == 0) {
-      error->who = who;
-      error->index = index;
-      error->size = size;
-    }
+  const char *op, *what;
+  int64_t lowest;
+  __device__ bool operator()(int64_t index, int64_t place, int64_t size) const {
+    if (index >= lowest && index < size) return true;
+    if (atomicCAS(&error->set, 0, 1) == 0) error->found = {op, what, index, place, lowest, size};
     return false;
   }
 };
-IndexCheck index_check(const char* who);
+
+/// The check of operation `op`, which calls an index `what` (strings of the host with static storage).
+IndexCheck index_check(const char* op, const char* what, int64_t lowest = 0);
 
 }  // namespace fade
 

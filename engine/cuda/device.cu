@@ -1,6 +1,7 @@
 // Device::cuda on a GPU: memory, copies and waiting.
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "engine/cuda/cuda.h"
 #include "engine/cuda/handles.h"
@@ -54,9 +55,7 @@ void synchronize() {
   check_cuda(cudaStreamSynchronize(cuda_stream()), "wait for the device");
   IndexError& error = *state().error();
   if (!error.set) return;
-  const IndexError e = error;
-  error = {};
-  refuse("{}: index {} is not within [0, {})", e.who, e.index, e.size);
+  refuse_index(std::exchange(error, {}).found);
 }
 
 void copy(void* dst, Device dst_device, const void* src, Device src_device, size_t bytes) {
@@ -156,7 +155,9 @@ const char* remedy(cudaError_t code) {
 
 cudaStream_t cuda_stream() { return state().stream.get(); }
 
-IndexCheck index_check(const char* who) { return {state().error(), who}; }
+IndexCheck index_check(const char* op, const char* what, int64_t lowest) {
+  return {state().error(), op, what, lowest};
+}
 
 void check_cuda(cudaError_t code, const char* what) {
   if (code == cudaSuccess) return;

@@ -21,7 +21,7 @@ struct Forward {
     if (row.lane != 0) return;
     lse[row.index] = of_row;
     const int32_t target = targets[row.index];
-    loss[row.index] = check(target, row.size) ? static_cast<double>(of_row) - x[target] : 0;
+    loss[row.index] = check(target, row.index, row.size) ? static_cast<double>(of_row) - x[target] : 0;
   }
 };
 
@@ -47,8 +47,8 @@ void forward_cuda(const Tensor& logits, const Tensor& targets, Out lse, Out loss
   dispatch_float(logits.dtype(), "cross_entropy", [&]<class T>() {
     const T* x = logits.data<T>();
     launch_rows("cross_entropy", {rows, logits.size(1)},
-                Forward<T>{x, targets.data<int32_t>(), index_check("cross_entropy, targets"), lse.mutate<T>(),
-                           losses.mutate<double>()},
+                Forward<T>{x, targets.data<int32_t>(), index_check("cross_entropy", "target"),
+                           lse.mutate<T>(), losses.mutate<double>()},
                 x);
   });
   sum_middle("cross_entropy", losses, {1, rows, 1}, 1 / static_cast<double>(rows), loss);

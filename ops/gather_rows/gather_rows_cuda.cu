@@ -22,12 +22,11 @@ struct Gather {
   const T* x;
   const int32_t* index;
   int64_t rows, packs;
-  bool padding;  // −1 is a row of zeros
-  IndexCheck check;
+  IndexCheck check;  // allows −1 where padding gives a row of zeros
   T* y;
   __device__ void operator()(int64_t i) const {
     const int32_t row = index[i / packs];
-    const bool zeros = (padding && row == -1) || !check(row, rows);
+    const bool zeros = !check(row, i / packs, rows) || row < 0;
     store_pack(y + i * N, zeros ? Pack<T, N>{} : load_pack<N>(x + (row * packs + i % packs) * N));
   }
 };
@@ -42,7 +41,7 @@ struct GatherOfTwo {
   __device__ void operator()(int64_t i) const {
     const int32_t row = index[i / packs];
     const T* from = row < split ? top + row * packs * N : bottom + (row - split) * packs * N;
-    store_pack(y + i * N, check(row, rows) ? load_pack<N>(from + i % packs * N) : Pack<T, N>{});
+    store_pack(y + i * N, check(row, i / packs, rows) ? load_pack<N>(from + i % packs * N) : Pack<T, N>{});
   }
 };
 
@@ -55,8 +54,12 @@ void forward(const Tensor& x, const Tensor& index, GatherRule rule, Out y) {
         n,
         [&]<int N>() {
           launch_each(rule.op, y.numel() / N,
-                      Gather<T, N>{from, index.data<int32_t>(), x.size(0), n / N, rule.lowest < 0,
-                                   index_check(rule.op), to});
+                      Gather<T, N>{.x = from,
+                                   .index = index.data<int32_t>(),
+                                   .rows = x.size(0),
+                                   .packs = n / N,
+                                   .check = index_check(rule.op, rule.what, rule.lowest),
+                                   .y = to});
         },
         from, to);
   });
@@ -72,8 +75,14 @@ void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index
         n,
         [&]<int N>() {
           launch_each(op, y.numel() / N,
-                      GatherOfTwo<T, N>{first, second, index.data<int32_t>(), split, split + bottom.size(0),
-                                        n / N, index_check(op), to});
+                      GatherOfTwo<T, N>{.top = first,
+                                        .bottom = second,
+                                        .index = index.data<int32_t>(),
+                                        .split = split,
+                                        .rows = split + bottom.size(0),
+                                        .packs = n / N,
+                                        .check = index_check(op, "index"),
+                                        .y = to});
         },
         first, second, to);
   });

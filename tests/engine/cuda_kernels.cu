@@ -141,7 +141,7 @@ struct CheckedGather {
   float* out;
   int64_t size;
   IndexCheck check;
-  __device__ void operator()(int64_t i) const { out[i] = check(index[i], size) ? table[index[i]] : -1; }
+  __device__ void operator()(int64_t i) const { out[i] = check(index[i], i, size) ? table[index[i]] : -1; }
 };
 
 __global__ void nothing() {}
@@ -234,7 +234,7 @@ Tensor checked_gather(const Tensor& table, const Tensor& index) {
   Tensor y = Tensor::empty(index.shape(), DType::f32, Device::cuda);
   launch_each("gather", index.numel(),
               CheckedGather{table.data<float>(), index.data<int>(), y.mutate<float>(), table.numel(),
-                            index_check("gather")});
+                            index_check("gather", "index")});
   return y;
 }
 

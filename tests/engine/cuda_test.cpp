@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(an_index_out_of_range_is_reported_when_the_host_next_waits)
   for (const int wrong : {-1, 10}) {
     const Tensor y = checked_gather(table, index({3, wrong, 9}));
     BOOST_TEST(refusal([&] { y.to(Device::cpu); }) ==
-               fmt::format("gather: index {} is not within [0, 10)", wrong));
+               fmt::format("gather: index {} at place 1 is not within [0, 10)", wrong));
     BOOST_TEST(y.to_vector<float>()[1] == -1);  // reported only once
   }
   BOOST_TEST(checked_gather(table, index({0, 9})).to_vector<float>().size() == 2u);

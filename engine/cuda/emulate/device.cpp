@@ -18,8 +18,7 @@ IndexError index_error{};
 
 void synchronize() {
   if (!index_error.set) return;
-  const IndexError e = std::exchange(index_error, {});
-  refuse("{}: index {} is not within [0, {})", e.who, e.index, e.size);
+  refuse_index(std::exchange(index_error, {}).found);
 }
 
 void copy(void* dst, Device dst_device, const void* src, Device, size_t bytes) {
@@ -51,6 +50,8 @@ constexpr DeviceBackend kEmulated = {
 
 }  // namespace
 
-IndexCheck index_check(const char* who) { return {&index_error, who}; }
+IndexCheck index_check(const char* op, const char* what, int64_t lowest) {
+  return {&index_error, op, what, lowest};
+}
 
 }  // namespace fade
