@@ -47,7 +47,7 @@ struct OpDef {
 
 /// A node holds its inputs, saved tensors and attributes inline, so that recording allocates nothing.
 /// span_attention, the largest operation, sets the limits: 4 inputs (q, kv, pos, span), 8 saved tensors
-/// (those, start, age, its two results) and 72 bytes of attributes (SpanAttentionSizes), with a little to spare.
+/// (those, start, age, its two results) and 72 of the 80 bytes of attributes (SpanAttentionSizes).
 inline constexpr int kMaxInputs = 4, kMaxSaved = 8, kMaxAttrs = 80;
 inline constexpr uint32_t kNoSlot = ~uint32_t{0};
 
