@@ -1,7 +1,7 @@
-// Fused attention of one layer, forward and backward. Arguments: streams, heads, features per head, block,
-// context rows per stream, percent of the memory rows that are live. Forgetting keeps only live rows: at 60 %
-// the number of rows differs between streams, 60 % on average, and the rows reach their ramps at different
-// queries.
+// Fused attention of one layer, forward and backward. Arguments: streams, heads,
+// features per head, block, context rows per stream, percent of the memory rows that are live.
+// Forgetting keeps only live rows: at 60 % the number of rows differs between streams, 60 % on average,
+// and the rows reach their ramps at different queries.
 #include "ops/span_attention/span_attention_kernels.h"
 
 #include <benchmark/benchmark.h>

@@ -5,6 +5,7 @@
 
 #include "cli/bench.h"
 #include "cli/command.h"
+#include "cli/figure.h"
 
 namespace fade {
 namespace {
@@ -35,8 +36,8 @@ struct Bench final : Command {
       fmt::print("{}\n", out.dump());
       return;
     }
-    fmt::print("{:.1f} ms per step, {:.0f} tokens/s, peak {:.1f} MiB, {} rows live\n", r.ms, r.tokens_per_s,
-               static_cast<double>(r.peak_bytes) / (1 << 20), r.live);
+    fmt::print("{} ms per step, {:.0f} tokens/s, peak {:.1f} MiB, {} rows live\n", figure(r.ms, 1),
+               r.tokens_per_s, static_cast<double>(r.peak_bytes) / (1 << 20), r.live);
   }
 };
 

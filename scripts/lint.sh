@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Runs clang-tidy (.clang-tidy lists the disabled checks and the reasons) and cppcheck over every source; exit code 1 if either
 # reports something. Half an hour on two cores.
-#   scripts/lint.sh [FILE...]      default: every .cpp of engine, ops, nn, models, train, cli and tests
+#   scripts/lint.sh [FILE...]      default: every .cpp of engine, ops, nn, models, train, cli, examples and tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cmake --preset asan >/dev/null # (writes clang's compile commands)
 files=("$@")
-[ $# -gt 0 ] || mapfile -t files < <(git ls-files 'engine/*.cpp' 'ops/*.cpp' 'nn/*.cpp' 'models/*.cpp' 'train/*.cpp' 'cli/*.cpp' 'tests/*.cpp')
+[ $# -gt 0 ] || mapfile -t files < <(git ls-files 'engine/*.cpp' 'ops/*.cpp' 'nn/*.cpp' 'models/*.cpp' 'train/*.cpp' 'cli/*.cpp' 'examples/*.cpp' 'tests/*.cpp')
 
 found=0
 printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build/asan 2>/dev/null || found=1

@@ -1,77 +1,115 @@
-// Links in the documents lead somewhere, and the files that they name exist.
+// Links in the documents lead somewhere, and the files that documents and comments name exist.
 #include <boost/test/unit_test.hpp>
+#include <cctype>
 #include <filesystem>
 #include <regex>
-#include <sstream>
-#include <vector>
+#include <set>
 
-#include "tests/support.h"
+#include "tests/source_files.h"
 
 namespace fade::test {
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path kRoot = FADE_SOURCE_DIR;
+using Lines = std::vector<std::string>;
 
-std::vector<fs::path> documents() {
-  std::vector<fs::path> found{kRoot / "README.md"};
-  for (const char* folder : {"docs", "engine", "ops", "nn", "models", "train", "cli", "tests"})
-    for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder))
-      if (entry.path().extension() == ".md") found.push_back(entry.path());
-  return found;
-}
-
-/// All matches of the first group of `pattern`.
-std::vector<std::string> matches(const std::string& text, const std::regex& pattern) {
-  std::vector<std::string> found;
-  for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it)
-    found.push_back((*it)[1]);
-  return found;
-}
-
-/// The text without its code: a lambda `[x](int)` looks like a link.
-std::string without_code(const std::string& text) {
-  static const std::regex inline_code("`[^`]*`");
-  std::istringstream in(text);
-  std::string kept;
+/// Markdown without code: fenced blocks become empty lines, code spans vanish.
+Lines without_code(const Lines& lines) {
+  static const std::regex span("`[^`]*`");
+  Lines text;
   bool fenced = false;
-  for (std::string line; std::getline(in, line);) {
+  for (const std::string& line : lines) {
     const bool fence = line.find("```") != std::string::npos;
+    text.push_back(fenced || fence ? "" : std::regex_replace(line, span, "code"));
     if (fence) fenced = !fenced;
-    if (!fence && !fenced) kept += std::regex_replace(line, inline_code, "code") + '\n';
   }
-  return kept;
+  return text;
+}
+
+/// The anchor of a heading: lower case, hyphens for spaces, no punctuation.
+std::string anchor_of(const std::string& heading) {
+  std::string anchor;
+  for (const char c : heading) {
+    const auto u = static_cast<unsigned char>(c);
+    if (c == ' ') anchor += '-';
+    if (std::isalnum(u) || c == '-' || c == '_' || u >= 0x80) anchor += static_cast<char>(std::tolower(u));
+  }
+  return anchor;
+}
+
+std::set<std::string> anchors_of(const fs::path& document) {
+  static const std::regex heading("#+ (.*)");
+  std::set<std::string> anchors;
+  bool fenced = false;
+  for (const std::string& line : lines_of(document)) {
+    if (line.find("```") != std::string::npos) fenced = !fenced;
+    std::smatch m;
+    if (!fenced && std::regex_match(line, m, heading)) anchors.insert(anchor_of(m[1]));
+  }
+  return anchors;
+}
+
+/// What is wrong with a link of `document`; empty if nothing is.
+std::string complaint_about(const std::string& link, const fs::path& document) {
+  if (link.find("://") != std::string::npos || link.starts_with("mailto:")) return "";
+  const size_t hash = link.find('#');
+  const std::string path = link.substr(0, hash);
+  const fs::path target = path.empty() ? document : document.parent_path() / path;
+  if (!fs::exists(target)) return "leads nowhere: " + link;
+  if (hash == std::string::npos || target.extension() != ".md") return "";
+  return anchors_of(target).contains(link.substr(hash + 1)) ? "" : "no such heading: " + link;
+}
+
+/// Paths in a line of `file` that exist neither from the root nor from the folder of the file.
+Lines missing_paths(const std::string& text, const fs::path& file) {
+  static const std::regex path(
+      R"((^|[^\w./-])((?:engine|ops|nn|models|train|cli|tests|docs|scripts|configs|bench|examples|cmake)/)"
+      R"([a-z0-9_./-]*(?:README|CMakeLists|[a-z0-9_])\.(?:h|cpp|cu|md|sh|py|txt|yaml|json|safetensors|cmake))\b)");
+  Lines missing;
+  for (std::sregex_iterator m(text.begin(), text.end(), path), end; m != end; ++m)
+    if (!fs::exists(kRoot / (*m)[2].str()) && !fs::exists(file.parent_path() / (*m)[2].str()))
+      missing.push_back((*m)[2]);
+  return missing;
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(documents_test)
 
-BOOST_AUTO_TEST_CASE(links_lead_somewhere) {
-  const std::regex link(R"(\[[^\]]+\]\(([^)#\s]+)[^)]*\))");
+BOOST_AUTO_TEST_CASE(every_link_leads_somewhere) {
+  static const std::regex link(R"(\]\(([^)\s]+)\))");
   size_t seen = 0;
-  for (const fs::path& document : documents())
-    for (const std::string& target : matches(without_code(file_text(document)), link)) {
-      if (target.starts_with("http")) continue;
-      ++seen;
-      BOOST_TEST(fs::exists(document.parent_path() / target), fs::relative(document, kRoot).string()
-                                                                  << ": the link leads nowhere: " << target);
-    }
+  for (const fs::path& document : files_with({".md"})) {
+    const Lines lines = without_code(lines_of(document));
+    for (size_t i = 0; i < lines.size(); ++i)
+      for (std::sregex_iterator m(lines[i].begin(), lines[i].end(), link), end; m != end; ++m) {
+        ++seen;
+        const std::string wrong = complaint_about((*m)[1], document);
+        BOOST_TEST(wrong.empty(), place(document, i + 1) << ": " << wrong);
+      }
+  }
   BOOST_TEST(seen > 50u);
 }
 
-// Files in backquotes, as paths from the root or from the document's folder.
+BOOST_AUTO_TEST_CASE(links_that_lead_nowhere_are_noticed) {
+  const fs::path readme = kRoot / "README.md";
+  BOOST_TEST(complaint_about("docs/none.md", readme) == "leads nowhere: docs/none.md");
+  BOOST_TEST(complaint_about("ops/README.md#no-such-heading", readme) ==
+             "no such heading: ops/README.md#no-such-heading");
+  BOOST_TEST(complaint_about("ops/README.md", readme) == "");
+  BOOST_TEST(complaint_about("https://example.org/none", readme) == "");
+  BOOST_TEST(anchor_of("A kernel's `name`, twice") == "a-kernels-name-twice");
+}
+
 BOOST_AUTO_TEST_CASE(named_files_exist) {
-  const std::regex path(
-      R"(`((?:bench|cli|configs|docs|engine|examples|models|nn|ops|scripts|tests|train)/[a-z0-9_/-]+\.[a-z]+))");
-  size_t seen = 0;
-  for (const fs::path& document : documents())
-    for (const std::string& file : matches(file_text(document), path)) {
-      ++seen;
-      BOOST_TEST((fs::exists(kRoot / file) || fs::exists(document.parent_path() / file)),
-                 fs::relative(document, kRoot).string() << " names " << file);
-    }
-  BOOST_TEST(seen > 50u);
+  for (const fs::path& file : files_with({".h", ".cpp", ".cu", ".md", ".sh", ".py", ".yaml"}))
+    for_lines(file, [&](int number, const std::string& line) {
+      if (file.filename() == "documents_test.cpp") return;  // its examples
+      for (const std::string& missing : missing_paths(line, file))
+        BOOST_TEST(false, place(file, number) << ": no such file: " << missing);
+    });
+  BOOST_TEST(
+      (missing_paths("see tests/none.cpp, ops/README.md", kRoot / "README.md") == Lines{"tests/none.cpp"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

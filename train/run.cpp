@@ -175,8 +175,8 @@ void announce(const Corpus& corpus, const Trainer& trainer, const std::filesyste
     log.note("no validation: the validation share of data.split has less than two bytes");
   if (config.train.schedule.warmup >= config.train.steps)
     log.note(
-        fmt::format("all {} steps are warm-up: the learning rate reaches its full height after "
-                    "train.schedule.warmup, {}",
+        fmt::format("all {} steps are warm-up: the learning rate reaches its full height "
+                    "after train.schedule.warmup, {}",
                     config.train.steps, config.train.schedule.warmup));
   if (trainer.steps_done()) log.note(fmt::format("resumed after step {}", trainer.steps_done()));
 }

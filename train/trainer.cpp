@@ -93,9 +93,9 @@ void Trainer::stop_nonfinite(const Start& start, const Step& failed) {
   try_step(&check);
   rewind(start);
   throw NonfiniteError(fmt::format(
-      "step {}: the loss is {} bits and the gradient norm {}{}; the first tensor that is not finite: {} "
-      "(lower train.optimizer.lr or train.clip, lengthen train.schedule.warmup, or set "
-      "train.on_nonfinite: skip)",
+      "step {}: the loss is {} bits and the gradient norm {}{}; the first tensor that is not finite: "
+      "{} (lower train.optimizer.lr or train.clip, lengthen train.schedule.warmup, "
+      "or set train.on_nonfinite: skip)",
       steps_done() + 1, failed.bits, failed.grad_norm,
       config_.train.on_nonfinite == OnNonfinite::skip ? ", time after time" : "",
       check.finding().empty() ? "none, but the sum of the gradient's squares overflows" : check.finding()));

@@ -86,8 +86,8 @@ std::string missing() {
            "(install the driver and look at nvidia-smi, or use --device cpu)";
   if (const cudaError_t code = cudaGetDeviceCount(&devices); code == cudaErrorInsufficientDriver)
     return fmt::format(
-        "missing: the NVIDIA driver is for CUDA {}, this build for CUDA {} (update the driver, or use "
-        "--device cpu)",
+        "missing: the NVIDIA driver is for CUDA {}, this build for CUDA {} (update the driver, "
+        "or use --device cpu)",
         version(driver), version(CUDART_VERSION));
   else if (code != cudaSuccess || devices == 0)
     return fmt::format(
@@ -144,8 +144,8 @@ const char* remedy(cudaError_t code) {
     case cudaErrorMisalignedAddress:
     case cudaErrorLaunchFailure:
     case cudaErrorAssert:
-      return "a kernel launched before it failed: run again under compute-sanitizer, or with "
-             "CUDA_LAUNCH_BLOCKING=1";
+      return "a kernel launched before it failed: run again under compute-sanitizer, "
+             "or with CUDA_LAUNCH_BLOCKING=1";
     default:
       return "look at nvidia-smi";
   }

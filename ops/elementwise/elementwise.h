@@ -1,6 +1,6 @@
-// Elementwise arithmetic, f32 or f64. Unary operations keep the shape. Binary operations broadcast as in
-// NumPy and take operands of one type and device; the tape sums the gradient of a broadcast operand back to
-// its shape.
+// Elementwise arithmetic, f32 or f64. Unary operations keep the shape.
+// Binary operations broadcast as in NumPy and take operands of one type and device;
+// the tape sums the gradient of a broadcast operand back to its shape.
 #pragma once
 
 #include "engine/tensor.h"

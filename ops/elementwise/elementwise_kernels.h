@@ -1,5 +1,5 @@
-// Kernels of the elementwise operations: one family per shape of operation, one kernel of it per functor of
-// elementwise_math.h.
+// Kernels of the elementwise operations: one family per shape of operation,
+// one kernel of it per functor of elementwise_math.h.
 #pragma once
 
 #include "engine/kernel.h"

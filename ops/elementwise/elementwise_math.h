@@ -3,8 +3,8 @@
 // A unary operation is a struct F with
 //   name, saves      what its gradient rule reads: its input, its output or nothing
 //   forward(x)       the value
-//   backward(g, v)   the gradient, from the gradient g of the output and the saved value v (unused if nothing
-//                    is saved)
+//   backward(g, v)   the gradient, from the gradient g of the output and the saved value v (unused if
+//   nothing is saved)
 // Members of F are its attributes. Both functions are marked FADE_HD: they run on the CPU and on the device.
 #pragma once
 

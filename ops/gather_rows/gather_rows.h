@@ -23,8 +23,8 @@ Tensor gather_rows_of(const Tensor& top, const Tensor& bottom, const Tensor& ind
 /// in the error.
 Tensor take_rows(const OpDef& op, const char* what, const Tensor& x, const Tensor& index, int32_t lowest);
 
-/// The gradient rule of take_rows: adds each row of g to the row that it was taken from; other rows are not
-/// touched.
+/// The gradient rule of take_rows: adds each row of g to the row that it was taken from;
+/// other rows are not touched.
 void scatter_rows(BackwardCtx& ctx);
 
 }  // namespace fade

@@ -39,8 +39,8 @@ void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index
   });
 }
 
-// Each thread takes some columns of all rows: no two write to one element, and every sum runs in the order of
-// places.
+// Each thread takes some columns of all rows: no two write to one element,
+// and every sum runs in the order of places.
 void backward(const Tensor& g, const Tensor& index, Out dx) {
   dispatch_float(g.dtype(), "gather_rows", [&]<class T>() {
     const T* rows = g.data<T>();

@@ -19,8 +19,8 @@ inline constinit Kernel<void(const Tensor& x, const Tensor& index, GatherRule ru
 /// y[p] = row index[p] of [top; bottom]. Refuses an index outside both.
 inline constinit Kernel<void(const Tensor& top, const Tensor& bottom, const Tensor& index, Out y)>
     gather_rows_of_two{"gather_rows_of"};
-/// dx[index[p]] += g[p] for every place p, in an order that depends on the index only; nothing where it is
-/// −1.
+/// dx[index[p]] += g[p] for every place p, in an order that depends on the index only;
+/// nothing where it is −1.
 inline constinit Kernel<void(const Tensor& g, const Tensor& index, Out dx)> gather_rows_backward{
     "gather_rows"};
 

@@ -5,8 +5,8 @@
 
 namespace fade {
 
-/// Added to the denominator: a query whose rows are all masked divides by this instead of by zero (spec
-/// section 2).
+/// Added to the denominator: a query whose rows are all masked divides by this instead of by zero
+/// (spec section 2).
 inline constexpr double kRenormEps = 1e-8;
 
 /// w = a·m / (Σ_j a·m + 1e-8).   Spec section 2. Derivation: masked_renorm.md.

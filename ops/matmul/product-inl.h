@@ -22,8 +22,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// take 12 of 16 registers. (On x86 only AVX-512, Highway's AVX3 and targets of lower numbers, has 32.)
 inline constexpr int kBlockRows = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 6 : 8;
 
-/// A matrix that is read element by element: (r, k) is at data[r·row + k·column]. Swapped strides transpose
-/// it.
+/// A matrix that is read element by element: (r, k) is at data[r·row + k·column].
+/// Swapped strides transpose it.
 template <class T>
 struct Strided {
   const T* data;

@@ -7,8 +7,8 @@ namespace fade {
 
 /// y = Σ x over all elements, of shape [].   dx = g everywhere.   Saves nothing.
 Tensor sum(const Tensor& x);
-/// y = Σ x over dimension `dim`, which is dropped (or kept with size 1).   dx = g, broadcast.   Saves
-/// nothing.
+/// y = Σ x over dimension `dim`, which is dropped (or kept with size 1).
+/// dx = g, broadcast.   Saves nothing.
 Tensor sum(const Tensor& x, int dim, bool keep_dim = false);
 /// y = sum/n, over all elements or over `dim`.   dx = g/n.   Saves nothing.   Throws over zero elements.
 Tensor mean(const Tensor& x);

@@ -8,8 +8,8 @@ namespace {
 
 constexpr int64_t kBlock = 1 << 12;  // elements of one partial sum
 
-// Calls f(o, c, count) for columns [c, c + count) of outer index o: pieces of the result of at most kBlock
-// elements.
+// Calls f(o, c, count) for columns [c, c + count) of outer index o:
+// pieces of the result of at most kBlock elements.
 template <class F>
 void for_each_piece(ReduceSizes s, F&& f) {
   const int64_t blocks = (s.inner + kBlock - 1) / kBlock;

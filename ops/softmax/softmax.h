@@ -10,8 +10,8 @@ namespace fade {
 /// A row that holds only −inf gives zeros, a row with a NaN gives NaN. Derivation and edges: softmax.md.
 Tensor softmax(const Tensor& x);
 
-/// The same over the columns with mask > 0; y is 0 at the others, and a row without such columns is all
-/// zeros.
+/// The same over the columns with mask > 0; y is 0 at the others,
+/// and a row without such columns is all zeros.
 ///   x [B, K, M, L], mask [B, M, L] (one for all K heads; no gradient) → y [B, K, M, L]
 /// dx as above, 0 where the mask is 0.   Saves y.
 Tensor softmax_where(const Tensor& x, const Tensor& mask);

@@ -21,8 +21,8 @@ struct SlotWindow {
   int32_t rate = 1;   ///< positions per slot
 };
 
-/// Which rows a query sees, and how much of each (mask.h). δ = age + i is the distance from query i; rows at δ < 1 are
-/// invisible.
+/// Which rows a query sees, and how much of each (mask.h). δ = age + i is the distance from query i;
+/// rows at δ < 1 are invisible.
 struct SpanMask {
   using Kind = MaskKind;
 

@@ -1,5 +1,5 @@
-// Small cases of each mask, for the checks of every operation. Long contexts, tiles and random orders are in
-// tests/ops/span_attention_test.cpp.
+// Small cases of each mask, for the checks of every operation.
+// Long contexts, tiles and random orders are in tests/ops/span_attention_test.cpp.
 #include "ops/span_attention/span_attention.h"
 #include "tests/ops/op_case.h"
 #include "tests/ops/span_attention_reference.h"

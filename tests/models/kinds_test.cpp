@@ -9,8 +9,7 @@
 namespace fade::test {
 namespace {
 
-// Rows that adaptive_span has dropped are missing from Z, which enters with a factor of 1e-8
-// (see models/adaptive_span.md).
+// Rows that adaptive_span has dropped are missing from Z, which enters with a factor of 1e-8.
 double tolerance(const ModelConfig& config) { return config.kind == Kind::adaptive_span ? 1e-6 : kRounding; }
 
 double norm(const Tensor& t) {

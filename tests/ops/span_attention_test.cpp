@@ -88,8 +88,8 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 
 BOOST_AUTO_TEST_SUITE(span_attention_test)
 
-// naive.h, which differentiates softmax and renormalisation in one step, against the specification, which has two. 1e-11: as
-// below.
+// naive.h, which differentiates softmax and renormalisation in one step, against the specification,
+// which has two. 1e-11: as below.
 BOOST_AUTO_TEST_CASE(naive_is_the_reference) {
   for (const SpanAttentionCase& c : kSpanAttentionCases) {
     const ReferenceInputs in = inputs_of(c);

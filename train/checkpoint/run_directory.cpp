@@ -84,8 +84,8 @@ std::vector<std::string> changed_settings(const Config& before, const Config& no
   }
   if (!of_the_model.empty())
     refuse(
-        "--resume: {0} holds a run of another model: {1} (give {0}/config.yaml to resume it, or --out for a "
-        "new run)",
+        "--resume: {0} holds a run of another model: {1} (give {0}/config.yaml to resume it, "
+        "or --out for a new run)",
         run.string(), fmt::join(of_the_model, "; "));
   return others;
 }

@@ -1,5 +1,5 @@
-// The weights of a checkpoint: a safetensors file that PyTorch can open, with the configuration in
-// its metadata.
+// The weights of a checkpoint: a safetensors file that PyTorch can open,
+// with the configuration in its metadata.
 #pragma once
 
 #include <filesystem>

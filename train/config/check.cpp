@@ -35,11 +35,10 @@ void check_model(const ModelConfig& model, const Checker& check) {
   check.need(model.hidden % model.heads == 0, "model.hidden", "model.heads",
              fmt::format("a multiple of model.heads ({})", model.heads));
   constexpr double kMaxWeights = 1e11;
-  check.need(
-      weight_count(model) <= kMaxWeights, "model.hidden", "model.layers",
-      fmt::format("at most {:.0e} weights in all (these are {:.1e}: reduce model.layers, model.hidden or "
-                  "model.ff)",
-                  kMaxWeights, weight_count(model)));
+  check.need(weight_count(model) <= kMaxWeights, "model.hidden", "model.layers",
+             fmt::format("at most {:.0e} weights in all (these are {:.1e}: reduce model.layers, "
+                         "model.hidden or model.ff)",
+                         kMaxWeights, weight_count(model)));
   constexpr int kMaxHeadWidth = 256;  // of ops/span_attention
   check.need(model.attention == AttentionPath::composed || model.hidden / model.heads <= kMaxHeadWidth,
              "model.heads", "model.hidden",

@@ -37,8 +37,8 @@ struct Key {
   std::string_view meaning;
 };
 
-/// Every key of a configuration, in the order in which to_yaml writes them; the keys of a section
-/// are neighbours.
+/// Every key of a configuration, in the order in which to_yaml writes them;
+/// the keys of a section are neighbours.
 const std::vector<Key>& config_keys();
 
 /// The key with this path, or null.

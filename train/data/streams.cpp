@@ -68,8 +68,8 @@ EvalReader::EvalReader(std::span<const uint8_t> bytes, int streams, int block, c
     : streams_{bytes, static_cast<size_t>(streams), 0}, block_(static_cast<size_t>(block)) {
   if (bytes.size() < streams_.count + 1)
     refuse(
-        "{}: {} bytes to evaluate, but {} streams need {} (use fewer streams, or a larger share of the "
-        "corpus)",
+        "{}: {} bytes to evaluate, but {} streams need {} (use fewer streams, "
+        "or a larger share of the corpus)",
         name, bytes.size(), streams, streams_.count + 1);
   streams_.stride = (bytes.size() - 1) / streams_.count;
 }

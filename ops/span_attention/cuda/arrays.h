@@ -46,8 +46,8 @@ struct AttentionArrays {
   }
 };
 
-/// What both halves of backward read besides the inputs of forward: lse and delta [B, K, M] (F7, B1), and dO
-/// [B·M, H].
+/// What both halves of backward read besides the inputs of forward:
+/// lse and delta [B, K, M] (F7, B1), and dO [B·M, H].
 template <class T>
 struct BackwardInputs {
   const T *lse, *delta, *grad;

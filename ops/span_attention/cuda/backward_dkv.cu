@@ -36,9 +36,9 @@ struct RowRange {
   int64_t first;
 };
 
-/// Tiles of all streams' memories, at most. Stream b's begin at number start[b]/size + b: that leaves room
-/// for its last tile, which may be partial, and needs no sum over the streams before it. Some numbers stay
-/// unused.
+/// Tiles of all streams' memories, at most. Stream b's begin at number start[b]/size + b:
+/// that leaves room for its last tile, which may be partial, and needs no sum over the streams before it.
+/// Some numbers stay unused.
 template <class T>
 __host__ __device__ int64_t memory_tiles(const AttentionArrays<T>& x, int size) {
   return x.memory_rows / size + x.streams;
@@ -70,8 +70,8 @@ __device__ RowRange row_tile(const AttentionArrays<T>& x, int64_t n, int size) {
           .first = first};
 }
 
-/// The queries that see some of a tile's rows, and those that see all of each of them (where no mask is
-/// needed).
+/// The queries that see some of a tile's rows, and those that see all of each of them (where no
+/// mask is needed).
 struct QueryRanges {
   QueryRange some, full;
 };

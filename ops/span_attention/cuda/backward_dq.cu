@@ -89,8 +89,8 @@ __device__ void add_to_positions(const AttentionArrays<T>& x, const T* sums, int
   }
 }
 
-/// The transpose of add_position_scores: adds to dq (B9, second term) and, in global memory, to dpos [P, D]
-/// (B10).
+/// The transpose of add_position_scores: adds to dq (B9, second term) and, in global memory,
+/// to dpos [P, D] (B10).
 template <class T, int D>
 __device__ void position_backward(const AttentionArrays<T>& x, const QueryTile& queries,
                                   const TileRows<T, D>& rows, const ScoreFragment<T, D>& dscores,

@@ -27,8 +27,8 @@ struct Buffers {
   }
 };
 
-/// Online softmax of this thread's queries: h (the largest score so far), and Z and N (F4) over this thread's
-/// own rows.
+/// Online softmax of this thread's queries: h (the largest score so far), and Z and N (F4)
+/// over this thread's own rows.
 template <class T, int D>
 struct OnlineSoftmax {
   static constexpr int kI = Tiling<T, D>::kQueriesOfThread, kJ = Tiling<T, D>::kRowsOfThread;

@@ -94,8 +94,8 @@ __device__ void load_values(const AttentionArrays<T>& x, int head, F row_of, T* 
   });
 }
 
-/// Calls f(column, pack) for each pack of features that this thread holds of one row of a fragment, times
-/// `factor`.
+/// Calls f(column, pack) for each pack of features that this thread holds of one row of a
+/// fragment, times `factor`.
 template <class T, int n, class F>
 __device__ void for_each_pack(const T (&features)[n], T factor, F f) {
   constexpr int W = std::min(kPack<T>, n);

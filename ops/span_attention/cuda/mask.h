@@ -77,8 +77,8 @@ class VisibleRowQueue {
         in_memory_(x.start[queries.stream + 1] - memory_),
         total_(in_memory_ + x.block) {}
 
-  /// Reads on until `want` rows are queued: returns how many are, at most `want`; 0 at the end. All threads
-  /// call it.
+  /// Reads on until `want` rows are queued: returns how many are, at most `want`; 0 at the end.
+  /// All threads call it.
   __device__ int fill(int want) {
     while (count_ < want && next_ < total_) scan();
     return std::min(count_, want);

@@ -46,9 +46,9 @@ __device__ void for_each_near(const AttentionArrays<T>& x, const QueryTile& quer
   }
 }
 
-/// The position term of F2: c[i][j] += q_i·pos[the row of δ] where δ has one. `band` [queries + rows, D] and
-/// `scores` [queries, rows] are overwritten. Returns whether they were: then other threads may still be
-/// reading `scores`.
+/// The position term of F2: c[i][j] += q_i·pos[the row of δ] where δ has one.
+/// `band` [queries + rows, D] and `scores` [queries, rows] are overwritten. Returns whether they were:
+/// then other threads may still be reading `scores`.
 template <class T, int D>
 __device__ bool add_position_scores(const AttentionArrays<T>& x, const QueryTile& queries,
                                     const TileRows<T, D>& rows, const T* q, T* band, T* scores,

@@ -59,10 +59,10 @@ struct Tiling {
 /// Shared memory that every architecture allows per thread block.
 inline constexpr size_t kMaxSharedBytes = 99 * 1024;
 
-/// Cuts a thread block's dynamic shared memory into arrays, one behind the other, each aligned to 16 bytes. A
-/// kernel lists its arrays once, in the constructor of its `Buffers`. In the kernel that constructor receives
-/// pointers; at compile time it only counts (shared_bytes). So the bytes requested at launch are always the
-/// bytes used.
+/// Cuts a thread block's dynamic shared memory into arrays, one behind the other, each aligned to 16 bytes.
+/// A kernel lists its arrays once, in the constructor of its `Buffers`.
+/// In the kernel that constructor receives pointers; at compile time it only counts (shared_bytes).
+/// So the bytes requested at launch are always the bytes used.
 class SharedLayout {
  public:
   FADE_HD constexpr explicit SharedLayout(unsigned char* base) : base_(base) {}
