@@ -38,8 +38,8 @@ struct Piece {
     begin = (blockIdx.x - pieces.first[tensor]) * kElements;
     end = begin + kElements < size ? begin + kElements : size;
   }
-  /// Calls f<N>(i) for packs of N elements, and f<1>(i) for each element of the rest. Spreads the calls over
-  /// the threads.
+  /// Calls f<N>(i) for packs of N elements, and f<1>(i) for each element of the rest.
+  /// Spreads the calls over the threads.
   template <int N, class F>
   __device__ void each(const F& f) const {
     const int64_t packed = begin + (end - begin) / N * N;

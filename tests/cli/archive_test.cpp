@@ -9,6 +9,7 @@
 #include "engine/alloc.h"
 #include "engine/parallel.h"
 #include "engine/rng.h"
+#include "models/kinds.h"
 #include "tests/models/model_support.h"
 #include "tests/support.h"
 #include "train/evaluate.h"
@@ -138,14 +139,14 @@ BOOST_AUTO_TEST_CASE(texts_of_any_length_come_back) {
 
 BOOST_AUTO_TEST_CASE(every_model_compresses) {
   const Bytes text = random_text(150, 32);
-  for (const Kind kind : {Kind::expire_span, Kind::transformer_xl, Kind::adaptive_span, Kind::compressive})
+  for (const KindInfo& kind : kKinds)
     for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed})
       for (const bool pre_norm : {false, true}) {
         ModelConfig config = small_model(pre_norm);
-        config.kind = kind;
+        config.kind = kind.kind;
         config.attention = path;
         const Model model(config);
-        BOOST_TEST((unpacked(model, packed(model, text, 2)) == text));
+        BOOST_TEST((unpacked(model, packed(model, text, 2)) == text), kind.name);
       }
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <optional>
 
+#include "models/kinds.h"
 #include "nn/init.h"
 #include "tests/small_training.h"
 
@@ -42,17 +43,16 @@ BOOST_AUTO_TEST_SUITE(nonfinite)
 // No result of a healthy model is ever infinite, not even one that a mask hides: the check can stay on.
 BOOST_AUTO_TEST_CASE(healthy_models_pass_with_every_operation_checked) {
   for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed})
-    for (const Kind kind :
-         {Kind::expire_span, Kind::transformer_xl, Kind::adaptive_span, Kind::compressive}) {
+    for (const KindInfo& kind : kKinds) {
       RareByteTraining t(OnNonfinite::stop);
-      t.config.model.kind = kind;
+      t.config.model.kind = kind.kind;
       t.config.model.attention = path;
       t.config.model.dropout = 0.1;
       Trainer plain(t.config, *t.corpus), checked(t.config, *t.corpus);
       checked.check_finite(true);
       test::train(plain, 12);
       test::train(checked, 12);
-      BOOST_TEST((all_values(plain) == all_values(checked)));
+      BOOST_TEST((all_values(plain) == all_values(checked)), kind.name);
     }
 }
 
