@@ -27,7 +27,7 @@ class Trainer {
   /// The figures of one step: an update from B·M·accumulate bytes.
   struct Step {
     double bits = 0;       ///< mean training loss, bits per byte
-    double aux = 0;        ///< auxiliary loss (negative under the ramp: see ops/span_loss)
+    double aux = 0;        ///< auxiliary loss (negative on the ramp: see ops/span_loss)
     double grad_norm = 0;  ///< before clipping
     double lr = 0;
     double mean_span = 0;  ///< in positions

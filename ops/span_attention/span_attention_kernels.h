@@ -1,4 +1,4 @@
-// Kernels of span_attention: what they are given beside tensors, what forward leaves for backward.
+// Kernels of span_attention: their arguments besides tensors, what forward leaves for backward.
 #pragma once
 
 #include "engine/kernel.h"
