@@ -73,10 +73,11 @@ struct MaskFormula {
 
   // Of one row and one query, whatever the distances at which rows are visible by position alone.
 
-  /// x = clamp(r/R + 1, 0, 1), the place on the ramp; x > 0 iff r > −R.
+  /// x = clamp(r/R + 1, 0, 1), the place on the ramp; x > 0 iff r > −R. Where r/R + 1 rounds to 0 before the ramp ends,
+  /// x is the distance to that end: a difference of close numbers, which is exact.
   FADE_HD T fraction(T span, T distance) const {
-    const T x = (span - (distance - lag - ramp)) * inverse_ramp;
-    return x < 0 ? T{0} : x > 1 ? T{1} : x;
+    const T end = distance - lag - ramp, x = (span + lag - distance) * inverse_ramp + 1;
+    return span <= end ? T{0} : x <= 0 ? (span - end) * inverse_ramp : x > 1 ? T{1} : x;
   }
   /// m.
   FADE_HD T value(T span, T distance) const { return ramp_value(fraction(span, distance)); }
