@@ -173,8 +173,9 @@ __global__ void add_places(const T* g, const int32_t* index, int64_t places, con
   const auto add_listed = [&] {
     if (column < n) {
 #pragma unroll 4
-      for (int k = static_cast<int>(threadIdx.y); k < list.size; k += static_cast<int>(blockDim.y))
+      for (int k = static_cast<int>(threadIdx.y); k < list.size; k += static_cast<int>(blockDim.y)) {
         add(load_pack<N>(g + list.places[k] * n + column));
+      }
     }
   };
   if (taken <= kSlots) {
