@@ -24,7 +24,6 @@ Tensor update(const Transformer& model, Optimizer& optimizer, std::span<const Bl
   Tensor norm = grad_norm(model.parameters().leaves()) + loss.to(DType::f64) * 0;
   if (check && !check->finding().empty()) norm = norm * NAN;
   optimizer.step(lr_factor, {.share = 1.0 / static_cast<double>(blocks.size()), .clip = clip}, norm);
-  model.constrain();
   return norm;
 }
 

@@ -49,6 +49,7 @@ Trainer::Step Trainer::try_step(FiniteCheck* check) {
     blocks.push_back(next_block());
   }
   const Tensor norm = update(model_, optimizer_, blocks, lr_factor, config_.train.clip, check);
+  model_.constrain();
   memory_.drop_forgotten();  // waits for the device, which has all other work of the step by now
   const Step step = figures(blocks, norm, lr_factor);
   if (!std::isfinite(step.grad_norm)) optimizer_.set_steps(steps_done() - 1);
