@@ -74,6 +74,7 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
     const BlockLoss block =
         forward_backward(model, tape, tokens, targets, now, {.training = true, .random = &random});
     const Tensor norm = update(model, optimizer, {&block, 1}, 1, config.train.clip);
+    model.constrain();
     now.drop_forgotten();  // waits for the device, as a training step does
     norm.item();
     if (i >= kWarmUp)

@@ -1,5 +1,5 @@
-// The computation of a training step, shared by training, `fade bench` and `fade grad`:
-// forward_backward for each block, then update.
+// The computation of a training step: forward_backward for each block (`fade grad` does only this), then
+// update. The caller then calls model.constrain() and memory.drop_forgotten().
 //
 // Sizes: docs/notation.md.
 #pragma once

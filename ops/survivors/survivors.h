@@ -19,7 +19,7 @@ struct Lifetime {
 /// query. Of all later queries that is the nearest: if the row is out of its sight, no other query will see
 /// it. Spec section 3.
 FADE_HD inline bool survives(double span, double reach, int64_t distance) {
-  return span + reach > static_cast<double>(distance);
+  return span > static_cast<double>(distance) - reach;
 }
 
 /// The surviving rows of a context, one stream after the other, and within each stream in the context's
@@ -33,7 +33,7 @@ struct Survivors {
   Tensor start;
 };
 
-/// Row j survives iff span_j + reach > age_j + n, with n the block's length. Runs on the rows' device; the
+/// Row j survives iff span_j > age_j + n − reach, with n the block's length. Runs on the rows' device; the
 /// host does not wait. Throws when `span` has neither 1 nor N elements.
 Survivors survivors(const PackedRows& rows, const Lifetime& lifetime);
 

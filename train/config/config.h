@@ -1,10 +1,10 @@
 // The configuration of a run: the model, its data and its training. train/config/file.h reads and checks it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <ranges>
 #include <string>
 #include <string_view>
 
@@ -24,7 +24,11 @@ enum class OnNonfinite { stop, skip };
 template <class E>
 inline constexpr std::array<std::string_view, 0> names_of{};
 template <>
-inline constexpr auto names_of<Kind> = kKinds | std::views::transform(&KindInfo::name);
+inline const std::array<std::string_view, kKindCount> names_of<Kind> = [] {
+  std::array<std::string_view, kKindCount> names;
+  std::ranges::transform(kKinds, names.begin(), &KindInfo::name);
+  return names;
+}();
 template <>
 inline constexpr std::array<std::string_view, 2> names_of<AttentionPath>{"fused", "composed"};
 template <>
