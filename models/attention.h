@@ -1,4 +1,4 @@
-// What the kinds of attention have in common: the projections, and attention over the rows of a context,
+// The common part of all kinds of attention: the projections, and attention over the rows of a context,
 // fused or composed. A kind decides which rows a query sees, how strongly, and how long rows stay in memory;
 // each is a subclass in a file of its own, and a row of the table in models/kinds.cpp.
 //
@@ -38,8 +38,9 @@ class Attention {
 
   virtual ~Attention() = default;
 
-  /// Changes a layer's memory before a block is read; most kinds change nothing. `block` [B·n, H]: the block's
-  /// rows as they entered the layer. `norm1`: the normalisation of a pre-norm model, null in post-norm.
+  /// Changes a layer's memory before a block is read; most kinds change nothing. `block` [B·n, H]: the
+  /// block's rows as they entered the layer. `norm1`: the normalisation of a pre-norm model, null in
+  /// post-norm.
   virtual Prepared before_block(const LayerMemory& memory, const Tensor& block, const LayerNorm* norm1,
                                 const StepOptions& options) const;
   /// Attends from every block query. Spec section 2.

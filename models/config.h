@@ -41,7 +41,7 @@ struct ModelConfig {
   int hidden = 256;     ///< H
   int ff = 1024;        ///< F
   int heads = 4;        ///< K
-  int block = 256;      ///< M: positions a step reads of every stream
+  int block = 256;      ///< M: positions per stream and block
   int max_span = 4096;  ///< S: the longest span, in positions
   bool pre_norm = false;
   AttentionPath attention = AttentionPath::fused;

@@ -49,8 +49,8 @@ class Memory {
   /// block. Layer l is pending afterwards. Throws when it was pending before.
   void append(size_t l, const Tensor& block, const Survivors& survivors);
   /// Forgets: every pending layer keeps only its survivors and is settled. Copies the counts of all layers to
-  /// the host at once. Of a training step's calls, this is the first that waits for the device. Does nothing
-  /// when no layer is pending.
+  /// the host at once; with fused attention, this is the first call of a training step that waits for the
+  /// device. Does nothing when no layer is pending.
   void drop_forgotten();
 
   /// Rows in memory per stream and layer, on average. Throws when a layer is pending.

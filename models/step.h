@@ -1,4 +1,4 @@
-// The options of a forward pass, what its layers share, and its report beside the logits.
+// The options of a forward pass, what its layers share, and its report.
 #pragma once
 
 #include <vector>

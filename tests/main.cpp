@@ -1,5 +1,5 @@
-// The test program. Most suites use the macros of Boost.Test. The suites of the operations are made here, at run time,
-// from the case table: ops/<folder>/<operation>.<variant>.
+// The test program. Most suites use the macros of Boost.Test. The suites of the operations are made here, at
+// run time, from the case table: ops/<folder>/<operation>.<variant>.
 #define BOOST_TEST_NO_MAIN
 #define BOOST_TEST_ALTERNATIVE_INIT_API
 #include <algorithm>

@@ -40,8 +40,8 @@ size_t comment_start(const std::string& line) {
   return std::string::npos;
 }
 
-/// A comment line of one or two words after a full one: the rest of a line that a formatter has cut. (Fill the
-/// paragraph evenly.) A short sentence may stand alone after the end of another.
+/// A comment line of one or two words after a full one: the rest of a line that a formatter has cut. (Fill
+/// the paragraph evenly.) A short sentence may stand alone after the end of another.
 bool is_torn_comment(const std::string& before, const std::string& line) {
   const size_t start = comment_start(line);
   if (start == std::string::npos || comment_start(before) != start) return false;

@@ -23,7 +23,7 @@ bool CheckpointPolicy::is_due() const {
   return (every && trainer_.steps_done() % every == 0) || (retry_at_ && Clock::now() >= *retry_at_);
 }
 
-// Does what training can continue without. False, after a warning, when it fails.
+// Runs an optional action; warns on failure. False, after a warning, when it fails.
 template <class Action>
 bool CheckpointPolicy::try_or_warn(const char* what, const Action& action) {
   try {

@@ -26,7 +26,8 @@ struct Forward {
   }
 };
 
-// One memory row for one head: the queries of its stream, in order. Neighbouring threads read neighbouring columns of g.
+// One memory row for one head: the queries of its stream, in order. Neighbouring threads read neighbouring
+// columns of g.
 template <class T>
 struct Backward {
   MaskFormula<T> mask;

@@ -1,5 +1,5 @@
-// Kernels of expire_mask and adaptive_mask. m and g [B, G, M, L], age i32 [B, L]; expiring spans [B, L] with G = 1, adaptive
-// spans [K] with G = K.
+// Kernels of expire_mask and adaptive_mask. m and g [B, G, M, L], age i32 [B, L]; expiring spans [B, L] with
+// G = 1, adaptive spans [K] with G = K.
 #pragma once
 
 #include "engine/kernel.h"

@@ -2,12 +2,9 @@
 #pragma once
 
 #include "engine/tensor.h"
+#include "ops/span_attention/mask.h"  // kRenormEps
 
 namespace fade {
-
-/// Added to the denominator: a query whose rows are all masked divides by this instead of by zero
-/// (spec section 2).
-inline constexpr double kRenormEps = 1e-8;
 
 /// w = a·m / (Σ_j a·m + 1e-8).   Spec section 2. Derivation: masked_renorm.md.
 ///   a [B, K, M, L] attention weights, m [B, M, L] soft mask, one for all K heads → w [B, K, M, L]

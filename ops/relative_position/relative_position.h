@@ -10,8 +10,8 @@ namespace fade {
 ///   age i32 [B, L]: positions from row j to the first query of the block (0, −1, ... inside the block;
 ///   kPaddingAge for padding) → y [B, K, M, L]
 /// dby_distance[.., δ−1] = Σ g over the rows at distance δ.   Saves age.
-/// Rows may come in any order; with ages in descending order this is the pad-and-reshape skew of Transformer-XL
-/// (Dai et al. 2019, appendix B).
+/// Rows may come in any order; with ages in descending order this is the pad-and-reshape skew of
+/// Transformer-XL (Dai et al. 2019, appendix B).
 Tensor relative_position(const Tensor& by_distance, const Tensor& age);
 
 }  // namespace fade

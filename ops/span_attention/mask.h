@@ -1,8 +1,9 @@
-// The mask: which context rows a query sees, and how much of each. One formula for all kinds of attention; the composed
-// operations and the fused kernels of both devices call it. Equation F1 of span_attention.md.
+// The mask: which context rows a query sees, and how much of each. One formula for all kinds of attention;
+// the composed operations and the fused kernels of both devices call it. Equation F1 of span_attention.md.
 //
-// Every decision compares a span with a whole number (a distance, or a distance minus R), which is exact. After a
-// subtraction it would not be: in f32, a span of 1e-9 minus a distance of R rounds to −R, the end of the ramp.
+// Every decision compares a span with a whole number (a distance, or a distance minus R), which is exact.
+// After a subtraction it would not be: in f32, a span of 1e-9 minus a distance of R rounds to −R, the end of
+// the ramp.
 #pragma once
 
 #include <algorithm>
@@ -31,22 +32,27 @@ struct QueryRange {
   int32_t first, last;
 };
 
-/// What the queries of a range see of one row: no query sees it, some see some of it, or each sees all of it and none
-/// meets it on the ramp (then its span gets no gradient).
+/// What the queries of a range see of one row: no query sees it, some see some of it, or each sees all of it
+/// and none meets it on the ramp (then its span gets no gradient).
 enum class Visibility { none, partial, full };
+
+/// Added to the denominator of the weights after a soft mask: a query whose rows are all masked divides by
+/// this instead of by zero (spec section 2).
+inline constexpr double kRenormEps = 1e-8;
 
 /// A distance beyond all rows. The sum of two is an int32.
 inline constexpr int32_t kFar = 1 << 29;
 
-/// The mask as a function of a row's span e and its distance δ = age + query, both exact in T. r = e − (δ − lag).
+/// The mask as a function of a row's span e and its distance δ = age + query, both exact in T. The remaining
+/// span is r = e − (δ − lag), computed as (e + lag) − δ.
 template <class T>
 struct MaskFormula {
   const T* spans = nullptr;  ///< e of row j for head h: spans[j·row_stride + h·head_stride]; no spans: ∞
   int32_t row_stride = 0, head_stride = 0;
   T lag = 0;                     ///< 1 for adaptive spans
   T ramp = 1, inverse_ramp = 1;  ///< R, 1/R
-  T domain_end =
-      std::numeric_limits<T>::infinity();  ///< positions from a span's end until the softmax drops the row
+  /// Positions from a span's end until the softmax drops the row.
+  T domain_end = std::numeric_limits<T>::infinity();
 
   int32_t slot_age = kFar;  ///< rows older than this are slots (compressed memory)
   Distances rows{1, kFar}, slots{1, kFar};
@@ -73,8 +79,9 @@ struct MaskFormula {
 
   // Of one row and one query, whatever the distances at which rows are visible by position alone.
 
-  /// x = clamp(r/R + 1, 0, 1), the place on the ramp; x > 0 iff r > −R. Where r/R + 1 rounds to 0 before the ramp ends,
-  /// x is the distance to that end: a difference of close numbers, which is exact.
+  /// x = clamp(r/R + 1, 0, 1), the place on the ramp; x > 0 iff r > −R, unless it underflows. Where r/R + 1
+  /// rounds to 0 or below before the ramp ends, x comes from the distance to that end: a difference of close
+  /// numbers, which is exact.
   FADE_HD T fraction(T span, T distance) const {
     const T end = distance - lag - ramp, x = (span + lag - distance) * inverse_ramp + 1;
     return span <= end ? T{0} : x <= 0 ? (span - end) * inverse_ramp : x > 1 ? T{1} : x;

@@ -1,12 +1,12 @@
-// Span attention as plain loops over heads, queries and rows, in double: the equations of span_attention.md in order, one
-// line each. Read it before the kernels. A test compares it with the steps of the specification.
+// Span attention as plain loops over heads, queries and rows, in double: the equations of span_attention.md
+// in order, one line each. Read it before the kernels. A test compares it with the steps of the
+// specification.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
-#include "ops/masked_renorm/masked_renorm.h"
 #include "ops/span_attention/span_attention_kernels.h"
 
 namespace fade {
@@ -27,8 +27,7 @@ struct NaiveResult {
 inline NaiveResult naive_span_attention(const NaiveInputs& in, const std::vector<double>& grad) {
   const SpanAttentionSizes& n = in.sizes;
   const int64_t D = in.head_size, H = n.heads * D, M = n.block;
-  const double scale = 1 / std::sqrt(static_cast<double>(D)),
-               eps = n.mask == MaskKind::window ? 0 : kRenormEps;
+  const double scale = 1 / std::sqrt(static_cast<double>(D)), eps = n.epsilon();
   const bool expiring = n.mask == MaskKind::expiring;
   const auto zeros = [](const std::vector<double>& like) { return std::vector<double>(like.size()); };
   NaiveResult to{zeros(in.q), zeros(in.q), zeros(in.kv), zeros(in.pos), zeros(in.span)};
@@ -66,7 +65,7 @@ inline NaiveResult naive_span_attention(const NaiveInputs& in, const std::vector
             return;
           }
           Row row{.index = j, .position = position, .r = 0, .m = 1, .slope = 0};
-          if (n.mask != MaskKind::window) {  // F1
+          if (n.mask != MaskKind::window) {  // F1, written out: a test compares mask.h with it
             row.r = expiring ? in.span[j] - static_cast<double>(distance)
                              : in.span[h] - static_cast<double>(distance - 1);
             const double x = std::clamp(row.r / n.ramp + 1, 0.0, 1.0);

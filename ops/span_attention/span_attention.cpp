@@ -68,9 +68,11 @@ void span_attention_rule(BackwardCtx& ctx) {
                                .start = ctx.saved(kStart),
                                .age = ctx.saved(kAge),
                                .sizes = ctx.attrs<SpanAttentionSizes>()};
-  const auto like = [](const Tensor& t) { return t ? Tensor::empty_like(t) : Tensor(); };
-  const SpanAttentionGradients d{
-      .q = like(in.q), .kv = like(in.kv), .pos = like(in.pos), .span = like(in.span)};
+  // The kernels write every gradient, needed or not.
+  const SpanAttentionGradients d{.q = Tensor::empty_like(in.q),
+                                 .kv = Tensor::empty_like(in.kv),
+                                 .pos = Tensor::empty_like(in.pos),
+                                 .span = Tensor::empty_like(in.span)};
   span_attention_backward(in.q.device(), in, {.out = ctx.saved(kOut), .lse = ctx.saved(kLse)}, ctx.grad(), d);
   ctx.add(0, d.q);
   ctx.add(1, d.kv);

@@ -1,5 +1,5 @@
-// Attention with spans, fused: scores, position term, soft mask, renormalised softmax, dropout and the weighted sum in one
-// operation, tile by tile. Nothing of size queries × rows is ever stored.
+// Attention with spans, fused: scores, position term, soft mask, renormalised softmax, dropout and the
+// weighted sum in one operation, tile by tile. Nothing of size queries × rows is ever stored.
 //
 // Sizes: docs/notation.md. Here every block has M queries.
 #pragma once
@@ -11,11 +11,11 @@
 
 namespace fade {
 
-/// Rows of memory that stand for several consecutive positions each (a compressed memory). A slot's age exceeds the window,
-/// and queries see it beyond a gap of one block length behind the window, at
+/// Rows of memory that stand for several consecutive positions each (a compressed memory). A slot's age
+/// exceeds the window, and queries see it beyond a gap of one block length behind the window, at
 ///   window + M < δ ≤ window + M + count·rate        position row: window + (δ − window − M − 1) div rate
-/// So each query sees `count` slots, and each slot moves by one position row every `rate` queries. In the gap, and invisible,
-/// are slots that become visible later in the block, and rows that have left the window.
+/// So each query sees `count` slots, and each slot moves by one position row every `rate` queries. In the
+/// gap, and invisible, are slots that become visible later in the block, and rows that have left the window.
 struct SlotWindow {
   int32_t count = 0;  ///< slots that a query sees; 0: every row of the context is a position
   int32_t rate = 1;   ///< positions per slot
@@ -60,9 +60,9 @@ struct SpanAttentionOptions {
 /// A query that sees nothing gives zeros.
 ///   q [B·M, H], head h in columns [h·D, (h+1)·D);  kv [N, 2H]: keys, then values;  pos [P, D], one table for all heads (with
 ///   slots, P = window + count), or an empty tensor for P = 0 → out [B·M, H]
-/// Gradients to q, kv, pos and the spans; derivation in span_attention.md. Saves its inputs, out, and one number per query and
-/// head. Spec sections 2 and 3. f32 or f64; D ≤ 256; ages exact in f32, so below 2^24. Throws on shapes or types that do not
-/// fit, R < 2 for a soft mask, a dropout outside [0, 1).
+/// Gradients to q, kv, pos and the spans; derivation in span_attention.md. Saves its inputs, out, and one
+/// number per query and head. Spec sections 2 and 3. f32 or f64; D ≤ 256; ages exact in f32, so below 2^24.
+/// Throws on shapes or types that do not fit, R < 2 for a soft mask, a dropout outside [0, 1).
 Tensor span_attention(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRows& rows,
                       const SpanMask& mask, const SpanAttentionOptions& options);
 

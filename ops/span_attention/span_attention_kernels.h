@@ -6,8 +6,9 @@
 
 namespace fade {
 
-/// Philox counter for the dropout of weight (i, h, b, row): dropped iff uniform(key, index) < dropout. The row is named by
-/// its age, so that neither the order of memory nor the tiling matters; consecutive queries have consecutive counters.
+/// Philox counter for the dropout of weight (i, h, b, row): dropped iff uniform(key, index) < dropout. The
+/// row is named by its age, so that neither the order of memory nor the tiling matters; consecutive queries
+/// have consecutive counters.
 FADE_HD inline uint64_t dropout_index(int64_t b, int64_t heads, int64_t h, int64_t block, int32_t age,
                                       int64_t i) {
   const int64_t row = (age + block - 1) * ((block + 3) / 4 * 4) + i;
@@ -23,8 +24,11 @@ struct SpanAttentionSizes {
   RngKey key;
   SlotWindow slots = {};
 
-  // Where slots act (span_attention.md, Slots): their ages place them beyond a gap behind the window, so only the distances
-  // at which rows are visible (mask_formula) and the position row of a distance differ.
+  /// ε of F6: keeps the denominator of a soft mask from 0.
+  double epsilon() const { return mask == MaskKind::window ? 0 : kRenormEps; }
+
+  // Where slots act (span_attention.md, Slots): their ages place them beyond a gap behind the window, so only
+  // the distances at which rows are visible (mask_formula) and the position row of a distance differ.
 
   /// Distances up to which rows have one of the P position rows.
   FADE_HD int64_t reach(int64_t positions) const {

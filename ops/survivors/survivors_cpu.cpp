@@ -3,7 +3,7 @@
 namespace fade {
 namespace {
 
-// One thread is enough: one comparison per row is little work beside the row's projections.
+// One thread is enough: one comparison per row is little work compared with the row's projections.
 template <class T>
 void find_survivors(const PackedRows& rows, const T* span, int64_t span_step, double reach,
                     const Survivors& out) {

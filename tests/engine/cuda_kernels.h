@@ -1,5 +1,5 @@
-// Small kernels, one for each feature of CUDA that kernels may use. Each function launches its kernel and reads
-// the result back; cuda_test.cpp has the expected results.
+// Small kernels, one for each feature of CUDA that kernels may use. Each function launches its kernel and
+// reads the result back; cuda_test.cpp has the expected results.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +21,14 @@ std::vector<double> exchange_doubles();
 
 /// Of lanes 0..31 with `values` (bits): ballot, any, all.
 std::vector<int32_t> votes(uint32_t values);
-/// The even and the odd lanes of a warp vote separately, the odd ones three times. Returns, per lane, the sum of
-/// the lanes that took part in its votes.
+/// The even and the odd lanes of a warp vote separately, the odd ones three times. Returns, per lane, the sum
+/// of the lanes that took part in its votes.
 std::vector<int32_t> votes_apart();
 /// Lane 0 of each warp writes, and the others read after __syncwarp.
 std::vector<int32_t> warp_broadcast(int threads);
 
-/// `threads` numbers, reversed through static shared memory, through dynamic shared memory of int and of double: the
-/// result is the input reversed three times, with 3 added.
+/// `threads` numbers, reversed through static shared memory, through dynamic shared memory of int and of
+/// double: the result is the input reversed three times, with 3 added.
 std::vector<int32_t> reverse_thrice(int threads);
 /// __syncthreads_count, _or, _and of (thread < below), for a block of 96.
 std::vector<int32_t> barrier_votes(int below);

@@ -85,8 +85,8 @@ BOOST_AUTO_TEST_CASE(an_empty_collection_is_a_file_too) {
   BOOST_TEST(load_safetensors(dir.path("file")).tensors.empty());
 }
 
-// Other readers require a header that starts with '{' and ends at a multiple of 8, and tensors that cover the data in
-// order, without gaps.
+// Other readers require a header that starts with '{' and ends at a multiple of 8, and tensors that cover the
+// data in order, without gaps.
 BOOST_AUTO_TEST_CASE(files_follow_the_format) {
   const test::TempDir dir;
   save_safetensors(dir.path("file"), every_type());
@@ -117,8 +117,8 @@ BOOST_AUTO_TEST_CASE(a_file_cut_short_anywhere_is_refused) {
   refusal_of(whole + "x");
 }
 
-// The content hash covers every bit of the file. Only a flip in the name of its own key goes unnoticed, because it
-// hides the hash.
+// The content hash covers every bit of the file. Only a flip in the name of its own key goes unnoticed,
+// because it hides the hash.
 BOOST_AUTO_TEST_CASE(a_flipped_bit_is_refused) {
   const test::TempDir dir;
   const std::string hash = save_safetensors(dir.path("file"), every_type());

@@ -1,5 +1,5 @@
-// The system calls of the engine that change files. Tests can record them, make one fail, or end the process at one.
-// The test program is linked with --wrap for each of them (tests/CMakeLists.txt).
+// The system calls of the engine that change files. Tests can record them, make one fail, or end the process
+// at one. The test program is linked with --wrap for each of them (tests/CMakeLists.txt).
 #pragma once
 
 #include <functional>
@@ -8,14 +8,14 @@
 
 namespace fade::test {
 
-/// One call: "write", "pwrite", "fsync" or "rename", the path of the file (for a rename: the old one), and for a
-/// rename the new path.
+/// One call: "write", "pwrite", "fsync" or "rename", the path of the file (for a rename: the old one), and
+/// for a rename the new path.
 struct SystemCall {
   std::string what, path, to;
 };
 
-/// Decides about a call: kMake executes it, kSkip reports success without executing it, any other value is the errno
-/// with which it fails.
+/// Decides about a call: kMake executes it, kSkip reports success without executing it, any other value is
+/// the errno with which it fails.
 inline constexpr int kMake = 0, kSkip = -1;
 using Intercept = std::function<int(const SystemCall&)>;
 

@@ -1,5 +1,5 @@
-// Archives with corrected checksums, so that the code behind the checksum is reached. An accepted archive is one
-// that compress writes.
+// Archives with corrected checksums, so that the code behind the checksum is reached. An accepted archive is
+// one that compress writes.
 #include <zlib.h>
 
 #include <cstring>

@@ -1,5 +1,5 @@
-// Configurations: the file up to the first NUL byte, then one --set after each NUL byte. An accepted configuration is
-// written and read back the same.
+// Configurations: the file up to the first NUL byte, then one --set after each NUL byte. An accepted
+// configuration is written and read back the same.
 #include <vector>
 
 #include "tests/fuzz/fuzz.h"

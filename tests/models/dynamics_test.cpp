@@ -1,5 +1,6 @@
-// The Expire-Span model over time: streams and the length of blocks change no prediction, the span loss shortens
-// spans, randomness comes from the seed, and both paths of attention agree. (Forgetting: forgetting_test.cpp.)
+// The Expire-Span model over time: streams and the length of blocks change no prediction, the span loss
+// shortens spans, randomness comes from the seed, and both paths of attention agree. (Forgetting:
+// forgetting_test.cpp.)
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -95,8 +96,8 @@ BOOST_AUTO_TEST_CASE(randomness_is_the_seeds) {
     BOOST_TEST((once != plain));
     BOOST_TEST((plain == logits(config, {}, 1, nullptr)));  // evaluation has neither dropout nor noise
   }
-  // Noise shortens the spans that attention sees, not those that forgetting uses: the first layer, whose input has
-  // no noise yet, keeps the same rows.
+  // Noise shortens the spans that attention sees, not those that forgetting uses: the first layer, whose
+  // input has no noise yet, keeps the same rows.
   Memory with = VariedModel(noisy).empty_memory(2), without = with;
   logits(noisy, {.training = true}, 1, &with);
   logits(small_model(), {.training = true}, 1, &without);
@@ -116,8 +117,8 @@ std::vector<double> losses_and_gradients(const ModelConfig& config) {
   return all;
 }
 
-// Attention as one operation over tiles, and as the readable operations that explain it, on streams with different
-// numbers of rows.
+// Attention as one operation over tiles, and as the readable operations that explain it, on streams with
+// different numbers of rows.
 BOOST_DATA_TEST_CASE(fused_attention_equals_composed, either_norm* boost::unit_test::data::make({0.0, 0.2}),
                      pre_norm, init) {
   ModelConfig config = small_model(pre_norm);

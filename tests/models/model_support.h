@@ -13,11 +13,12 @@
 
 namespace fade::test {
 
-/// Two layers of width 16, blocks of 8, spans up to 24, ramp 4: so small that rows come and go in every block.
+/// Two layers of width 16, blocks of 8, spans up to 24, ramp 4: so small that rows come and go in every
+/// block.
 ModelConfig small_model(bool pre_norm = false);
 
-/// small_model() with another kind of attention: compression of 4 rows to one of 5 slots by their mean, or adaptive
-/// spans of 6 positions.
+/// small_model() with another kind of attention: compression of 4 rows to one of 5 slots by their mean, or
+/// adaptive spans of 6 positions.
 ModelConfig small_model_of(Kind kind, bool pre_norm = false);
 
 /// Every kind except expire_span, with a name for messages; compressive with each of its variants.
@@ -40,7 +41,8 @@ constexpr double kRounding = 1e-11;
 /// `size` bytes below `vocab`, uniform: a text without any structure.
 std::vector<uint8_t> random_text(size_t size, int vocab, uint64_t seed = 5);
 
-/// The step-th block [streams, length] of a text: stream b reads bytes from b·(size/streams) + step·length on.
+/// The step-th block [streams, length] of a text: stream b reads bytes from b·(size/streams) + step·length
+/// on.
 Tensor block_at(const std::vector<uint8_t>& text, int64_t streams, int64_t length, int64_t step);
 
 /// All parameters, as f64.
@@ -56,8 +58,8 @@ std::vector<double> bits_of_each_byte(const Transformer& model, std::span<const 
 std::vector<double> read_in_blocks(const Transformer& model, const std::vector<uint8_t>& text,
                                    const std::vector<int>& lengths);
 
-/// Trains on `blocks` blocks of two streams without updates. The gradients of the last block, of its loss or its
-/// auxiliary loss, stay in the parameters. Returns the report of the last block.
+/// Trains on `blocks` blocks of two streams without updates. The gradients of the last block, of its loss or
+/// its auxiliary loss, stay in the parameters. Returns the report of the last block.
 enum class LossPart { main, auxiliary };
 StepReport read_blocks(const Transformer& model, int blocks, Memory& memory, LossPart part);
 

@@ -13,8 +13,8 @@
 namespace fade {
 namespace {
 
-// The textbook form of a rule for one scalar: parameter p and gradient g at step t (from 1) with learning rate lr.
-// The closure keeps the moments.
+// The textbook form of a rule for one scalar: parameter p and gradient g at step t (from 1) with learning
+// rate lr. The closure keeps the moments.
 using Naive = std::function<double(double p, double g, int t, double lr)>;
 
 struct Sizes {

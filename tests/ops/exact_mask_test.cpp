@@ -1,5 +1,5 @@
-// Which rows are visible and which are on the ramp is decided exactly: spans within rounding of a whole number, in f32 and
-// f64, composed and fused, on every device.
+// Which rows are visible and which are on the ramp is decided exactly: spans within rounding of a whole
+// number, in f32 and f64, composed and fused, on every device.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
@@ -49,8 +49,8 @@ Tensor ages(std::vector<int32_t> age, Device device) {
   return Tensor::from(std::move(age), {rows}).to(device);
 }
 
-// Attention of one query over a row at `distance`, of value 1, and unless `alone` over one that lasts, of value −1 (it keeps
-// the first row's weight below 1, where its gradient would vanish).
+// Attention of one query over a row at `distance`, of value 1, and unless `alone` over one that lasts, of
+// value −1 (it keeps the first row's weight below 1, where its gradient would vanish).
 Decision fused(MaskKind kind, double span, int32_t distance, bool alone, DType dtype, Device device) {
   const int64_t memory = alone ? 1 : 2;
   const bool expiring = kind == MaskKind::expiring;
@@ -141,8 +141,8 @@ BOOST_AUTO_TEST_CASE(span_loss_decides_exactly) {
   });
 }
 
-// Spans near 0, as a model has them that was pushed to forget: each row is on the ramp for R − 1 or R queries, and one query
-// more or less of 16 would be an error of 6 %. 1e-6: the result is rounded to f32.
+// Spans near 0, as a model has them that was pushed to forget: each row is on the ramp for R − 1 or R
+// queries, and one query more or less of 16 would be an error of 6 %. 1e-6: the result is rounded to f32.
 BOOST_AUTO_TEST_CASE(span_loss_of_saturated_spans_is_the_same_in_f32) {
   constexpr int64_t kRows = 64;
   std::vector<double> spans(kRows);

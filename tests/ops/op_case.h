@@ -1,5 +1,5 @@
-// The case table of the operations. Each entry is checked for its values, its gradient, its f32 results and the
-// bytes it saves. Then bugs are planted in it, which the checks must find (planted_bugs_test.cpp).
+// The case table of the operations. Each entry is checked for its values, its gradient, its f32 results and
+// the bytes it saves. Then bugs are planted in it, which the checks must find (planted_bugs_test.cpp).
 //
 // ops/<folder>/<op>_cases.cpp adds entries from a static initializer:
 //

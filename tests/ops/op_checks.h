@@ -19,11 +19,12 @@ std::vector<Device> available_devices();
 /// of the case.
 using Tamper = std::function<void(Tape& tape, const Tensors& inputs)>;
 
-/// Compares f64 values and shape with the reference; a second run must give the same bits, and the inputs must not
-/// change. `run` replaces the case's own.
+/// Compares f64 values and shape with the reference; a second run must give the same bits, and the inputs
+/// must not change. `run` replaces the case's own.
 Verdict check_values(const OpCase& c, Device device, const Run& run);
-/// Compares f64 gradients of Σ cotangent·result, with random cotangents, with central differences. Cotangents of 1
-/// would not do: the gradient of a sum through softmax is zero, so that a rule which returns zeros would pass.
+/// Compares f64 gradients of Σ cotangent·result, with random cotangents, with central differences. Cotangents
+/// of 1 would not do: the gradient of a sum through softmax is zero, so that a rule which returns zeros would
+/// pass.
 Verdict check_gradient(const OpCase& c, Device device, const Tamper& tamper = {});
 /// The gradient of each input is the same when no other input needs one.
 Verdict check_gradient_alone(const OpCase& c, Device device);
@@ -37,8 +38,8 @@ Verdict check_saved_bytes(const OpCase& c, Device device);
 /// All of the above. Returns the first verdict that is not ok, or ok.
 Verdict check_case(const OpCase& c, Device device);
 
-/// The tape's gradients of Σ cotangent·result for each differentiable input, zeros if none arrived. An empty array
-/// for the other inputs.
+/// The tape's gradients of Σ cotangent·result for each differentiable input, zeros if none arrived. An empty
+/// array for the other inputs.
 Arrays tape_gradients(const OpCase& c, Device device, DType dtype, const Tamper& tamper = {});
 
 }  // namespace fade::test

@@ -1,5 +1,5 @@
-// The test cases of the fused attention: the smallest sizes, ragged memories, expired rows, noisy spans, shuffled rows
-// and dropout, with every kind of mask.
+// The test cases of the fused attention: the smallest sizes, ragged memories, expired rows, noisy spans,
+// shuffled rows and dropout, with every kind of mask.
 #pragma once
 
 #include <algorithm>

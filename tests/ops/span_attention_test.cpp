@@ -200,8 +200,8 @@ BOOST_AUTO_TEST_CASE(expired_rows_do_not_matter) {
   }
 }
 
-// Central differences along random directions, with a random cotangent. 1e-7: a step of 1e-5 has an error of about
-// 1e-10 from the third derivative and 1e-11 from rounding.
+// Central differences along random directions, with a random cotangent. 1e-7: a step of 1e-5 has an error of
+// about 1e-10 from the third derivative and 1e-11 from rounding.
 BOOST_AUTO_TEST_CASE(gradient_is_the_difference_quotient) {
   for (const SpanAttentionCase& c : kSpanAttentionCases) {
     if (c.name == "a head without span") continue;  // where m is 0 the slope of 1e-8 dominates

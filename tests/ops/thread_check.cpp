@@ -1,6 +1,6 @@
-// Everything that runs on several threads, as a test and for ThreadSanitizer (preset tsan, scripts/sanitize.sh): the
-// memory pools, parallel_for and its exceptions, and the kernels with dynamic scheduling. It needs only engine and
-// ops, so that it builds quickly with another compiler.
+// Everything that runs on several threads, as a test and for ThreadSanitizer (preset tsan,
+// scripts/sanitize.sh): the memory pools, parallel_for and its exceptions, and the kernels with dynamic
+// scheduling. It needs only engine and ops, so that it builds quickly with another compiler.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -44,7 +44,7 @@ rm -r again/rows again/slots/step-12 again/comparison.csv
 holds "checkpoints of long ago stay" test -d again/slots/step-8
 echo step-8 >again/slots/latest
 stat -c %Y%i again/window/step-12/model.safetensors >before
-works "an interrupted comparison goes on" compare window.yaml heads.yaml slots.yaml rows.yaml --out again
+works "an interrupted comparison continues" compare window.yaml heads.yaml slots.yaml rows.yaml --out again
 holds "where it stopped" grep -q "resumed after step 8" err
 holds "leaving finished runs alone" sh -c 'stat -c %Y%i again/window/step-12/model.safetensors | cmp - before'
 holds "to the same weights" cmp again/slots/step-12/model.safetensors four/slots/step-12/model.safetensors
@@ -61,7 +61,7 @@ pid=$!
 holds "an endless run reaches step 20" comes grep -qs '"step":20,' stopped/window/metrics.jsonl
 kill -INT $pid
 holds "an interrupted comparison ends with exit code 0" wait $pid
-holds "says how to go on" grep -q "0 of 2 runs are finished; the same call of fade compare continues" err
+holds "says how to continue" grep -q "0 of 2 runs are finished; the same call of fade compare continues" err
 holds "with a checkpoint" test -s stopped/window/latest
 holds "and begins no other run" test ! -e stopped/rows
 

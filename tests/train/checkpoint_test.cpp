@@ -1,5 +1,5 @@
-// Checkpoints on the disk: whole or absent at every instant, whatever stops the process or the write; which ones
-// are kept; damaged ones are set aside.
+// Checkpoints on the disk: whole or absent at every instant, whatever stops the process or the write; which
+// ones are kept; damaged ones are set aside.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,8 +119,8 @@ BOOST_AUTO_TEST_CASE(killed_at_any_system_call_the_newest_checkpoint_is_whole) {
   BOOST_TEST(calls > 20);
 }
 
-// The n-th system call finds the disk full, for every n: the save fails without leaving an unfinished file, and
-// the next save succeeds.
+// The n-th system call finds the disk full, for every n: the save fails without leaving an unfinished file,
+// and the next save succeeds.
 BOOST_AUTO_TEST_CASE(a_save_that_fails_at_any_call_leaves_the_old_checkpoints_and_no_remains) {
   SmallRun r;
   r.steps(1);
@@ -148,8 +148,8 @@ BOOST_AUTO_TEST_CASE(a_save_that_fails_at_any_call_leaves_the_old_checkpoints_an
   BOOST_TEST(r.newest() == 2);
 }
 
-// A power cut loses everything that was not flushed. So the content of a file or folder is flushed before it gets its
-// final name, and the folder that holds the name is flushed after it.
+// A power cut loses everything that was not flushed. So the content of a file or folder is flushed before it
+// gets its final name, and the folder that holds the name is flushed after it.
 BOOST_AUTO_TEST_CASE(everything_is_flushed_before_and_after_it_is_renamed) {
   SmallRun r;
   r.steps(1);

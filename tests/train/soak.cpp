@@ -1,6 +1,6 @@
-// Trains and watches the memory of the process, first at full spans, then while spans shrink and grow. Once every
-// size has occurred, memory must stay flat to 1 %. scripts/soak.sh runs it for half an hour, the test `soak` for
-// some seconds per part.
+// Trains and watches the memory of the process, first at full spans, then while spans shrink and grow. Once
+// every size has occurred, memory must stay flat to 1 %. scripts/soak.sh runs it for half an hour, the test
+// `soak` for some seconds per part.
 //   fade_soak [MINUTES]      default 30
 #include <fmt/format.h>
 
@@ -52,8 +52,8 @@ void set_spans(const Transformer& model, double share) {
   }
 }
 
-/// Trains for `minutes` with spans of share(step), a function with the period `period`. False if memory grew after the
-/// first tenth of the time.
+/// Trains for `minutes` with spans of share(step), a function with the period `period`. False if memory grew
+/// after the first tenth of the time.
 template <class F>
 bool soak(const char* name, double minutes, int64_t period, const F& share) {
   const Config config = soak_config();

@@ -1,4 +1,4 @@
-// A checkpoint: the weights (train/checkpoint/weights.h) and beside them the rest of a TrainState, in one
+// A checkpoint: the weights (train/checkpoint/weights.h) and the rest of a TrainState, in one
 // folder. train/checkpoint/store.h says how such folders come and go.
 #pragma once
 

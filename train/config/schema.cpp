@@ -22,7 +22,7 @@ const std::vector<Key> keys = {
     {FADE_KEY(model.hidden), {1, 65536}, "H: width of the hidden state, a multiple of model.heads"},
     {FADE_KEY(model.ff), {1, 262144}, "F: width inside the feed-forward part"},
     {FADE_KEY(model.heads), {1, 1024}, "K: attention heads per layer"},
-    {FADE_KEY(model.block), {1, 65536}, "M: bytes read per stream and step"},
+    {FADE_KEY(model.block), {1, 65536}, "M: bytes read per stream and block"},
     {FADE_KEY(model.max_span),
      {1, 1048576},
      "S: the farthest a query can look back, in bytes (compressive: in exact rows, at least model.block)"},

@@ -1,5 +1,5 @@
-// What the files of the CPU kernels share: launch.cpp divides the work among the cores; forward.cpp and backward.cpp do a
-// piece of it with SIMD, compiled once per instruction set.
+// Shared by the files of the CPU kernels: launch.cpp divides the work among the cores; forward.cpp and
+// backward.cpp do a piece of it with SIMD, compiled once per instruction set.
 //
 // Names ending in _t are of tiles that are stored with one query per column, that is, per SIMD lane.
 #pragma once
@@ -23,7 +23,8 @@ struct AttentionArrays {
   SpanAttentionSizes sizes;
 
   int64_t hidden() const { return sizes.heads * head_size; }
-  /// Distances up to which each has a position row of its own, and up to which each has one: slots share theirs.
+  /// Distances up to which each has a position row of its own, and up to which each has one: slots share
+  /// theirs.
   int64_t exact() const { return sizes.slots.count ? sizes.window : positions; }
   int64_t reach() const { return sizes.reach(positions); }
 };

@@ -1,8 +1,9 @@
-// Forward of one tile of queries: an online softmax over tiles of at most 64 queries × 64 visible context rows, in SIMD.
+// Forward of one tile of queries: an online softmax over tiles of at most 64 queries × 64 visible context
+// rows, in SIMD.
 //
-// A tile is stored context row by context row, with one query per lane (scores_t[j][i]). So K and V are read as they are,
-// maximum and sums over the rows need no step across lanes, and a row's position scores are consecutive in `by_age`, in any
-// order of the rows.
+// A tile is stored context row by context row, with one query per lane (scores_t[j][i]). So K and V are read
+// as they are, maximum and sums over the rows need no step across lanes, and a row's position scores are
+// consecutive in `by_age`, in any order of the rows.
 #include "ops/span_attention/cpu/arrays.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -20,8 +21,8 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-/// The online softmax: turns the scores s in weights_t into g·m·u. row_max rises to the tile's maximum, and what has been
-/// summed so far is scaled to it.
+/// The online softmax: turns the scores s in weights_t into g·m·u. row_max rises to the tile's maximum, and
+/// what has been summed so far is scaled to it.
 template <bool kFull, bool kDropout, class T>
 void online_softmax_step(const AttentionArrays<T>& x, const MaskFormula<T>& mask, const RowTile<T>& tile,
                          QueryTile queries, const ForwardScratch<T>& s) {

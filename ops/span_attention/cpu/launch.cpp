@@ -43,8 +43,8 @@ void check_start(const int32_t* start, const SpanAttentionSizes& s) {
          start[s.streams], s.memory_rows);
 }
 
-/// Calls f(task, scratch) for each task on all threads, with `size` elements of scratch. Dynamic scheduling: streams have
-/// different numbers of live rows.
+/// Calls f(task, scratch) for each task on all threads, with `size` elements of scratch. Dynamic scheduling:
+/// streams have different numbers of live rows.
 template <class T, class F>
 void for_each_task(int64_t tasks, int64_t size, F&& f) {
   const int64_t workers = std::min<int64_t>(threads(), tasks);

@@ -1,5 +1,5 @@
-// The visible rows gathered into tiles, copies between a layer's arrays and a tile's buffers, and the scores (F2), with which
-// both directions begin. Included once per instruction set.
+// The visible rows gathered into tiles, copies between a layer's arrays and a tile's buffers, and the scores
+// (F2), with which both directions begin. Included once per instruction set.
 #if defined(FADE_SPAN_ATTENTION_CPU_LAYOUT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FADE_SPAN_ATTENTION_CPU_LAYOUT_INL_H_
 #undef FADE_SPAN_ATTENTION_CPU_LAYOUT_INL_H_
@@ -14,7 +14,6 @@
 #include <cmath>
 
 #include "engine/simd-inl.h"
-#include "ops/masked_renorm/masked_renorm.h"
 #include "ops/matmul/product-inl.h"
 #include "ops/span_attention/cpu/scratch.h"
 
@@ -30,7 +29,7 @@ T score_scale(const AttentionArrays<T>& x) {
 /// ε of F6: keeps the denominator of a soft mask from 0.
 template <class T>
 T epsilon(const AttentionArrays<T>& x) {
-  return x.sizes.mask == MaskKind::window ? T{0} : static_cast<T>(kRenormEps);
+  return static_cast<T>(x.sizes.epsilon());
 }
 
 /// Where the lse of the first query is in an array [B, K, M].
@@ -51,8 +50,8 @@ int64_t key_offset(const AttentionArrays<T>& x, Head at, int64_t row) {
   return row * 2 * x.hidden() + at.head * x.head_size;
 }
 
-/// Requests the key and value of a row ahead of their use: the D numbers of a head are strided by a whole row of kv, which no
-/// hardware prefetcher follows.
+/// Requests the key and value of a row ahead of their use: the D numbers of a head are strided by a whole row
+/// of kv, which no hardware prefetcher follows.
 template <class T>
 HWY_INLINE void prefetch_row(const AttentionArrays<T>& x, Head at, int64_t row) {
   constexpr int64_t kLine = 64 / sizeof(T);
@@ -63,9 +62,9 @@ HWY_INLINE void prefetch_row(const AttentionArrays<T>& x, Head at, int64_t row) 
   }
 }
 
-/// Gathers the rows of the stream's context that the queries see into tiles: rows that need a mask into masked tiles, fully
-/// visible rows into full tiles (the remainders share one masked tile if they fit). Calls process_tile(RowTile) for each tile,
-/// and invisible(row) for each row that no query sees.
+/// Gathers the rows of the stream's context that the queries see into tiles: rows that need a mask into
+/// masked tiles, fully visible rows into full tiles (the remainders share one masked tile if they fit). Calls
+/// process_tile(RowTile) for each tile, and invisible(row) for each row that no query sees.
 template <class T, class F, class G>
 void for_each_tile(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& mask, QueryTile queries,
                    F&& process_tile, G&& invisible) {
@@ -130,8 +129,8 @@ void store_queries(const AttentionArrays<T>& x, QueryTile queries, const T* colu
   copy_rows(rows, padded, queries.count, x.head_size, to, x.hidden(), factor);
 }
 
-/// The row of this age in an array with one row per age, which holds query i's score for the distance age + i in column i;
-/// nullptr if no query of the tile is 1..reach away.
+/// The row of this age in an array with one row per age, which holds query i's score for the distance age + i
+/// in column i; nullptr if no query of the tile is 1..reach away.
 template <class T>
 T* row_of_age(T* by_age, int64_t reach, QueryTile queries, int32_t age) {
   const int64_t row = int64_t{age} + queries.first + kTile - 2;
@@ -186,7 +185,8 @@ void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, QueryTile 
   product<Into::add, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
 }
 
-/// Copies the tile's keys and values to consecutive rows, and prefetches the rows that the next tile may need.
+/// Copies the tile's keys and values to consecutive rows, and prefetches the rows that the next tile may
+/// need.
 template <class T>
 void load_rows(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, T* HWY_RESTRICT keys,
                T* HWY_RESTRICT values) {

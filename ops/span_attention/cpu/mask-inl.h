@@ -18,8 +18,8 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// to[i] = f(i) for the queries of a tile: a loop over scalars that the compiler vectorises, so that the mask's formula is
-/// written once, in mask.h.
+/// to[i] = f(i) for the queries of a tile: a loop over scalars that the compiler vectorises, so that the
+/// mask's formula is written once, in mask.h.
 template <class T, class F>
 HWY_INLINE void for_queries(T* HWY_RESTRICT to, const F& f) {
 #pragma omp simd

@@ -131,6 +131,7 @@ __global__ void __launch_bounds__(kThreads, Tiling<T, D>::kResident)
   RowFragment<T, D> dkeys, dvalues;
   T dspan_of_thread[Tile::kRowsOfThread] = {};
   bool have_values = false;  // the band overwrites them
+  // draw_dropout needs a first query that is a multiple of 4.
   for (int first = seen_by.some.first / kGroups * kGroups; first <= seen_by.some.last;
        first += Tile::kQueries) {
     const QueryTile queries{tile.stream, head, first, std::min(int{Tile::kQueries}, x.block - first)};

@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "ops/masked_renorm/masked_renorm.h"
 #include "ops/span_attention/span_attention_kernels.h"
 
 namespace fade {
@@ -35,7 +34,7 @@ AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
           .positions = static_cast<int32_t>(positions),
           .whole_packs = false,
           .scale = static_cast<T>(1 / std::sqrt(static_cast<double>(head_size))),
-          .epsilon = s.mask == MaskKind::window ? T{0} : static_cast<T>(kRenormEps),
+          .epsilon = static_cast<T>(s.epsilon()),
           .mask = mask_formula(s, in.span ? in.span.data<T>() : nullptr),
           .reach = static_cast<int32_t>(positions ? std::min<int64_t>(s.reach(positions), kFar) : -kFar),
           .sizes = s,

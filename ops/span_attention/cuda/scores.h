@@ -1,4 +1,4 @@
-// Scores of a tile (F2), and the element-by-element part of backward (B2 to B6).
+// Scores of a tile (F2), and the element-by-element part of backward (B2 to B6, B11).
 #pragma once
 
 #include <cmath>
@@ -116,7 +116,7 @@ __device__ void softmax_backward_tile(const AttentionArrays<T>& x, const QueryTi
         p *= g[i];
       }
       // Forward was P = m·u/den with m and u in den, too; so each gradient loses its share of Δ = Σ P·dP:
-      const T dm = mask.visible ? u * (dweight - delta[own + i]) : T{0};  // B5: dM (whatever the value is)
+      const T dm = mask.visible ? u * (dweight - delta[own + i]) : T{0};  // B5: dM; 0 for an invisible row
       if (mask.slope != 0) dspan[j] += mask.slope * dm;                   // B11: R·de
       score = mask.m * dm - x.epsilon * u * delta[own + i];               // B6: dS
       dweight = p;

@@ -1,5 +1,5 @@
-// Commits one fault, named on the command line, on the emulated device. emulate_test.cpp checks how the program ends
-// and what it prints.
+// Commits one fault, named on the command line, on the emulated device. emulate_test.cpp checks how the
+// program ends and what it prints.
 #include <algorithm>
 #include <cstdio>
 #include <string>

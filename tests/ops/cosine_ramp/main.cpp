@@ -1,6 +1,6 @@
 // Whoever changes the ramp changes it everywhere: the operations with a mask, compiled with the cosine of
-// ops/span_attention/ramp.h in this folder instead of the linear ramp. The composed masks must be the cosine, and the fused
-// attention must agree with the composed one, gradients included, on every device.
+// ops/span_attention/ramp.h in this folder instead of the linear ramp. The composed masks must be the cosine,
+// and the fused attention must agree with the composed one, gradients included, on every device.
 #include <fmt/core.h>
 
 #include <cmath>
