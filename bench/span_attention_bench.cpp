@@ -37,8 +37,8 @@ Layer layer_of(const benchmark::State& state) {
       const bool kept = static_cast<int64_t>(engine() % 100) < live;
       if (!kept) continue;
       age.push_back(static_cast<int32_t>(j));
-      // All live: every row is fully visible. Otherwise spans end anywhere between the row's age and the
-      // whole context.
+      // All live: every row is fully visible. Otherwise spans end
+      // anywhere between the row's age and the whole context.
       span.push_back(live == 100 ? 4 * L : std::uniform_real_distribution<float>(j, L)(engine));
     }
     start.push_back(static_cast<int32_t>(age.size()));

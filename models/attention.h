@@ -39,8 +39,8 @@ class Attention {
   virtual ~Attention() = default;
 
   /// Changes a layer's memory before a block is read; most kinds change nothing. `block` [B·n, H]: the
-  /// block's rows as they entered the layer. `norm1`: the normalisation of a pre-norm model, null in
-  /// post-norm.
+  /// block's rows as they entered the layer. `norm1`: the
+  /// normalisation of a pre-norm model, null in post-norm.
   virtual Prepared before_block(const LayerMemory& memory, const Tensor& block, const LayerNorm* norm1,
                                 const StepOptions& options) const;
   /// Attends from every block query. Spec section 2.

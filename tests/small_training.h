@@ -17,8 +17,8 @@ std::string write_random_text(const TempDir& dir, size_t size, int vocab = small
 /// random except the initial weights.
 Config small_config(const TempDir& dir, size_t text_size = 1500);
 
-/// small_config() with dropout and span noise, a higher learning rate, and a tenth of the text for
-/// validation.
+/// small_config() with dropout and span noise, a higher learning
+/// rate, and a tenth of the text for validation.
 Config small_noisy_config(const TempDir& dir, size_t text_size = 1500);
 
 /// Trains `steps` steps. Returns the training loss of each, in bits per byte.

@@ -16,8 +16,8 @@ inline const std::filesystem::path kRoot = FADE_SOURCE_DIR;
 /// The layers, each of which may include itself and those before it.
 inline const std::vector<std::string> kLayers{"engine", "ops", "nn", "models", "train", "cli"};
 
-/// Every file with one of these extensions (".h") in the root and in the folders that hold sources and
-/// documents.
+/// Every file with one of these extensions (".h") in the root and
+/// in the folders that hold sources and documents.
 std::vector<std::filesystem::path> files_with(const std::vector<std::string_view>& extensions);
 
 /// Calls f for each line of a file, which must be readable; numbers start at 1.

@@ -13,8 +13,8 @@ namespace fade {
 /// Spec section 3; Sukhbaatar et al. 2021, section 4. Derivation: expire_mask.md. Throws unless R ≥ 2.
 Tensor expire_mask(const Tensor& span, const Tensor& age, int64_t block, int ramp);
 
-/// Adaptive-Span, a span per head: m[b,h,i,j] = clamp(r/R + 1, 0, 1), r = z[h] − (δ − 1); 0 beyond 1 ≤ δ ≤
-/// window.
+/// Adaptive-Span, a span per head: m[b,h,i,j] = clamp(r/R + 1, 0,
+/// 1), r = z[h] − (δ − 1); 0 beyond 1 ≤ δ ≤ window.
 ///   span z [K];  age i32 [B, L] → m [B, K, M, L]
 /// dz[h] = 1/R · Σ_{b,i,j} g over −R ≤ r ≤ 0, 1 ≤ δ ≤ window. Saves z, age. Spec section 2; Sukhbaatar et al.
 /// 2019, "Adaptive Attention Span in Transformers". Throws unless R ≥ 2.

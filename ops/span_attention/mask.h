@@ -2,8 +2,8 @@
 // the composed operations and the fused kernels of both devices call it. Equation F1 of span_attention.md.
 //
 // Every decision compares a span with a whole number (a distance, or a distance minus R), which is exact.
-// After a subtraction it would not be: in f32, a span of 1e-9 minus a distance of R rounds to −R, the end of
-// the ramp.
+// After a subtraction it would not be: in f32, a span of 1e-9 minus a
+// distance of R rounds to −R, the end of the ramp.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // Span attention as plain loops over heads, queries and rows, in double: the equations of span_attention.md
-// in order, one line each. Read it before the kernels. A test compares it with the steps of the
-// specification.
+// in order, one line each. Read it before the kernels. A test
+// compares it with the steps of the specification.
 #pragma once
 
 #include <algorithm>

@@ -5,8 +5,8 @@
 
 namespace fade {
 
-/// The row's part of the sum: of the block's queries that meet it on the ramp (0 < m < 1), the number n and Σ
-/// r.
+/// The row's part of the sum: of the block's queries that meet it
+/// on the ramp (0 < m < 1), the number n and Σ r.
 struct RampSum {
   double queries, remaining;
 };

@@ -16,8 +16,8 @@ struct Lifetime {
 };
 
 /// The rule of forgetting, for every device. `distance` is the one from the row to the next block's first
-/// query. Of all later queries that is the nearest: if that one cannot see the row, no other query will. Spec
-/// section 3.
+/// query. Of all later queries that is the nearest: if that one cannot see
+/// the row, no other query will. Spec section 3.
 FADE_HD inline bool survives(double span, double reach, int64_t distance) {
   return span > static_cast<double>(distance) - reach;
 }

@@ -94,8 +94,8 @@ BOOST_AUTO_TEST_CASE(tables_follow_the_probabilities) {
 }
 
 BOOST_AUTO_TEST_CASE(coded_symbols_come_back_and_take_their_bits) {
-  // Predictions that are sure of the right symbol, of a wrong one, of none: intervals next to 0 and 1, long
-  // carries.
+  // Predictions that are sure of the right symbol, of a wrong one, of
+  // none: intervals next to 0 and 1, long carries.
   const Bytes symbols = random_text(20000, 7);
   for (const double sharpness : {0.0, 1.0, 5.0, 20.0, 700.0}) {
     const auto logits_of = [&](size_t i) {
@@ -151,8 +151,8 @@ BOOST_AUTO_TEST_CASE(every_model_compresses) {
       }
 }
 
-// Proves that the reported bits per byte do not use the future: a decoder, which only knows the past, needs
-// no more.
+// Proves that the reported bits per byte do not use the future: a
+// decoder, which only knows the past, needs no more.
 BOOST_AUTO_TEST_CASE(an_archive_has_the_size_that_evaluation_predicts) {
   const Bytes text = random_text(20011, 32);
   for (const bool pre_norm : {false, true})

@@ -1,5 +1,5 @@
-// The features of CUDA that kernels use, on the device of this build: a GPU, or the emulated device, which
-// must agree.
+// The features of CUDA that kernels use, on the device of this build: a
+// GPU, or the emulated device, which must agree.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <numeric>

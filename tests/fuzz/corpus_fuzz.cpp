@@ -1,5 +1,5 @@
-// Corpora and their readers: the first bytes are the vocabulary, the splits, streams and blocks; the rest is
-// the file.
+// Corpora and their readers: the first bytes are the vocabulary, the
+// splits, streams and blocks; the rest is the file.
 #include <algorithm>
 #include <vector>
 

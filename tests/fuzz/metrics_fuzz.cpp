@@ -1,5 +1,5 @@
-// metrics.jsonl of a resumed run: whatever the file holds, opening it only drops lines, and the second time
-// none.
+// metrics.jsonl of a resumed run: whatever the file holds, opening
+// it only drops lines, and the second time none.
 #include "tests/fuzz/fuzz.h"
 #include "train/metrics.h"
 

@@ -1,6 +1,6 @@
 // The Expire-Span model over time: streams and the length of blocks change no prediction, the span loss
-// shortens spans, randomness comes from the seed, and both paths of attention agree. (Forgetting:
-// forgetting_test.cpp.)
+// shortens spans, randomness comes from the seed, and both paths of
+// attention agree. (Forgetting: forgetting_test.cpp.)
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cmath>

@@ -1,6 +1,6 @@
 // The four kinds of attention over time, each by its own rule: how far back it sees and which parameters
-// learn from which loss. (Also: tests/models/forgetting_test.cpp, dynamics_test.cpp for Expire-Span,
-// golden_test.cpp.)
+// learn from which loss. (Also: tests/models/forgetting_test.cpp,
+// dynamics_test.cpp for Expire-Span, golden_test.cpp.)
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 

@@ -14,8 +14,8 @@ bool needs_drop_forgotten(const Work& work) {
   return test::contains(test::error_of(work), "drop_forgotten");
 }
 
-// One layer, two streams, hidden size 1. Reads a block of 2 rows per stream. Rows with age + 2 < reach
-// survive.
+// One layer, two streams, hidden size 1. Reads a block of 2 rows
+// per stream. Rows with age + 2 < reach survive.
 void read_block(Memory& memory, const std::vector<float>& rows, double reach) {
   const PackedRows context = context_rows(memory[0], 2);
   memory.append(0, Tensor::from(rows, {4, 1}), survivors(context, {.span = {}, .reach = reach}));

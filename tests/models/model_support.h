@@ -13,8 +13,8 @@
 
 namespace fade::test {
 
-/// Two layers of width 16, blocks of 8, spans up to 24, ramp 4: so small that rows come and go in every
-/// block.
+/// Two layers of width 16, blocks of 8, spans up to 24, ramp 4:
+/// so small that rows come and go in every block.
 ModelConfig small_model(bool pre_norm = false);
 
 /// small_model() with another kind of attention: compression of 4 rows to one of 5 slots by their mean, or
@@ -41,8 +41,8 @@ constexpr double kRounding = 1e-11;
 /// `size` bytes below `vocab`, uniform: a text without any structure.
 std::vector<uint8_t> random_text(size_t size, int vocab, uint64_t seed = 5);
 
-/// The step-th block [streams, length] of a text: stream b reads bytes from b·(size/streams) + step·length
-/// on.
+/// The step-th block [streams, length] of a text: stream b reads
+/// bytes from b·(size/streams) + step·length on.
 Tensor block_at(const std::vector<uint8_t>& text, int64_t streams, int64_t length, int64_t step);
 
 /// All parameters, as f64.

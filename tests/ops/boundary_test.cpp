@@ -1,5 +1,5 @@
-// Gradients where a derivative jumps, which finite differences cannot check: the side that each formula
-// chooses.
+// Gradients where a derivative jumps, which finite differences
+// cannot check: the side that each formula chooses.
 #include <boost/test/unit_test.hpp>
 
 #include "engine/tape.h"

@@ -1,5 +1,5 @@
-// Matrix products at sizes beyond the case table: several blocks, edges and threads, on every instruction
-// set.
+// Matrix products at sizes beyond the case table: several
+// blocks, edges and threads, on every instruction set.
 #include <hwy/targets.h>
 
 #include <boost/test/unit_test.hpp>

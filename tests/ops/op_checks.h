@@ -23,8 +23,8 @@ using Tamper = std::function<void(Tape& tape, const Tensors& inputs)>;
 /// must not change. `run` replaces the case's own.
 Verdict check_values(const OpCase& c, Device device, const Run& run);
 /// Compares f64 gradients of Σ cotangent·result, with random cotangents, with central differences. Cotangents
-/// of 1 would not do: the gradient of a sum through softmax is zero, so that a rule which returns zeros would
-/// pass.
+/// of 1 would not do: the gradient of a sum through softmax is zero,
+/// so that a rule which returns zeros would pass.
 Verdict check_gradient(const OpCase& c, Device device, const Tamper& tamper = {});
 /// The gradient of each input is the same when no other input needs one.
 Verdict check_gradient_alone(const OpCase& c, Device device);

@@ -173,8 +173,8 @@ BOOST_AUTO_TEST_CASE(a_missing_broadcast_sum) {
   BOOST_TEST(count >= 20);
 }
 
-// Off-by-one at the boundary of a mask, a missing mask, a constant ten times too large: see `wrong` in the
-// cases.
+// Off-by-one at the boundary of a mask, a missing mask, a constant
+// ten times too large: see `wrong` in the cases.
 BOOST_AUTO_TEST_CASE(wrong_values) {
   int count = 0;
   for (const OpCase& c : op_cases())

@@ -1,6 +1,6 @@
 // Span attention in f64, the two steps of the specification: one query at a time, each step of the
-// specification as it is written there, and then the gradient of each step. It shares no formula with the
-// fused kernels.
+// specification as it is written there, and then the gradient of each
+// step. It shares no formula with the fused kernels.
 #pragma once
 
 #include <cmath>

@@ -23,8 +23,8 @@ Config config_on(const test::TempDir& dir, Device device) {
 BOOST_AUTO_TEST_SUITE(devices)
 
 // Dropout and span noise are on: they draw the same numbers on every device. In f64, rounding grows by a
-// factor of some hundred over fifty updates; a row forgotten one block early or late would exceed the
-// tolerance.
+// factor of some hundred over fifty updates; a row forgotten one
+// block early or late would exceed the tolerance.
 BOOST_AUTO_TEST_CASE(fifty_steps_give_the_same_model) {
   const test::TempDir dir;
   for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed})

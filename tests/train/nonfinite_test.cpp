@@ -1,5 +1,5 @@
-// Training on numbers that are not finite: the first such tensor is named, and the run stops or skips the
-// step.
+// Training on numbers that are not finite: the first such tensor
+// is named, and the run stops or skips the step.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <optional>

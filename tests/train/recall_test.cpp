@@ -1,5 +1,5 @@
-// The recall corpus against an independent implementation of its rules: an ideal predictor that only sees
-// bytes.
+// The recall corpus against an independent implementation of its
+// rules: an ideal predictor that only sees bytes.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <map>

@@ -1,5 +1,5 @@
-// Training as a whole: it learns, repeats bit by bit, and resumes from a checkpoint as if it had never
-// stopped.
+// Training as a whole: it learns, repeats bit by bit, and resumes
+// from a checkpoint as if it had never stopped.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>

@@ -23,8 +23,8 @@ struct AttentionArrays {
   SpanAttentionSizes sizes;
 
   int64_t hidden() const { return sizes.heads * head_size; }
-  /// Distances up to which each has a position row of its own, and up to which each has one: slots share
-  /// theirs.
+  /// Distances up to which each has a position row of its own, and
+  /// up to which each has one: slots share theirs.
   int64_t exact() const { return sizes.slots.count ? sizes.window : positions; }
   int64_t reach() const { return sizes.reach(positions); }
 };

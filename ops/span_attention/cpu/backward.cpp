@@ -1,5 +1,5 @@
-// Backward of one head, tile by tile as in forward: each tile is computed again from q, K and lse, and B1 to
-// B11 follow.
+// Backward of one head, tile by tile as in forward: each tile is computed
+// again from q, K and lse, and B1 to B11 follow.
 #include "ops/span_attention/cpu/arrays.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -83,8 +83,8 @@ void load_saved(const BackwardArrays<T>& x, Head at, QueryTile queries, const Ba
   compute_delta(x, queries, x.grad + offset, x.out + offset, s.delta);
 }
 
-/// The gradients of the tile's keys, values and spans, in s.dkeys, s.dvalues and dspan; adds to s.dq_t and
-/// s.dby_age.
+/// The gradients of the tile's keys, values and spans, in s.dkeys,
+/// s.dvalues and dspan; adds to s.dq_t and s.dby_age.
 template <class T>
 void backward_tile(const BackwardArrays<T>& x, Head at, const MaskFormula<T>& mask, const RowTile<T>& tile,
                    QueryTile queries, const BackwardScratch<T>& s, T* dspan) {

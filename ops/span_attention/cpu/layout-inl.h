@@ -185,8 +185,8 @@ void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, QueryTile 
   product<Into::add, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
 }
 
-/// Copies the tile's keys and values to consecutive rows, and prefetches the rows that the next tile may
-/// need.
+/// Copies the tile's keys and values to consecutive rows, and
+/// prefetches the rows that the next tile may need.
 template <class T>
 void load_rows(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, T* HWY_RESTRICT keys,
                T* HWY_RESTRICT values) {

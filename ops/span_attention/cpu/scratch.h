@@ -34,8 +34,8 @@ void with_flags(bool full, bool dropout, F&& f) {
 /// Columns of an array with one row per query or context row: head_size rounded up to whole vectors.
 inline int64_t padded_head(int64_t head_size) { return (head_size + 15) / 16 * 16; }
 
-/// Rows of an array with one row per age: the ages at which some query of a tile is at a distance of
-/// 1..reach.
+/// Rows of an array with one row per age: the ages at which some
+/// query of a tile is at a distance of 1..reach.
 inline int64_t ages_in_reach(int64_t reach) { return reach ? reach + kTile - 1 : 0; }
 
 /// The buffers of a thread. q is scaled by 1/√D.
