@@ -15,12 +15,12 @@ void check_mask(const SpanMask& mask, int64_t rows, int64_t heads, const Tensor&
   const SlotWindow& slots = mask.slots;
   if (slots.count < 0 || slots.rate < 1)
     fail("span_attention: {} slots of {} positions (needs 0 or more of at least 1)", slots.count, slots.rate);
-  if (slots.count && (mask.kind != SpanMask::Kind::window || mask.window == 0))
+  if (slots.count && (mask.kind != MaskKind::window || mask.window == 0))
     fail("span_attention: slots need a plain window of at least 1 in front of them");
-  if (mask.kind == SpanMask::Kind::window) return;
+  if (mask.kind == MaskKind::window) return;
   if (mask.ramp < 2) fail("span_attention: ramp {} is too short to learn on (use at least 2)", mask.ramp);
   check_same_type(kName, q, mask.span);
-  check_shape(kName, "span", mask.span, {mask.kind == SpanMask::Kind::expiring ? rows : heads});
+  check_shape(kName, "span", mask.span, {mask.kind == MaskKind::expiring ? rows : heads});
 }
 
 void check_rows(const Tensor& q, const PackedRows& rows, int64_t count) {

@@ -24,9 +24,7 @@ struct SlotWindow {
 /// Which rows a query sees, and how much of each (mask.h). δ = age + i is the distance from query i;
 /// rows at δ < 1 are invisible.
 struct SpanMask {
-  using Kind = MaskKind;
-
-  Kind kind;
+  MaskKind kind;
   Tensor span;         ///< expiring: e [N]; adaptive: z [K]; window: none
   int32_t ramp = 0;    ///< R
   int64_t window = 0;  ///< rows at δ > window are invisible; 0: no limit
@@ -34,17 +32,17 @@ struct SpanMask {
 
   /// Softmax over every row within the window, and the slots behind it.
   static SpanMask fixed(int64_t window = 0, SlotWindow slots = {}) {
-    return {.kind = Kind::window, .span = {}, .window = window, .slots = slots};
+    return {.kind = MaskKind::window, .span = {}, .window = window, .slots = slots};
   }
   /// Row j fades for all heads when its span e_j is over: m = clamp((e_j − δ)/R + 1, 0, 1). The softmax is
   /// over rows with m > 0.
   static SpanMask expiring(const Tensor& e, int ramp, int64_t window = 0) {
-    return {.kind = Kind::expiring, .span = e, .ramp = ramp, .window = window};
+    return {.kind = MaskKind::expiring, .span = e, .ramp = ramp, .window = window};
   }
   /// Head h sees all rows fade at the same distance: m = clamp((z_h − (δ − 1))/R + 1, 0, 1). The softmax is
   /// over the whole window.
   static SpanMask adaptive(const Tensor& z, int ramp, int64_t window) {
-    return {.kind = Kind::adaptive, .span = z, .ramp = ramp, .window = window};
+    return {.kind = MaskKind::adaptive, .span = z, .ramp = ramp, .window = window};
   }
 };
 

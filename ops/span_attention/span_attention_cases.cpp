@@ -10,7 +10,7 @@ namespace {
 struct Sizes {
   int64_t block, heads, head_size, positions;
   std::vector<int32_t> start;
-  SpanMask::Kind kind;
+  MaskKind kind;
   int ramp;
   int64_t window = 0;
   double dropout = 0;
@@ -76,16 +76,15 @@ OpCase attention_case(const char* name, const Sizes& s, const Fill& span, bool f
            .reference = [=](const Arrays& in) { return reference(s, in); },
            .shape = {queries, hidden},
            .saved_bytes = 8 * queries * (hidden + s.heads) + 4 * (streams_of(s) + 1)};
-  if (s.kind != SpanMask::Kind::window)
-    c.inputs.push_back({.shape = {s.kind == SpanMask::Kind::expiring ? rows : s.heads},
-                        .fill = span,
-                        .zero_gradient = !fades});
+  if (s.kind != MaskKind::window)
+    c.inputs.push_back(
+        {.shape = {s.kind == MaskKind::expiring ? rows : s.heads}, .fill = span, .zero_gradient = !fades});
   c.wrong = {{"ages one too large", run_with(s, 1)}, {"ages one too small", run_with(s, -1)}};
   return c;
 }
 
 std::vector<OpCase> cases() {
-  using enum SpanMask::Kind;
+  using enum MaskKind;
   const Fill fractions = between_integers(0, 9), forever = between_integers(100, 200);
   return {
       attention_case("expiring", {5, 2, 3, 4, {0, 4, 9}, expiring, 4}, fractions, true),

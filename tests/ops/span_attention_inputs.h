@@ -16,7 +16,7 @@ struct SpanAttentionCase {
   std::string name;
   int64_t block, heads, head_size, positions;
   std::vector<int64_t> memory;  ///< rows per stream
-  SpanMask::Kind kind = SpanMask::Kind::expiring;
+  MaskKind kind = MaskKind::expiring;
   int32_t ramp = 8;
   int64_t window = 0;
   double shortest = 0, longest = 200;  ///< spans are uniform between them
@@ -58,22 +58,22 @@ inline const std::vector<SpanAttentionCase> kSpanAttentionCases{
     {.name = "expiring within a window", .block = 40, .heads = 2, .head_size = 8, .positions = 40,
      .memory = {90, 50}, .window = 60},
     {.name = "plain", .block = 40, .heads = 2, .head_size = 8, .positions = 0, .memory = {90, 0},
-     .kind = SpanMask::Kind::window},
+     .kind = MaskKind::window},
     {.name = "window", .block = 70, .heads = 2, .head_size = 8, .positions = 50, .memory = {90, 20},
-     .kind = SpanMask::Kind::window, .window = 50},
+     .kind = MaskKind::window, .window = 50},
     {.name = "window, dropout", .block = 20, .heads = 2, .head_size = 8, .positions = 30, .memory = {40, 0},
-     .kind = SpanMask::Kind::window, .window = 30, .dropout = 0.5},
+     .kind = MaskKind::window, .window = 30, .dropout = 0.5},
     {.name = "span per head", .block = 70, .heads = 3, .head_size = 8, .positions = 90, .memory = {100, 20},
-     .kind = SpanMask::Kind::adaptive, .window = 90, .longest = 60},
+     .kind = MaskKind::adaptive, .window = 90, .longest = 60},
     {.name = "span per head, dropout", .block = 20, .heads = 2, .head_size = 7, .positions = 40,
-     .memory = {90, 0}, .kind = SpanMask::Kind::adaptive, .ramp = 16, .window = 40, .longest = 20,
+     .memory = {90, 0}, .kind = MaskKind::adaptive, .ramp = 16, .window = 40, .longest = 20,
      .dropout = 0.25},
     {.name = "a head without span", .block = 20, .heads = 2, .head_size = 7, .positions = 40,
-     .memory = {90, 0}, .kind = SpanMask::Kind::adaptive, .ramp = 2, .window = 40, .longest = 0},
+     .memory = {90, 0}, .kind = MaskKind::adaptive, .ramp = 2, .window = 40, .longest = 0},
     {.name = "slots", .block = 70, .heads = 2, .head_size = 8, .positions = 65, .memory = {160, 40, 0},
-     .kind = SpanMask::Kind::window, .window = 50, .slots = {15, 3}},
+     .kind = MaskKind::window, .window = 50, .slots = {15, 3}},
     {.name = "slots, dropout", .block = 12, .heads = 3, .head_size = 5, .positions = 41, .memory = {60, 70},
-     .kind = SpanMask::Kind::window, .window = 20, .dropout = 0.3, .shuffled = true, .slots = {21, 2}},
+     .kind = MaskKind::window, .window = 20, .dropout = 0.3, .shuffled = true, .slots = {21, 2}},
 };
 // clang-format on
 
@@ -128,8 +128,8 @@ inline ReferenceInputs inputs_of(const SpanAttentionCase& c, uint64_t seed = 7) 
   in.q = draw.normal(in.streams * c.block * hidden);
   in.kv = draw.normal(rows * 2 * hidden);
   in.pos = draw.normal(c.positions * c.head_size);
-  if (c.kind != SpanMask::Kind::window)
-    in.span = draw.between(c.shortest, c.longest, c.kind == SpanMask::Kind::expiring ? rows : c.heads);
+  if (c.kind != MaskKind::window)
+    in.span = draw.between(c.shortest, c.longest, c.kind == MaskKind::expiring ? rows : c.heads);
   for (double& e : in.span) e = std::min(e, c.cut);
   return in;
 }

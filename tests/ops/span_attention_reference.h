@@ -15,7 +15,7 @@ struct ReferenceInputs {
   int64_t streams, block, heads, head_size, positions;
   std::vector<double> q, kv, pos, span;
   std::vector<int32_t> start, age;
-  SpanMask::Kind kind;
+  MaskKind kind;
   int32_t ramp;
   int64_t window;
   double dropout;
@@ -48,7 +48,7 @@ class Reference {
   };
 
   double span_left(int64_t h, int64_t j, int64_t distance) const {
-    if (in.kind == SpanMask::Kind::expiring) return in.span[j] - static_cast<double>(distance);
+    if (in.kind == MaskKind::expiring) return in.span[j] - static_cast<double>(distance);
     return in.span[h] - static_cast<double>(distance - 1);
   }
 
@@ -64,11 +64,11 @@ class Reference {
       } else if (distance < 1 || (in.window > 0 && distance > in.window)) {
         return;
       }
-      if (in.kind != SpanMask::Kind::window) {
+      if (in.kind != MaskKind::window) {
         row.left = span_left(h, j, distance);
         row.m = std::min(1., std::max(0., row.left / in.ramp + 1));
       }
-      if (in.kind == SpanMask::Kind::expiring && !(row.m > 0)) return;
+      if (in.kind == MaskKind::expiring && !(row.m > 0)) return;
       if (in.dropout > 0) {
         const uint64_t index = dropout_index(b, in.heads, h, in.block, in.age[j], i);
         row.kept = uniform(in.key, index) < in.dropout ? 0 : 1 / (1 - in.dropout);
@@ -83,7 +83,7 @@ class Reference {
   void attend(int64_t b, int64_t h, int64_t i) {
     const int64_t D = in.head_size, H = in.heads * D;
     const double scale = 1 / std::sqrt(static_cast<double>(D));
-    const double eps = in.kind == SpanMask::Kind::window ? 0 : 1e-8;
+    const double eps = in.kind == MaskKind::window ? 0 : 1e-8;
     const int64_t query = (b * in.block + i) * H + h * D;
     std::vector<Row> rows = rows_of(b, h, i);
     const auto has_position = [&](const Row& r) { return r.position >= 0; };
@@ -115,8 +115,8 @@ class Reference {
     for (Row& r : rows) {
       r.da = r.m * (r.dw - weighted) / denominator;
       softmax_mean += r.a * r.da;
-      if (in.kind != SpanMask::Kind::window && r.left >= -in.ramp && r.left <= 0)
-        result.dspan[in.kind == SpanMask::Kind::expiring ? r.j : h] +=
+      if (in.kind != MaskKind::window && r.left >= -in.ramp && r.left <= 0)
+        result.dspan[in.kind == MaskKind::expiring ? r.j : h] +=
             r.a * (r.dw - weighted) / denominator / in.ramp;
     }
     for (const Row& r : rows) {

@@ -18,7 +18,7 @@ namespace fade {
 namespace {
 
 using namespace test;
-using enum SpanMask::Kind;
+using enum MaskKind;
 
 template <class T>
 Tensor tensor_of(const std::vector<double>& x, const Shape& shape) {
