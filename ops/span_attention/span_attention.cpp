@@ -8,7 +8,6 @@ namespace fade {
 namespace {
 
 constexpr const char* kName = "span_attention";
-constexpr int64_t kLargestHead = 256;
 
 void check_mask(const SpanMask& mask, int64_t rows, int64_t heads, const Tensor& q) {
   if (mask.window < 0) fail("span_attention: window {} is negative (0 is no limit)", mask.window);

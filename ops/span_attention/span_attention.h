@@ -46,6 +46,9 @@ struct SpanMask {
   }
 };
 
+/// Features per head that the kernels have room for.
+inline constexpr int64_t kLargestHead = 256;
+
 struct SpanAttentionOptions {
   int64_t heads = 1;   ///< K
   double dropout = 0;  ///< probability that a final weight is dropped; others are divided by 1 − dropout

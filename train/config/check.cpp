@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/error.h"
+#include "ops/span_attention/span_attention.h"
 #include "train/config/schema.h"
 
 namespace fade {
@@ -39,11 +40,10 @@ void check_model(const ModelConfig& model, const Checker& check) {
              fmt::format("at most {:.0e} weights in all (these are {:.1e}: reduce model.layers, "
                          "model.hidden or model.ff)",
                          kMaxWeights, weight_count(model)));
-  constexpr int kMaxHeadWidth = 256;  // of ops/span_attention
-  check.need(model.attention == AttentionPath::composed || model.hidden / model.heads <= kMaxHeadWidth,
+  check.need(model.attention == AttentionPath::composed || model.hidden / model.heads <= kLargestHead,
              "model.heads", "model.hidden",
-             fmt::format("at least model.hidden/{} ({}) for model.attention fused", kMaxHeadWidth,
-                         (model.hidden + kMaxHeadWidth - 1) / kMaxHeadWidth));
+             fmt::format("at least model.hidden/{} ({}) for model.attention fused", kLargestHead,
+                         (model.hidden + kLargestHead - 1) / kLargestHead));
   if (const auto check_kind = kind_info(model.kind).check)
     check_kind(model, [&](bool holds, std::string_view key, std::string_view other,
                           std::string_view allowed) { check.need(holds, key, other, allowed); });
