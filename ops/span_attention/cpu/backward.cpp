@@ -20,12 +20,13 @@ namespace {
 /// Forward was w = P = m·U with U = e^(s − lse), then out = Σ g·P·v. So, element by element:
 ///   dscores_t: s → dS;    weights_t: dO·v → g·P (for dv);    dspan[j]: the tile's part of de_j.
 template <bool kFull, bool kDropout, class T>
-void softmax_backward_tile(const AttentionArrays<T>& x, const MaskFormula<T>& mask, const RowTile<T>& tile,
-                           QueryTile queries, const BackwardScratch<T>& s, T* dspan) {
+void softmax_backward_tile(const AttentionArrays<T>& x, Head head, const MaskFormula<T>& mask,
+                           const RowTile<T>& tile, QueryTile queries, const BackwardScratch<T>& s, T* dspan) {
   const hn::ScalableTag<T> d;
   const auto eps = hn::Set(d, epsilon(x));
   HWY_ALIGN T masks[kTile], slopes[kTile];
   for (int64_t j = 0; j < tile.count; ++j) {
+    prefetch_next(x, head, tile, j);
     if constexpr (!kFull) {
       hide_scores(mask, tile, j, queries.first, s.dscores_t + j * kTile);
       mask_values(mask, tile, j, queries.first, masks);
@@ -96,7 +97,7 @@ void backward_tile(const BackwardArrays<T>& x, Head at, const MaskFormula<T>& ma
                               {s.weights_t, kTile});  // dO·v
   if (dropout) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
   with_flags(tile.full, dropout, [&]<bool kFull, bool kDropout>() {
-    softmax_backward_tile<kFull, kDropout>(x, mask, tile, queries, s, dspan);  // B2 to B6, B11
+    softmax_backward_tile<kFull, kDropout>(x, at, mask, tile, queries, s, dspan);  // B2 to B6, B11
   });
 
   // out was Σ_j (g·P)·v, so dv = (g·P)ᵀ·dO (B7).

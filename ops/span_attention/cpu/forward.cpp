@@ -24,8 +24,8 @@ namespace {
 /// The online softmax: turns the scores s in weights_t into g·m·u. row_max rises to the tile's maximum, and
 /// what has been summed so far is scaled to it.
 template <bool kFull, bool kDropout, class T>
-void online_softmax_step(const AttentionArrays<T>& x, const MaskFormula<T>& mask, const RowTile<T>& tile,
-                         QueryTile queries, const ForwardScratch<T>& s) {
+void online_softmax_step(const AttentionArrays<T>& x, Head head, const MaskFormula<T>& mask,
+                         const RowTile<T>& tile, QueryTile queries, const ForwardScratch<T>& s) {
   const hn::ScalableTag<T> d;
   if constexpr (!kFull)
     for (int64_t j = 0; j < tile.count; ++j) {
@@ -46,6 +46,7 @@ void online_softmax_step(const AttentionArrays<T>& x, const MaskFormula<T>& mask
       hn::Store(hn::Mul(hn::Load(d, out), rescale), d, out);
     }
     for (int64_t j = 0; j < tile.count; ++j) {
+      if (at == 0) prefetch_next(x, head, tile, j);
       T* weight = s.weights_t + j * kTile + at;
       const auto u = hn::Exp(d, hn::Sub(hn::Load(d, weight), row_max));  // F3: 0 where the score is −∞
       auto mu = u;
@@ -97,7 +98,7 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
     tile_scores(x, tile, queries, s.q_t, s.keys, s.by_age, s.weights_t);  // F2
     if (dropout) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
     with_flags(tile.full, dropout, [&]<bool kFull, bool kDropout>() {
-      online_softmax_step<kFull, kDropout>(x, mask, tile, queries, s);  // F3, F4
+      online_softmax_step<kFull, kDropout>(x, at, mask, tile, queries, s);  // F3, F4
     });
     product<Into::add, T>(x.head_size, queries.count, tile.count, {s.values, 1, x.head_size},
                           {s.weights_t, kTile}, {s.out_t, kTile});  // F5

@@ -50,12 +50,14 @@ int64_t key_offset(const AttentionArrays<T>& x, Head at, int64_t row) {
   return row * 2 * x.hidden() + at.head * x.head_size;
 }
 
-/// Requests the key and value of a row ahead of their use: the D numbers of a head are strided by a whole row
-/// of kv, which no hardware prefetcher follows.
+/// Requests the key and value of the row that the next tile may have in place of row j of this one: the D
+/// numbers of a head are strided by a whole row of kv, which no hardware prefetcher follows. Called between
+/// the softmax of two rows, so that the loads overlap with it.
 template <class T>
-HWY_INLINE void prefetch_row(const AttentionArrays<T>& x, Head at, int64_t row) {
+HWY_INLINE void prefetch_next(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, int64_t j) {
+  if (tile.next < 0 || tile.next + j >= x.rows) return;
   constexpr int64_t kLine = 64 / sizeof(T);
-  const T* key = x.kv + key_offset(x, at, row);
+  const T* key = x.kv + key_offset(x, at, tile.next + j);
   for (int64_t k = 0; k < x.head_size; k += kLine) {
     hwy::Prefetch(key + k);
     hwy::Prefetch(key + x.hidden() + k);
@@ -185,13 +187,11 @@ void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, QueryTile 
   product<Into::add, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
 }
 
-/// Copies the tile's keys and values to consecutive rows, and
-/// prefetches the rows that the next tile may need.
+/// Copies the tile's keys and values to consecutive rows.
 template <class T>
 void load_rows(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, T* HWY_RESTRICT keys,
                T* HWY_RESTRICT values) {
   for (int64_t j = 0; j < tile.count; ++j) {
-    if (tile.next >= 0 && tile.next + j < x.rows) prefetch_row(x, at, tile.next + j);
     const T* HWY_RESTRICT from = x.kv + key_offset(x, at, tile.row[j]);
     for (int64_t d = 0; d < x.head_size; ++d) {
       keys[j * x.head_size + d] = from[d];
