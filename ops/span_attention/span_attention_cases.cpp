@@ -1,8 +1,8 @@
 // Small cases of each mask, for the checks of every operation.
 // Long contexts, tiles and random orders are in tests/ops/span_attention_test.cpp.
+#include "ops/span_attention/naive.h"
 #include "ops/span_attention/span_attention.h"
 #include "tests/ops/op_case.h"
-#include "tests/ops/span_attention_reference.h"
 
 namespace fade::test {
 namespace {
@@ -33,24 +33,24 @@ Run run_with(const Sizes& s, int older = 0) {
 }
 
 Values reference(const Sizes& s, const Arrays& in) {
-  const ReferenceInputs inputs{streams_of(s),
-                               s.block,
-                               s.heads,
-                               s.head_size,
-                               s.positions,
-                               in[0],
-                               in[1],
-                               in[2],
-                               in.size() > 4 ? in[4] : Values(),
-                               s.start,
-                               std::vector<int32_t>(in[3].begin(), in[3].end()),
-                               s.kind,
-                               s.ramp,
-                               s.window,
-                               s.dropout,
-                               kKey,
-                               s.slots};
-  return Reference(inputs, Values(in[0].size())).result.out;
+  const NaiveInputs inputs{.q = in[0],
+                           .kv = in[1],
+                           .pos = in[2],
+                           .span = in.size() > 4 ? in[4] : Values(),
+                           .start = s.start,
+                           .age = {in[3].begin(), in[3].end()},
+                           .head_size = s.head_size,
+                           .sizes = {.streams = static_cast<int32_t>(streams_of(s)),
+                                     .block = static_cast<int32_t>(s.block),
+                                     .heads = static_cast<int32_t>(s.heads),
+                                     .ramp = s.ramp,
+                                     .window = s.window,
+                                     .memory_rows = s.start.back(),
+                                     .mask = s.kind,
+                                     .dropout = s.dropout,
+                                     .key = kKey,
+                                     .slots = s.slots}};
+  return naive_span_attention(inputs, Values(in[0].size())).out;
 }
 
 // Memory ages count up with gaps, slots' by their rate; a block's count down from 0.

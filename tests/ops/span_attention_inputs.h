@@ -3,11 +3,12 @@
 #pragma once
 
 #include <algorithm>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "tests/ops/span_attention_reference.h"
+#include "ops/span_attention/naive.h"
 
 namespace fade::test {
 
@@ -100,20 +101,20 @@ class Draw {
   std::mt19937_64 engine_;
 };
 
-inline ReferenceInputs inputs_of(const SpanAttentionCase& c, uint64_t seed = 7) {
+inline NaiveInputs inputs_of(const SpanAttentionCase& c, uint64_t seed = 7) {
   Draw draw(seed);
-  ReferenceInputs in{};
-  in.streams = static_cast<int64_t>(c.memory.size());
-  in.block = c.block;
-  in.heads = c.heads;
+  NaiveInputs in;
   in.head_size = c.head_size;
-  in.positions = c.positions;
-  in.kind = c.kind;
-  in.ramp = c.ramp;
-  in.window = c.window;
-  in.dropout = c.dropout;
-  in.key = {11, (uint64_t{3} << 32) + 5};
-  in.slots = c.slots;
+  in.sizes = {.streams = static_cast<int32_t>(c.memory.size()),
+              .block = static_cast<int32_t>(c.block),
+              .heads = static_cast<int32_t>(c.heads),
+              .ramp = c.ramp,
+              .window = c.window,
+              .memory_rows = std::accumulate(c.memory.begin(), c.memory.end(), int64_t{0}),
+              .mask = c.kind,
+              .dropout = c.dropout,
+              .key = {11, (uint64_t{3} << 32) + 5},
+              .slots = c.slots};
   in.start = {0};
   for (const int64_t rows : c.memory) {
     const auto begin = static_cast<int64_t>(in.age.size());
@@ -122,10 +123,10 @@ inline ReferenceInputs inputs_of(const SpanAttentionCase& c, uint64_t seed = 7) 
     if (c.shuffled) draw.shuffle(in.age.begin() + begin, in.age.end());
     in.start.push_back(static_cast<int32_t>(in.age.size()));
   }
-  for (int64_t b = 0; b < in.streams; ++b)
+  for (int64_t b = 0; b < in.sizes.streams; ++b)
     for (int64_t p = 0; p < c.block; ++p) in.age.push_back(static_cast<int32_t>(-p));
   const auto rows = static_cast<int64_t>(in.age.size()), hidden = c.heads * c.head_size;
-  in.q = draw.normal(in.streams * c.block * hidden);
+  in.q = draw.normal(in.sizes.streams * c.block * hidden);
   in.kv = draw.normal(rows * 2 * hidden);
   in.pos = draw.normal(c.positions * c.head_size);
   if (c.kind != MaskKind::window)

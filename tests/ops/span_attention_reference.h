@@ -1,45 +1,29 @@
 // Span attention in f64, the two steps of the specification: one query at a time, each step of the
-// specification as it is written there, and then the gradient of each
-// step. It shares no formula with the fused kernels.
+// specification as it is written there, and then the gradient of each step. It shares no formula with the
+// operation, its mask included.
 #pragma once
 
 #include <cmath>
 #include <vector>
 
-#include "ops/span_attention/span_attention_kernels.h"
+#include "ops/span_attention/naive.h"
 
 namespace fade {
 
-/// The arguments of span_attention, on the host in f64.
-struct ReferenceInputs {
-  int64_t streams, block, heads, head_size, positions;
-  std::vector<double> q, kv, pos, span;
-  std::vector<int32_t> start, age;
-  MaskKind kind;
-  int32_t ramp;
-  int64_t window;
-  double dropout;
-  RngKey key;
-  SlotWindow slots = {};
-};
-
-struct ReferenceResult {
-  std::vector<double> out, dq, dkv, dpos, dspan;
-};
-
 class Reference {
  public:
-  Reference(const ReferenceInputs& inputs, const std::vector<double>& grad) : in(inputs), grad_(grad) {
+  Reference(const NaiveInputs& inputs, const std::vector<double>& grad)
+      : in(inputs), n(inputs.sizes), positions_(std::ssize(inputs.pos) / inputs.head_size), grad_(grad) {
     result.out.resize(in.q.size());
     result.dq.resize(in.q.size());
     result.dkv.resize(in.kv.size());
     result.dpos.resize(in.pos.size());
     result.dspan.resize(in.span.size());
-    for (int64_t b = 0; b < in.streams; ++b)
-      for (int64_t h = 0; h < in.heads; ++h)
-        for (int64_t i = 0; i < in.block; ++i) attend(b, h, i);
+    for (int64_t b = 0; b < n.streams; ++b)
+      for (int64_t h = 0; h < n.heads; ++h)
+        for (int64_t i = 0; i < n.block; ++i) attend(b, h, i);
   }
-  ReferenceResult result;
+  NaiveResult result;
 
  private:
   struct Row {            // a context row within reach of a query
@@ -48,7 +32,7 @@ class Reference {
   };
 
   double span_left(int64_t h, int64_t j, int64_t distance) const {
-    if (in.kind == MaskKind::expiring) return in.span[j] - static_cast<double>(distance);
+    if (n.mask == MaskKind::expiring) return in.span[j] - static_cast<double>(distance);
     return in.span[h] - static_cast<double>(distance - 1);
   }
 
@@ -56,35 +40,35 @@ class Reference {
     std::vector<Row> rows;
     const auto consider = [&](int64_t j) {
       const int64_t distance = in.age[j] + i;
-      Row row{j, distance <= in.positions ? distance - 1 : -1, 0, 1};
-      if (in.slots.count > 0 && in.age[j] > in.window) {  // a slot: its group of rows has left the window
-        const int64_t left_by = distance - in.window - in.block - 1;
-        if (left_by < 0 || left_by / in.slots.rate >= in.slots.count) return;
-        row.position = in.window + left_by / in.slots.rate;
-      } else if (distance < 1 || (in.window > 0 && distance > in.window)) {
+      Row row{j, distance <= positions_ ? distance - 1 : -1, 0, 1};
+      if (n.slots.count > 0 && in.age[j] > n.window) {  // a slot: its group of rows has left the window
+        const int64_t left_by = distance - n.window - n.block - 1;
+        if (left_by < 0 || left_by / n.slots.rate >= n.slots.count) return;
+        row.position = n.window + left_by / n.slots.rate;
+      } else if (distance < 1 || (n.window > 0 && distance > n.window)) {
         return;
       }
-      if (in.kind != MaskKind::window) {
+      if (n.mask != MaskKind::window) {
         row.left = span_left(h, j, distance);
-        row.m = std::min(1., std::max(0., row.left / in.ramp + 1));
+        row.m = std::min(1., std::max(0., row.left / n.ramp + 1));
       }
-      if (in.kind == MaskKind::expiring && !(row.m > 0)) return;
-      if (in.dropout > 0) {
-        const uint64_t index = dropout_index(b, in.heads, h, in.block, in.age[j], i);
-        row.kept = uniform(in.key, index) < in.dropout ? 0 : 1 / (1 - in.dropout);
+      if (n.mask == MaskKind::expiring && !(row.m > 0)) return;
+      if (n.dropout > 0) {
+        const uint64_t index = dropout_index(b, n.heads, h, n.block, in.age[j], i);
+        row.kept = uniform(n.key, index) < n.dropout ? 0 : 1 / (1 - n.dropout);
       }
       rows.push_back(row);
     };
     for (int64_t j = in.start[b]; j < in.start[b + 1]; ++j) consider(j);
-    for (int64_t p = 0; p < in.block; ++p) consider(in.start[in.streams] + b * in.block + p);
+    for (int64_t p = 0; p < n.block; ++p) consider(n.memory_rows + b * n.block + p);
     return rows;
   }
 
   void attend(int64_t b, int64_t h, int64_t i) {
-    const int64_t D = in.head_size, H = in.heads * D;
+    const int64_t D = in.head_size, H = n.heads * D;
     const double scale = 1 / std::sqrt(static_cast<double>(D));
-    const double eps = in.kind == MaskKind::window ? 0 : 1e-8;
-    const int64_t query = (b * in.block + i) * H + h * D;
+    const double eps = n.mask == MaskKind::window ? 0 : 1e-8;
+    const int64_t query = (b * n.block + i) * H + h * D;
     std::vector<Row> rows = rows_of(b, h, i);
     const auto has_position = [&](const Row& r) { return r.position >= 0; };
     const auto key = [&](const Row& r) { return r.j * 2 * H + h * D; };
@@ -115,9 +99,9 @@ class Reference {
     for (Row& r : rows) {
       r.da = r.m * (r.dw - weighted) / denominator;
       softmax_mean += r.a * r.da;
-      if (in.kind != MaskKind::window && r.left >= -in.ramp && r.left <= 0)
-        result.dspan[in.kind == MaskKind::expiring ? r.j : h] +=
-            r.a * (r.dw - weighted) / denominator / in.ramp;
+      if (n.mask != MaskKind::window && r.left >= -n.ramp && r.left <= 0)
+        result.dspan[n.mask == MaskKind::expiring ? r.j : h] +=
+            r.a * (r.dw - weighted) / denominator / n.ramp;
     }
     for (const Row& r : rows) {
       const double dscore = scale * r.a * (r.da - softmax_mean);
@@ -131,7 +115,9 @@ class Reference {
     }
   }
 
-  const ReferenceInputs& in;
+  const NaiveInputs& in;
+  const SpanAttentionSizes& n;
+  const int64_t positions_;
   const std::vector<double>& grad_;
 };
 

@@ -1,4 +1,4 @@
-// The fused attention against the naive reference and central differences.
+// The fused attention against naive.h and central differences, and naive.h against the specification.
 #include "ops/span_attention/span_attention.h"
 
 #include <hwy/targets.h>
@@ -9,9 +9,9 @@
 
 #include "engine/parallel.h"
 #include "engine/tape.h"
-#include "ops/span_attention/naive.h"
 #include "tests/ops/op_checks.h"
 #include "tests/ops/span_attention_inputs.h"
+#include "tests/ops/span_attention_reference.h"
 #include "tests/support.h"
 
 namespace fade {
@@ -30,25 +30,26 @@ template <class T>
 struct Fused {
   Tensor q, kv, pos, span, out;
 
-  explicit Fused(const ReferenceInputs& in, Device device = Device::cpu) {
-    const auto rows = static_cast<int64_t>(in.age.size()), hidden = in.heads * in.head_size;
-    q = tensor_of<T>(in.q, {in.streams * in.block, hidden}).to(device);
+  explicit Fused(const NaiveInputs& in, Device device = Device::cpu) {
+    const SpanAttentionSizes& n = in.sizes;
+    const auto rows = static_cast<int64_t>(in.age.size()), hidden = n.heads * in.head_size;
+    q = tensor_of<T>(in.q, {int64_t{n.streams} * n.block, hidden}).to(device);
     kv = tensor_of<T>(in.kv, {rows, 2 * hidden}).to(device);
     q.set_requires_grad();
     kv.set_requires_grad();
-    if (in.positions) {
-      pos = tensor_of<T>(in.pos, {in.positions, in.head_size}).to(device);
+    if (!in.pos.empty()) {
+      pos = tensor_of<T>(in.pos, {std::ssize(in.pos) / in.head_size, in.head_size}).to(device);
       pos.set_requires_grad();
     }
-    SpanMask mask{in.kind, {}, in.ramp, in.window, in.slots};
-    if (in.kind != window) {
+    SpanMask mask{n.mask, {}, n.ramp, n.window, n.slots};
+    if (!in.span.empty()) {
       span = tensor_of<T>(in.span, {static_cast<int64_t>(in.span.size())}).to(device);
       span.set_requires_grad();
       mask.span = span;
     }
-    const PackedRows packed{Tensor::from(in.start, {in.streams + 1}).to(device),
-                            Tensor::from(in.age, {rows}).to(device), in.streams, in.block, in.start.back()};
-    out = span_attention(q, kv, pos, packed, mask, {.heads = in.heads, .dropout = in.dropout, .key = in.key});
+    const PackedRows packed{Tensor::from(in.start, {n.streams + 1}).to(device),
+                            Tensor::from(in.age, {rows}).to(device), n.streams, n.block, n.memory_rows};
+    out = span_attention(q, kv, pos, packed, mask, {.heads = n.heads, .dropout = n.dropout, .key = n.key});
   }
 };
 
@@ -62,10 +63,10 @@ double difference(const std::vector<double>& found, const std::vector<double>& e
 }
 
 template <class T>
-void check_against_reference(const SpanAttentionCase& c, double tolerance, Device device = Device::cpu) {
-  const ReferenceInputs in = inputs_of(c);
+void check_against_naive(const SpanAttentionCase& c, double tolerance, Device device = Device::cpu) {
+  const NaiveInputs in = inputs_of(c);
   const std::vector<double> grad = Draw(5).normal(static_cast<int64_t>(in.q.size()));
-  const ReferenceResult expected = Reference(in, grad).result;
+  const NaiveResult expected = naive_span_attention(in, grad);
   const Recording on;
   const Fused<T> fused(in, device);
   backward(fused.out, tensor_of<T>(grad, fused.out.shape()).to(device));
@@ -90,30 +91,12 @@ BOOST_AUTO_TEST_SUITE(span_attention_test)
 
 // naive.h, which differentiates softmax and renormalisation in one step, against the specification,
 // which has two. 1e-11: as below.
-BOOST_AUTO_TEST_CASE(naive_is_the_reference) {
+BOOST_AUTO_TEST_CASE(naive_is_the_specification) {
   for (const SpanAttentionCase& c : kSpanAttentionCases) {
-    const ReferenceInputs in = inputs_of(c);
+    const NaiveInputs in = inputs_of(c);
     const std::vector<double> grad = Draw(5).normal(static_cast<int64_t>(in.q.size()));
-    const ReferenceResult expected = Reference(in, grad).result;
-    const NaiveResult found = naive_span_attention({.q = in.q,
-                                                    .kv = in.kv,
-                                                    .pos = in.pos,
-                                                    .span = in.span,
-                                                    .start = in.start,
-                                                    .age = in.age,
-                                                    .head_size = in.head_size,
-                                                    .positions = in.positions,
-                                                    .sizes = {.streams = static_cast<int32_t>(in.streams),
-                                                              .block = static_cast<int32_t>(in.block),
-                                                              .heads = static_cast<int32_t>(in.heads),
-                                                              .ramp = in.ramp,
-                                                              .window = in.window,
-                                                              .memory_rows = in.start.back(),
-                                                              .mask = in.kind,
-                                                              .dropout = in.dropout,
-                                                              .key = in.key,
-                                                              .slots = in.slots}},
-                                                   grad);
+    const NaiveResult expected = Reference(in, grad).result;
+    const NaiveResult found = naive_span_attention(in, grad);
     BOOST_TEST_CONTEXT(c.name) {
       BOOST_TEST(difference(found.out, expected.out) < 1e-11);
       BOOST_TEST(difference(found.dq, expected.dq) < 1e-11);
@@ -126,25 +109,25 @@ BOOST_AUTO_TEST_CASE(naive_is_the_reference) {
 
 // 1e-11: sums of a few hundred terms and exp, each with an error of about 1e-16, divided by the eps in the
 // denominator, 1e-8, in the worst case (a head without span).
-BOOST_AUTO_TEST_CASE(f64_is_the_reference) {
+BOOST_AUTO_TEST_CASE(f64_is_naive) {
   for (const Device device : test::available_devices())
-    for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<double>(c, 1e-11, device);
+    for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_naive<double>(c, 1e-11, device);
 }
 
 // 1e-5: f32 rounds at 6e-8, so that scores of size 10 have an error of 1e-6.
-BOOST_AUTO_TEST_CASE(f32_is_the_reference) {
+BOOST_AUTO_TEST_CASE(f32_is_naive) {
   for (const Device device : test::available_devices())
-    for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<float>(c, 1e-5, device);
+    for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_naive<float>(c, 1e-5, device);
 }
 
 // Every instruction set for which the kernels are compiled and that this machine has.
-BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
+BOOST_AUTO_TEST_CASE(every_instruction_set_is_naive) {
   for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
     hwy::SetSupportedTargetsForTest(target);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     BOOST_TEST_CONTEXT(hwy::TargetName(target)) {
-      for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<double>(c, 1e-11);
-      for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_reference<float>(c, 1e-5);
+      for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_naive<double>(c, 1e-11);
+      for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_naive<float>(c, 1e-5);
     }
   }
   hwy::SetSupportedTargetsForTest(0);
@@ -155,7 +138,7 @@ BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
 BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
   const auto gradients = [](const SpanAttentionCase& c, Device device, int n) {
     set_threads(n);
-    const ReferenceInputs in = inputs_of(c);
+    const NaiveInputs in = inputs_of(c);
     const Recording on;
     const Fused<float> fused(in, device);
     backward(fused.out, tensor_of<float>(in.q, fused.out.shape()).to(device));
@@ -182,7 +165,7 @@ BOOST_AUTO_TEST_CASE(expired_rows_do_not_matter) {
                             .longest = 250};
   const size_t row = 2 * static_cast<size_t>(c.heads * c.head_size);
   for (const size_t every : {1, 3}) {
-    ReferenceInputs in = inputs_of(c);
+    NaiveInputs in = inputs_of(c);
     const auto memory = static_cast<size_t>(in.start.back());
     for (size_t j = 0; j < memory; j += every) in.span[j] = -100;
     const auto results = [&](double key, Device device) {
@@ -205,7 +188,7 @@ BOOST_AUTO_TEST_CASE(expired_rows_do_not_matter) {
 BOOST_AUTO_TEST_CASE(gradient_is_the_difference_quotient) {
   for (const SpanAttentionCase& c : kSpanAttentionCases) {
     if (c.name == "a head without span") continue;  // where m is 0 the slope of 1e-8 dominates
-    ReferenceInputs in = inputs_of(c);
+    NaiveInputs in = inputs_of(c);
     const std::vector<double> cotangent = Draw(21).normal(static_cast<int64_t>(in.q.size()));
     const auto loss = [&] { return dot(values(Fused<double>(in).out), cotangent); };
     const Recording on;
