@@ -30,8 +30,8 @@ struct SpanAttentionSizes {
   // Where slots act (span_attention.md, Slots): their ages place them beyond a gap behind the window, so only
   // the distances at which rows are visible (mask_formula) and the position row of a distance differ.
 
-  /// Distances up to which rows have one of the P position rows.
-  FADE_HD int64_t reach(int64_t positions) const {
+  /// The largest distance that has one of the P position rows.
+  FADE_HD int64_t last_position(int64_t positions) const {
     return slots.count ? window + block + int64_t{slots.count} * slots.rate : positions;
   }
   /// The position row of a distance ≥ 1; −1 in the gap, and P or more where there is none.
@@ -56,7 +56,7 @@ MaskFormula<T> mask_formula(const SpanAttentionSizes& s, const T* spans) {
   if (s.window) mask.rows.last = distance(s.window);
   if (s.slots.count) {
     mask.slot_age = distance(s.window);
-    mask.slots = {distance(s.window + s.block + 1), distance(s.reach(0))};
+    mask.slots = {distance(s.window + s.block + 1), distance(s.last_position(0))};
   }
   return mask;
 }

@@ -23,10 +23,9 @@ struct AttentionArrays {
   SpanAttentionSizes sizes;
 
   int64_t hidden() const { return sizes.heads * head_size; }
-  /// Distances up to which each has a position row of its own, and
-  /// up to which each has one: slots share theirs.
-  int64_t exact() const { return sizes.slots.count ? sizes.window : positions; }
-  int64_t reach() const { return sizes.reach(positions); }
+  /// The largest distance with a position row of its own, and the largest that has one: slots share theirs.
+  int64_t last_own_position() const { return sizes.slots.count ? sizes.window : positions; }
+  int64_t last_position() const { return sizes.last_position(positions); }
 };
 
 template <class T>

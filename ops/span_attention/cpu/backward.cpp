@@ -109,7 +109,7 @@ void backward_tile(const BackwardArrays<T>& x, Head at, const MaskFormula<T>& ma
   product<Into::add, T>(size, queries.count, tile.count, {s.keys, 1, size}, {s.dscores_t, kTile},
                         {s.dq_t, kTile});
   for (int64_t j = 0; j < tile.count; ++j)
-    if (T* row = row_of_age(s.dby_age, x.reach(), queries, tile.age[j])) {
+    if (T* row = row_of_age(x, s.dby_age, queries, tile.age[j])) {
       for (int64_t i = 0; i < kTile; ++i) row[i] += s.dscores_t[j * kTile + i];
     }
 }
@@ -172,16 +172,15 @@ class DkvAccumulator {
 template <class T>
 void backward(const BackwardArrays<T>& x, Head at, T* dpos, T* scratch) {
   const MaskFormula<T> mask = mask_formula(x.sizes, x.span);
-  Arena<T> arena(scratch);
-  const BackwardScratch<T> s(arena, x.head_size, x.positions, x.reach());
+  const BackwardScratch<T> s{{x, scratch}};
   const DkvAccumulator<T> dkv(x, at);
   T head_dspan = 0;
   for (int64_t first = 0; first < x.sizes.block; first += kTile) {
     const QueryTile queries{.first = first, .count = std::min(kTile, x.sizes.block - first)};
     load_saved(x, at, queries, s);
     position_scores(x, queries, s.q_t, s.by_distance, s.by_age);
-    std::fill(s.dq_t, s.dq_t + padded_head(x.head_size) * kTile, T{0});
-    std::fill(s.dby_age, s.dby_age + ages_in_reach(x.reach()) * kTile, T{0});
+    std::fill(s.dq_t, s.dq_t + s.arena.padded * kTile, T{0});
+    std::fill(s.dby_age, s.dby_age + s.arena.ages * kTile, T{0});
 
     const auto process_tile = [&](const RowTile<T>& tile) {
       T dspan[kTile];

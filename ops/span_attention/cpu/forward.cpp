@@ -82,8 +82,7 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
                           .count = std::min<int64_t>(kTile, x.sizes.block - first_query)};
   const MaskFormula<T> mask = mask_formula(x.sizes, x.span);
   const bool dropout = x.sizes.dropout > 0;
-  Arena<T> arena(scratch);
-  const ForwardScratch<T> s(arena, x.head_size, x.positions, x.reach());
+  const ForwardScratch<T> s{{x, scratch}};
   const int64_t offset = query_offset(x, at, queries);
 
   load_queries(x, queries, x.q + offset, score_scale(x), s.q, s.q_t);

@@ -132,24 +132,25 @@ void store_queries(const AttentionArrays<T>& x, QueryTile queries, const T* colu
 }
 
 /// The row of this age in an array with one row per age, which holds query i's score for the distance age + i
-/// in column i; nullptr if no query of the tile is 1..reach away.
+/// in column i; nullptr if no query of the tile is 1..last_position away.
 template <class T>
-T* row_of_age(T* by_age, int64_t reach, QueryTile queries, int32_t age) {
+T* row_of_age(const AttentionArrays<T>& x, T* by_age, QueryTile queries, int32_t age) {
   const int64_t row = int64_t{age} + queries.first + kTile - 2;
-  return row >= 0 && row < ages_in_reach(reach) ? by_age + row * kTile : nullptr;
+  return row >= 0 && row < ages_with_position(x.last_position()) ? by_age + row * kTile : nullptr;
 }
 
 /// Calls f(element of an array by age, the element of an array by distance that it belongs to) for each query
 /// and each distance that has a position row.
 template <class T, class F>
 void for_each_distance(const AttentionArrays<T>& x, QueryTile queries, F&& f) {
-  for (int64_t row = 0; row < ages_in_reach(x.exact()); ++row) {
+  for (int64_t row = 0; row < ages_with_position(x.last_own_position()); ++row) {
     const int64_t shift = row - (kTile - 1);  // distance − 1 of query 0
-    const int64_t begin = std::max<int64_t>(0, -shift), end = std::min(queries.count, x.exact() - shift);
+    const int64_t begin = std::max<int64_t>(0, -shift),
+                  end = std::min(queries.count, x.last_own_position() - shift);
     for (int64_t i = begin; i < end; ++i) f(row * kTile + i, (shift + i) * kTile + i);
   }
   if (x.sizes.slots.count == 0) return;
-  for (int64_t at = x.exact() + x.sizes.block; at < x.reach(); ++at) {  // distance − 1
+  for (int64_t at = x.last_own_position() + x.sizes.block; at < x.last_position(); ++at) {  // distance − 1
     const int64_t position = x.sizes.position_row(at + 1);
     for (int64_t i = 0; i < queries.count; ++i) f((at - i + kTile - 1) * kTile + i, position * kTile + i);
   }
@@ -162,7 +163,7 @@ void position_scores(const AttentionArrays<T>& x, QueryTile queries, const T* q_
   if (x.positions == 0) return;
   product<Into::overwrite, T>(x.positions, queries.count, x.head_size, {x.pos, x.head_size, 1}, {q_t, kTile},
                               {by_distance, kTile});
-  std::fill(by_age, by_age + ages_in_reach(x.reach()) * kTile, T{0});
+  std::fill(by_age, by_age + ages_with_position(x.last_position()) * kTile, T{0});
   for_each_distance(x, queries, [&](int64_t age, int64_t distance) { by_age[age] = by_distance[distance]; });
 }
 
@@ -171,15 +172,14 @@ template <class T>
 void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, QueryTile queries, const T* q_t,
                  const T* keys, T* by_age, T* scores_t) {
   bool near = false;
-  for (int64_t j = 0; j < tile.count; ++j)
-    near |= row_of_age(by_age, x.reach(), queries, tile.age[j]) != nullptr;
+  for (int64_t j = 0; j < tile.count; ++j) near |= row_of_age(x, by_age, queries, tile.age[j]) != nullptr;
   const Strided<T> k{keys, x.head_size, 1};
   if (!near) {
     product<Into::overwrite, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
     return;
   }
   for (int64_t j = 0; j < tile.count; ++j) {
-    if (const T* row = row_of_age(by_age, x.reach(), queries, tile.age[j]))
+    if (const T* row = row_of_age(x, by_age, queries, tile.age[j]))
       std::copy(row, row + kTile, scores_t + j * kTile);
     else
       std::fill(scores_t + j * kTile, scores_t + (j + 1) * kTile, T{0});

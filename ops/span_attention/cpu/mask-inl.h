@@ -18,43 +18,41 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// to[i] = f(i) for the queries of a tile: a loop over scalars that the compiler vectorises, so that the
-/// mask's formula is written once, in mask.h.
+/// to[i] = f(i, distance of query i from the tile's row j): a loop over scalars that the compiler vectorises,
+/// so that the mask's formula is written once, in mask.h.
 template <class T, class F>
-HWY_INLINE void for_queries(T* HWY_RESTRICT to, const F& f) {
+HWY_INLINE void for_queries(const RowTile<T>& tile, int64_t j, int64_t first_query, T* HWY_RESTRICT to,
+                            const F& f) {
+  const int32_t distance = tile.age[j] + static_cast<int32_t>(first_query);
 #pragma omp simd
-  for (int32_t i = 0; i < kTile; ++i) to[i] = f(i);
+  for (int32_t i = 0; i < kTile; ++i) to[i] = f(i, static_cast<T>(distance + i));
 }
 
 /// m of the tile's row j for each query.
 template <class T>
 HWY_INLINE void mask_values(const MaskFormula<T>& mask, const RowTile<T>& tile, int64_t j,
                             int64_t first_query, T* to) {
-  const T span = tile.span[j];
-  const int32_t distance = tile.age[j] + static_cast<int32_t>(first_query);
-  for_queries(to, [&](int32_t i) { return mask.value(span, static_cast<T>(distance + i)); });
+  for_queries(tile, j, first_query, to,
+              [&mask, span = tile.span[j]](int32_t, T distance) { return mask.value(span, distance); });
 }
 
 /// R·dm/de, likewise.
 template <class T>
 HWY_INLINE void mask_slopes(const MaskFormula<T>& mask, const RowTile<T>& tile, int64_t j,
                             int64_t first_query, T* to) {
-  const T span = tile.span[j];
-  const int32_t distance = tile.age[j] + static_cast<int32_t>(first_query);
-  for_queries(to, [&](int32_t i) { return mask.slope(span, static_cast<T>(distance + i)); });
+  for_queries(tile, j, first_query, to,
+              [&mask, span = tile.span[j]](int32_t, T distance) { return mask.slope(span, distance); });
 }
 
 /// scores [kTile] of the tile's row j: −∞ for the queries that do not see it.
 template <class T>
 HWY_INLINE void hide_scores(const MaskFormula<T>& mask, const RowTile<T>& tile, int64_t j,
                             int64_t first_query, T* scores) {
-  const Distances reach = mask.distances(tile.age[j]);
-  const T span = tile.span[j];
-  const int32_t distance = tile.age[j] + static_cast<int32_t>(first_query);
-  for_queries(scores, [&](int32_t i) {
-    return mask.visible(reach, span, static_cast<T>(distance + i)) ? scores[i]
-                                                                   : -std::numeric_limits<T>::infinity();
-  });
+  for_queries(
+      tile, j, first_query, scores,
+      [&mask, scores, span = tile.span[j], reach = mask.distances(tile.age[j])](int32_t i, T distance) {
+        return mask.visible(reach, span, distance) ? scores[i] : -std::numeric_limits<T>::infinity();
+      });
 }
 
 /// factors [tile.count, kTile]: the dropout factors g, 0 or 1/(1 − p).

@@ -17,7 +17,7 @@ struct AttentionArrays {
   T scale, epsilon;  ///< 1/√D; ε of F6
 
   MaskFormula<T> mask;
-  int32_t reach;  ///< distances up to which rows have one of the P position rows
+  int32_t last_position;  ///< the largest distance that has one of the P position rows
   SpanAttentionSizes sizes;
 
   bool dropout;

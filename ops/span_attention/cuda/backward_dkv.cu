@@ -10,24 +10,19 @@ namespace {
 template <class T, int D>
 struct Buffers {
   using Tile = Tiling<T, D>;
-  T *q, *keys, *values, *grad;
-  T* scores;       ///< [queries, rows] scores by age, then g·P, then dS
-  T *lse, *delta;  ///< [queries]
-  T* dspan;        ///< [warps, rows]
-  T* band;         ///< in the place of values and grad
-
-  FADE_HD constexpr explicit Buffers(SharedLayout& shared)
-      : q(shared.array<T>(Tile::kQueryTile)),
-        keys(shared.array<T>(Tile::kRowTile)),
-        values(shared.array<T>(Tile::kRowTile)),
-        grad(shared.array<T>(Tile::kQueryTile)),
-        scores(shared.array<T>(Tile::kScoreTile)),
-        lse(shared.array<T>(Tile::kQueries)),
-        delta(shared.array<T>(Tile::kQueries)),
-        dspan(shared.array<T>(kWarps * Tile::kRows)),
-        band(values) {
-    static_assert(Tile::kBand <= Tile::kRowTile + Tile::kQueryTile);
-  }
+  SharedLayout shared;
+  FADE_HD constexpr explicit Buffers(unsigned char* base) : shared(base) {}
+  T* q = shared.array<T>(Tile::kQueryTile);
+  T* keys = shared.array<T>(Tile::kRowTile);
+  T* values = shared.array<T>(Tile::kRowTile);
+  T* grad = shared.array<T>(Tile::kQueryTile);
+  T* scores = shared.array<T>(Tile::kScoreTile);  ///< scores by age, then g·P, then dS
+  T* lse = shared.array<T>(Tile::kQueries);
+  T* delta = shared.array<T>(Tile::kQueries);
+  T* dspan = shared.array<T>(kWarps * Tile::kRows);
+  static_assert(Tile::kBand <= Tile::kRowTile + Tile::kQueryTile);
+  /// Position rows, in the place of values and grad.
+  __device__ T* band() const { return values; }
 };
 
 /// Context rows [first, first + count) of a stream; count may be 0.
@@ -140,7 +135,7 @@ __global__ void __launch_bounds__(kThreads, Tiling<T, D>::kResident)
     load_queries<T, D>(x, queries, x.q, x.scale, s.q);
     load_statistics<Tile::kQueries>(x, b, queries, s.lse, s.delta);
     ScoreFragment<T, D> scores, dweights;
-    if (add_position_scores<T, D>(x, queries, rows, s.q, s.band, s.scores, scores)) {  // F2, second term
+    if (add_position_scores<T, D>(x, queries, rows, s.q, s.band(), s.scores, scores)) {  // F2, second term
       have_values = false;
       __syncthreads();
     }

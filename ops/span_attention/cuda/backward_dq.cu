@@ -11,24 +11,19 @@ namespace {
 template <class T, int D>
 struct Buffers {
   using Tile = Tiling<T, D>;
-  T *q, *grad, *keys, *values;
-  T* scores;       ///< [queries, rows] scores by age, then dS
-  T *lse, *delta;  ///< [queries]
-  int32_t* queue;  ///< and the counts of the warps
-  T* band;         ///< in the place of keys and values
-
-  FADE_HD constexpr explicit Buffers(SharedLayout& shared)
-      : q(shared.array<T>(Tile::kQueryTile)),
-        grad(shared.array<T>(Tile::kQueryTile)),
-        keys(shared.array<T>(Tile::kRowTile)),
-        values(shared.array<T>(Tile::kRowTile)),
-        scores(shared.array<T>(Tile::kScoreTile)),
-        lse(shared.array<T>(Tile::kQueries)),
-        delta(shared.array<T>(Tile::kQueries)),
-        queue(shared.array<int32_t>(Tile::kQueue + kWarps)),
-        band(keys) {
-    static_assert(Tile::kBand <= 2 * Tile::kRowTile);
-  }
+  SharedLayout shared;
+  FADE_HD constexpr explicit Buffers(unsigned char* base) : shared(base) {}
+  T* q = shared.array<T>(Tile::kQueryTile);
+  T* grad = shared.array<T>(Tile::kQueryTile);
+  T* keys = shared.array<T>(Tile::kRowTile);
+  T* values = shared.array<T>(Tile::kRowTile);
+  T* scores = shared.array<T>(Tile::kScoreTile);  ///< scores by age, then dS
+  T* lse = shared.array<T>(Tile::kQueries);
+  T* delta = shared.array<T>(Tile::kQueries);
+  int32_t* queue = shared.array<int32_t>(Tile::kQueue + kWarps);  ///< and the counts of the warps
+  static_assert(Tile::kBand <= 2 * Tile::kRowTile);
+  /// Position rows, in the place of keys and values.
+  __device__ T* band() const { return keys; }
 };
 
 /// scores[i, t] = dS of query i and the row at distance `nearest` + t, 0 where there is none; of the rows
@@ -98,9 +93,9 @@ __device__ void position_backward(const AttentionArrays<T>& x, const QueryTile& 
   using Tile = Tiling<T, D>;
   for_each_near<T, D>(x, queries, rows, [&](int32_t age) {
     __syncthreads();
-    load_band<T, D>(x, queries, age, s.band);
+    load_band<T, D>(x, queries, age, s.band());
     for (int begin = 0; begin < Tile::kQueries + Tile::kRows - 1; begin += Tile::kRows) {
-      T* band = s.band + begin * Tile::kStride;
+      T* band = s.band() + begin * Tile::kStride;
       const int32_t nearest = age + queries.first + begin;
       store_by_distance<T, D>(queries, rows, dscores, age, nearest, s.scores);
       __syncthreads();
@@ -137,7 +132,7 @@ __device__ void backward_dq_tile(const AttentionArrays<T>& x, const BackwardInpu
     const TileRows<T, D> rows(x, queries.head, row_of);
     const bool full = count == Tile::kRows && visible.full(count);
     ScoreFragment<T, D> scores, dweights;
-    add_position_scores<T, D>(x, queries, rows, s.q, s.band, s.scores, scores);  // F2, second term
+    add_position_scores<T, D>(x, queries, rows, s.q, s.band(), s.scores, scores);  // F2, second term
     __syncthreads();
     load_keys<T, D>(x, queries.head, row_of, s.keys);
     load_values<T, D>(x, queries.head, row_of, s.values);

@@ -11,20 +11,16 @@ namespace {
 template <class T, int D>
 struct Buffers {
   using Tile = Tiling<T, D>;
-  T *q, *keys, *values;
-  T* weights;      ///< [queries, rows] scores by age, then weights
-  int32_t* queue;  ///< and the counts of the warps
-  T* band;         ///< in the place of keys and values
-
-  FADE_HD constexpr explicit Buffers(SharedLayout& shared)
-      : q(shared.array<T>(Tile::kQueryTile)),
-        keys(shared.array<T>(Tile::kRowTile)),
-        values(shared.array<T>(Tile::kRowTile)),
-        weights(shared.array<T>(Tile::kScoreTile)),
-        queue(shared.array<int32_t>(Tile::kQueue + kWarps)),
-        band(keys) {
-    static_assert(Tile::kBand <= 2 * Tile::kRowTile);
-  }
+  SharedLayout shared;
+  FADE_HD constexpr explicit Buffers(unsigned char* base) : shared(base) {}
+  T* q = shared.array<T>(Tile::kQueryTile);
+  T* keys = shared.array<T>(Tile::kRowTile);
+  T* values = shared.array<T>(Tile::kRowTile);
+  T* weights = shared.array<T>(Tile::kScoreTile);                 ///< scores by age, then weights
+  int32_t* queue = shared.array<int32_t>(Tile::kQueue + kWarps);  ///< and the counts of the warps
+  static_assert(Tile::kBand <= 2 * Tile::kRowTile);
+  /// Position rows, in the place of keys and values.
+  __device__ T* band() const { return keys; }
 };
 
 /// Online softmax of this thread's queries: h (the largest score so far), and Z and N (F4)
@@ -109,7 +105,7 @@ __global__ void __launch_bounds__(kThreads, Tiling<T, D>::kResident)
     const TileRows<T, D> rows(x, queries.head, row_of);
     const bool full = count == Tile::kRows && visible.full(count);
     ScoreFragment<T, D> scores;
-    add_position_scores<T, D>(x, queries, rows, s.q, s.band, s.weights, scores);  // F2, second term
+    add_position_scores<T, D>(x, queries, rows, s.q, s.band(), s.weights, scores);  // F2, second term
     __syncthreads();
     load_keys<T, D>(x, queries.head, row_of, s.keys);
     load_values<T, D>(x, queries.head, row_of, s.values);

@@ -36,7 +36,8 @@ AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
           .scale = static_cast<T>(1 / std::sqrt(static_cast<double>(head_size))),
           .epsilon = static_cast<T>(s.epsilon()),
           .mask = mask_formula(s, in.span ? in.span.data<T>() : nullptr),
-          .reach = static_cast<int32_t>(positions ? std::min<int64_t>(s.reach(positions), kFar) : -kFar),
+          .last_position =
+              static_cast<int32_t>(positions ? std::min<int64_t>(s.last_position(positions), kFar) : -kFar),
           .sizes = s,
           .dropout = s.dropout > 0,
           .dropped_below = static_cast<uint32_t>(std::ceil(s.dropout * 0x1p24)),

@@ -52,7 +52,7 @@ struct RowsOfThread {
     int32_t nearest = kNoAge;
 #pragma unroll
     for (int j = 0; j < kRowsOfThread; ++j) {
-      if (age[j] >= from && age[j] + queries.first <= x.reach && age[j] + queries.last() >= 1)
+      if (age[j] >= from && age[j] + queries.first <= x.last_position && age[j] + queries.last() >= 1)
         nearest = std::min(nearest, age[j]);
     }
     return warp_reduce<kColumns>(nearest, Min{});

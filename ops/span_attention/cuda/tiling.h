@@ -60,9 +60,8 @@ struct Tiling {
 inline constexpr size_t kMaxSharedBytes = 99 * 1024;
 
 /// Cuts a thread block's dynamic shared memory into arrays, one behind the other, each aligned to 16 bytes.
-/// A kernel lists its arrays once, in the constructor of its `Buffers`.
-/// In the kernel that constructor receives pointers; at compile time it only counts (shared_bytes).
-/// So the bytes requested at launch are always the bytes used.
+/// A kernel lists its arrays once, as the members of its `Buffers`. In the kernel they are pointers; at
+/// compile time they are only counted (shared_bytes). So the bytes requested at launch are the bytes used.
 class SharedLayout {
  public:
   FADE_HD constexpr explicit SharedLayout(unsigned char* base) : base_(base) {}
@@ -84,18 +83,13 @@ class SharedLayout {
 /// The arrays of this thread block.
 template <class Buffers>
 __device__ Buffers shared_buffers() {
-  SharedLayout shared(dynamic_shared<unsigned char>());
-  return Buffers(shared);
+  return Buffers(dynamic_shared<unsigned char>());
 }
 
 /// Bytes of shared memory that they take.
 template <class Buffers>
 constexpr size_t shared_bytes() {
-  constexpr size_t bytes = [] {
-    SharedLayout shared(nullptr);
-    [[maybe_unused]] const Buffers counted(shared);
-    return shared.bytes();
-  }();
+  constexpr size_t bytes = Buffers(nullptr).shared.bytes();
   static_assert(bytes <= kMaxSharedBytes);
   return bytes;
 }
