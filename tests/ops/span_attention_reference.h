@@ -28,10 +28,10 @@ class Reference {
  private:
   struct Row {            // a context row within reach of a query
     int64_t j, position;  // row and position row, −1 for none
-    double left, m, score = 0, a = 0, w = 0, kept = 1, dw = 0, da = 0;
+    double remaining, m, score = 0, a = 0, w = 0, kept = 1, dw = 0, da = 0;
   };
 
-  double span_left(int64_t h, int64_t j, int64_t distance) const {
+  double remaining_span(int64_t h, int64_t j, int64_t distance) const {
     if (n.mask == MaskKind::expiring) return in.span[j] - static_cast<double>(distance);
     return in.span[h] - static_cast<double>(distance - 1);
   }
@@ -49,8 +49,8 @@ class Reference {
         return;
       }
       if (n.mask != MaskKind::window) {
-        row.left = span_left(h, j, distance);
-        row.m = std::min(1., std::max(0., row.left / n.ramp + 1));
+        row.remaining = remaining_span(h, j, distance);
+        row.m = std::min(1., std::max(0., row.remaining / n.ramp + 1));
       }
       if (n.mask == MaskKind::expiring && !(row.m > 0)) return;
       if (n.dropout > 0) {
@@ -73,16 +73,16 @@ class Reference {
     const auto has_position = [&](const Row& r) { return r.position >= 0; };
     const auto key = [&](const Row& r) { return r.j * 2 * H + h * D; };
 
-    double highest = -INFINITY, sum = 0, denominator = eps;
+    double row_max = -INFINITY, sum = 0, denominator = eps;
     for (Row& r : rows) {
       for (int64_t d = 0; d < D; ++d) {
         r.score += in.q[query + d] * in.kv[key(r) + d];
         if (has_position(r)) r.score += in.q[query + d] * in.pos[r.position * D + d];
       }
       r.score *= scale;
-      highest = std::max(highest, r.score);
+      row_max = std::max(row_max, r.score);
     }
-    for (Row& r : rows) sum += r.a = std::exp(r.score - highest);
+    for (Row& r : rows) sum += r.a = std::exp(r.score - row_max);
     for (Row& r : rows) r.a /= sum;
     for (Row& r : rows) denominator += r.a * r.m;
     double weighted = 0, softmax_mean = 0;
@@ -99,7 +99,7 @@ class Reference {
     for (Row& r : rows) {
       r.da = r.m * (r.dw - weighted) / denominator;
       softmax_mean += r.a * r.da;
-      if (n.mask != MaskKind::window && r.left >= -n.ramp && r.left <= 0)
+      if (n.mask != MaskKind::window && r.remaining >= -n.ramp && r.remaining <= 0)
         result.dspan[n.mask == MaskKind::expiring ? r.j : h] +=
             r.a * (r.dw - weighted) / denominator / n.ramp;
     }
