@@ -1,47 +1,16 @@
 #include "engine/tensor.h"
 
-#include <new>
-
 #include "engine/primitives.h"
 
 namespace fade {
 
-Ref<Storage> Storage::make(size_t bytes, Device d) {
-  void* data = allocate(bytes, d);
-  auto* s = new (allocate(sizeof(Storage), Device::cpu)) Storage;
-  s->device = d;
-  s->bytes = bytes;
-  s->data = data;
-  return Ref<Storage>(s);
-}
-
-void Storage::destroy(Storage* s) {
-  release(s->data, s->bytes, s->device);
-  s->~Storage();
-  release(s, sizeof(Storage), Device::cpu);
-}
-
-void TensorImpl::destroy(TensorImpl* t) {
-  t->~TensorImpl();
-  release(t, sizeof(TensorImpl), Device::cpu);
-}
-
-namespace {
-
-Ref<TensorImpl> make_impl(Ref<Storage> storage, const Shape& shape, DType dtype, int64_t offset) {
-  auto* t = new (allocate(sizeof(TensorImpl), Device::cpu)) TensorImpl;
-  t->dtype = dtype;
-  t->shape = shape;
-  t->offset = offset;
-  t->storage = std::move(storage);
-  return Ref<TensorImpl>(t);
-}
-
-}  // namespace
+Tensor::Tensor(std::shared_ptr<Storage> storage, const Shape& shape, DType dtype, int64_t offset)
+    : p_(std::make_shared<TensorImpl>(
+          TensorImpl{.storage = std::move(storage), .shape = shape, .dtype = dtype, .offset = offset})) {}
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
   const size_t bytes = static_cast<size_t>(shape.numel()) * size_of(dtype);
-  return Tensor(make_impl(Storage::make(bytes, device), shape, dtype, 0));
+  return {std::make_shared<Storage>(bytes, device), shape, dtype, 0};
 }
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
@@ -116,7 +85,7 @@ void Tensor::copy_from(const Tensor& src) const {
 
 Tensor Tensor::view(const Shape& s) const {
   if (s.numel() != numel()) fail("view: cannot view {} ({} elements) as {}", shape().str(), numel(), s.str());
-  return Tensor(make_impl(p_->storage, s, dtype(), p_->offset));
+  return {p_->storage, s, dtype(), p_->offset};
 }
 
 Tensor Tensor::rows(int64_t begin, int64_t end) const {
@@ -124,7 +93,7 @@ Tensor Tensor::rows(int64_t begin, int64_t end) const {
     fail("rows: [{},{}) is outside the first dimension of {}", begin, end, shape().str());
   Shape s = shape();
   s.set(0, end - begin);
-  return Tensor(make_impl(p_->storage, s, dtype(), p_->offset + begin * shape().numel(1, shape().dims())));
+  return {p_->storage, s, dtype(), p_->offset + begin * shape().numel(1, shape().dims())};
 }
 
 Tensor& Tensor::set_requires_grad(bool on) {

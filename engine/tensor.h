@@ -1,4 +1,4 @@
-// Tensor: an 8-byte handle to a row-major array on a device.
+// Tensor: a handle to a row-major array on a device.
 //
 // A handle is cheap to copy; copies name the same array. `data` reads, `mutate` is the only way to write, and
 // every use of `mutate` advances the storage's version: the tape notices when a saved tensor was modified in
@@ -6,9 +6,8 @@
 // node, so that there are no reference cycles (engine/tape.h).
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <initializer_list>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -20,55 +19,27 @@
 
 namespace fade {
 
-/// Intrusive counted pointer. T has an atomic `refs` that starts at 1, and a static `destroy(T*)`.
-template <class T>
-class Ref {
- public:
-  Ref() = default;
-  explicit Ref(T* owned) : p_(owned) {}
-  Ref(const Ref& o) : p_(o.p_) {
-    if (p_) p_->refs.fetch_add(1, std::memory_order_relaxed);
-  }
-  Ref(Ref&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
-  Ref& operator=(Ref o) noexcept {
-    std::swap(p_, o.p_);
-    return *this;
-  }
-  ~Ref() {
-    // Fields of a structured binding are set, which the analyzer doesn't see.
-    // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch)
-    if (p_ && p_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) T::destroy(p_);
-  }
-  T* operator->() const { return p_; }
-  T* get() const { return p_; }
-  explicit operator bool() const { return p_ != nullptr; }
-  bool sole() const { return p_->refs.load(std::memory_order_acquire) == 1; }
-
- private:
-  T* p_ = nullptr;
-};
-
 /// The memory behind one or more tensors.
 struct Storage {
-  std::atomic<int32_t> refs{1};
-  uint32_t version = 0;
+  Storage(size_t size, Device d) : device(d), bytes(size), data(allocate(size, d)) {}
+  ~Storage() { release(data, bytes, device); }
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
   Device device;
+  uint32_t version = 0;
   size_t bytes;
   void* data;
-  static Ref<Storage> make(size_t bytes, Device d);
-  static void destroy(Storage* s);
 };
 
 struct TensorImpl {
-  std::atomic<int32_t> refs{1};
+  std::shared_ptr<Storage> storage;
+  Shape shape;
   DType dtype;
+  int64_t offset = 0;  ///< first element within the storage
   bool requires_grad = false;
   uint32_t tape_id = 0, slot = 0;  ///< engine/tape.h; tape 0 is no tape
-  Shape shape;
-  int64_t offset = 0;  ///< first element within the storage
-  Ref<Storage> storage;
-  Ref<TensorImpl> grad;
-  static void destroy(TensorImpl* t);
+  std::shared_ptr<TensorImpl> grad = nullptr;
 };
 
 class Tensor {
@@ -150,12 +121,13 @@ class Tensor {
   void zero_grad() const { p_->grad = {}; }
 
   /// True iff no other handle or view refers to the memory.
-  bool sole_owner() const { return p_.sole() && p_->storage.sole(); }
+  bool sole_owner() const { return p_.use_count() == 1 && p_->storage.use_count() == 1; }
   uint32_t version() const { return p_->storage->version; }
   TensorImpl* impl() const { return p_.get(); }
 
  private:
-  explicit Tensor(Ref<TensorImpl> p) : p_(std::move(p)) {}
+  explicit Tensor(std::shared_ptr<TensorImpl> p) : p_(std::move(p)) {}
+  Tensor(std::shared_ptr<Storage> storage, const Shape& shape, DType dtype, int64_t offset);
   void* bytes() const {
     return static_cast<std::byte*>(p_->storage->data) + static_cast<size_t>(p_->offset) * size_of(p_->dtype);
   }
@@ -166,7 +138,7 @@ class Tensor {
   }
   [[noreturn]] void wrong_type(DType wanted) const;
 
-  Ref<TensorImpl> p_;
+  std::shared_ptr<TensorImpl> p_;
 };
 
 }  // namespace fade
