@@ -25,35 +25,11 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device
   return t;
 }
 
-template <class T>
-Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
-  if (std::ssize(values) != shape.numel())
-    fail("Tensor::from: {} values for shape {} of {} elements", values.size(), shape.str(), shape.numel());
-  Tensor t = empty(shape, dtype_of<T>);
-  std::copy(values.begin(), values.end(), t.mutate<T>());
-  return t;
-}
-template Tensor Tensor::from(std::span<const float>, const Shape&);
-template Tensor Tensor::from(std::span<const double>, const Shape&);
-template Tensor Tensor::from(std::span<const int32_t>, const Shape&);
-template Tensor Tensor::from(std::span<const uint8_t>, const Shape&);
-
 double Tensor::item() const {
   if (numel() != 1) fail("item: the tensor has shape {}, needs exactly one element", shape().str());
   const Tensor host = to(Device::cpu);
   return dispatch_any(dtype(), [&]<class T>() { return static_cast<double>(*host.data<T>()); });
 }
-
-template <class T>
-std::vector<T> Tensor::to_vector() const {
-  const Tensor host = to(Device::cpu);
-  const T* p = host.data<T>();
-  return {p, p + numel()};
-}
-template std::vector<float> Tensor::to_vector() const;
-template std::vector<double> Tensor::to_vector() const;
-template std::vector<int32_t> Tensor::to_vector() const;
-template std::vector<uint8_t> Tensor::to_vector() const;
 
 Tensor Tensor::to(Device d) const {
   if (d == device()) return *this;

@@ -6,9 +6,9 @@
 // node, so that there are no reference cycles (engine/tape.h).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -52,12 +52,16 @@ class Tensor {
   static Tensor empty_like(const Tensor& t) { return t ? empty(t.shape(), t.dtype(), t.device()) : Tensor{}; }
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Device device = Device::cpu);
-  /// A CPU tensor with a copy of `values`, row-major. Throws when their number is not shape.numel().
-  template <class T>
-  static Tensor from(std::span<const T> values, const Shape& shape);
-  template <class T>
-  static Tensor from(const std::vector<T>& values, const Shape& shape) {
-    return from(std::span<const T>(values), shape);
+  /// A CPU tensor with a copy of `values` (a vector or span), row-major. Throws when their number is not
+  /// shape.numel().
+  template <class Values>
+  static Tensor from(const Values& values, const Shape& shape) {
+    if (std::ssize(values) != shape.numel())
+      fail("Tensor::from: {} values for shape {} of {} elements", values.size(), shape.str(), shape.numel());
+    using T = typename Values::value_type;
+    Tensor t = empty(shape, dtype_of<T>);
+    std::ranges::copy(values, t.mutate<T>());
+    return t;
   }
   /// A 0-dimensional tensor.
   static Tensor scalar(double value, DType dtype = DType::f32, Device device = Device::cpu) {
@@ -94,7 +98,11 @@ class Tensor {
   double item() const;
   /// All values as T (which must be the tensor's type), copied to the host.
   template <class T>
-  std::vector<T> to_vector() const;
+  std::vector<T> to_vector() const {
+    const Tensor host = to(Device::cpu);
+    const T* p = host.data<T>();
+    return {p, p + numel()};
+  }
 
   /// Copies on another device or of another type (values converted). Not recorded: the result is a constant.
   /// Returns the tensor itself when nothing changes.
