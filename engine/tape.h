@@ -37,7 +37,7 @@
 namespace fade {
 
 class BackwardCtx;
-class TapeObserver;  // engine/observe.h
+class FiniteCheck;  // engine/finite.h
 
 /// A kind of operation: its name and its gradient rule.
 struct OpDef {
@@ -93,8 +93,9 @@ class Tape {
   Node* append(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
                std::initializer_list<const Tensor*> saved);
 
-  /// `observer` (nullptr: none) is told what happens from now on. Returns the previous one. See Observing.
-  TapeObserver* observe(TapeObserver* observer) { return std::exchange(observer_, observer); }
+  /// `check` (nullptr: none) is shown all results and gradients from now on. Returns the previous one. See
+  /// Observing.
+  FiniteCheck* observe(FiniteCheck* check) { return std::exchange(check_, check); }
 
   /// While in scope, operations of this thread are recorded on `tape` (nullptr: not recorded).
   class Scope {
@@ -129,7 +130,7 @@ class Tape {
 
   void walk_back();
   void give_to_leaves();
-  void show_gradients(size_t node) const;  // in observe.cpp
+  void show_gradients(size_t node) const;
   static uint32_t next_id();
   uint32_t slot_of(const Tensor& t);
   uint32_t new_slot(const Tensor& t);
@@ -139,7 +140,7 @@ class Tape {
   std::vector<Node> nodes_;
   std::vector<Slot> slots_;
   std::vector<Leaf> leaves_;
-  TapeObserver* observer_ = nullptr;
+  FiniteCheck* check_ = nullptr;
 };
 
 /// While in scope, operations are recorded: on its own tape, or on one that is kept from step to step.
