@@ -11,7 +11,6 @@ namespace fade {
 namespace {
 
 constexpr DeviceBackend kCpu = {
-    .missing = [] { return std::string(); },
     .allocate = [](size_t bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); },
     .release = [](void* p) { std::free(p); },
     .free_bytes = [] { return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE)); },
@@ -22,31 +21,24 @@ constexpr DeviceBackend kCpu = {
 
 constinit const DeviceBackend* backends[kDevices] = {&kCpu, nullptr};
 
-std::string missing(Device d) {
-  const DeviceBackend* b = backends[static_cast<int>(d)];
-  return b ? b->missing()
-           : "not part of this build (use --device cpu, or build with the preset cuda: docs/cuda.md)";
-}
-
-template <Device d>
-const std::string& missing_once() {
-  static const std::string text = missing(d);
+// What device cuda lacks. Asked once, and only when the device is used: looking for a GPU takes time.
+const std::string& cuda_lacks() {
+  static const std::string text = [] {
+    const DeviceBackend* cuda = backends[static_cast<int>(Device::cuda)];
+    return cuda ? cuda->missing()
+                : "not part of this build (use --device cpu, or build with the preset cuda: docs/cuda.md)";
+  }();
   return text;
-}
-
-// Called once, and only when the device is used: looking for a GPU takes time.
-const std::string& missing_once(Device d) {
-  return d == Device::cpu ? missing_once<Device::cpu>() : missing_once<Device::cuda>();
 }
 
 }  // namespace
 
 const DeviceBackend& backend(Device d) {
-  if (!has_backend(d)) refuse("device: {} is {}", name_of(d), missing_once(d));
+  if (!has_backend(d)) refuse("device: {} is {}", name_of(d), cuda_lacks());
   return *backends[static_cast<int>(d)];
 }
 
-bool has_backend(Device d) { return missing_once(d).empty(); }
+bool has_backend(Device d) { return d == Device::cpu || cuda_lacks().empty(); }
 
 bool register_backend(Device d, const DeviceBackend& b) {
   backends[static_cast<int>(d)] = &b;

@@ -14,8 +14,9 @@ constexpr const char* name_of(Device d) { return d == Device::cpu ? "cpu" : "cud
 
 /// What a device provides. The CPU's is built in; another device registers its own before main() runs.
 struct DeviceBackend {
-  /// Empty when the device can be used on this machine; otherwise what is missing and a remedy. Called once.
-  std::string (*missing)();
+  /// Empty when the device can be used on this machine; otherwise what is missing and a remedy. Called once,
+  /// and never for the CPU.
+  std::string (*missing)() = nullptr;
   void* (*allocate)(size_t bytes);  ///< raw memory, 64-byte aligned; nullptr when out of memory
   void (*release)(void* p);
   size_t (*free_bytes)();  ///< free memory, for error messages
