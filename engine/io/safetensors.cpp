@@ -14,19 +14,13 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
-struct TypeName {
-  DType dtype;
-  const char* name;
-};
-constexpr TypeName kTypes[] = {
-    {DType::f32, "F32"}, {DType::f64, "F64"}, {DType::i32, "I32"}, {DType::u8, "U8"}};
+/// The format's names of the types, in the order of DType.
+constexpr const char* kTypes[] = {"F32", "F64", "I32", "U8"};
 
 /// Key of the metadata: the hash of the whole file, computed with zeros in the place of its own digits.
 constexpr const char* kHashKey = "xxh3_128";
 
 constexpr uint64_t kLargestSize = uint64_t{1} << 62;  ///< of a tensor: far below overflow, above any file
-
-const char* file_name_of(DType t) { return std::ranges::find(kTypes, t, &TypeName::dtype)->name; }
 
 // The position of the hash's digits in a header; npos if it has none.
 size_t place_of(const std::string& hash, std::string_view header) {
@@ -105,16 +99,17 @@ class SafetensorsReader {
     const auto type = member("dtype"), sizes = member("shape"), offsets = member("data_offsets");
     if (!type.is_string() || !sizes.is_array() || !offsets.is_array() || offsets.size() != 2)
       wrong(fmt::format("tensor {} lacks dtype, shape or data_offsets", name));
-    const auto known = std::ranges::find_if(kTypes, [&](const TypeName& t) { return t.name == type; });
+    const auto known = std::ranges::find(kTypes, type);
     if (known == std::end(kTypes))
       wrong(fmt::format("tensor {} is of {}, only F32, F64, I32 and U8 are known", name,
                         type.get<std::string>()));
+    const auto dtype = static_cast<DType>(known - kTypes);
     if (sizes.size() > kMaxDims) wrong(fmt::format("tensor {} has {} dimensions", name, sizes.size()));
 
     const uint64_t begin = natural(offsets[0]), end = natural(offsets[1]);
     if (begin > end || end > data_size_) wrong(fmt::format("tensor {} lies outside the file", name));
     Shape shape;
-    uint64_t expected = size_of(known->dtype);
+    uint64_t expected = size_of(dtype);
     for (const auto& size : sizes) {
       const uint64_t n = natural(size);
       if (n > kLargestSize || (n && expected > kLargestSize / n))
@@ -125,7 +120,7 @@ class SafetensorsReader {
     if (expected != end - begin)
       wrong(fmt::format("tensor {} of shape {} takes {} bytes, the file gives it {}", name, shape.str(),
                         expected, end - begin));
-    return {name, known->dtype, shape, begin, end};
+    return {name, dtype, shape, begin, end};
   }
 
   // The rule of the format: tensors neither overlap nor leave gaps. It also keeps a small file from claiming
@@ -149,7 +144,7 @@ class SafetensorsReader {
       std::fill_n(header.data() + at, out.content_hash.size(), '0');
     ContentHash hash;
     hash.add(&length, sizeof length);
-    hash.add(header);
+    hash.add(header.data(), header.size());
     for (const Extent& e : extents) {
       out.tensors.push_back({e.name, Tensor::empty(e.shape, e.dtype)});
       const Tensor& t = out.tensors.back().tensor;
@@ -185,8 +180,9 @@ std::string save_safetensors(const std::filesystem::path& path, const TensorFile
   for (const auto& [name, t] : file.tensors) {
     std::vector<int64_t> shape;
     for (int i = 0; i < t.shape().dims(); ++i) shape.push_back(t.size(i));
-    header[name] = {
-        {"dtype", file_name_of(t.dtype())}, {"shape", shape}, {"data_offsets", {at, at + t.size_bytes()}}};
+    header[name] = {{"dtype", kTypes[static_cast<int>(t.dtype())]},
+                    {"shape", shape},
+                    {"data_offsets", {at, at + t.size_bytes()}}};
     at += t.size_bytes();
   }
   // (with replacement characters, because a path in the metadata need not be UTF-8)
@@ -200,7 +196,7 @@ std::string save_safetensors(const std::filesystem::path& path, const TensorFile
   ContentHash hash;
   const auto append = [&](std::string_view bytes) {
     out.append(bytes);
-    hash.add(bytes);
+    hash.add(bytes.data(), bytes.size());
   };
   append(text);
   for (const auto& [name, t] : file.tensors) {
