@@ -44,8 +44,6 @@ struct stat status_of(const fs::path& path, const Descriptor& file) {
   return status;
 }
 
-fs::path temporary_for(fs::path path) { return path += ".tmp"; }
-
 }  // namespace
 
 Descriptor::Descriptor(const fs::path& path, int flags)
@@ -56,7 +54,7 @@ Descriptor::~Descriptor() {
 }
 
 NewFile::NewFile(const fs::path& path)
-    : path_(path), temporary_(temporary_for(path)), file_(temporary_, O_WRONLY | O_CREAT | O_TRUNC) {
+    : path_(path), temporary_(path.string() + ".tmp"), file_(temporary_, O_WRONLY | O_CREAT | O_TRUNC) {
   if (!file_.ok()) cannot_write(path_);
 }
 
@@ -96,19 +94,15 @@ void append_to_file(const fs::path& path, std::string_view bytes) {
   cannot_write(path);
 }
 
-bool flush_file(const fs::path& path) {
-  const Descriptor file(path, O_RDONLY);
-  return file.ok() && ::fsync(file.get()) == 0;
-}
-
-void flush_directory(const fs::path& directory) {
-  const Descriptor d(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
-  if (!d.ok() || ::fsync(d.get()) != 0) cannot_write(directory);
+void flush_file(const fs::path& path) {
+  if (const Descriptor file(path, O_RDONLY); file.ok()) ::fsync(file.get());
 }
 
 void rename_durably(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) cannot_write(to);
-  flush_directory(to.parent_path());
+  const fs::path directory = to.parent_path();
+  const Descriptor d(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
+  if (!d.ok() || ::fsync(d.get()) != 0) cannot_write(directory);
 }
 
 FileReader::FileReader(const fs::path& path)
@@ -142,18 +136,9 @@ MappedFile::MappedFile(const fs::path& path) {
   const auto size = static_cast<size_t>(status.st_size);
   void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (memory == MAP_FAILED) fail("{}: cannot be mapped into memory: {}", path.string(), std::strerror(errno));
-  bytes_ = {static_cast<const uint8_t*>(memory), size};
+  memory_ = {static_cast<uint8_t*>(memory), Unmap{size}};
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
-
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(bytes_, other.bytes_);
-  return *this;
-}
-
-MappedFile::~MappedFile() {
-  if (!bytes_.empty()) ::munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
-}
+void MappedFile::Unmap::operator()(void* memory) const { ::munmap(memory, size); }
 
 }  // namespace fade

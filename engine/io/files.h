@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,13 +54,11 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
 /// full. Throws Error with the system's reason.
 void append_to_file(const std::filesystem::path& path, std::string_view bytes);
 
-/// Flushes a file to the disk. False when that failed.
-bool flush_file(const std::filesystem::path& path);
+/// Flushes a file to the disk, as far as that is possible.
+void flush_file(const std::filesystem::path& path);
 
-/// Flushes a directory's entries to the disk, so that a rename in it survives a power cut.
-void flush_directory(const std::filesystem::path& directory);
-
-/// Renames within a directory, and flushes it.
+/// Renames within a directory, and flushes the directory's entries to the disk, so that the rename survives a
+/// power cut. Throws Error with the system's reason.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// A file, read from its beginning to its end.
@@ -85,14 +84,14 @@ class MappedFile {
  public:
   /// Throws InputError when it is missing, a directory, not a regular file, empty, or cannot be read.
   explicit MappedFile(const std::filesystem::path& path);
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
-  ~MappedFile();
-
-  std::span<const uint8_t> bytes() const { return bytes_; }
+  std::span<const uint8_t> bytes() const { return {memory_.get(), memory_.get_deleter().size}; }
 
  private:
-  std::span<const uint8_t> bytes_;
+  struct Unmap {
+    size_t size;
+    void operator()(void* memory) const;
+  };
+  std::unique_ptr<uint8_t[], Unmap> memory_;
 };
 
 }  // namespace fade
