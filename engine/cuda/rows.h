@@ -4,8 +4,7 @@
 //   struct Softmax {                                    // the kernel: what the threads of one row do
 //     const T* x;
 //     T* y;
-//     template <class Row>
-//     __device__ void operator()(const Row& row) const {
+//     __device__ void operator()(const auto& row) const {
 //       const T* in = x + row.start();
 //       const T largest = row.max([](T v) { return v; }, in);
 //       const T total = row.sum([=](T v) { return std::exp(v - largest); }, in);

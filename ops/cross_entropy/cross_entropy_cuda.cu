@@ -13,8 +13,7 @@ struct Forward {
   IndexCheck check;
   T* lse;
   double* loss;  // of each row
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const T* x = logits + row.start();
     const T shift = exponent_shift(row.max([](T v) { return v; }, x));
     const T of_row = shift + std::log(row.sum([=](T v) { return std::exp(v - shift); }, x));
@@ -31,8 +30,7 @@ struct Backward {
   const int32_t* targets;
   T* dlogits;
   int64_t rows;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const T factor = *g / static_cast<T>(rows), of_row = lse[row.index];
     const int32_t target = targets[row.index];
     T* d = dlogits + row.start();

@@ -7,19 +7,13 @@ namespace {
 template <class F>
 struct Forward {
   F f;
-  template <class... T>
-  __device__ auto operator()(T... x) const {
-    return f.forward(x...);
-  }
+  __device__ auto operator()(auto... x) const { return f.forward(x...); }
 };
 
 template <class F>
 struct Backward {
   F f;
-  template <class T>
-  __device__ T operator()(T g, T saved) const {
-    return f.backward(g, saved);
-  }
+  __device__ auto operator()(auto g, auto saved) const { return f.backward(g, saved); }
 };
 
 template <class F>

@@ -3,9 +3,10 @@
 // A unary operation is a struct F with
 //   name, saves      what its gradient rule reads: its input, its output or nothing
 //   forward(x)       the value
-//   backward(g, v)   the gradient, from the gradient g of the output and the saved value v (unused if
-//   nothing is saved)
-// Members of F are its attributes. Both functions are marked FADE_HD: they run on the CPU and on the device.
+//   backward(g, v)   the gradient, from the gradient g of the output and the saved value v (unused if F saves
+//                    nothing)
+// Arguments and result are all float or all double. Members of F are its attributes. Both functions are
+// marked FADE_HD: they run on the CPU and on the device.
 #pragma once
 
 #include <cmath>
@@ -19,41 +20,23 @@ enum class Saves { nothing, input, output };
 struct Neg {
   static constexpr const char* name = "neg";
   static constexpr Saves saves = Saves::nothing;
-  template <class T>
-  FADE_HD T forward(T x) const {
-    return -x;
-  }
-  template <class T>
-  FADE_HD T backward(T g, T) const {
-    return -g;
-  }
+  FADE_HD auto forward(auto x) const { return -x; }
+  FADE_HD auto backward(auto g, auto) const { return -g; }
 };
 
 struct Scale {
   static constexpr const char* name = "scale";
   static constexpr Saves saves = Saves::nothing;
   double c = 1;
-  template <class T>
-  FADE_HD T forward(T x) const {
-    return static_cast<T>(c) * x;
-  }
-  template <class T>
-  FADE_HD T backward(T g, T) const {
-    return static_cast<T>(c) * g;
-  }
+  FADE_HD auto forward(auto x) const { return static_cast<decltype(x)>(c) * x; }
+  FADE_HD auto backward(auto g, auto) const { return static_cast<decltype(g)>(c) * g; }
 };
 
 struct Relu {
   static constexpr const char* name = "relu";
   static constexpr Saves saves = Saves::output;
-  template <class T>
-  FADE_HD T forward(T x) const {
-    return x < 0 ? T{0} : x;  // NaN stays NaN
-  }
-  template <class T>
-  FADE_HD T backward(T g, T y) const {
-    return y > 0 ? g : T{0};
-  }
+  FADE_HD auto forward(auto x) const { return x < 0 ? 0 : x; }  // NaN stays NaN
+  FADE_HD auto backward(auto g, auto y) const { return y > 0 ? g : 0; }
 };
 
 struct Gelu {
@@ -76,53 +59,29 @@ struct Gelu {
 struct Sigmoid {
   static constexpr const char* name = "sigmoid";
   static constexpr Saves saves = Saves::output;
-  template <class T>
-  FADE_HD T forward(T x) const {
-    return T{1} / (T{1} + std::exp(-x));
-  }
-  template <class T>
-  FADE_HD T backward(T g, T y) const {
-    return g * y * (T{1} - y);
-  }
+  FADE_HD auto forward(auto x) const { return 1 / (1 + std::exp(-x)); }
+  FADE_HD auto backward(auto g, auto y) const { return g * y * (1 - y); }
 };
 
 struct Tanh {
   static constexpr const char* name = "tanh";
   static constexpr Saves saves = Saves::output;
-  template <class T>
-  FADE_HD T forward(T x) const {
-    return std::tanh(x);
-  }
-  template <class T>
-  FADE_HD T backward(T g, T y) const {
-    return g * (T{1} - y * y);
-  }
+  FADE_HD auto forward(auto x) const { return std::tanh(x); }
+  FADE_HD auto backward(auto g, auto y) const { return g * (1 - y * y); }
 };
 
 struct Exp {
   static constexpr const char* name = "exp";
   static constexpr Saves saves = Saves::output;
-  template <class T>
-  FADE_HD T forward(T x) const {
-    return std::exp(x);
-  }
-  template <class T>
-  FADE_HD T backward(T g, T y) const {
-    return g * y;
-  }
+  FADE_HD auto forward(auto x) const { return std::exp(x); }
+  FADE_HD auto backward(auto g, auto y) const { return g * y; }
 };
 
 struct Log {
   static constexpr const char* name = "log";
   static constexpr Saves saves = Saves::input;
-  template <class T>
-  FADE_HD T forward(T x) const {
-    return std::log(x);
-  }
-  template <class T>
-  FADE_HD T backward(T g, T x) const {
-    return g / x;
-  }
+  FADE_HD auto forward(auto x) const { return std::log(x); }
+  FADE_HD auto backward(auto g, auto x) const { return g / x; }
 };
 
 struct Clamp {
@@ -142,31 +101,19 @@ struct Clamp {
 // A binary operation has a value only: its gradient rule is made of other operations (elementwise.cpp).
 struct Add {
   static constexpr const char* name = "add";
-  template <class T>
-  FADE_HD T forward(T a, T b) const {
-    return a + b;
-  }
+  FADE_HD auto forward(auto a, auto b) const { return a + b; }
 };
 struct Sub {
   static constexpr const char* name = "sub";
-  template <class T>
-  FADE_HD T forward(T a, T b) const {
-    return a - b;
-  }
+  FADE_HD auto forward(auto a, auto b) const { return a - b; }
 };
 struct Mul {
   static constexpr const char* name = "mul";
-  template <class T>
-  FADE_HD T forward(T a, T b) const {
-    return a * b;
-  }
+  FADE_HD auto forward(auto a, auto b) const { return a * b; }
 };
 struct Div {
   static constexpr const char* name = "div";
-  template <class T>
-  FADE_HD T forward(T a, T b) const {
-    return a / b;
-  }
+  FADE_HD auto forward(auto a, auto b) const { return a / b; }
 };
 
 /// The lists for which each device implements kernels.

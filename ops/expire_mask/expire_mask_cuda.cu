@@ -11,8 +11,7 @@ struct Forward {
   const int32_t* age;
   int64_t heads, queries;
   T* m;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const int64_t stream = row.index / (heads * queries) * row.size, head = row.index / queries % heads;
     const auto i = static_cast<int32_t>(row.index % queries);
     const MaskFormula<T> formula = mask;

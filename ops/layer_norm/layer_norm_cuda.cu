@@ -10,8 +10,7 @@ struct Forward {
   const T *x, *weight, *bias;
   T eps;
   T *y, *mean, *rstd;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const T* xr = x + row.start();
     const T count = static_cast<T>(row.size);
     const T m = row.sum([](T v) { return v; }, xr) / count;
@@ -29,8 +28,7 @@ template <class T>
 struct InputGradient {
   const T *g, *x, *weight, *mean, *rstd;
   T* dx;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const T *gr = g + row.start(), *xr = x + row.start();
     const T m = mean[row.index], r = rstd[row.index], count = static_cast<T>(row.size);
     const T mean_d = row.sum([](T gi, T w) { return gi * w; }, gr, weight) / count;

@@ -11,8 +11,7 @@ struct Forward {
   const T *a, *m;
   int64_t heads, queries;
   T *w, *den;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const T* x = a + row.start();
     const T* mask = m + (row.index / (heads * queries) * queries + row.index % queries) * row.size;
     const T total = row.sum([](T v, T mj) { return v * mj; }, x, mask) + static_cast<T>(kRenormEps);
@@ -28,8 +27,7 @@ struct Backward {
   const T *g, *a, *m, *w, *den;
   int64_t heads, queries;
   T *da, *dm;  // nullptr if not needed
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     for (int64_t h = 0; h < heads; ++h) {
       const int64_t head = (row.index / queries * heads + h) * queries + row.index % queries;
       const int64_t at = head * row.size;

@@ -34,12 +34,11 @@ struct MaxOfRow {
   const T* x;
   T* y;
   int32_t* index;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const T* in = x + row.start();
     const T largest = row.max([](T v) { return v; }, in);
     int32_t first = kNowhere;
-    for (int64_t i = row.lane; i < row.size && first == kNowhere; i += Row::threads) {
+    for (int64_t i = row.lane; i < row.size && first == kNowhere; i += row.threads) {
       if (in[i] == largest || in[i] != in[i]) first = static_cast<int32_t>(i);
     }
     first = row.combine(first, Earlier{}, kNowhere);

@@ -11,8 +11,7 @@ struct Forward {
   const int32_t* age;
   int64_t heads, queries, distances;
   T* y;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const T* from = x + row.index * distances;
     const int64_t i = row.index % queries, limit = distances;
     row.map(

@@ -19,8 +19,7 @@ template <class T>
 struct Softmax {
   const T* x;
   T* y;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     softmax_row(
         row, [](T v) { return v; }, y + row.start(), x + row.start());
   }
@@ -31,8 +30,7 @@ struct SoftmaxWhere {
   const T *x, *mask;  // [B, K, M, L], [B, M, L]
   T* y;
   int64_t heads, queries;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const int64_t of_mask = row.index / (heads * queries) * queries + row.index % queries;
     softmax_row(
         row, [](T v, T m) { return m > 0 ? v : -static_cast<T>(INFINITY); }, y + row.start(), x + row.start(),
@@ -44,8 +42,7 @@ template <class T>
 struct SoftmaxBackward {
   const T *g, *y;
   T* dx;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const T *gr = g + row.start(), *yr = y + row.start();
     const T dot = row.sum([](T gi, T yi) { return gi * yi; }, gr, yr);
     row.map([=](T gi, T yi) { return yi * (gi - dot); }, dx + row.start(), gr, yr);
@@ -56,8 +53,7 @@ template <class T>
 struct LogSoftmax {
   const T* x;
   T* y;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const T* xr = x + row.start();
     const T shift = exponent_shift(row.max([](T v) { return v; }, xr));
     const T sum = row.sum([=](T v) { return std::exp(v - shift); }, xr);
@@ -70,8 +66,7 @@ template <class T>
 struct LogSoftmaxBackward {
   const T *g, *y;
   T* dx;
-  template <class Row>
-  __device__ void operator()(const Row& row) const {
+  __device__ void operator()(const auto& row) const {
     const T *gr = g + row.start(), *yr = y + row.start();
     const T total = row.sum([](T gi) { return gi; }, gr);
     row.map([=](T gi, T yi) { return gi - std::exp(yi) * total; }, dx + row.start(), gr, yr);
