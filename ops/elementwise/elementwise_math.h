@@ -3,8 +3,7 @@
 // A unary operation is a struct F with
 //   name, saves      what its gradient rule reads: its input, its output or nothing
 //   forward(x)       the value
-//   backward(g, v)   the gradient, from the gradient g of the output and the saved value v (unused if F saves
-//                    nothing)
+//   backward(g, v)   the gradient, from the gradient g of the output and v, what was saved
 // Arguments and result are all float or all double. Members of F are its attributes. Both functions are
 // marked FADE_HD: they run on the CPU and on the device.
 #pragma once
