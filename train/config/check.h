@@ -15,7 +15,7 @@ class Origins {
  public:
   explicit Origins(std::string source) : source_(std::move(source)) {}
 
-  /// Records that `path` was set at `place`, "FILE:LINE".
+  /// Records that `path`, a key or a section, was set at `place`, "FILE:LINE".
   void set(std::string_view path, std::string place) { places_[std::string(path)] = std::move(place); }
   /// The same of "--set key.path=value", which wins over the file.
   void override(std::string_view path, std::string place) {

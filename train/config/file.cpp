@@ -71,12 +71,9 @@ class MapReader {
     const bool section = is_section(path);
     const Key* const key = find_key(path);
     if (!section && key == nullptr) refuse_unknown(place, path);
-    if (seen_.has(path)) refuse("{}: {}: given twice, first at {}", place, path, seen_.of({path}));
-    seen_.set(path, place);
-    if (!section) {
-      store(*key, value, place, config_);
-      return origins_.set(path, place);
-    }
+    if (origins_.has(path)) refuse("{}: {}: given twice, first at {}", place, path, origins_.of({path}));
+    origins_.set(path, place);
+    if (!section) return store(*key, value, place, config_);
     // A section whose keys are all commented out is null, and empty.
     if (!value.IsMap() && !value.IsNull())
       refuse("{}: {}: found {}, allowed: a map of keys", place, path, found(value));
@@ -86,7 +83,6 @@ class MapReader {
   std::string source_;
   Config& config_;
   Origins& origins_;
-  Origins seen_{source_};  ///< sections too
 };
 
 /// Ignores the events of a parser.

@@ -118,7 +118,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 const std::vector<Key>& config_keys() { return keys; }
 
 const Key* find_key(std::string_view path) {
-  const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.path == path; });
+  const auto key = std::ranges::find(keys, path, &Key::path);
   return key == keys.end() ? nullptr : &*key;
 }
 
@@ -130,9 +130,8 @@ std::vector<std::string_view> sections_of(std::string_view path) {
 }
 
 bool is_section(std::string_view path) {
-  return std::any_of(keys.begin(), keys.end(), [&](const Key& key) {
-    return key.path.starts_with(path) && key.path.size() > path.size() && key.path[path.size()] == '.';
-  });
+  const std::string prefix = fmt::format("{}.", path);
+  return std::ranges::any_of(keys, [&](const Key& key) { return key.path.starts_with(prefix); });
 }
 
 std::string_view last_part(std::string_view path) {
