@@ -1,8 +1,8 @@
 #include "cli/gradients.h"
 
 #include "engine/tape.h"
+#include "train/data/corpus.h"
 #include "train/data/streams.h"
-#include "train/data/vocabulary.h"
 #include "train/forward_backward.h"
 
 namespace fade {

@@ -1,5 +1,6 @@
 #include "train/evaluate.h"
 
+#include <algorithm>
 #include <numbers>
 
 #include "engine/tape.h"
@@ -25,34 +26,32 @@ void bits_of(const Tensor& logits, std::span<const int32_t> targets, std::vector
 EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, const std::string& name,
                     const EvalOptions& options) {
   const NoGrad off;
-  const int block = model.config().block;
-  EvalReader reader(text, options.streams, block, name);
-  std::vector<int32_t> tokens(static_cast<size_t>(options.streams) * block), targets(tokens.size());
+  const Streams streams = eval_streams(text, options.streams, name);
+  const size_t B = streams.count, block = static_cast<size_t>(model.config().block);
+  std::vector<int32_t> tokens(B * block), targets(tokens.size());
   std::vector<double> bits(tokens.size());
   Memory memory = model.empty_memory(options.streams);
 
-  EvalResult result{.streams = options.streams};
+  EvalResult result{.bytes = static_cast<int64_t>(B * streams.stride), .streams = options.streams};
   double total_bits = 0, rows = 0, spans = 0;
-  int64_t blocks = 0, offset = 0;
-  const auto stride = static_cast<int64_t>(reader.predicted()) / options.streams;
-  while (const size_t length = reader.next(tokens, targets)) {
-    const size_t count = length * static_cast<size_t>(options.streams);
-    const std::span<const int32_t> in = std::span(tokens).first(count),
-                                   want = std::span(targets).first(count);
+  int blocks = 0;
+  for (size_t offset = 0; offset < streams.stride; offset += block, ++blocks) {
+    const size_t n = std::min(block, streams.stride - offset);
+    streams.read(offset, n, tokens, targets);
+    const auto in = std::span<const int32_t>(tokens).first(B * n),
+               want = std::span<const int32_t>(targets).first(B * n);
     StepReport report;
-    const Tensor x = Tensor::from(in, {options.streams, static_cast<int64_t>(length)}).to(model.device());
+    const Tensor x = Tensor::from(in, {options.streams, static_cast<int64_t>(n)}).to(model.device());
     const Tensor logits = model.forward(x, memory, {.forget = options.forget}, report);
     memory.drop_forgotten();
     bits_of(logits, want, bits);
-    for (size_t i = 0; i < count; ++i) total_bits += bits[i];
-    result.bytes += static_cast<int64_t>(count);
+    for (size_t i = 0; i < B * n; ++i) total_bits += bits[i];
     rows += memory.mean_rows();
-    if (const Tensor span = report.mean_span()) spans += span.item() * static_cast<double>(length);
-    ++blocks;
+    if (const Tensor span = report.mean_span()) spans += span.item() * static_cast<double>(n);
     if (options.on_block)
-      options.on_block({static_cast<int64_t>(length), offset, stride, in, want, std::span(bits).first(count),
-                        logits, report});
-    offset += static_cast<int64_t>(length);
+      options.on_block({static_cast<int64_t>(n), static_cast<int64_t>(offset),
+                        static_cast<int64_t>(streams.stride), in, want, std::span(bits).first(B * n), logits,
+                        report});
   }
   result.bits_per_byte = total_bits / static_cast<double>(result.bytes);
   result.mean_rows = rows / static_cast<double>(blocks);

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "engine/tape.h"
-#include "train/data/vocabulary.h"
+#include "train/data/corpus.h"
 
 namespace fade {
 namespace {

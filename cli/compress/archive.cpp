@@ -10,7 +10,7 @@
 #include "cli/compress/byte_predictor.h"
 #include "cli/compress/range_coder.h"
 #include "engine/error.h"
-#include "train/data/vocabulary.h"
+#include "train/data/corpus.h"
 
 namespace fade {
 namespace {

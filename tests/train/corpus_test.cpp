@@ -184,14 +184,15 @@ BOOST_AUTO_TEST_CASE(evaluation_predicts_every_byte_once) {
   const auto bytes = counting(200);
   for (const int streams : {1, 2, 3, 7, 16, 199})
     for (const int block : {1, 8, 64, 256}) {
-      EvalReader reader(bytes, streams, block, "text");
-      const size_t count = static_cast<size_t>(streams);
-      Numbers tokens(count * static_cast<size_t>(block)), targets(tokens.size());
+      const Streams reader = eval_streams(bytes, streams, "text");
+      const size_t count = reader.count, M = static_cast<size_t>(block), expected = 199 / count * count;
+      BOOST_TEST(reader.stride * count == expected);
+      Numbers tokens(count * M), targets(tokens.size());
       std::vector<int32_t> last(count, -1);
       std::multiset<int32_t> predicted;
-      std::vector<size_t> lengths;
-      while (const size_t length = reader.next(tokens, targets)) {
-        lengths.push_back(length);
+      for (size_t at = 0; at < reader.stride; at += M) {
+        const size_t length = std::min(M, reader.stride - at);
+        reader.read(at, length, tokens, targets);
         for (size_t b = 0; b < count; ++b)
           for (size_t i = 0; i < length; ++i) {
             const int32_t token = tokens[b * length + i], target = targets[b * length + i];
@@ -201,19 +202,15 @@ BOOST_AUTO_TEST_CASE(evaluation_predicts_every_byte_once) {
             predicted.insert(target);
           }
       }
-      BOOST_TEST(reader.next(tokens, targets) == 0u);
-      const size_t expected = 199 / count * count;
-      BOOST_TEST(reader.predicted() == expected);
       Numbers all(expected);
       std::iota(all.begin(), all.end(), 1);
       BOOST_TEST(predicted == std::multiset<int32_t>(all.begin(), all.end()),
                  boost::test_tools::per_element());
-      for (size_t i = 0; i + 1 < lengths.size(); ++i) BOOST_TEST(lengths[i] == static_cast<size_t>(block));
     }
   BOOST_TEST(refusal([&] {
-               EvalReader(std::span(bytes).first(4), 4, 8, "text valid");
+               eval_streams(std::span(bytes).first(4), 4, "text valid");
              }).find("text valid: 4 bytes to evaluate, but 4 streams need 5") == 0);
-  BOOST_TEST(refusal([&] { EvalReader({}, 1, 8, "text valid"); }).find("text valid: 0 bytes") == 0);
+  BOOST_TEST(refusal([&] { eval_streams({}, 1, "text valid"); }).find("text valid: 0 bytes") == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

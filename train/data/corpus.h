@@ -1,4 +1,5 @@
-// The corpus of training and evaluation. train/data/streams.h cuts it into streams and blocks.
+// The corpus of training and evaluation, and the check that a text holds no byte that the model has no symbol
+// for. train/data/streams.h cuts a corpus into streams and blocks.
 #pragma once
 
 #include <array>
@@ -16,6 +17,11 @@ namespace fade {
 enum class Split { train, valid, test, all };
 template <>
 inline constexpr std::array<std::string_view, 4> names_of<Split>{"train", "valid", "test", "all"};
+
+/// Throws InputError, naming the text by `name`, when a byte is not below `vocab`: the message gives the
+/// first such byte, its offset, and the vocabulary that the text needs. Reads the text once; with a
+/// vocabulary of 256, not at all.
+void check_vocabulary(std::span<const uint8_t> bytes, int vocab, const std::string& name);
 
 /// A memory-mapped file, or the recall corpus, which is generated. Its bytes are the tokens.
 class Corpus {

@@ -64,14 +64,13 @@ class Writer {
       const uint8_t value = pick(kRecallValues, config_.values);
       value_of[keys_[i]] = value;
       noise(text, below(static_cast<size_t>(config_.gap) + 1));
-      for (const uint8_t byte : {uint8_t{'@'}, key_byte(i), uint8_t{'='}, value, uint8_t{';'}})
-        text.push_back(byte);
+      text.insert(text.end(), {'@', key_byte(i), '=', value, ';'});
     }
     noise(text, static_cast<size_t>(waits_.at(uniform_draw())));
     shuffle_front(facts, facts);
     for (size_t i = 0; i < facts; ++i) {
       if (i > 0) noise(text, below(static_cast<size_t>(config_.gap) + 1));
-      for (const uint8_t byte : {uint8_t{'?'}, key_byte(i), value_of[keys_[i]]}) text.push_back(byte);
+      text.insert(text.end(), {'?', key_byte(i), value_of[keys_[i]]});
     }
   }
 
@@ -135,14 +134,14 @@ struct Record {
   size_t value() const { return begin + (is_fact ? 3 : 2); }
 };
 
-/// The first whole record that begins at or after `from`. '@' and '?' occur nowhere else.
-std::optional<Record> next_record(std::span<const uint8_t> text, size_t from) {
-  for (size_t i = from; i < text.size(); ++i) {
-    if (text[i] != '@' && text[i] != '?') continue;
+/// The whole records of a text, in order. '@' and '?' occur nowhere else.
+std::vector<Record> records_in(std::span<const uint8_t> text) {
+  std::vector<Record> records;
+  for (size_t i = 0; i < text.size(); ++i) {
     const Record record{i, text[i] == '@'};
-    if (i + record.length() <= text.size()) return record;
+    if ((record.is_fact || text[i] == '?') && i + record.length() <= text.size()) records.push_back(record);
   }
-  return std::nullopt;
+  return records;
 }
 
 }  // namespace
@@ -170,14 +169,13 @@ double recall_forgetful_bpb(const RecallConfig& config) {
 std::vector<RecallQuestion> recall_questions(std::span<const uint8_t> text) {
   std::vector<RecallQuestion> questions;
   std::array<std::optional<size_t>, 256> pending;  // by key: where its value is
-  for (auto record = next_record(text, 0); record;
-       record = next_record(text, record->begin + record->length())) {
-    const size_t key_at = record->begin + 1;
+  for (const Record& record : records_in(text)) {
+    const size_t key_at = record.begin + 1;
     auto& value_at = pending[text[key_at]];
-    if (record->is_fact) {
-      value_at = record->value();
+    if (record.is_fact) {
+      value_at = record.value();
     } else if (value_at) {
-      questions.push_back({record->value(), key_at - *value_at});
+      questions.push_back({record.value(), key_at - *value_at});
       value_at.reset();
     }
   }
@@ -190,11 +188,10 @@ std::vector<RecallRole> recall_roles(std::span<const uint8_t> text) {
     const bool noise = kRecallNoise.find(static_cast<char>(byte)) != std::string_view::npos;
     roles.push_back(noise ? RecallRole::noise : RecallRole::question);
   }
-  for (auto record = next_record(text, 0); record;
-       record = next_record(text, record->begin + record->length())) {
-    const auto begin = roles.begin() + static_cast<std::ptrdiff_t>(record->begin);
-    std::fill_n(begin, record->length(), record->is_fact ? RecallRole::fact : RecallRole::question);
-    roles[record->value()] = record->is_fact ? RecallRole::value : RecallRole::answer;
+  for (const Record& record : records_in(text)) {
+    const auto begin = roles.begin() + static_cast<std::ptrdiff_t>(record.begin);
+    std::fill_n(begin, record.length(), record.is_fact ? RecallRole::fact : RecallRole::question);
+    roles[record.value()] = record.is_fact ? RecallRole::value : RecallRole::answer;
   }
   return roles;
 }

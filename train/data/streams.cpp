@@ -64,21 +64,14 @@ void TrainReader::restore(StreamPosition position) {
   position_ = position;
 }
 
-EvalReader::EvalReader(std::span<const uint8_t> bytes, int streams, int block, const std::string& name)
-    : streams_{bytes, static_cast<size_t>(streams), 0}, block_(static_cast<size_t>(block)) {
-  if (bytes.size() < streams_.count + 1)
+Streams eval_streams(std::span<const uint8_t> bytes, int count, const std::string& name) {
+  const size_t streams = static_cast<size_t>(count);
+  if (bytes.size() < streams + 1)
     refuse(
         "{}: {} bytes to evaluate, but {} streams need {} (use fewer streams, "
         "or a larger share of the corpus)",
-        name, bytes.size(), streams, streams_.count + 1);
-  streams_.stride = (bytes.size() - 1) / streams_.count;
-}
-
-size_t EvalReader::next(std::span<int32_t> tokens, std::span<int32_t> targets) {
-  const size_t length = std::min(block_, streams_.stride - offset_);
-  if (length > 0) streams_.read(offset_, length, tokens, targets);
-  offset_ += length;
-  return length;
+        name, bytes.size(), streams, streams + 1);
+  return {bytes, streams, (bytes.size() - 1) / streams};
 }
 
 }  // namespace fade

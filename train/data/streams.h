@@ -55,25 +55,10 @@ class TrainReader {
   StreamPosition position_;
 };
 
-/// One pass for evaluation. B streams predict n = (size − 1) div B bytes each; a stream's last target is the
-/// next stream's first token, so that every byte is predicted once except the very first and, where B does
-/// not divide size − 1, fewer than B at the end. With one stream: every byte except the first.
-class EvalReader {
- public:
-  /// Throws InputError, naming the bytes by `name`, unless every stream has a byte to predict.
-  EvalReader(std::span<const uint8_t> bytes, int streams, int block, const std::string& name);
-
-  /// Fills the first B * length numbers of tokens and targets, both [B, length], and returns length: M, less
-  /// in the last block, 0 when the pass is over. Both spans have room for B * M numbers.
-  size_t next(std::span<int32_t> tokens, std::span<int32_t> targets);
-
-  /// Bytes predicted by the whole pass.
-  size_t predicted() const { return streams_.count * streams_.stride; }
-
- private:
-  Streams streams_;
-  size_t block_;
-  size_t offset_ = 0;
-};
+/// The streams of one pass for evaluation. B streams predict n = (size − 1) div B bytes each, their stride; a
+/// stream's last target is the next stream's first token, so that every byte is predicted once except the very
+/// first and, where B does not divide size − 1, fewer than B at the end. With one stream: every byte except the
+/// first. Throws InputError, naming the bytes by `name`, unless every stream has a byte to predict.
+Streams eval_streams(std::span<const uint8_t> bytes, int count, const std::string& name);
 
 }  // namespace fade
