@@ -4,7 +4,6 @@
 
 #include <thread>
 
-#include "train/checkpoint/store.h"
 #include "train/interrupt.h"
 
 namespace fade {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "train/checkpoint/store.h"
 #include "train/checkpoint/weights.h"
 
 namespace fade {
@@ -11,26 +10,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kWeightsKey = "weights";  ///< in the state's metadata: the hash of the weights file
-
-template <class T>
-T number(const TensorFile& file, const fs::path& path, const char* key) {
-  const auto it = file.metadata.find(key);
-  T value{};
-  if (it == file.metadata.end() ||
-      std::from_chars(it->second.data(), it->second.data() + it->second.size(), value).ec != std::errc())
-    refuse("{}: its metadata has no number called {} (not a state file of fade?)", path.string(), key);
-  return value;
-}
-
-const Tensor& tensor(const TensorFile& file, const fs::path& path, const std::string& name,
-                     const Shape& shape, DType dtype) {
-  if (!file.has(name)) refuse("{}: has no tensor {}", path.string(), name);
-  const Tensor& t = file.at(name);
-  if (t.shape() != shape || t.dtype() != dtype)
-    refuse("{}: {} is {} {}, needs {} {} (from a run with another model?)", path.string(), name,
-           fade::name_of(t.dtype()), t.shape().str(), fade::name_of(dtype), shape.str());
-  return t;
-}
 
 void put_memory(TensorFile& file, const Memory& memory) {
   for (size_t l = 0; l < memory.layers(); ++l) {
@@ -42,40 +21,66 @@ void put_memory(TensorFile& file, const Memory& memory) {
   }
 }
 
-LayerMemory get_layer(const TensorFile& file, const fs::path& path, size_t layer, const ModelConfig& c,
-                      const Tensor& like) {
-  const std::string name = fmt::format("memory.{}.", layer);
-  for (const char* part : {"rows", "age", "start"})
-    if (!file.has(name + part)) refuse("{}: has no tensor {}{}", path.string(), name, part);
-  const int64_t count = file.at(name + "age").numel();
-  const int64_t streams = file.at(name + "start").numel() - 1;
-  const LayerMemory m{tensor(file, path, name + "rows", {count, c.hidden}, like.dtype()),
-                      tensor(file, path, name + "age", {count}, DType::i32),
-                      tensor(file, path, name + "start", {streams + 1}, DType::i32),
-                      number<int64_t>(file, path, "memory.read")};
-  const std::vector<int32_t> start = m.start.to_vector<int32_t>();
-  if (!std::ranges::is_sorted(start)) refuse("{}: {}start does not ascend", path.string(), name);
-  if (start.empty() || start.front() != 0 || start.back() != count)
-    refuse("{}: {}start does not run from 0 to its {} rows", path.string(), name, count);
-  const int64_t oldest = kind_info(c.kind).oldest_age(c);
-  for (const int32_t age : m.age.to_vector<int32_t>())
-    if (age < 1 || age > oldest)
-      refuse("{}: {}age holds {}, allowed: 1 to {}", path.string(), name, age, oldest);
-  return {m.rows.to(like.device()), m.age.to(like.device()), m.start.to(like.device()), m.read};
-}
+/// Reads the file of a state.
+class StateReader {
+ public:
+  explicit StateReader(const Checkpoint& c) : file_(c.state), path_((c.folder / kStateFile).string()) {}
 
-Memory get_memory(const TensorFile& file, const fs::path& path, const ModelConfig& config,
-                  const Memory& like) {
-  Memory memory = like;
-  const int64_t streams = file.has("memory.0.start") ? file.at("memory.0.start").numel() - 1 : 0;
-  for (size_t l = 0; l < memory.layers(); ++l) {
-    const LayerMemory layer = get_layer(file, path, l, config, like[l].rows);
-    if (layer.streams() != streams)
-      refuse("{}: memory.{} has {} streams, memory.0 {}", path.string(), l, layer.streams(), streams);
-    memory.set(l, layer);
+  template <class T>
+  T number(const char* key) const {
+    const auto it = file_.metadata.find(key);
+    T value{};
+    if (it == file_.metadata.end() ||
+        std::from_chars(it->second.data(), it->second.data() + it->second.size(), value).ec != std::errc())
+      refuse("{}: its metadata has no number called {} (not a state file of fade?)", path_, key);
+    return value;
   }
-  return memory;
-}
+
+  const Tensor& tensor(const std::string& name, const Shape& shape, DType dtype) const {
+    const Tensor& t = tensor(name);
+    if (t.shape() != shape || t.dtype() != dtype)
+      refuse("{}: {} is {} {}, needs {} {} (from a run with another model?)", path_, name,
+             fade::name_of(t.dtype()), t.shape().str(), fade::name_of(dtype), shape.str());
+    return t;
+  }
+
+  Memory memory(const ModelConfig& config, const Memory& like) const {
+    Memory memory = like;
+    for (size_t l = 0; l < memory.layers(); ++l) {
+      const LayerMemory m = layer(l, config, like[l].rows);
+      memory.set(l, m);
+      if (m.streams() != memory.streams())
+        refuse("{}: memory.{} has {} streams, memory.0 {}", path_, l, m.streams(), memory.streams());
+    }
+    return memory;
+  }
+
+ private:
+  const Tensor& tensor(const std::string& name) const {
+    if (!file_.has(name)) refuse("{}: has no tensor {}", path_, name);
+    return file_.at(name);
+  }
+
+  LayerMemory layer(size_t l, const ModelConfig& config, const Tensor& like) const {
+    const std::string name = fmt::format("memory.{}.", l);
+    tensor(name + "rows");
+    const int64_t count = tensor(name + "age").numel(), starts = tensor(name + "start").numel();
+    const LayerMemory m{tensor(name + "rows", {count, config.hidden}, like.dtype()),
+                        tensor(name + "age", {count}, DType::i32),
+                        tensor(name + "start", {starts}, DType::i32), number<int64_t>("memory.read")};
+    const std::vector<int32_t> start = m.start.to_vector<int32_t>();
+    if (!std::ranges::is_sorted(start)) refuse("{}: {}start does not ascend", path_, name);
+    if (start.empty() || start.front() != 0 || start.back() != count)
+      refuse("{}: {}start does not run from 0 to its {} rows", path_, name, count);
+    const int64_t oldest = kind_info(config.kind).oldest_age(config);
+    for (const int32_t age : m.age.to_vector<int32_t>())
+      if (age < 1 || age > oldest) refuse("{}: {}age holds {}, allowed: 1 to {}", path_, name, age, oldest);
+    return {m.rows.to(like.device()), m.age.to(like.device()), m.start.to(like.device()), m.read};
+  }
+
+  const TensorFile& file_;
+  std::string path_;
+};
 
 // Checks that the two files belong together; load_safetensors has checked each of them.
 void check_pair(const Checkpoint& c) {
@@ -119,19 +124,17 @@ Checkpoint read_checkpoint(const fs::path& checkpoint, const OnDamaged& on_damag
 }
 
 TrainState state_of(const Checkpoint& checkpoint, const Config& config, const TrainState& like) {
-  const fs::path path = checkpoint.folder / kStateFile;
-  const TensorFile& file = checkpoint.state;
-  TrainState state{
-      .steps = number<int64_t>(file, path, "step"),
-      .skipped = number<int64_t>(file, path, "skipped"),
-      .position = {number<int64_t>(file, path, "data.epoch"), number<int64_t>(file, path, "data.offset")},
-      .random_stream = number<uint64_t>(file, path, "random.stream"),
-      .memory = like.memory,
-      .weights = matching_weights(checkpoint.weights, checkpoint.folder, like.weights),
-      .optimizer = {}};
+  const StateReader file(checkpoint);
+  TrainState state{.steps = file.number<int64_t>("step"),
+                   .skipped = file.number<int64_t>("skipped"),
+                   .position = {file.number<int64_t>("data.epoch"), file.number<int64_t>("data.offset")},
+                   .random_stream = file.number<uint64_t>("random.stream"),
+                   .memory = like.memory,
+                   .weights = matching_weights(checkpoint.weights, checkpoint.folder, like.weights),
+                   .optimizer = {}};
   for (const auto& [name, value] : like.optimizer)
-    state.optimizer.push_back({name, tensor(file, path, name, value.shape(), value.dtype())});
-  state.memory = get_memory(file, path, config.model, like.memory);
+    state.optimizer.push_back({name, file.tensor(name, value.shape(), value.dtype())});
+  state.memory = file.memory(config.model, like.memory);
   if (state.memory.streams() != like.memory.streams())
     refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
            checkpoint.folder.string(), state.memory.streams(), like.memory.streams());
@@ -139,11 +142,9 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
 }
 
 std::optional<BestResult> best_of(const Checkpoint& checkpoint) {
-  const TensorFile& file = checkpoint.state;
-  const fs::path path = checkpoint.folder / kStateFile;
-  if (!file.metadata.contains("best.step")) return std::nullopt;
-  return BestResult{number<double>(file, path, "best.bits_per_byte"),
-                    number<int64_t>(file, path, "best.step")};
+  if (!checkpoint.state.metadata.contains("best.step")) return std::nullopt;
+  const StateReader file(checkpoint);
+  return BestResult{file.number<double>("best.bits_per_byte"), file.number<int64_t>("best.step")};
 }
 
 }  // namespace fade

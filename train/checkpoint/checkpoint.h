@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "engine/io/safetensors.h"
-#include "train/checkpoint/locate.h"
+#include "train/checkpoint/store.h"
 #include "train/config/config.h"
 #include "train/train_state.h"
 

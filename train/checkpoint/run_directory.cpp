@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "train/checkpoint/store.h"
 #include "train/config/file.h"
 #include "train/config/schema.h"
 

@@ -1,12 +1,9 @@
 #include "train/checkpoint/store.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
 
-#include "engine/error.h"
 #include "engine/io/files.h"
 
 namespace fade {
@@ -37,14 +34,22 @@ std::optional<int64_t> pointed_step(const fs::path& run, const char* pointer) {
   return step_of_name(std::string_view(text).substr(0, text.find('\n')));
 }
 
+// The paths in a directory, as far as it can be read.
+std::vector<fs::path> entries(const fs::path& run) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator entry(run, error), end; !error && entry != end; entry.increment(error))
+    found.push_back(entry->path());
+  return found;
+}
+
 // Newest first.
 std::vector<int64_t> steps_of(const fs::path& run) {
   std::vector<int64_t> steps;
-  std::error_code error;
-  for (fs::directory_iterator entry(run, error), end; !error && entry != end; entry.increment(error)) {
+  for (const fs::path& entry : entries(run)) {
     std::error_code ignored;
-    const auto step = step_of_name(entry->path().filename().string());
-    if (step && entry->is_directory(ignored)) steps.push_back(*step);
+    const auto step = step_of_name(entry.filename().string());
+    if (step && fs::is_directory(entry, ignored)) steps.push_back(*step);
   }
   std::ranges::sort(steps, std::greater{});
   return steps;
@@ -118,19 +123,26 @@ void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Rete
 }
 
 void remove_leftovers(const fs::path& run) {
-  std::vector<fs::path> leftovers;
-  std::error_code error;
-  for (fs::directory_iterator entry(run, error), end; !error && entry != end; entry.increment(error)) {
-    const fs::path name = entry->path().filename();
-    if (name.extension() == ".tmp" && name.string().starts_with(kPrefix)) leftovers.push_back(entry->path());
-  }
-  std::ranges::for_each(leftovers, remove_tree);
+  for (const fs::path& entry : entries(run))
+    if (entry.extension() == ".tmp" && entry.filename().string().starts_with(kPrefix)) remove_tree(entry);
 }
 
 void set_aside(const fs::path& checkpoint) {
   const fs::path aside = with_suffix(checkpoint, ".damaged");
   remove_tree(aside);
   rename_durably(checkpoint, aside);
+}
+
+std::vector<fs::path> checkpoints_meant_by(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored))
+    refuse("{}: there is no such run, checkpoint or file (fade train writes runs, by itself into runs/)",
+           path.string());
+  if (!fs::is_directory(path, ignored) || fs::exists(path / kModelFile, ignored)) return {path};
+  std::vector<fs::path> found = checkpoints_to_try(path);
+  if (found.empty())
+    refuse("{}: neither a checkpoint (no {}) nor a run with one (no step-N)", path.string(), kModelFile);
+  return found;
 }
 
 }  // namespace fade

@@ -8,7 +8,7 @@
 
 #include "engine/io/safetensors.h"
 #include "models/transformer.h"
-#include "train/checkpoint/locate.h"
+#include "train/checkpoint/store.h"
 #include "train/config/config.h"
 
 namespace fade {
