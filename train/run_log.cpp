@@ -5,18 +5,48 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <sstream>
 
 #include "engine/alloc.h"
 #include "train/median.h"
 
 namespace fade {
 
+namespace {
+
+std::string format_rate(double per_second) {
+  return per_second >= 10'000 ? fmt::format("{:.0f}k tok/s", per_second / 1000)
+         : per_second >= 1000 ? fmt::format("{:.1f}k tok/s", per_second / 1000)
+                              : fmt::format("{:.0f} tok/s", per_second);
+}
+
+}  // namespace
+
+std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& run) {
+  const std::filesystem::path path = run / "metrics.jsonl";
+  if (!std::filesystem::exists(path)) return {};
+  std::vector<nlohmann::ordered_json> lines;
+  std::istringstream text(read_file(path));
+  for (std::string line; std::getline(text, line);) {
+    auto json = nlohmann::ordered_json::parse(line, nullptr, false);
+    if (json.is_object() && json.contains("step") && json["step"].is_number_integer())
+      lines.push_back(std::move(json));
+  }
+  return lines;
+}
+
 RunLog::RunLog(const Config& config, double minutes, const std::filesystem::path& run, int64_t step)
-    : config_(config.train),
-      block_(config.model.block),
-      minutes_(minutes),
-      metrics_(run, step),
-      seconds_(metrics_.seconds()) {}
+    : config_(config.train), block_(config.model.block), minutes_(minutes), metrics_(run / "metrics.jsonl") {
+  std::string kept;
+  for (const auto& line : read_metrics(run)) {
+    if (line["step"] > step) continue;
+    if (line["step"] == step && line.contains("valid_bpb") && line["valid_bpb"].is_number())
+      validation_before_ = line["valid_bpb"].get<double>();
+    if (line.contains("seconds") && line["seconds"].is_number()) seconds_ = line["seconds"];
+    kept += line.dump() + "\n";
+  }
+  write_file_atomically(metrics_, kept);
+}
 
 void RunLog::add_seconds(double seconds) {
   step_seconds_.push_back(seconds);
@@ -35,13 +65,9 @@ void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
   const double left_by_steps = mean_seconds * static_cast<double>(config_.steps - step),
                left_by_time = 60 * minutes_ - seconds_;
   const double left = minutes_ > 0 ? std::clamp(left_by_time, 0.0, left_by_steps) : left_by_steps;
-  const ProgressLine line{.step = step,
-                          .steps = config_.steps,
-                          .bits = s.bits,
-                          .mean_span = s.mean_span,
-                          .mean_rows = s.mean_rows,
-                          .tokens_per_s = rate,
-                          .seconds_left = left};
+  const std::string line =
+      fmt::format("step {}/{}  {:.3f} bpb  span {:.1f}  rows {:.1f}  {}  {} left", step, config_.steps,
+                  s.bits, s.mean_span, s.mean_rows, format_rate(rate), format_duration(left));
   if (step % config_.log_every != 0 && !last) return progress_.update(line);
   progress_.log(line);
   write({{"step", step},
@@ -75,11 +101,18 @@ void RunLog::validation(int64_t step, const Report& report) {
 }
 
 void RunLog::write(const nlohmann::ordered_json& line) {
-  const auto error = metrics_.write(line);
-  if (error && !metrics_wait_)
-    note(fmt::format("warning: {}; training continues, and the lines wait in memory", *error));
-  if (!error && metrics_wait_) note("metrics.jsonl is written again, with the lines that waited");
-  metrics_wait_ = error.has_value();
+  constexpr size_t kMaxWaiting = 16 << 20;
+  const bool waited = !waiting_.empty();
+  waiting_ += line.dump() + "\n";
+  if (waiting_.size() > kMaxWaiting)
+    waiting_.erase(0, waiting_.find('\n', waiting_.size() - kMaxWaiting) + 1);
+  try {
+    append_to_file(metrics_, waiting_);
+    waiting_.clear();
+    if (waited) note("metrics.jsonl is written again, with the lines that waited");
+  } catch (const Error& e) {
+    if (!waited) note(fmt::format("warning: {}; training continues, and the lines wait in memory", e.what()));
+  }
 }
 
 }  // namespace fade

@@ -1,23 +1,29 @@
-// The log of a run: lines on the console (train/progress.h) and in metrics.jsonl (train/metrics.h).
+// The log of a run: lines on the console (train/progress.h), and metrics.jsonl, one JSON object per line, for
+// plots and scripts.
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/io/files.h"
 #include "train/config/config.h"
-#include "train/metrics.h"
 #include "train/progress.h"
 #include "train/report.h"
 #include "train/trainer.h"
 
 namespace fade {
 
+/// The lines of RUN/metrics.jsonl, in order; none when there is no such file. Lines that are not JSON objects
+/// with an integer `step`, such as one that was cut off, are left out.
+std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& run);
+
 class RunLog {
  public:
-  /// Opens RUN/metrics.jsonl. Lines of steps after `step`, from which training continues, are dropped. Throws
-  /// Error when it cannot be written.
+  /// Opens RUN/metrics.jsonl. Lines of steps after `step`, from which training continues, are dropped: a
+  /// resumed run writes them again. Throws Error when it cannot be written.
   RunLog(const Config& config, double minutes, const std::filesystem::path& run, int64_t step);
 
   /// A message that stays on the console.
@@ -35,21 +41,24 @@ class RunLog {
   /// A line in the metrics for a validation after `step`.
   void validation(int64_t step, const Report& report);
   /// The validation that the metrics hold for the step from which training continues.
-  std::optional<double> validation_before() const { return metrics_.validation(); }
+  std::optional<double> validation_before() const { return validation_before_; }
 
   /// Flushes the metrics to the disk, as far as that is possible.
-  void flush() const { metrics_.flush(); }
+  void flush() const { flush_file(metrics_); }
 
  private:
+  /// Appends a line to the metrics. When they cannot be written, says so, and the line waits in memory (as do
+  /// up to 16 MiB of lines) and is written with the next one.
   void write(const nlohmann::ordered_json& line);
 
   TrainConfig config_;
   int block_;
   double minutes_;
   Progress progress_;
-  Metrics metrics_;
-  bool metrics_wait_ = false;  ///< lines wait in memory for a file that can be written
-  double seconds_;
+  std::filesystem::path metrics_;
+  std::string waiting_;  ///< lines for a file that cannot be written
+  std::optional<double> validation_before_;
+  double seconds_ = 0;
   std::vector<double> step_seconds_;  ///< since the last line in the metrics
 };
 

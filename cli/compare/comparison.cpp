@@ -12,7 +12,7 @@
 #include "train/checkpoint/weights.h"
 #include "train/config/file.h"
 #include "train/median.h"
-#include "train/metrics.h"
+#include "train/run_log.h"
 
 namespace fade {
 namespace fs = std::filesystem;

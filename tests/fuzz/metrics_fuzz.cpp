@@ -1,17 +1,17 @@
 // metrics.jsonl of a resumed run: whatever the file holds, opening
 // it only drops lines, and the second time none.
 #include "tests/fuzz/fuzz.h"
-#include "train/metrics.h"
+#include "train/run_log.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace fade;
   constexpr int64_t last_step = 50;
   const std::string path = fuzz::write("metrics.jsonl", fuzz::text_of(data, size));
   fuzz::allow_refusal([&] {
-    { const Metrics opened(fuzz::folder(), last_step); }
+    { const RunLog opened(Config{}, 0, fuzz::folder(), last_step); }
     const std::string kept = fuzz::read(path);
     fuzz::require(kept.size() <= size + 1, "lines are dropped, not added");
-    { const Metrics opened(fuzz::folder(), last_step); }
+    { const RunLog opened(Config{}, 0, fuzz::folder(), last_step); }
     fuzz::require(fuzz::read(path) == kept, "what was kept is kept again");
   });
   return 0;

@@ -1,7 +1,7 @@
 // The directory of a run, in which one process trains at a time.
 //
 //   RUN/config.yaml    the resolved configuration
-//   RUN/metrics.jsonl  a line per evaluation or log step (train/metrics.h)
+//   RUN/metrics.jsonl  a line per evaluation or log step (train/run_log.h)
 //   RUN/step-N/ ..     checkpoints (train/checkpoint/store.h)
 //   RUN/lock           held by the process that trains
 #pragma once
