@@ -59,60 +59,37 @@ uint32_t crc_of_arithmetic(const Transformer& model) {
   return sum;
 }
 
-/// The order in which a text's bytes are coded, the same for both directions. `coder` has code(table, stream,
-/// offset), which codes byte stream·n + offset of the text, and returns it.
-template <class Coder>
-void walk(const Transformer& model, size_t length, int streams, Coder& coder, const OnProgress& on_progress) {
+/// Codes byte stream·n + offset of a text with the probabilities of `table`, and returns it.
+using Coder = std::function<int32_t(std::span<const uint32_t> table, size_t stream, size_t offset)>;
+
+/// The order in which a text's bytes are coded, the same for both directions.
+void walk(const Transformer& model, size_t length, int streams, const Coder& code,
+          const OnProgress& on_progress) {
   if (length == 0) return;
   const size_t B = static_cast<size_t>(streams), n = (length - 1) / B,
                V = static_cast<size_t>(model.config().vocab);
   std::vector<uint32_t> even(V + 1);
   quantise(std::vector<double>(V), even);
   std::vector<int32_t> last(B);
-  for (size_t b = 0; b < B; ++b) last[b] = coder.code(even, b, 0);
-  for (size_t i = B * n + 1; i < length; ++i) coder.code(even, B, i - B * n);
+  for (size_t b = 0; b < B; ++b) last[b] = code(even, b, 0);
+  for (size_t i = B * n + 1; i < length; ++i) code(even, B, i - B * n);
 
   BytePredictor predictor(model, streams);
   for (size_t i = 1; i <= n; ++i) {
     predictor.read(last);
     // The byte at the end of a stream is the first byte of the next: only the last stream's is unknown.
     const size_t open = i < n ? B : 0;
-    for (size_t b = 0; b < open; ++b) last[b] = coder.code(predictor.table(static_cast<int>(b)), b, i);
-    if (i == n) coder.code(predictor.table(streams - 1), B - 1, n);
+    for (size_t b = 0; b < open; ++b) last[b] = code(predictor.table(static_cast<int>(b)), b, i);
+    if (i == n) code(predictor.table(streams - 1), B - 1, n);
     if (on_progress && i % 256 == 0) on_progress(static_cast<double>(i) / static_cast<double>(n));
   }
 }
 
-struct Encoding {
-  std::span<const uint8_t> text;
-  size_t stride;
-  RangeEncoder encoder = {};
-
-  int32_t code(std::span<const uint32_t> table, size_t stream, size_t offset) {
-    const uint8_t byte = text[stream * stride + offset];
-    encoder.put(table, byte);
-    return byte;
-  }
-};
-
-struct Decoding {
-  RangeDecoder decoder;
-  const std::string& name;
-  std::vector<std::vector<uint8_t>> parts;  ///< bytes so far, per stream; the last entry: after all streams
-
-  int32_t code(std::span<const uint32_t> table, size_t stream, size_t) {
-    const int symbol = decoder.take(table);
-    if (decoder.overrun())
-      refuse("{}: damaged: its code ends before its text does (copy the archive again)", name);
-    parts[stream].push_back(static_cast<uint8_t>(symbol));
-    return symbol;
-  }
-};
-
-/// The header of an archive.
+/// The header of an archive, and what follows it.
 struct Header {
-  uint32_t model = 0, arithmetic = 0, content = 0;
-  uint64_t length = 0, streams = 0;
+  uint32_t model, arithmetic, content;
+  uint64_t length, streams;
+  std::span<const uint8_t> code;
 };
 
 void put(std::vector<uint8_t>& to, uint32_t value) {
@@ -156,9 +133,7 @@ class Reader {
   const std::string& name_;
 };
 
-/// Reads and checks a header; `code` becomes the bytes after it.
-Header read_header(std::span<const uint8_t> archive, const std::string& name,
-                   std::span<const uint8_t>& code) {
+Header read_header(std::span<const uint8_t> archive, const std::string& name) {
   if (archive.size() < kMagic.size() || std::memcmp(archive.data(), kMagic.data(), kMagic.size()) != 0)
     refuse("{}: not an archive of fade compress", name);
   Reader in(archive.subspan(kMagic.size()), name);
@@ -167,13 +142,7 @@ Header read_header(std::span<const uint8_t> archive, const std::string& name,
            int{kFormat});
   if (in.word() != crc(in.left()))
     refuse("{}: damaged: its checksum does not match (copy the archive again)", name);
-  Header h;
-  h.model = in.word();
-  h.arithmetic = in.word();
-  h.content = in.word();
-  h.length = in.digits();
-  h.streams = in.digits();
-  code = in.left();
+  const Header h{in.word(), in.word(), in.word(), in.digits(), in.digits(), in.left()};
   if (h.streams < 1 || h.streams > kMostStreams || (h.streams > 1 && h.streams >= h.length))
     refuse("{}: damaged: {} streams for {} bytes (copy the archive again)", name, h.streams, h.length);
   return h;
@@ -193,9 +162,14 @@ std::vector<uint8_t> compress(const Transformer& model, std::span<const uint8_t>
   if (streams > 1 && text.size() < static_cast<size_t>(streams) + 1)
     refuse("{}: {} bytes to compress, but {} streams need {} (use fewer streams)", name, text.size(), streams,
            int64_t{streams} + 1);
-  Encoding encoding{.text = text,
-                    .stride = text.empty() ? 0 : (text.size() - 1) / static_cast<size_t>(streams)};
-  walk(model, text.size(), streams, encoding, on_progress);
+  const size_t stride = text.empty() ? 0 : (text.size() - 1) / static_cast<size_t>(streams);
+  RangeEncoder encoder;
+  const auto encode = [&](std::span<const uint32_t> table, size_t stream, size_t offset) {
+    const int32_t byte = text[stream * stride + offset];
+    encoder.put(table, byte);
+    return byte;
+  };
+  walk(model, text.size(), streams, encode, on_progress);
 
   std::vector<uint8_t> checked;
   put(checked, crc_of(model));
@@ -203,7 +177,7 @@ std::vector<uint8_t> compress(const Transformer& model, std::span<const uint8_t>
   put(checked, crc(text));
   put_digits(checked, text.size());
   put_digits(checked, static_cast<uint64_t>(streams));
-  const std::vector<uint8_t> code = encoding.encoder.finish();
+  const std::vector<uint8_t> code = encoder.finish();
   checked.insert(checked.end(), code.begin(), code.end());
 
   std::vector<uint8_t> archive(kMagic.begin(), kMagic.end());
@@ -215,8 +189,7 @@ std::vector<uint8_t> compress(const Transformer& model, std::span<const uint8_t>
 
 std::vector<uint8_t> decompress(const Transformer& model, std::span<const uint8_t> archive,
                                 const std::string& name, const OnProgress& on_progress) {
-  std::span<const uint8_t> code;
-  const Header h = read_header(archive, name, code);
+  const Header h = read_header(archive, name);
   if (h.model != crc_of(model))
     refuse("{}: was compressed with another model (give the checkpoint it was compressed with)", name);
   if (h.arithmetic != crc_of_arithmetic(model))
@@ -224,12 +197,19 @@ std::vector<uint8_t> decompress(const Transformer& model, std::span<const uint8_
         "{}: was compressed where sums are rounded differently (use the same build of fade, the same device "
         "and the same kind of processor)",
         name);
-  Decoding decoding{.decoder = RangeDecoder(code), .name = name, .parts = {}};
-  decoding.parts.resize(h.streams + 1);
-  walk(model, h.length, static_cast<int>(h.streams), decoding, on_progress);
+  RangeDecoder decoder(h.code);
+  std::vector<std::vector<uint8_t>> parts(h.streams + 1);  // per stream; the last: after all streams
+  const auto decode = [&](std::span<const uint32_t> table, size_t stream, size_t) {
+    const int32_t byte = decoder.take(table);
+    if (decoder.overrun())
+      refuse("{}: damaged: its code ends before its text does (copy the archive again)", name);
+    parts[stream].push_back(static_cast<uint8_t>(byte));
+    return byte;
+  };
+  walk(model, h.length, static_cast<int>(h.streams), decode, on_progress);
   std::vector<uint8_t> text;
   text.reserve(h.length);
-  for (const std::vector<uint8_t>& part : decoding.parts) text.insert(text.end(), part.begin(), part.end());
+  for (const std::vector<uint8_t>& part : parts) text.insert(text.end(), part.begin(), part.end());
   if (crc(text) != h.content)
     refuse("{}: the decoded text is not the compressed one (an archive from another build or machine?)",
            name);
