@@ -76,18 +76,16 @@ std::string markdown(const std::vector<RunResult>& results) {
   return lines(results, "| ", " | ", " |\n", true, rule + "\n");
 }
 
-PlotStyle style_of(Kind kind) { return {static_cast<size_t>(kind)}; }
-
 std::string bars(const std::vector<RunResult>& results) {
   std::vector<std::string> names;
-  std::vector<PlotStyle> styles;
-  std::vector<BarPanel> panels = {{.title = "bits per byte", .values = {}, .decimals = 4, .from_zero = false},
-                                  {.title = "ms per batch", .values = {}, .decimals = 1},
-                                  {.title = "peak memory, MiB", .values = {}, .decimals = 1},
-                                  {.title = "rows in memory", .values = {}, .decimals = 1}};
+  std::vector<size_t> styles;
+  std::vector<BarPanel> panels = {{.title = "bits per byte", .decimals = 4, .from_zero = false},
+                                  {.title = "ms per batch", .decimals = 1},
+                                  {.title = "peak memory, MiB", .decimals = 1},
+                                  {.title = "rows in memory", .decimals = 1}};
   for (const RunResult& r : results) {
     names.push_back(r.name);
-    styles.push_back(style_of(r.kind));
+    styles.push_back(static_cast<size_t>(r.kind));
     const double values[] = {r.bits_per_byte, r.ms, mebibytes(r), r.mean_rows};
     for (size_t p = 0; p < panels.size(); ++p) panels[p].values.push_back(values[p]);
   }
@@ -97,11 +95,9 @@ std::string bars(const std::vector<RunResult>& results) {
 /// The line called `name`, which is added when there is none: in the style of its kind, or in the
 /// next free one.
 PlotLine& line_of(std::vector<PlotLine>& all, const std::string& name, Kind kind) {
-  for (PlotLine& line : all)
-    if (line.name == name) return line;
-  PlotStyle style = style_of(kind);
-  while (std::ranges::any_of(all, [&](const PlotLine& line) { return line.style.number == style.number; }))
-    style.number += kKinds.size();
+  if (const auto line = std::ranges::find(all, name, &PlotLine::name); line != all.end()) return *line;
+  size_t style = static_cast<size_t>(kind);
+  while (std::ranges::find(all, style, &PlotLine::style) != all.end()) style += kKinds.size();
   return all.emplace_back(PlotLine{name, style, {}});
 }
 

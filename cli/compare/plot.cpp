@@ -16,15 +16,13 @@ namespace {
 constexpr std::array<std::string_view, 8> kColours = {"#0072b2", "#d55e00", "#009e73", "#aa4499",
                                                       "#8a6d00", "#56b4e9", "#444444", "#e69f00"};
 
-std::string_view colour(PlotStyle style) { return kColours[style.number % kColours.size()]; }
+std::string_view colour(size_t style) { return kColours[style % kColours.size()]; }
 
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
+    if (c == '&' || c == '<')
+      out += c == '&' ? "&amp;" : "&lt;";
     else
       out += c;
   }
@@ -63,27 +61,24 @@ class Svg {
   void path(std::string_view d, std::string_view attributes) {
     body_ += fmt::format("<path d=\"{}\" {}/>\n", d, attributes);
   }
-  void marker(double x, double y, PlotStyle style) {
-    constexpr double kRadius = 4.5;
+  /// A circle, square, triangle or diamond around (x, y).
+  void marker(double x, double y, size_t style) {
     const std::string fill = fmt::format("fill=\"{}\" stroke=\"white\"", colour(style));
-    switch (style.number % 4) {
+    const auto outline = [&](double dx, double dy, std::string_view rest) {
+      path(fmt::format("M{:.1f} {:.1f}{}", x + dx, y + dy, rest), fill);
+    };
+    switch (style % 4) {
       case 0:
-        body_ += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" {}/>\n", x, y, kRadius, fill);
+        body_ += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4.5\" {}/>\n", x, y, fill);
         break;
       case 1:
-        path(fmt::format("M{:.1f} {:.1f}h{r2}v{r2}h-{r2}z", x - kRadius, y - kRadius,
-                         fmt::arg("r2", 2 * kRadius)),
-             fill);
+        outline(-4.5, -4.5, "h9v9h-9z");
         break;
       case 2:
-        path(fmt::format("M{:.1f} {:.1f}l{r} {r2}h-{r2}z", x, y - kRadius, fmt::arg("r", kRadius),
-                         fmt::arg("r2", 2 * kRadius)),
-             fill);
+        outline(0, -4.5, "l4.5 9h-9z");
         break;
       default:
-        path(fmt::format("M{:.1f} {:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z", x, y - kRadius - 1,
-                         fmt::arg("r", kRadius + 1)),
-             fill);
+        outline(0, -5.5, "l5.5 5.5l-5.5 5.5l-5.5 -5.5z");
     }
   }
   std::string str() const { return body_ + "</svg>\n"; }
@@ -106,9 +101,9 @@ struct Tick {
 };
 
 // Values to pixels, with ticks on round numbers.
-class Scale {
+class AxisScale {
  public:
-  Scale(const PlotAxis& axis, std::vector<double> values, double from, double to) : from_(from), to_(to) {
+  AxisScale(const PlotAxis& axis, std::vector<double> values, double from, double to) : from_(from), to_(to) {
     if (!axis.categories.empty()) {
       low_ = -0.5;
       high_ = static_cast<double>(axis.categories.size()) - 0.5;
@@ -116,7 +111,6 @@ class Scale {
         ticks_.push_back({static_cast<double>(i), axis.categories[i]});
       return;
     }
-    std::erase_if(values, [](double v) { return !std::isfinite(v); });
     if (values.empty()) values = {0, 1};
     const auto [least, most] = std::ranges::minmax(values);
     if (axis.logarithmic)
@@ -170,7 +164,7 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
     }
   const double legend = 18 * std::ceil(static_cast<double>(lines.size()) / 2);
   Svg svg(kWidth, kHeight + legend, title);
-  const Scale across(x, xs, kLeft, kRight), up(y, ys, kBottom, kTop);
+  const AxisScale across(x, xs, kLeft, kRight), up(y, ys, kBottom, kTop);
   for (const Tick& t : up.ticks()) {
     svg.segment(kLeft, up(t.value), kRight, up(t.value), "#e4e4e4");
     svg.text(kLeft - 8, up(t.value) + 4, t.text, "end");
@@ -203,7 +197,7 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
 }
 
 std::string bar_panels(const std::string& title, const std::vector<std::string>& rows,
-                       const std::vector<PlotStyle>& styles, const std::vector<BarPanel>& panels) {
+                       const std::vector<size_t>& styles, const std::vector<BarPanel>& panels) {
   constexpr double kRowHeight = 26, kTop = 66, kPanelWidth = 190, kGap = 24, kNumberWidth = 52;
   size_t longest = 0;
   for (const std::string& row : rows) longest = std::max(longest, row.size());
@@ -217,7 +211,7 @@ std::string bar_panels(const std::string& title, const std::vector<std::string>&
     const double begin = left + static_cast<double>(p) * (kPanelWidth + kGap);
     std::vector<double> values = panel.values;
     if (panel.from_zero) values.push_back(0);
-    const Scale across({panel.title}, values, begin, begin + kPanelWidth - kNumberWidth);
+    const AxisScale across({panel.title}, values, begin, begin + kPanelWidth - kNumberWidth);
     svg.text(begin, kTop - 12, panel.title, "start", "#111111");
     for (const Tick& t : across.ticks()) {
       svg.segment(across(t.value), kTop, across(t.value), bottom, "#e4e4e4");
@@ -227,7 +221,6 @@ std::string bar_panels(const std::string& title, const std::vector<std::string>&
     svg.segment(begin, kTop, begin, bottom, "#888888");
     for (size_t r = 0; r < panel.values.size(); ++r) {
       const double value = panel.values[r], middle = kTop + kRowHeight * (static_cast<double>(r) + 0.5);
-      if (!std::isfinite(value)) continue;
       if (panel.from_zero)
         svg.bar(begin, middle - 8, across(value) - begin, 16, colour(styles[r]));
       else

@@ -1,4 +1,5 @@
-// Plots as SVG documents of shapes and text: lines with markers, and panels of bars.
+// Plots as SVG documents of shapes and text: lines with markers, and panels of bars. How a line or a row of bars
+// looks is its style, a number: one of eight colours, each with a marker of its own.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +8,6 @@
 
 namespace fade {
 
-/// How one line or one row of bars looks: one of eight colours, each with a marker of its own.
-struct PlotStyle {
-  size_t number = 0;
-};
-
 struct PlotPoint {
   double x, y;
   std::string label = {};  ///< written next to the point; may be empty
@@ -19,7 +15,7 @@ struct PlotPoint {
 
 struct PlotLine {
   std::string name;  ///< in the legend
-  PlotStyle style;
+  size_t style;
   std::vector<PlotPoint> points;  ///< joined in this order
 };
 
@@ -35,14 +31,14 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
 
 struct BarPanel {
   std::string title;
-  std::vector<double> values;  ///< one per row; NaN leaves the row empty
-  int decimals = 0;            ///< of the number written next to each bar, at least
-  bool from_zero =
-      true;  ///< false: a dot on an axis that begins near the smallest value, for values that differ little
+  int decimals = 0;  ///< of the number written next to each bar, at least
+  /// false: a dot on an axis that begins near the smallest value, for values that differ little.
+  bool from_zero = true;
+  std::vector<double> values = {};  ///< one per row
 };
 
 /// Adjacent panels that share their rows → an SVG document.
 std::string bar_panels(const std::string& title, const std::vector<std::string>& rows,
-                       const std::vector<PlotStyle>& styles, const std::vector<BarPanel>& panels);
+                       const std::vector<size_t>& styles, const std::vector<BarPanel>& panels);
 
 }  // namespace fade
