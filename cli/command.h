@@ -40,6 +40,12 @@ struct Command {
   virtual void run() = 0;
 };
 
+/// The override of a configuration for which an option --device stands; none when it was not given.
+inline std::vector<std::string> device_override(const std::string& device) {
+  if (device.empty()) return {};
+  return {fmt::format("device={}", name_of(parse_name<DeviceChoice>("--device", device)))};
+}
+
 /// A configuration file and overrides of it.
 struct ConfigArguments {
   std::string path;
@@ -52,12 +58,15 @@ struct ConfigArguments {
         ->allow_extra_args(false);
   }
   /// Of keys set more than once, the last wins: a command's defaults, --set, then a command's own options.
+  /// Sets the number of threads, too.
   Config load(const std::vector<std::string>& options = {},
               const std::vector<std::string>& defaults = {}) const {
     std::vector<std::string> all = defaults;
     all.insert(all.end(), sets.begin(), sets.end());
     all.insert(all.end(), options.begin(), options.end());
-    return load_config(path, all);
+    const Config config = load_config(path, all);
+    set_threads(config.threads);
+    return config;
   }
 };
 

@@ -26,22 +26,16 @@ constexpr Entry kCommands[] = {
 };
 
 // Says in one line, which begins with the command, why the arguments are wrong. Returns the exit code.
-int complain(const CLI::App& app, const std::vector<std::string>& words, const CLI::ParseError& e) {
-  const auto known = app.get_subcommands([](const CLI::App*) { return true; });
-  const bool command = !words.empty() && std::ranges::any_of(known, [&](const CLI::App* sub) {
-    return sub->get_name() == words.front();
-  });
-  if (command) {
-    fmt::print(stderr, "fade {}: {}\n(fade {} --help lists its arguments)\n", words.front(), e.what(),
-               words.front());
+int complain(const std::string& first, const CLI::ParseError& e) {
+  std::string names;
+  for (const Entry& entry : kCommands) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", entry.name);
+    if (entry.name != first) continue;
+    fmt::print(stderr, "fade {0}: {1}\n(fade {0} --help lists its arguments)\n", first, e.what());
     return 2;
   }
-  std::string names;
-  for (const CLI::App* sub : known) names += (names.empty() ? "" : ", ") + sub->get_name();
-  if (words.empty())
-    fmt::print(stderr, "fade: a command is missing (commands: {})\n", names);
-  else
-    fmt::print(stderr, "fade: {}: no such command (commands: {})\n", words.front(), names);
+  fmt::print(stderr, "fade: {} (commands: {})\n",
+             first.empty() ? "a command is missing" : first + ": no such command", names);
   return 2;
 }
 
@@ -51,19 +45,17 @@ int run_command_line(int argc, char** argv) {
   CLI::App app{"fade: train transformers that learn what to forget (Expire-Span)", "fade"};
   app.require_subcommand(1);
   std::vector<std::unique_ptr<Command>> commands;
-  Command* chosen = nullptr;
   for (const Entry& entry : kCommands) {
     CLI::App* sub = app.add_subcommand(entry.name, entry.description);
     commands.push_back(entry.make(*sub));
-    sub->callback([command = commands.back().get(), &chosen] { chosen = command; });
+    sub->callback([command = commands.back().get()] { command->run(); });
   }
   try {
     app.parse(argc, argv);
-    chosen->run();
     return 0;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help
-    return complain(app, {argv + 1, argv + argc}, e);
+    return complain(argc > 1 ? argv[1] : "", e);
   } catch (const InputError& e) {
     fmt::print(stderr, "fade: {}\n", e.what());
     return 2;

@@ -25,13 +25,10 @@ struct Grad final : Command {
     app.add_option("--device", device, "cpu or cuda (default: cpu, or what --set says)");
   }
   void run() override {
-    std::vector<std::string> options;
+    std::vector<std::string> options = device_override(device);
     if (!dtype.empty())
       options.push_back(fmt::format("dtype={}", name_of(parse_name<Precision>("--dtype", dtype))));
-    if (!device.empty())
-      options.push_back(fmt::format("device={}", name_of(parse_name<DeviceChoice>("--device", device))));
     const Config c = config.load(options, {"dtype=f64", "device=cpu"});
-    set_threads(c.threads);
     const Transformer model(c.model, dtype_for(c.dtype), device_for(c.device), c.seed);
     load_weights(weights, model);
     const std::string bytes = read_file(tokens);

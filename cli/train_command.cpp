@@ -1,10 +1,75 @@
-// `fade train`: trains a model.
+// `fade train`: trains a model, and prints a closing report on standard output.
+#include <array>
+#include <cmath>
+
 #include "cli/command.h"
-#include "cli/print_report.h"
+#include "cli/compress/packers.h"
+#include "train/data/recall.h"
 #include "train/run.h"
 
 namespace fade {
 namespace {
+
+// Bits per byte of the text's own byte frequencies: the best that a model without any context can reach.
+double order0_bits(std::span<const uint8_t> text) {
+  std::array<double, 256> count{};
+  for (const uint8_t c : text) ++count[c];
+  double bits = 0;
+  const auto n = static_cast<double>(text.size());
+  for (const double k : count)
+    if (k > 0) bits -= k / n * std::log2(k / n);
+  return bits;
+}
+
+double gzip_bits(std::span<const uint8_t> text) {
+  return 8 * static_cast<double>(gzip_size(text)) / static_cast<double>(text.size());
+}
+
+void print_spans(const std::vector<KindSpans>& spans) {
+  fmt::print("\nmean span, in bytes, by kind of byte\n  {:<18}", "");
+  for (size_t l = 0; l < spans.front().mean_span.size(); ++l) fmt::print("{:>9}", fmt::format("layer {}", l));
+  fmt::print("{:>9}\n", "share");
+  int64_t total = 0;
+  for (const KindSpans& row : spans) total += row.bytes;
+  for (const KindSpans& row : spans) {
+    fmt::print("  {:<18}", row.kind);
+    for (const double span : row.mean_span) fmt::print("{:>9.1f}", span);
+    fmt::print("{:>8.1f}%\n", 100.0 * static_cast<double>(row.bytes) / static_cast<double>(total));
+  }
+}
+
+void print_recall(const std::vector<RecallScore>& scores, const RecallConfig& config) {
+  fmt::print("\nquestions answered, by distance to the fact (a guess: {:.1f}%)\n", 100.0 / config.values);
+  for (const RecallScore& s : scores)
+    fmt::print("  {:>4} - {:<4} {:>6.1f}%  of {}\n", s.nearest, s.farthest, s.percent(), s.asked);
+  fmt::print("  best possible {:.4f} bits per byte; {:.4f} if every answer is guessed\n",
+             recall_best_bpb(config), recall_forgetful_bpb(config));
+}
+
+void print_validation(const Report& report, std::span<const uint8_t> text, const Config& config) {
+  const EvalResult& v = report.validation;
+  fmt::print("validation: {:.4f} bits per byte over {} bytes in {} streams\n", v.bits_per_byte, v.bytes,
+             v.streams);
+  fmt::print("for comparison: order-0 entropy {:.4f}, gzip -9 {:.4f} on the same bytes\n", order0_bits(text),
+             gzip_bits(text));
+  fmt::print("memory: {:.1f} rows per stream and layer; mean span {:.1f} of at most {}\n", v.mean_rows,
+             v.mean_span, config.model.max_span);
+  if (!report.spans.empty()) print_spans(report.spans);
+  if (config.data.kind == DataKind::recall) print_recall(report.recall, config.data.recall);
+}
+
+/// Prints the validation's bits per byte, compared with what needs no model; for expire_span a
+/// table of mean spans by kind of byte; for the recall corpus the questions answered at each
+/// distance; and where the checkpoint is.
+void print_report(const FinishedRun& run, const Config& config) {
+  if (run.report) {
+    print_validation(*run.report, run.text, config);
+    if (run.best && run.best->step != run.step)
+      fmt::print("best validation: {:.4f} bits per byte after step {}\n", run.best->bits_per_byte,
+                 run.best->step);
+  }
+  fmt::print("checkpoint: {}\n", run.checkpoint.string());
+}
 
 struct Train final : Command {
   ConfigArguments config;
@@ -20,13 +85,7 @@ struct Train final : Command {
                  "check the result and the gradient of every operation for infinities and NaNs (slow)");
   }
   void run() override {
-    std::vector<std::string> more;
-    if (!device.empty()) {
-      parse_name<DeviceChoice>("--device", device);
-      more.push_back("device=" + device);
-    }
-    const Config c = config.load(more);
-    set_threads(c.threads);
+    const Config c = config.load(device_override(device));
     const std::filesystem::path stem = std::filesystem::path(config.path).stem();
     run_training(c, {.out = out.empty() ? std::filesystem::path("runs") / stem : std::filesystem::path(out),
                      .resume = resume,

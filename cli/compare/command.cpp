@@ -68,8 +68,7 @@ Compare::Compare(CLI::App& app) {
 std::vector<Compare::Plan> Compare::plans() const {
   std::vector<std::string> overrides = sets;
   if (steps) overrides.push_back(fmt::format("train.steps={}", steps));
-  if (!device.empty())
-    overrides.push_back(fmt::format("device={}", name_of(parse_name<DeviceChoice>("--device", device))));
+  for (const std::string& override : device_override(device)) overrides.push_back(override);
   std::vector<Plan> plans;
   const auto plan = [&](const std::string& name, const std::string& family, const Config& config) {
     for (const Plan& p : plans)
