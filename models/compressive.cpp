@@ -40,10 +40,8 @@ CompressiveAttention::CompressiveAttention(Parameters& p, const std::string& nam
 CompressiveAttention::LeavingGroups CompressiveAttention::leaving_groups(int64_t read, int64_t block) const {
   const int64_t c = config().compress.rate, held = exact_rows(), exact = std::min(read, held);
   const int64_t oldest = exact < held ? exact : held - (c - read % c) % c;
-  const int64_t first_out = held - oldest;
-  return {.count = first_out < block ? (block - 1 - first_out) / c + 1 : 0,
-          .oldest = oldest,
-          .first_out = first_out};
+  const int64_t first_out = held - oldest, count = first_out < block ? (block - 1 - first_out) / c + 1 : 0;
+  return {count, oldest, first_out};
 }
 
 Attention::Prepared CompressiveAttention::before_block(const LayerMemory& memory, const Tensor& block,
@@ -149,11 +147,8 @@ Tensor CompressiveAttention::compress(const Tensor& rows) const {
 
 Tensor CompressiveAttention::reconstruction_loss(const Tensor& old, const Tensor& block, int64_t streams,
                                                  const LayerNorm* norm1) const {
-  Tensor wanted;  // [B, K, n, D]
-  {
-    const NoGrad off;
-    wanted = content_attention(reshape(old, {-1, config().hidden}), block, streams, norm1);
-  }
+  const Tensor rows = reshape(old.detach(), {-1, config().hidden});
+  const Tensor wanted = content_attention(rows, block, streams, norm1);  // [B, K, n, D]
   const Tensor difference = content_attention(compress(old), block, streams, norm1) - wanted;
   return mean(difference * difference);
 }

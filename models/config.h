@@ -1,10 +1,8 @@
 // The sizes and settings of a model. train/config/file.h reads them from YAML and checks them.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
 namespace fade {
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,16 +39,16 @@ struct KindInfo {
   /// P: rows of the position table (spec section 2).
   int64_t (*position_rows)(const ModelConfig&);
   /// Checks configurations beyond the range of each key; null: nothing to check.
-  void (*check)(const ModelConfig&, const Need&);
+  void (*check)(const ModelConfig&, const Need&) = nullptr;
   /// No row of memory gets older than this (a bound for checkpoints that are read).
   int64_t (*oldest_age)(const ModelConfig&);
 
-  Spans spans;
-  double initial_span;  ///< model.span.init where a configuration does not set it
+  Spans spans = Spans::none;
+  double initial_span = 0.1;  ///< model.span.init where a configuration does not set it
   /// StepOptions::forget = false keeps every row. Where it is false, rows that leave are compressed and
   /// cannot be kept.
-  bool can_keep_all;
-  Published published;
+  bool can_keep_all = true;
+  std::optional<Published> published = {};
 };
 
 /// In the order of enum Kind.

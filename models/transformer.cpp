@@ -11,19 +11,13 @@
 
 namespace fade {
 
-namespace {
-
-std::string name_in(size_t layer, const char* part) { return fmt::format("layers.{}.{}", layer, part); }
-
-}  // namespace
-
 TransformerLayer::TransformerLayer(Parameters& p, size_t layer, const ModelConfig& config, Generator& random)
     : layer_(layer),
       config_(config),
-      attention_(kind_info(config.kind).make(p, name_in(layer, "attn"), config, random)),
-      ff_(p, name_in(layer, "ff"), config.hidden, config.ff, random),
-      norm1_(p, name_in(layer, "norm1"), config.hidden),
-      norm2_(p, name_in(layer, "norm2"), config.hidden) {
+      attention_(kind_info(config.kind).make(p, fmt::format("layers.{}.attn", layer), config, random)),
+      ff_(p, fmt::format("layers.{}.ff", layer), config.hidden, config.ff, random),
+      norm1_(p, fmt::format("layers.{}.norm1", layer), config.hidden),
+      norm2_(p, fmt::format("layers.{}.norm2", layer), config.hidden) {
   if (!config.pre_norm) return;
   const double divisor = std::sqrt(2.0 * config.layers);
   attention_->scale_down_output(divisor);
@@ -62,8 +56,6 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
   const Tensor y = norm1_(x + attended.out);
   return norm2_(y + ff_(y, drop.p, drop.key));
 }
-
-void TransformerLayer::constrain() const { attention_->constrain(); }
 
 Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, uint64_t seed)
     : Transformer(config, dtype, device, Generator(seed)) {}

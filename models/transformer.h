@@ -4,7 +4,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "models/attention.h"
@@ -24,7 +23,7 @@ class TransformerLayer {
 
   /// x [B·n, H] → [B·n, H]. Appends the block to the layer's memory; adds to `report`.
   Tensor operator()(const Tensor& x, Memory& memory, const ForwardPass& pass, StepReport& report) const;
-  void constrain() const;
+  void constrain() const { attention_->constrain(); }
 
  private:
   size_t layer_;

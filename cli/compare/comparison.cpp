@@ -26,6 +26,11 @@ struct Column {
 
 double mebibytes(const RunResult& r) { return static_cast<double>(r.peak_bytes) / (1 << 20); }
 
+/// A published figure of the run's kind, if there is one.
+std::string published(const RunResult& r, double Published::*what, int decimals) {
+  return r.published ? fmt::format("{:.{}f}", (*r.published).*what, decimals) : "-";
+}
+
 const std::vector<Column> kColumns = {
     {"run", [](const RunResult& r) { return r.name; }},
     {"kind", [](const RunResult& r) { return std::string(name_of(r.kind)); }},
@@ -40,10 +45,9 @@ const std::vector<Column> kColumns = {
      [](const RunResult& r) {
        return r.span_loss > 0 ? fmt::format("{:g}", r.span_loss) : std::string("-");
      }},
-    {"published bits/byte",
-     [](const RunResult& r) { return fmt::format("{:.2f}", kind_info(r.kind).published.bits_per_byte); }},
-    {"GB", [](const RunResult& r) { return fmt::format("{:g}", kind_info(r.kind).published.gigabytes); }},
-    {"ms", [](const RunResult& r) { return fmt::format("{:g}", kind_info(r.kind).published.ms); }},
+    {"published bits/byte", [](const RunResult& r) { return published(r, &Published::bits_per_byte, 2); }},
+    {"GB", [](const RunResult& r) { return published(r, &Published::gigabytes, 0); }},
+    {"ms", [](const RunResult& r) { return published(r, &Published::ms, 0); }},
 };
 
 /// Lines of cells between `separator`s, headings first, padded to columns if asked to.
@@ -133,8 +137,12 @@ std::string recall(const std::vector<RunResult>& results) {
 RunResult read_result(const fs::path& run, const std::string& name, const std::string& family) {
   const Config config = load_config((run / "config.yaml").string());
   const ModelConfig& m = config.model;
-  const bool spans = kind_info(m.kind).spans != Spans::none;
-  RunResult r{.name = name, .family = family, .kind = m.kind, .span_loss = spans ? m.span.loss : 0};
+  const KindInfo& kind = kind_info(m.kind);
+  RunResult r{.name = name,
+              .family = family,
+              .kind = m.kind,
+              .span_loss = kind.spans == Spans::none ? 0 : m.span.loss,
+              .published = kind.published};
   std::vector<double> ms;
   bool validated = false;
   for (const auto& line : read_metrics(run)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,11 +18,12 @@ struct RunResult {
   Kind kind{};
   double span_loss = 0;  ///< coefficient; 0 for kinds without spans
   int64_t steps = 0, parameters = 0;
-  double bits_per_byte = 0;  ///< on the validation split, at the end
-  double mean_rows = 0;      ///< in memory per stream and layer, there
-  double ms = 0;             ///< per batch: median over the run
-  double tokens_per_s = 0;   ///< of the same
-  int64_t peak_bytes = 0;    ///< tensors, weights and optimizer included
+  double bits_per_byte = 0;                 ///< on the validation split, at the end
+  double mean_rows = 0;                     ///< in memory per stream and layer, there
+  double ms = 0;                            ///< per batch: median over the run
+  double tokens_per_s = 0;                  ///< of the same
+  int64_t peak_bytes = 0;                   ///< tensors, weights and optimizer included
+  std::optional<Published> published = {};  ///< of its kind
   std::vector<RecallScore> recall = {};
 };
 
@@ -29,7 +31,7 @@ struct RunResult {
 /// has no final validation.
 RunResult read_result(const std::filesystem::path& run, const std::string& name, const std::string& family);
 
-/// The table for a terminal, with the published figures of each kind.
+/// The table for a terminal, with the published figures of each kind; a dash for a kind without.
 std::string comparison_table(const std::vector<RunResult>& results);
 
 /// Writes OUT/comparison.csv, .md and .svg; OUT/tradeoff.svg if a family has several members, and
