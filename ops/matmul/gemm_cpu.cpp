@@ -61,7 +61,7 @@ struct Panels {
 
 /// c [rows, C vectors] = a·panel, or += if `add`; blocks of rows are `next_block` apart in a.
 template <int C, class T>
-HWY_NOINLINE void panel_product(int64_t rows, int64_t depth, Strided<T> a, int64_t next_block,
+HWY_NOINLINE void panel_product(int64_t rows, int64_t depth, StridedMatrix<T> a, int64_t next_block,
                                 Rows<const T> panel, Rows<T> c, bool add) {
   if (add)
     product_strip<Into::add, kBlockRows, C>(rows, a, next_block, panel, c, depth);
@@ -71,7 +71,7 @@ HWY_NOINLINE void panel_product(int64_t rows, int64_t depth, Strided<T> a, int64
 
 /// The same for a last panel with fewer columns: vectors would reach beyond the rows of c.
 template <class T>
-void edge_product(int64_t rows, int64_t columns, int64_t depth, Strided<T> a, int64_t next_block,
+void edge_product(int64_t rows, int64_t columns, int64_t depth, StridedMatrix<T> a, int64_t next_block,
                   Rows<const T> panel, Rows<T> c, bool add) {
   HWY_ALIGN T buffer[kRowsAtATime * kWidth<T>];
   const Rows<T> sums{buffer, kWidth<T>};
@@ -90,7 +90,7 @@ void edge_product(int64_t rows, int64_t columns, int64_t depth, Strided<T> a, in
 /// A product whose b (or part of b) fits the buffer of the panels.
 template <class T>
 struct Block {
-  Strided<T> a, b;
+  StridedMatrix<T> a, b;
   Rows<T> y;
   int64_t rows, columns, depth;
 };
@@ -113,7 +113,7 @@ void block_product(const Block<T>& x, bool add, T* b_buffer, T* a_buffer) {
   const Panels<T> panels = panels_of(x, b_buffer);
   for (int64_t r = 0; r < x.rows; r += kRowsAtATime) {
     const int64_t rows = std::min(kRowsAtATime, x.rows - r);
-    Strided<T> a{x.a.data + r * x.a.row, x.a.row, x.a.column};
+    StridedMatrix<T> a{x.a.data + r * x.a.row, x.a.row, x.a.column};
     int64_t next_block = kBlockRows * a.row;
     if (a.column != 1) {  // transposed: the numbers of one row are far apart
       pack<kBlockRows>(a.data, a.column, x.depth, rows, a_buffer);
@@ -135,8 +135,8 @@ template <class T>
 void product_of_part(const T* a, const T* b, T* y, const MatmulSizes& s, const GemmPart& part) {
   constexpr int64_t W = kWidth<T>;
   const auto [ta, tb] = s.transpose;
-  const Strided<T> from_a{a + part.row * (ta ? 1 : s.k), ta ? 1 : s.k, ta ? s.m : 1};
-  const Strided<T> from_b{b, tb ? 1 : s.n, tb ? s.k : 1};
+  const StridedMatrix<T> from_a{a + part.row * (ta ? 1 : s.k), ta ? 1 : s.k, ta ? s.m : 1};
+  const StridedMatrix<T> from_b{b, tb ? 1 : s.n, tb ? s.k : 1};
   const int64_t deepest = std::min(s.k, kDepth<T>);
   const int64_t widest = std::min(kBlockElements / deepest / W, (part.columns + W - 1) / W) * W;
   const Tensor buffer =

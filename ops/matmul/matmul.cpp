@@ -22,6 +22,9 @@ Shape batch_of(const Tensor& x) {
   return s;
 }
 
+// All batches of x as the rows of one matrix.
+Tensor as_matrix(const Tensor& x) { return x.view({x.shape().numel(0, x.shape().dims() - 1), x.size(-1)}); }
+
 std::string hint(const Tensor& a, const Tensor& b, Transpose t) {
   const int64_t k = matrix_of(a, t.a).columns;
   if (matrix_of(b, !t.b).rows == k)
@@ -47,68 +50,27 @@ MatmulSizes sizes_of(const Tensor& a, const Tensor& b, Transpose t) {
   if (shared_b && t.a)
     fail("matmul: {} x {}: transpose.a needs a batch in b too", a.shape().str(), b.shape().str());
   const int64_t batch = batch_of(a).numel();
-  if (shared_b)  // the batches of a are more rows of one product
-    return {.batch = 1,
-            .m = batch * ma.rows,
-            .n = mb.columns,
-            .k = ma.columns,
-            .stride_a = 0,
-            .stride_b = 0,
-            .stride_y = 0,
-            .transpose = t};
-  return {.batch = batch,
-          .m = ma.rows,
+  // If b is shared, the batches of a are more rows of one product.
+  return {.batch = shared_b ? 1 : batch,
+          .m = shared_b ? batch * ma.rows : ma.rows,
           .n = mb.columns,
           .k = ma.columns,
-          .stride_a = ma.rows * ma.columns,
-          .stride_b = mb.rows * mb.columns,
-          .stride_y = ma.rows * mb.columns,
           .transpose = t};
 }
 
 enum Saved : int { kA, kB };
 
-// An operand of a product in the gradient rule; its matrices are `stride` elements apart.
-struct Operand {
-  Tensor tensor;
-  int64_t stride;
-  bool transpose;
-  Operand transposed() const { return {tensor, stride, !transpose}; }
-};
-
-// y = op(a)·op(b), y's matrices [m, n] `stride` elements apart.
-Tensor product(const Tensor& y, int64_t stride, const Operand& a, const Operand& b, int64_t batch, int64_t m,
-               int64_t n, int64_t k) {
-  matmul_kernel(y.device(), a.tensor, b.tensor,
-                {.batch = batch,
-                 .m = m,
-                 .n = n,
-                 .k = k,
-                 .stride_a = a.stride,
-                 .stride_b = b.stride,
-                 .stride_y = stride,
-                 .transpose = {a.transpose, b.transpose}},
-                y);
-  return y;
-}
-
 // With y = A·B, A = op(a), B = op(b), and g [m, n] the gradient of y:
 //   dA = g·Bᵀ [m, k] and dB = Aᵀ·g [k, n].
 // Where an operand was transposed, its gradient is too: da = dAᵀ = B·gᵀ, db = dBᵀ = gᵀ·A.
 void matmul_rule(BackwardCtx& ctx) {
-  const auto s = ctx.attrs<MatmulSizes>();
-  const Operand g{ctx.grad(), s.stride_y, false};
-  const Operand A{ctx.saved(kA), s.stride_a, s.transpose.a}, B{ctx.saved(kB), s.stride_b, s.transpose.b};
-  if (ctx.needs(0)) {
-    const Tensor da = ctx.empty_for(0);
-    ctx.add(0, A.transpose ? product(da, A.stride, B, g.transposed(), s.batch, s.k, s.m, s.n)
-                           : product(da, A.stride, g, B.transposed(), s.batch, s.m, s.k, s.n));
-  }
-  if (ctx.needs(1)) {
-    const Tensor db = ctx.empty_for(1);
-    ctx.add(1, B.transpose ? product(db, B.stride, g.transposed(), A, s.batch, s.n, s.k, s.m)
-                           : product(db, B.stride, A.transposed(), g, s.batch, s.k, s.n, s.m));
-  }
+  const auto t = ctx.attrs<Transpose>();
+  const Tensor g = ctx.grad(), a = ctx.saved(kA), b = ctx.saved(kB);
+  if (ctx.needs(0)) ctx.add(0, t.a ? matmul(b, g, {.a = t.b, .b = true}) : matmul(g, b, {.b = !t.b}));
+  if (!ctx.needs(1)) return;
+  const bool shared_b = b.shape().dims() == 2;
+  const Tensor A = shared_b ? as_matrix(a) : a, G = shared_b ? as_matrix(g) : g;
+  ctx.add(1, t.b ? matmul(G, A, {.a = true, .b = t.a}) : matmul(A, G, {.a = !t.a}));
 }
 
 constexpr OpDef kMatmul{"matmul", matmul_rule};
@@ -122,7 +84,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, Transpose t) {
   shape.append(s.n);
   Tensor y = Tensor::empty(shape, a.dtype(), a.device());
   matmul_kernel(a.device(), a, b, s, y);
-  record(kMatmul, y, {&a, &b}, {&a, &b}, s);
+  record(kMatmul, y, {&a, &b}, {&a, &b}, t);
   return y;
 }
 

@@ -31,7 +31,7 @@ void matmul_cpu(const Tensor& a, const Tensor& b, const MatmulSizes& s, Out y) {
     if (s.batch == 1) return one_product(pa, pb, py, s);
     parallel_for(s.batch, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
-        gemm(pa + i * s.stride_a, pb + i * s.stride_b, py + i * s.stride_y, s, {0, s.m, 0, s.n});
+        gemm(pa + i * s.m * s.k, pb + i * s.k * s.n, py + i * s.m * s.n, s, {0, s.m, 0, s.n});
     });
   });
 }

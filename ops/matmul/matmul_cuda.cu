@@ -18,14 +18,14 @@ void matmul_cuda(const Tensor& a, const Tensor& b, const MatmulSizes& s, Out y) 
                                 .alpha = 1,
                                 .a = b.data<T>(),
                                 .ld_a = s.transpose.b ? s.k : s.n,
-                                .step_a = s.stride_b,
+                                .step_a = s.k * s.n,
                                 .b = a.data<T>(),
                                 .ld_b = s.transpose.a ? s.m : s.k,
-                                .step_b = s.stride_a,
+                                .step_b = s.m * s.k,
                                 .beta = 0,
                                 .c = y.mutate<T>(),
                                 .ld_c = s.n,
-                                .step_c = s.stride_y,
+                                .step_c = s.m * s.n,
                                 .batch = s.batch});
   });
 }

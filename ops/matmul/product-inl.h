@@ -25,7 +25,7 @@ inline constexpr int kBlockRows = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 6 : 8;
 /// A matrix that is read element by element: (r, k) is at data[r·row + k·column].
 /// Swapped strides transpose it.
 template <class T>
-struct Strided {
+struct StridedMatrix {
   const T* data;
   int64_t row, column;
 };
@@ -42,7 +42,7 @@ enum class Into { overwrite, add };
 /// R rows and C vectors of columns of c = a·b or c += a·b. Every element is one chain of additions in the
 /// order of k, so its bits do not depend on R or C.
 template <Into kInto, int R, int C, class T>
-HWY_INLINE void product_block(Strided<T> a, Rows<const T> b, Rows<T> c, int64_t depth) {
+HWY_INLINE void product_block(StridedMatrix<T> a, Rows<const T> b, Rows<T> c, int64_t depth) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = hn::Lanes(d);
   hn::Vec<decltype(d)> sum[R][C];
@@ -66,8 +66,8 @@ HWY_INLINE void product_block(Strided<T> a, Rows<const T> b, Rows<T> c, int64_t 
 /// All rows of C vectors of columns: blocks of R rows, `next_block` numbers apart in a, and one block with
 /// the remaining rows.
 template <Into kInto, int R, int C, class T>
-HWY_INLINE void product_strip(int64_t rows, Strided<T> a, int64_t next_block, Rows<const T> b, Rows<T> c,
-                              int64_t depth) {
+HWY_INLINE void product_strip(int64_t rows, StridedMatrix<T> a, int64_t next_block, Rows<const T> b,
+                              Rows<T> c, int64_t depth) {
   for (; rows >= R; rows -= R) {
     product_block<kInto, R, C>(a, b, c, depth);
     a.data += next_block;
@@ -81,7 +81,7 @@ HWY_INLINE void product_strip(int64_t rows, Strided<T> a, int64_t next_block, Ro
 /// c [rows, columns] = a [rows, depth]·b [depth, columns], or +=. `columns` is rounded up to whole vectors: b
 /// and c must have room for them.
 template <Into kInto, class T>
-HWY_NOINLINE void product(int64_t rows, int64_t columns, int64_t depth, Strided<T> a, Rows<const T> b,
+HWY_NOINLINE void product(int64_t rows, int64_t columns, int64_t depth, StridedMatrix<T> a, Rows<const T> b,
                           Rows<T> c) {
   const int64_t lanes = hn::Lanes(hn::ScalableTag<T>()), next_block = kBlockRows * a.row;
   for (; columns > lanes; columns -= 2 * lanes) {

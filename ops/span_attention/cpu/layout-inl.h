@@ -173,7 +173,7 @@ void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, QueryTile 
                  const T* keys, T* by_age, T* scores_t) {
   bool near = false;
   for (int64_t j = 0; j < tile.count; ++j) near |= row_of_age(x, by_age, queries, tile.age[j]) != nullptr;
-  const Strided<T> k{keys, x.head_size, 1};
+  const StridedMatrix<T> k{keys, x.head_size, 1};
   if (!near) {
     product<Into::overwrite, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
     return;
