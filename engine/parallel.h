@@ -47,10 +47,13 @@ void parallel_elements(int64_t n, F&& f) {
   parallel_for(n, kElementsPerThread, f);
 }
 
-/// parallel_for over rows of `width` elements that cost a few instructions each: f(first_row, last_row + 1).
+/// Calls f(row) for each of `rows` rows of `width` elements that cost a few instructions each, as parallel_for
+/// shares them out.
 template <class F>
 void parallel_rows(int64_t rows, int64_t width, F&& f) {
-  parallel_for(rows, kElementsPerThread / std::max<int64_t>(width, 1) + 1, f);
+  parallel_for(rows, kElementsPerThread / std::max<int64_t>(width, 1) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) f(row);
+  });
 }
 
 /// While in scope, loops and matrix products that this thread starts run on it alone, so that their results

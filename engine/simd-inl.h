@@ -55,14 +55,6 @@ namespace fade::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Calls f(row) for each of `rows` rows of `width` numbers, on several threads.
-template <class F>
-HWY_INLINE void for_each_row(int64_t rows, int64_t width, const F& f) {
-  parallel_rows(rows, width, [&](int64_t begin, int64_t end) HWY_ATTR {
-    for (int64_t row = begin; row < end; ++row) f(row);
-  });
-}
-
 /// Calls f(d, i) for each vector [i, i + Lanes(d)) of a row of n numbers of type T.
 template <class T, class F>
 HWY_INLINE void for_each_vector(int64_t n, const F& f) {

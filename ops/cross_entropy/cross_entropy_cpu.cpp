@@ -31,7 +31,7 @@ void forward(const Tensor& logits, const Tensor& targets, Out lse, Out loss) {
     const T* x = logits.data<T>();
     const int32_t* target = targets.data<int32_t>();
     T* out = lse.mutate<T>();
-    for_each_row(rows, n, [&](int64_t row) HWY_ATTR { out[row] = log_sum_exp(x + row * n, n); });
+    parallel_rows(rows, n, [&](int64_t row) HWY_ATTR { out[row] = log_sum_exp(x + row * n, n); });
     double sum = 0;
     for (int64_t row = 0; row < rows; ++row) sum += static_cast<double>(out[row]) - x[row * n + target[row]];
     *loss.mutate<T>() = static_cast<T>(sum / static_cast<double>(rows));
@@ -45,7 +45,7 @@ void backward(const Tensor& g, const Tensor& logits, const Tensor& targets, cons
     T* out = dlogits.mutate<T>();
     const int64_t rows = logits.size(0), n = logits.size(1);
     const T factor = *g.data<T>() / static_cast<T>(rows);
-    for_each_row(rows, n, [&](int64_t row) HWY_ATTR {
+    parallel_rows(rows, n, [&](int64_t row) HWY_ATTR {
       const T* xr = x + row * n;
       T* dr = out + row * n;
       for_each_vector<T>(n, [&](auto d, int64_t i) HWY_ATTR {

@@ -56,17 +56,15 @@ void binary_cpu(const F& f, const Tensor& a, const Tensor& b, Out y) {
     const int last = s.dims() - 1;  // shapes differ, so there is a dimension
     const int64_t n = s[last];
     const Strides sa = broadcast_strides(a.shape(), s), sb = broadcast_strides(b.shape(), s);
-    parallel_rows(n ? y.numel() / n : 0, n, [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) {
-        int64_t at_a = 0, at_b = 0, rest = row;
-        for (int d = last - 1; d >= 0; --d) {
-          const int64_t k = rest % s[d];
-          rest /= s[d];
-          at_a += k * sa[d];
-          at_b += k * sb[d];
-        }
-        binary_row(f, pa + at_a, sa[last] != 0, pb + at_b, sb[last] != 0, out + row * n, n);
+    parallel_rows(n ? y.numel() / n : 0, n, [&](int64_t row) {
+      int64_t at_a = 0, at_b = 0, rest = row;
+      for (int d = last - 1; d >= 0; --d) {
+        const int64_t k = rest % s[d];
+        rest /= s[d];
+        at_a += k * sa[d];
+        at_b += k * sb[d];
       }
+      binary_row(f, pa + at_a, sa[last] != 0, pb + at_b, sb[last] != 0, out + row * n, n);
     });
   });
 }

@@ -10,13 +10,11 @@ void forward_cpu(const Tensor& span, const Tensor& age, const SoftMask& attrs, O
     const MaskFormula<T> mask = attrs.formula<T>(span);
     const int32_t* a = age.data<int32_t>();
     T* out = m.mutate<T>();
-    parallel_rows(B * G * M, L, [&](int64_t begin, int64_t end) {
-      for (int64_t query = begin; query < end; ++query) {
-        const int64_t row = query / (G * M) * L, head = query / M % G;
-        const auto i = static_cast<int32_t>(query % M);
-        for (int64_t j = 0; j < L; ++j)
-          out[query * L + j] = mask.value_in_reach(a[row + j], mask.span_of(row + j, head), i);
-      }
+    parallel_rows(B * G * M, L, [&](int64_t query) {
+      const int64_t row = query / (G * M) * L, head = query / M % G;
+      const auto i = static_cast<int32_t>(query % M);
+      for (int64_t j = 0; j < L; ++j)
+        out[query * L + j] = mask.value_in_reach(a[row + j], mask.span_of(row + j, head), i);
     });
   });
 }
@@ -28,16 +26,14 @@ void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, const 
     const int32_t* a = age.data<int32_t>();
     const T* dm = g.data<T>();
     T* de = dspan.mutate<T>();
-    parallel_rows(B * G * L, M, [&](int64_t begin, int64_t end) {
-      for (int64_t n = begin; n < end; ++n) {
-        const int64_t head = n / L % G, row = n / (G * L) * L + n % L;
-        const T* column = dm + n / L * M * L + n % L;
-        const T e = mask.span_of(row, head);
-        T sum = 0;
-        for (int32_t i = 0; i < M; ++i)
-          if (const T slope = mask.slope_in_reach(a[row], e, i); slope != 0) sum += slope * column[i * L];
-        de[n] = sum * mask.inverse_ramp;
-      }
+    parallel_rows(B * G * L, M, [&](int64_t n) {
+      const int64_t head = n / L % G, row = n / (G * L) * L + n % L;
+      const T* column = dm + n / L * M * L + n % L;
+      const T e = mask.span_of(row, head);
+      T sum = 0;
+      for (int32_t i = 0; i < M; ++i)
+        if (const T slope = mask.slope_in_reach(a[row], e, i); slope != 0) sum += slope * column[i * L];
+      de[n] = sum * mask.inverse_ramp;
     });
   });
 }

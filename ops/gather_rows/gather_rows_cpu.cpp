@@ -14,13 +14,11 @@ void forward(const Tensor& x, const Tensor& index, GatherRule rule, Out y) {
     const int32_t* at = index.data<int32_t>();
     T* out = y.mutate<T>();
     const int64_t n = row_size(x);
-    parallel_rows(index.numel(), n, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        if (at[p] < 0)
-          std::fill_n(out + p * n, n, T{0});
-        else
-          std::copy_n(rows + at[p] * n, n, out + p * n);
-      }
+    parallel_rows(index.numel(), n, [&](int64_t p) {
+      if (at[p] < 0)
+        std::fill_n(out + p * n, n, T{0});
+      else
+        std::copy_n(rows + at[p] * n, n, out + p * n);
     });
   });
 }
@@ -32,9 +30,8 @@ void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index
   dispatch_float(y.dtype(), "gather_rows_of", [&]<class T>() {
     const T *first = top.data<T>(), *second = bottom.data<T>();
     T* out = y.mutate<T>();
-    parallel_rows(index.numel(), n, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p)
-        std::copy_n(at[p] < split ? first + at[p] * n : second + (at[p] - split) * n, n, out + p * n);
+    parallel_rows(index.numel(), n, [&](int64_t p) {
+      std::copy_n(at[p] < split ? first + at[p] * n : second + (at[p] - split) * n, n, out + p * n);
     });
   });
 }

@@ -18,7 +18,7 @@ void forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double e
     const T *px = x.data<T>(), *w = weight.data<T>(), *b = bias.data<T>();
     T *py = y.mutate<T>(), *means = mean.mutate<T>(), *rstds = rstd.mutate<T>();
     const int64_t n = x.size(-1);
-    for_each_row(mean.numel(), n, [&](int64_t row) HWY_ATTR {
+    parallel_rows(mean.numel(), n, [&](int64_t row) HWY_ATTR {
       const T* xr = px + row * n;
       T* yr = py + row * n;
       const T sum = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR { return hn::LoadU(d, xr + i); });
@@ -91,7 +91,7 @@ void backward(const Tensor& g, const Tensor& x, const Tensor& weight, const Tens
     const T *means = mean.data<T>(), *rstds = rstd.data<T>();
     T *out = dx ? dx.mutate<T>() : nullptr, *sums = partial.mutate<T>();
     const bool parameters = dweight || dbias;
-    for_each_row(chunks, rows * n / chunks, [&](int64_t chunk) HWY_ATTR {
+    parallel_rows(chunks, rows * n / chunks, [&](int64_t chunk) HWY_ATTR {
       T *of_weight = sums + chunk * 2 * n, *of_bias = of_weight + n;
       for (int64_t row = rows * chunk / chunks; row < rows * (chunk + 1) / chunks; ++row) {
         const RowBackward<T> r{.g = pg + row * n,

@@ -19,19 +19,17 @@ void permute_cpu(const Tensor& x, DimOrder order, Out y) {
     const bool moves = lead == to.dims() && lead > 0;
     if (moves) --lead;
     const int64_t step = moves ? stride[lead] : 1, length = to.numel(lead, to.dims());
-    parallel_rows(to.numel(0, lead), length, [&](int64_t begin, int64_t end) {
-      for (int64_t line = begin; line < end; ++line) {
-        int64_t at = 0, rest = line;
-        for (int d = lead - 1; d >= 0; --d) {
-          at += rest % to[d] * stride[d];
-          rest /= to[d];
-        }
-        T* o = out + line * length;
-        if (step == 1) {
-          std::copy_n(in + at, length, o);
-        } else {
-          for (int64_t i = 0; i < length; ++i) o[i] = in[at + i * step];
-        }
+    parallel_rows(to.numel(0, lead), length, [&](int64_t line) {
+      int64_t at = 0, rest = line;
+      for (int d = lead - 1; d >= 0; --d) {
+        at += rest % to[d] * stride[d];
+        rest /= to[d];
+      }
+      T* o = out + line * length;
+      if (step == 1) {
+        std::copy_n(in + at, length, o);
+      } else {
+        for (int64_t i = 0; i < length; ++i) o[i] = in[at + i * step];
       }
     });
   });
@@ -42,9 +40,7 @@ template <class T, class F>
 void for_each_slice(const Tensor& src, const Slices& s, Out dst, F&& f) {
   const T* from = src.data<T>() + s.src_at;
   T* to = dst.mutate<T>() + s.dst_at;
-  parallel_rows(s.count, s.length, [&](int64_t begin, int64_t end) {
-    for (int64_t k = begin; k < end; ++k) f(from + k * s.src_pitch, to + k * s.dst_pitch);
-  });
+  parallel_rows(s.count, s.length, [&](int64_t k) { f(from + k * s.src_pitch, to + k * s.dst_pitch); });
 }
 
 void copy_cpu(const Tensor& src, Slices s, Out dst) {

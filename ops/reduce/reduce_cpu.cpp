@@ -13,11 +13,9 @@ constexpr int64_t kBlock = 1 << 12;  // elements of one partial sum
 template <class F>
 void for_each_piece(ReduceSizes s, F&& f) {
   const int64_t blocks = (s.inner + kBlock - 1) / kBlock;
-  parallel_rows(s.outer * blocks, s.n * std::min(s.inner, kBlock), [&](int64_t begin, int64_t end) {
-    for (int64_t piece = begin; piece < end; ++piece) {
-      const int64_t c = piece % blocks * kBlock;
-      f(piece / blocks, c, std::min(kBlock, s.inner - c));
-    }
+  parallel_rows(s.outer * blocks, s.n * std::min(s.inner, kBlock), [&](int64_t piece) {
+    const int64_t c = piece % blocks * kBlock;
+    f(piece / blocks, c, std::min(kBlock, s.inner - c));
   });
 }
 
@@ -34,9 +32,8 @@ double sum_of_blocks(const T* x, int64_t n) {
   const int64_t blocks = (n + kBlock - 1) / kBlock;
   const Tensor partial = Tensor::empty({blocks}, DType::f64);
   double* p = partial.mutate<double>();
-  parallel_rows(blocks, kBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) p[b] = sum_of(x + b * kBlock, std::min(kBlock, n - b * kBlock));
-  });
+  parallel_rows(blocks, kBlock,
+                [&](int64_t b) { p[b] = sum_of(x + b * kBlock, std::min(kBlock, n - b * kBlock)); });
   return sum_of(p, blocks);
 }
 
@@ -47,9 +44,8 @@ void sum_cpu(const Tensor& x, ReduceSizes s, double factor, Out y) {
     if (s.outer == 1 && s.inner == 1) {
       *out = static_cast<T>(factor * sum_of_blocks(in, s.n));
     } else if (s.inner == 1) {
-      parallel_rows(s.outer, s.n, [&](int64_t begin, int64_t end) {
-        for (int64_t o = begin; o < end; ++o) out[o] = static_cast<T>(factor * sum_of(in + o * s.n, s.n));
-      });
+      parallel_rows(s.outer, s.n,
+                    [&](int64_t o) { out[o] = static_cast<T>(factor * sum_of(in + o * s.n, s.n)); });
     } else {
       for_each_piece(s, [&](int64_t o, int64_t c, int64_t count) {
         double total[kBlock] = {};
@@ -68,11 +64,9 @@ void broadcast_cpu(const Tensor& g, ReduceSizes s, double factor, Out dx) {
     const T* in = g.data<T>();
     T* out = dx.mutate<T>();
     const T f = static_cast<T>(factor);
-    parallel_rows(s.outer * s.n, s.inner, [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) {
-        const T* from = in + row / s.n * s.inner;
-        for (int64_t i = 0; i < s.inner; ++i) out[row * s.inner + i] = f * from[i];
-      }
+    parallel_rows(s.outer * s.n, s.inner, [&](int64_t row) {
+      const T* from = in + row / s.n * s.inner;
+      for (int64_t i = 0; i < s.inner; ++i) out[row * s.inner + i] = f * from[i];
     });
   });
 }

@@ -9,10 +9,8 @@ template <class F>
 void for_each_query(const Shape& s, const Tensor& age, F&& f) {
   const int32_t* ages = age.data<int32_t>();
   const int64_t heads = s[1], queries = s[2], context = age.size(1);
-  parallel_rows(s[0] * heads * queries, context, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      f(row, ages + row / (heads * queries) * context, row % queries);
-  });
+  parallel_rows(s[0] * heads * queries, context,
+                [&](int64_t row) { f(row, ages + row / (heads * queries) * context, row % queries); });
 }
 
 void forward(const Tensor& x, const Tensor& age, Out y) {

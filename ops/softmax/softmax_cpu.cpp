@@ -17,7 +17,7 @@ namespace {
 template <class F>
 HWY_INLINE void for_each_row_of(const Tensor& x, const F& f) {
   const int64_t n = x.size(-1);
-  for_each_row(n ? x.numel() / n : 0, n, [&](int64_t row) HWY_ATTR { f(row, row * n, n); });
+  parallel_rows(n ? x.numel() / n : 0, n, [&](int64_t row) HWY_ATTR { f(row, row * n, n); });
 }
 
 // One row: exponentials and their sum, then the division. `value(d, i)` loads x, or −inf for a column that
