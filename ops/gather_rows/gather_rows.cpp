@@ -18,7 +18,7 @@ Tensor take_rows(const OpDef& op, const char* what, const Tensor& x, const Tenso
   Shape shape = index.shape();
   for (int i = 1; i < x.shape().dims(); ++i) shape.append(x.size(i));
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
-  gather_rows_forward(x.device(), x, index, {.op = op.name, .what = what, .lowest = lowest}, y);
+  gather_rows_forward(x.device(), x, {}, index, {.op = op.name, .what = what, .lowest = lowest}, y);
   record(op, y, {&x}, {&index});
   return y;
 }
@@ -42,7 +42,7 @@ Tensor gather_rows_of(const Tensor& top, const Tensor& bottom, const Tensor& ind
   check_same_device(op, top, index);
   check_type(op, "the index", index, DType::i32);
   Tensor y = Tensor::empty({index.numel(), top.size(1)}, top.dtype(), top.device());
-  gather_rows_of_two(top.device(), top, bottom, index, y);
+  gather_rows_forward(top.device(), top, bottom, index, {.op = op, .what = "index", .lowest = 0}, y);
   return y;
 }
 

@@ -7,31 +7,18 @@ namespace {
 
 int64_t row_size(const Tensor& x) { return x.shape().numel(1, x.shape().dims()); }
 
-void forward(const Tensor& x, const Tensor& index, GatherRule rule, Out y) {
-  check_indices(rule.op, rule.what, index, rule.lowest, x.size(0));
-  dispatch_float(x.dtype(), rule.op, [&]<class T>() {
-    const T* rows = x.data<T>();
-    const int32_t* at = index.data<int32_t>();
+void forward(const Tensor& top, const Tensor& bottom, const Tensor& index, GatherRule rule, Out y) {
+  const int64_t n = row_size(top), split = top.size(0), rows = split + (bottom ? bottom.size(0) : 0);
+  check_indices(rule.op, rule.what, index, rule.lowest, rows);
+  const int32_t* at = index.data<int32_t>();
+  dispatch_float(top.dtype(), rule.op, [&]<class T>() {
+    const T *first = top.data<T>(), *second = bottom ? bottom.data<T>() : nullptr;
     T* out = y.mutate<T>();
-    const int64_t n = row_size(x);
     parallel_rows(index.numel(), n, [&](int64_t p) {
       if (at[p] < 0)
         std::fill_n(out + p * n, n, T{0});
       else
-        std::copy_n(rows + at[p] * n, n, out + p * n);
-    });
-  });
-}
-
-void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index, Out y) {
-  const int64_t split = top.size(0), n = top.size(1);
-  check_indices("gather_rows_of", "index", index, 0, split + bottom.size(0));
-  const int32_t* at = index.data<int32_t>();
-  dispatch_float(y.dtype(), "gather_rows_of", [&]<class T>() {
-    const T *first = top.data<T>(), *second = bottom.data<T>();
-    T* out = y.mutate<T>();
-    parallel_rows(index.numel(), n, [&](int64_t p) {
-      std::copy_n(at[p] < split ? first + at[p] * n : second + (at[p] - split) * n, n, out + p * n);
+        std::copy_n(at[p] < split ? first + at[p] * n : second + (at[p] - split) * n, n, out + p * n);
     });
   });
 }
@@ -58,7 +45,6 @@ void backward(const Tensor& g, const Tensor& index, Out dx) {
 }
 
 [[maybe_unused]] const bool registered = gather_rows_forward.implement(Device::cpu, forward) &&
-                                         gather_rows_of_two.implement(Device::cpu, forward_of_two) &&
                                          gather_rows_backward.implement(Device::cpu, backward);
 
 }  // namespace

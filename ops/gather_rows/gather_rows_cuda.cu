@@ -7,10 +7,10 @@ namespace {
 int64_t row_size(const Tensor& x) { return x.shape().numel(1, x.shape().dims()); }
 
 // Calls f<N>() with the number N of elements that can be moved at once.
-template <class T, class F, class... Data>
-void with_packs(int64_t row_size, const F& f, const Data*... data) {
+template <class T, class F>
+void with_packs(int64_t row_size, std::initializer_list<const T*> data, const F& f) {
   constexpr int N = kPackOf<T>;
-  if (row_size % N == 0 && (takes_packs<N>(data) && ...))
+  if (row_size % N == 0 && std::all_of(data.begin(), data.end(), takes_packs<N, T>))
     f.template operator()<N>();
   else
     f.template operator()<1>();
@@ -19,72 +19,35 @@ void with_packs(int64_t row_size, const F& f, const Data*... data) {
 // One pack of y; a row has `packs` packs.
 template <class T, int N>
 struct Gather {
-  const T* x;
-  const int32_t* index;
-  int64_t rows, packs;
-  IndexCheck check;  // allows −1 where padding gives a row of zeros
-  T* y;
-  __device__ void operator()(int64_t i) const {
-    const int32_t row = index[i / packs];
-    const bool zeros = !check(row, i / packs, rows) || row < 0;
-    store_pack(y + i * N, zeros ? Pack<T, N>{} : load_pack<N>(x + (row * packs + i % packs) * N));
-  }
-};
-
-template <class T, int N>
-struct GatherOfTwo {
   const T *top, *bottom;
   const int32_t* index;
-  int64_t split, rows, packs;
-  IndexCheck check;
+  int64_t split, rows, packs;  // rows of top, and of both
+  IndexCheck check;            // allows −1 where padding gives a row of zeros
   T* y;
   __device__ void operator()(int64_t i) const {
     const int32_t row = index[i / packs];
+    if (!check(row, i / packs, rows) || row < 0) return store_pack(y + i * N, Pack<T, N>{});
     const T* from = row < split ? top + row * packs * N : bottom + (row - split) * packs * N;
-    store_pack(y + i * N, check(row, i / packs, rows) ? load_pack<N>(from + i % packs * N) : Pack<T, N>{});
+    store_pack(y + i * N, load_pack<N>(from + i % packs * N));
   }
 };
 
-void forward(const Tensor& x, const Tensor& index, GatherRule rule, Out y) {
-  dispatch_float(x.dtype(), rule.op, [&]<class T>() {
-    const T* from = x.data<T>();
+void forward(const Tensor& top, const Tensor& bottom, const Tensor& index, GatherRule rule, Out y) {
+  const int64_t n = row_size(top), split = top.size(0), rows = split + (bottom ? bottom.size(0) : 0);
+  dispatch_float(top.dtype(), rule.op, [&]<class T>() {
+    const T *first = top.data<T>(), *second = bottom ? bottom.data<T>() : nullptr;
     T* to = y.mutate<T>();
-    const int64_t n = row_size(x);
-    with_packs<T>(
-        n,
-        [&]<int N>() {
-          launch_each(rule.op, y.numel() / N,
-                      Gather<T, N>{.x = from,
-                                   .index = index.data<int32_t>(),
-                                   .rows = x.size(0),
-                                   .packs = n / N,
-                                   .check = index_check(rule.op, rule.what, rule.lowest),
-                                   .y = to});
-        },
-        from, to);
-  });
-}
-
-void forward_of_two(const Tensor& top, const Tensor& bottom, const Tensor& index, Out y) {
-  constexpr const char* op = "gather_rows_of";
-  dispatch_float(y.dtype(), op, [&]<class T>() {
-    const T *first = top.data<T>(), *second = bottom.data<T>();
-    T* to = y.mutate<T>();
-    const int64_t n = top.size(1), split = top.size(0);
-    with_packs<T>(
-        n,
-        [&]<int N>() {
-          launch_each(op, y.numel() / N,
-                      GatherOfTwo<T, N>{.top = first,
-                                        .bottom = second,
-                                        .index = index.data<int32_t>(),
-                                        .split = split,
-                                        .rows = split + bottom.size(0),
-                                        .packs = n / N,
-                                        .check = index_check(op, "index"),
-                                        .y = to});
-        },
-        first, second, to);
+    with_packs<T>(n, {first, second, to}, [&]<int N>() {
+      launch_each(rule.op, y.numel() / N,
+                  Gather<T, N>{.top = first,
+                               .bottom = second,
+                               .index = index.data<int32_t>(),
+                               .split = split,
+                               .rows = rows,
+                               .packs = n / N,
+                               .check = index_check(rule.op, rule.what, rule.lowest),
+                               .y = to});
+    });
   });
 }
 
@@ -221,21 +184,17 @@ void backward(const Tensor& g, const Tensor& index, Out dx) {
   dispatch_float(g.dtype(), "gather_rows", [&]<class T>() {
     const T* from = g.data<T>();
     T* to = dx.mutate<T>();
-    with_packs<T>(
-        n,
-        [&]<int N>() {
-          const dim3 block = block_for(n / N, places, rows);
-          const int64_t tiles = (n / N + block.x - 1) / block.x;
-          launch("gather_rows_backward", add_places<T, N>,
-                 dim3(static_cast<unsigned>(rows), static_cast<unsigned>(tiles)), block, 0, from, at, places,
-                 count.data<int32_t>(), slots.data<int32_t>(), to, n);
-        },
-        from, to);
+    with_packs<T>(n, {from, to}, [&]<int N>() {
+      const dim3 block = block_for(n / N, places, rows);
+      const int64_t tiles = (n / N + block.x - 1) / block.x;
+      launch("gather_rows_backward", add_places<T, N>,
+             dim3(static_cast<unsigned>(rows), static_cast<unsigned>(tiles)), block, 0, from, at, places,
+             count.data<int32_t>(), slots.data<int32_t>(), to, n);
+    });
   });
 }
 
 [[maybe_unused]] const bool registered = gather_rows_forward.implement(Device::cuda, forward) &&
-                                         gather_rows_of_two.implement(Device::cuda, forward_of_two) &&
                                          gather_rows_backward.implement(Device::cuda, backward);
 
 }  // namespace
