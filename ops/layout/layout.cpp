@@ -31,32 +31,27 @@ Shape completed(const Shape& from, std::initializer_list<int64_t> wanted) {
   return shape;
 }
 
-Tensor permuted(const Tensor& x, DimOrder order) {
+using DimOrder = std::array<int, kMaxDims>;  // y's dimension i is x's dimension order[i]
+
+Tensor permuted(const Tensor& x, const DimOrder& order) {
+  const Strides of_x = broadcast_strides(x.shape(), x.shape());
   Shape shape;
-  for (int i = 0; i < x.shape().dims(); ++i) shape.append(x.size(order.source[i]));
+  Strides strides{};
+  for (int i = 0; i < x.shape().dims(); ++i) {
+    shape.append(x.size(order[i]));
+    strides[i] = of_x[order[i]];
+  }
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
-  permute_kernel(x.device(), x, order, y);
+  strided_copy(x.device(), x, {.shape = shape, .src = strides, .dst = broadcast_strides(shape, shape)}, y);
   return y;
 }
 
-// The slices of `whole` that are its elements [begin, begin + size of part) of dimension `dim`; the
-// destination is `part`.
-Slices slices_of_part(const Shape& whole, const Shape& part, int dim, int64_t begin) {
-  const int64_t inner = whole.numel(dim + 1, whole.dims());
-  return {.count = whole.numel(0, dim),
-          .length = part[dim] * inner,
-          .src_pitch = whole[dim] * inner,
-          .src_at = begin * inner,
-          .dst_pitch = part[dim] * inner,
-          .dst_at = 0};
-}
-
-// The same with source and destination exchanged.
-Slices slices_into_part(const Shape& whole, const Shape& part, int dim, int64_t begin) {
-  Slices s = slices_of_part(whole, part, dim, begin);
-  std::swap(s.src_pitch, s.dst_pitch);
-  std::swap(s.src_at, s.dst_at);
-  return s;
+// Copies elements [begin, begin + size of part) of dimension `dim` of `whole` to `part`.
+StridedCopy copy_of_part(const Shape& whole, const Shape& part, int dim, int64_t begin) {
+  return {.shape = part,
+          .src = broadcast_strides(whole, whole),
+          .dst = broadcast_strides(part, part),
+          .src_at = begin * whole.numel(dim + 1, whole.dims())};
 }
 
 Tensor part_of(const Tensor& x, int dim, int64_t begin, int64_t end) {
@@ -64,7 +59,7 @@ Tensor part_of(const Tensor& x, int dim, int64_t begin, int64_t end) {
   Shape shape = x.shape();
   shape.set(dim, end - begin);
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
-  copy_slices(x.device(), x, slices_of_part(x.shape(), shape, dim, begin), y);
+  strided_copy(x.device(), x, copy_of_part(x.shape(), shape, dim, begin), y);
   return y;
 }
 
@@ -72,34 +67,29 @@ void reshape_rule(BackwardCtx& ctx) { ctx.add(0, ctx.grad().view(ctx.attrs<Shape
 
 void permute_rule(BackwardCtx& ctx) {
   const auto order = ctx.attrs<DimOrder>();
-  DimOrder back;
-  for (int i = 0; i < ctx.grad().shape().dims(); ++i) back.source[order.source[i]] = static_cast<int8_t>(i);
+  DimOrder back{};
+  for (int i = 0; i < ctx.grad().shape().dims(); ++i) back[order[i]] = i;
   ctx.add(0, permuted(ctx.grad(), back));
 }
 
-struct SliceAttrs {
-  int32_t dim;
-  int64_t begin;
+struct Split {
+  int dim;
+  int64_t begin;  // along dim: of the slice, or of the second of two joined tensors
 };
 
 // Adds in place: the gradients of many slices of one tensor cost one pass over it, not one pass each.
 void slice_rule(BackwardCtx& ctx) {
   if (!ctx.needs(0)) return;
-  const auto [dim, begin] = ctx.attrs<SliceAttrs>();
+  const auto [dim, begin] = ctx.attrs<Split>();
   const Tensor &g = ctx.grad(), dx = ctx.accumulate(0);
-  add_slices(g.device(), g, slices_into_part(dx.shape(), g.shape(), dim, begin), dx);
+  strided_add(g.device(), g, copy_of_part(dx.shape(), g.shape(), dim, begin).reversed(), dx);
 }
 
-struct ConcatAttrs {
-  int32_t dim;
-  int64_t first;  // size of a along dim
-};
-
 void concat_rule(BackwardCtx& ctx) {
-  const auto [dim, first] = ctx.attrs<ConcatAttrs>();
+  const auto [dim, begin] = ctx.attrs<Split>();
   const Tensor& g = ctx.grad();
-  if (ctx.needs(0)) ctx.add(0, part_of(g, dim, 0, first));
-  if (ctx.needs(1)) ctx.add(1, part_of(g, dim, first, g.size(dim)));
+  if (ctx.needs(0)) ctx.add(0, part_of(g, dim, 0, begin));
+  if (ctx.needs(1)) ctx.add(1, part_of(g, dim, begin, g.size(dim)));
 }
 
 constexpr OpDef kReshape{"reshape", reshape_rule};
@@ -117,13 +107,13 @@ Tensor reshape(const Tensor& x, std::initializer_list<int64_t> shape) {
 
 Tensor permute(const Tensor& x, std::initializer_list<int> order) {
   const int dims = x.shape().dims();
-  DimOrder o;
+  DimOrder o{};
   unsigned seen = 0;
   int i = 0;
   for (int d : order) {
     if (d < 0 || d >= dims || i >= dims || (seen >> d & 1)) break;
     seen |= 1u << d;
-    o.source[i++] = static_cast<int8_t>(d);
+    o[i++] = d;
   }
   if (i != dims || order.size() != static_cast<size_t>(dims))
     fail("permute: order [{}] does not name each dimension of {} once", listed(order), x.shape().str());
@@ -137,7 +127,7 @@ Tensor slice(const Tensor& x, int dim, int64_t begin, int64_t end) {
   if (begin < 0 || end < begin || end > x.size(d))
     fail("slice: [{},{}) is not within dimension {} of {}", begin, end, d, x.shape().str());
   Tensor y = part_of(x, d, begin, end);
-  record(kSlice, y, {&x}, {}, SliceAttrs{.dim = d, .begin = begin});
+  record(kSlice, y, {&x}, {}, Split{.dim = d, .begin = begin});
   return y;
 }
 
@@ -150,9 +140,9 @@ Tensor concat(const Tensor& a, const Tensor& b, int dim) {
     fail("concat: {} and {} differ in more than dimension {}", a.shape().str(), b.shape().str(), d);
   shape.set(d, a.size(d) + b.size(d));
   Tensor y = Tensor::empty(shape, a.dtype(), a.device());
-  copy_slices(a.device(), a, slices_into_part(shape, a.shape(), d, 0), y);
-  copy_slices(a.device(), b, slices_into_part(shape, b.shape(), d, a.size(d)), y);
-  record(kConcat, y, {&a, &b}, {}, ConcatAttrs{.dim = d, .first = a.size(d)});
+  strided_copy(a.device(), a, copy_of_part(shape, a.shape(), d, 0).reversed(), y);
+  strided_copy(a.device(), b, copy_of_part(shape, b.shape(), d, a.size(d)).reversed(), y);
+  record(kConcat, y, {&a, &b}, {}, Split{.dim = d, .begin = a.size(d)});
   return y;
 }
 

@@ -5,16 +5,7 @@ namespace fade {
 namespace {
 
 struct Copy {
-  template <class T>
-  __device__ T operator()(T v) const {
-    return v;
-  }
-};
-struct Plus {
-  template <class T>
-  __device__ T operator()(T a, T b) const {
-    return a + b;
-  }
+  __device__ auto operator()(auto v) const { return v; }
 };
 
 constexpr int kTile = 32, kTileRows = 8;
@@ -69,46 +60,35 @@ TransposeBatch transpose_of(const Shape& shape, const Strides (&strides)[2], int
   return t;
 }
 
-void permute_cuda(const Tensor& x, DimOrder order, Out y) {
-  if (y.numel() == 0) return;
-  const Strides of_x = broadcast_strides(x.shape(), x.shape());
-  Strides strides[] = {broadcast_strides(y.shape(), y.shape()), {}};
-  for (int d = 0; d < y.shape().dims(); ++d) strides[1][d] = of_x[order.source[d]];
-  const Shape s = merge_dims(y.shape(), strides);
-  int r = s.dims() - 1;
+void copy_cuda(const Tensor& src, const StridedCopy& c, Out dst) {
+  if (c.shape.numel() == 0) return;
+  Strides strides[] = {c.dst, c.src};
+  const Shape s = merge_dims(c.shape, strides);
+  int r = s.dims() - 1;  // the dimension along which src is contiguous
   while (r > 0 && strides[1][r] != 1) --r;
-  dispatch_any(x.dtype(), [&]<class T>() {
+  dispatch_any(src.dtype(), [&]<class T>() {
+    const T* from = src.data<T>() + c.src_at;
+    T* to = dst.mutate<T>() + c.dst_at;
     if (r < s.dims() - 1 && std::min(s[r], s[-1]) >= kWorthATile) {
       const int64_t tile = (s[r] + kTile - 1) / kTile * ((s[-1] + kTile - 1) / kTile);
-      launch("permute", transpose_tiles<T>, static_cast<unsigned>(s.numel() / (s[r] * s[-1]) * tile),
-             dim3(kTile, kTileRows), 0, x.data<T>(), y.mutate<T>(), transpose_of(s, strides, r));
+      launch("transpose", transpose_tiles<T>, static_cast<unsigned>(s.numel() / (s[r] * s[-1]) * tile),
+             dim3(kTile, kTileRows), 0, from, to, transpose_of(s, strides, r));
     } else {
-      map_strided("permute", Copy{}, s, Strided{y.mutate<T>(), strides[0]}, Strided{x.data<T>(), strides[1]});
+      map_strided("copy", Copy{}, s, Strided{to, strides[0]}, Strided{from, strides[1]});
     }
   });
 }
 
-void copy_cuda(const Tensor& src, Slices s, Out dst) {
-  dispatch_any(src.dtype(), [&]<class T>() {
-    map_strided("copy_slices", Copy{}, {s.count, s.length},
-                Strided{dst.mutate<T>() + s.dst_at, {s.dst_pitch, 1}},
-                Strided{src.data<T>() + s.src_at, {s.src_pitch, 1}});
-  });
-}
-
-void add_cuda(const Tensor& src, Slices s, Out dst) {
+void add_cuda(const Tensor& src, const StridedCopy& c, Out dst) {
   dispatch_float(src.dtype(), "slice", [&]<class T>() {
-    T* to = dst.mutate<T>() + s.dst_at;
-    const Strides along{s.dst_pitch, 1};
-    map_strided("add_slices", Plus{}, {s.count, s.length}, Strided{to, along},
-                Strided{static_cast<const T*>(to), along},
-                Strided{src.data<T>() + s.src_at, {s.src_pitch, 1}});
+    T* to = dst.mutate<T>() + c.dst_at;
+    map_strided("add_slice", Sum{}, c.shape, Strided{to, c.dst}, Strided{static_cast<const T*>(to), c.dst},
+                Strided{src.data<T>() + c.src_at, c.src});
   });
 }
 
-[[maybe_unused]] const bool registered = permute_kernel.implement(Device::cuda, permute_cuda) &&
-                                         copy_slices.implement(Device::cuda, copy_cuda) &&
-                                         add_slices.implement(Device::cuda, add_cuda);
+[[maybe_unused]] const bool registered =
+    strided_copy.implement(Device::cuda, copy_cuda) && strided_add.implement(Device::cuda, add_cuda);
 
 }  // namespace
 }  // namespace fade

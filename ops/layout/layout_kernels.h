@@ -6,21 +6,18 @@
 
 namespace fade {
 
-/// y's dimension i is x's dimension source[i].
-struct DimOrder {
-  int8_t source[kMaxDims] = {};
-};
-inline constinit Kernel<void(const Tensor& x, DimOrder order, Out y)> permute_kernel{"permute"};
+/// Elements of two tensors that belong together: those of a loop over `shape`, where each tensor has its own
+/// strides and first element. A permutation is such a loop, and a slice of any dimension.
+struct StridedCopy {
+  Shape shape;
+  Strides src, dst;
+  int64_t src_at = 0, dst_at = 0;
 
-/// Equally spaced runs of elements in each of two tensors: run k is [k·src_pitch + src_at, + length) of the
-/// source and [k·dst_pitch + dst_at, + length) of the destination. A slice of any dimension is such a set.
-struct Slices {
-  int64_t count, length;
-  int64_t src_pitch, src_at, dst_pitch, dst_at;
+  StridedCopy reversed() const { return {shape, dst, src, dst_at, src_at}; }
 };
-/// Copies the slices of src to those of dst.
-inline constinit Kernel<void(const Tensor& src, Slices s, Out dst)> copy_slices{"copy_slices"};
-/// Adds the slices of src to those of dst; floating point.
-inline constinit Kernel<void(const Tensor& src, Slices s, Out dst)> add_slices{"add_slices"};
+/// dst = src, any type.
+inline constinit Kernel<void(const Tensor& src, const StridedCopy& c, Out dst)> strided_copy{"strided_copy"};
+/// dst += src, floating point.
+inline constinit Kernel<void(const Tensor& src, const StridedCopy& c, Out dst)> strided_add{"strided_add"};
 
 }  // namespace fade
