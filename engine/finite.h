@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/tape.h"
+#include "engine/observe.h"
 
 namespace fade {
 
@@ -24,7 +24,7 @@ std::string not_finite(const Tensor& t);
 ///   // 16384 elements are not finite"
 ///
 /// Every tensor is read on the host: this is for finding errors, not for every step.
-class FiniteCheck {
+class FiniteCheck final : public TapeObserver {
  public:
   /// `name_of` gives the name of a leaf; empty for a leaf without one.
   explicit FiniteCheck(std::function<std::string(const Tensor&)> name_of = {})
@@ -33,12 +33,9 @@ class FiniteCheck {
   /// The first finding: the operation, the shape, where on the tape, and the value; empty if there is none.
   const std::string& finding() const { return finding_; }
 
-  /// Called by the tape: `op` has computed `out`, which becomes node `node` if a gradient can reach an input.
   void on_output(const OpDef& op, size_t node, const Tensor& out,
-                 std::initializer_list<const Tensor*> inputs);
-  /// Called by the tape during backward: the rule of node `node` is done; `gradient` is that of its input
-  /// `input` so far.
-  void on_gradient(const OpDef& op, size_t node, int input, const Tensor& gradient);
+                 std::initializer_list<const Tensor*> inputs) override;
+  void on_gradient(const OpDef& op, size_t node, int input, const Tensor& gradient) override;
 
  private:
   std::string place(size_t node) const;
@@ -47,19 +44,6 @@ class FiniteCheck {
   std::function<std::string(const Tensor&)> name_of_;
   std::vector<std::string> leaf_before_;  // per node: the last named leaf that it or an earlier node used
   std::string finding_;
-};
-
-/// While in scope, `check` is shown the results and gradients of the tape.
-class Observing {
- public:
-  Observing(Tape& tape, FiniteCheck& check) : tape_(tape), previous_(tape.observe(&check)) {}
-  ~Observing() { tape_.observe(previous_); }
-  Observing(const Observing&) = delete;
-  Observing& operator=(const Observing&) = delete;
-
- private:
-  Tape& tape_;
-  FiniteCheck* previous_;
 };
 
 }  // namespace fade

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "engine/finite.h"
+#include "engine/observe.h"
 #include "engine/primitives.h"
 
 namespace fade {
@@ -35,7 +35,7 @@ Node* Tape::append(const OpDef& op, Tensor& out, std::initializer_list<const Ten
   if (inputs.size() > kMaxInputs || saved.size() > kMaxSaved)
     fail("{}: {} inputs and {} saved tensors, a node holds {} and {}", op.name, inputs.size(), saved.size(),
          kMaxInputs, kMaxSaved);
-  if (check_) check_->on_output(op, nodes_.size(), out, inputs);
+  if (observer_) observer_->on_output(op, nodes_.size(), out, inputs);
   uint32_t slots[kMaxInputs];
   bool any = false;
   int i = 0;
@@ -82,18 +82,10 @@ void Tape::walk_back() {
     if (Tensor g = std::exchange(slots_[n.output].grad, {})) {
       BackwardCtx ctx(*this, n, std::move(g));
       n.op->backward(ctx);
-      if (check_) show_gradients(i);
+      if (observer_) show_gradients(i);
     }
     for (int k = 0; k < n.saved_count; ++k) n.saved[k].tensor = {};
   }
-}
-
-// The gradients, so far, of the inputs of a node whose rule is done.
-void Tape::show_gradients(size_t node) const {
-  const Node& n = nodes_[node];
-  for (int i = 0; i < n.input_count; ++i)
-    if (n.inputs[i] != kNoSlot && slots_[n.inputs[i]].grad)
-      check_->on_gradient(*n.op, node, i, slots_[n.inputs[i]].grad);
 }
 
 void Tape::give_to_leaves() {

@@ -37,7 +37,7 @@
 namespace fade {
 
 class BackwardCtx;
-class FiniteCheck;  // engine/finite.h
+class TapeObserver;  // engine/observe.h
 
 /// A kind of operation: its name and its gradient rule.
 struct OpDef {
@@ -93,9 +93,8 @@ class Tape {
   Node* append(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
                std::initializer_list<const Tensor*> saved);
 
-  /// `check` (nullptr: none) is shown all results and gradients from now on. Returns the previous one. See
-  /// Observing.
-  FiniteCheck* observe(FiniteCheck* check) { return std::exchange(check_, check); }
+  /// `observer` (nullptr: none) is told what happens from now on. Returns the previous one. See Observing.
+  TapeObserver* observe(TapeObserver* observer) { return std::exchange(observer_, observer); }
 
   /// While in scope, operations of this thread are recorded on `tape` (nullptr: not recorded).
   class Scope {
@@ -130,7 +129,7 @@ class Tape {
 
   void walk_back();
   void give_to_leaves();
-  void show_gradients(size_t node) const;
+  void show_gradients(size_t node) const;  // in observe.cpp
   static uint32_t next_id();
   uint32_t slot_of(const Tensor& t);
   uint32_t new_slot(const Tensor& t);
@@ -140,7 +139,7 @@ class Tape {
   std::vector<Node> nodes_;
   std::vector<Slot> slots_;
   std::vector<Leaf> leaves_;
-  FiniteCheck* check_ = nullptr;
+  TapeObserver* observer_ = nullptr;
 };
 
 /// While in scope, operations are recorded: on its own tape, or on one that is kept from step to step.
