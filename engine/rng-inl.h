@@ -9,6 +9,7 @@
 #define FADE_ENGINE_RNG_INL_H_
 #endif
 
+#include <algorithm>
 #include <cstdint>
 
 #include "engine/rng.h"
@@ -18,6 +19,18 @@ namespace fade::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+/// words[4·i, 4·i + 4) = philox(key, first + i) for each i in [0, counters). `counters` is a multiple of the
+/// number of 64-bit lanes of every vector, which is at most 8.
+inline void philox_words(RngKey key, uint64_t first, int64_t counters, uint32_t* words);
+
+#if HWY_TARGET == HWY_SCALAR
+inline void philox_words(RngKey key, uint64_t first, int64_t counters, uint32_t* words) {
+  for (int64_t at = 0; at < counters; ++at) {
+    const Philox4 four = philox(key, first + at);
+    std::copy_n(four.v, 4, words + 4 * at);
+  }
+}
+#else
 /// Per 64-bit lane, the 64-bit product of x's lower half and `by`.
 template <class D>
 HWY_INLINE hn::Vec<D> low_product(D, hn::Vec<D> x, uint32_t by) {
@@ -25,8 +38,6 @@ HWY_INLINE hn::Vec<D> low_product(D, hn::Vec<D> x, uint32_t by) {
   return hn::MulEven(hn::BitCast(halves, x), hn::Set(halves, by));
 }
 
-/// words[4·i, 4·i + 4) = philox(key, first + i) for each i in [0, counters). `counters` is a multiple of the
-/// number of 64-bit lanes of every vector, which is at most 8.
 inline void philox_words(RngKey key, uint64_t first, int64_t counters, uint32_t* words) {
   const hn::ScalableTag<uint64_t> d;
   const auto low_half = hn::Set(d, 0xFFFFFFFFu);
@@ -51,6 +62,7 @@ inline void philox_words(RngKey key, uint64_t first, int64_t counters, uint32_t*
     hn::StoreInterleaved2(c01, c23, d, reinterpret_cast<uint64_t*>(words + 4 * at));
   }
 }
+#endif
 
 }  // namespace fade::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
