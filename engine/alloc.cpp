@@ -64,7 +64,7 @@ void trim(Pool& pool, Device d) {
   for (int c = 0; c < kClasses; ++c) {
     for (void* p : pool.kept[c]) {
       allow(p, bytes_of(c), bytes_of(c));  // the system may hand it out again
-      backend(d).release(p);
+      backend(d).release(p, bytes_of(c));
       pool.stats.system -= bytes_of(c);
     }
     pool.kept[c].clear();

@@ -17,9 +17,9 @@ struct DeviceBackend {
   /// Empty when the device can be used on this machine; otherwise what is missing and a remedy. Called once,
   /// and never for the CPU.
   std::string (*missing)() = nullptr;
-  void* (*allocate)(size_t bytes);  ///< raw memory, 64-byte aligned; nullptr when out of memory
-  void (*release)(void* p);
-  size_t (*free_bytes)();  ///< free memory, for error messages
+  void* (*allocate)(size_t bytes);         ///< raw memory, 64-byte aligned; nullptr when out of memory
+  void (*release)(void* p, size_t bytes);  ///< what allocate(bytes) returned
+  size_t (*free_bytes)();                  ///< free memory, for error messages
   void (*copy)(void* dst, Device dst_device, const void* src, Device src_device, size_t bytes);
   void (*zero)(void* p, size_t bytes);
   void (*synchronize)();  ///< waits for all work queued on the device

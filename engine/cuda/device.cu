@@ -118,7 +118,7 @@ constexpr DeviceBackend kCuda = {
       check_cuda(code, "allocate");
       return p;
     },
-    .release = [](void* p) { check_cuda(cudaFreeAsync(p, cuda_stream()), "release"); },
+    .release = [](void* p, size_t) { check_cuda(cudaFreeAsync(p, cuda_stream()), "release"); },
     .free_bytes =
         [] {
           size_t free = 0, total = 0;

@@ -7,13 +7,12 @@ namespace fade::emulate {
 
 /// 64-byte aligned; nullptr when more than the machine's memory would be in use. Filled with NaN.
 void* allocate_memory(size_t bytes);
-void release_memory(void* p);
+/// Returns the memory that allocate_memory(bytes) returned.
+void release_memory(void* p, size_t bytes);
 size_t free_memory();
 
 /// True iff host code that accesses the device's memory is stopped: on processors with protection keys.
 bool memory_is_guarded();
-/// True iff p is in the device's memory.
-bool in_memory(const void* p);
 
 /// While in scope, the calling thread of the operating system may access the device's memory: for kernels,
 /// copies and BLAS.

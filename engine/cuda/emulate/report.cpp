@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "engine/cuda/emulate/block.h"
-#include "engine/cuda/emulate/memory.h"
 #include "engine/error.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -45,7 +44,7 @@ void print_where() {
 
 // Prints where, then lets the signal take its usual effect.
 void on_signal(int number, siginfo_t* info, void*) {
-  if (number == SIGSEGV && !Worker::running() && in_memory(info->si_addr))
+  if (number == SIGSEGV && info->si_code == SEGV_PKUERR)  // of the protection key: memory.cpp
     print("\nfade: host code touched memory of device cuda at %p (copy the tensor with .to(Device::cpu))\n",
           info->si_addr);
   print_where();
