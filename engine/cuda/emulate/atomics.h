@@ -48,7 +48,4 @@ T atomicMax(T* p, std::type_identity_t<T> value) {
   }
   return old;
 }
-
-inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-inline void __threadfence_block() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 // NOLINTEND

@@ -34,7 +34,7 @@ __global__ void dynamic_too_far(float* p) {
 }
 
 __global__ void misaligned(float* p) {
-  if (threadIdx.x == 5) *reinterpret_cast<float4*>(p + 1) = make_float4(1, 2, 3, 4);
+  if (threadIdx.x == 5) *reinterpret_cast<float4*>(p + 1) = {1, 2, 3, 4};
 }
 
 __attribute__((noinline)) float deep(volatile float* p, int n) {
