@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_SUITE(emulated_device)
 
 BOOST_AUTO_TEST_CASE(a_barrier_that_some_never_reach) {
   const std::string text = report(some_return, 3, 64);
-  BOOST_TEST(contains(text, "kernel bad, block (1,0,0): "), text);
+  BOOST_TEST(contains(text, "kernel bad, thread block (1,0,0): "), text);
   BOOST_TEST(contains(text, "threads 40-63 returned"), text);
   BOOST_TEST(contains(text, "threads 0-39 wait at __syncthreads at "), text);
   BOOST_TEST(contains(text, "tests/engine/emulate_test.cpp:"), text);
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(a_barrier_that_some_never_reach) {
 
 BOOST_AUTO_TEST_CASE(a_barrier_on_both_sides_of_a_branch) {
   const std::string text = report(two_barriers, 1, 64);
-  BOOST_TEST(contains(text, "kernel bad, block (0,0,0), thread (40,0,0): __syncthreads at "), text);
+  BOOST_TEST(contains(text, "kernel bad, thread block (0,0,0), thread (40,0,0): __syncthreads at "), text);
   BOOST_TEST(contains(text, "while thread 0 of the thread block waits at __syncthreads at "), text);
 }
 
@@ -155,7 +155,8 @@ BOOST_AUTO_TEST_CASE(exchanges_that_do_not_fit) {
 
 BOOST_AUTO_TEST_CASE(an_exception_names_its_thread_and_the_device_still_works) {
   for (int i = 0; i < 3; ++i)
-    BOOST_TEST(report(throws, dim3(1, 2), dim3(8, 4)) == "kernel bad, block (0,1,0), thread (0,2,0): enough");
+    BOOST_TEST(report(throws, dim3(1, 2), dim3(8, 4)) ==
+               "kernel bad, thread block (0,1,0), thread (0,2,0): enough");
   BOOST_TEST(report(two_barriers, 1, 40) == "(no error)");
 }
 
@@ -191,13 +192,13 @@ BOOST_AUTO_TEST_CASE(blocks_are_spread_over_the_cores_and_stay_there) {
 }
 
 BOOST_AUTO_TEST_CASE(a_crash_names_its_thread) {
-  check_fault("wild_pointer", {"in kernel wild_pointer, block (2,0,0), thread (5,0,0)"});
-  check_fault("no_end", {"in kernel no_end, block (0,0,0), thread (5,0,0)"});
+  check_fault("wild_pointer", {"in kernel wild_pointer, thread block (2,0,0), thread (5,0,0)"});
+  check_fault("no_end", {"in kernel no_end, thread block (0,0,0), thread (5,0,0)"});
 }
 
 BOOST_AUTO_TEST_CASE(sanitizers_find_what_is_out_of_range, *boost::unit_test::precondition(&sanitized)) {
   const auto thread = [](const std::string& kernel, int block) {
-    return fmt::format("in kernel {}, block ({},0,0), thread (5,0,0)", kernel, block);
+    return fmt::format("in kernel {}, thread block ({},0,0), thread (5,0,0)", kernel, block);
   };
   check_fault("one_too_far", {"AddressSanitizer", "WRITE of size 4", thread("one_too_far", 2)});
   check_fault("given_back", {"AddressSanitizer", thread("given_back", 2)});

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <functional>
 
 #include "engine/cuda/emulate/atomics.h"
 #include "engine/cuda/emulate/thread.h"
@@ -18,24 +18,11 @@ struct Grid {
   size_t shared_bytes;  ///< of dynamic shared memory, per thread block
 };
 
-/// A reference to a callable object that outlives the call it is passed to.
-class Body {
- public:
-  template <class F>
-  Body(const F& f)  // implicit: a launch passes a lambda
-      : f_(std::addressof(f)), call_([](const void* g) { (*static_cast<const F*>(g))(); }) {}
-  void operator()() const { call_(f_); }
-
- private:
-  const void* f_;
-  void (*call_)(const void*);
-};
-
 /// Runs `thread` for every thread of the grid, thread blocks spread over the cores, and returns when all
 /// are done. The threads of a thread block take turns: each runs until it has to wait for others. Throws
 /// Error, naming the kernel, thread block and thread, when threads wait for others that never arrive, or
 /// when `thread` throws.
-void run(const Grid& grid, Body thread);
+void run(const Grid& grid, const std::function<void()>& thread);
 
 /// The dynamic shared memory of the calling thread's thread block.
 void* dynamic_shared_memory();

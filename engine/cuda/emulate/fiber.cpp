@@ -23,7 +23,7 @@ thread_local Fiber* left = nullptr;  // the fiber that the latest switch left
 
 }  // namespace
 
-Fiber::Fiber(std::function<Fiber&()> body, size_t number) {
+Fiber::Fiber(std::function<Fiber&(Fiber&)> body, size_t number) {
   context::protected_fixedsize_stack stacks(kStackBytes);
   const context::stack_context stack = stacks.allocate();
   bytes_ = stack.size;
@@ -35,7 +35,7 @@ Fiber::Fiber(std::function<Fiber&()> body, size_t number) {
                               // cppcheck-suppress allocaCalled ; it shifts the stack
                               volatile auto* const shift = static_cast<char*>(alloca(number % 7 * 576 + 1));
                               shift[0] = 0;
-                              Fiber& next = body();
+                              Fiber& next = body(*this);
                               leave(next, true);
                               return std::move(next.context_);
                             });

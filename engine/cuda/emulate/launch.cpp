@@ -27,15 +27,13 @@ void check(const Grid& g) {
 
 }  // namespace
 
-void run(const Grid& grid, Body thread) {
+void run(const Grid& grid, const std::function<void()>& thread) {
   check(grid);
   report_crashes();
   const int64_t blocks = int64_t{grid.blocks.x} * grid.blocks.y * grid.blocks.z;
   const auto run_blocks = [&](int64_t begin, int64_t end) {
-    Worker& worker = Worker::mine();
     const MemoryAccess access;
-    const bool forward = thread_order() == ThreadOrder::forward;
-    for (int64_t i = begin; i < end; ++i) worker.run_block(grid, thread, forward ? i : begin + end - 1 - i);
+    for (int64_t i = begin; i < end; ++i) run_block(grid, thread, reverse_order() ? begin + end - 1 - i : i);
   };
 #ifdef __SANITIZE_ADDRESS__
   run_blocks(0, blocks);  // static shared memory belongs to the process (types.h)

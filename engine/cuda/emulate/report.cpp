@@ -9,7 +9,7 @@
 #include <initializer_list>
 #include <string_view>
 
-#include "engine/cuda/emulate/block.h"
+#include "engine/cuda/emulate/thread.h"
 #include "engine/error.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -24,9 +24,10 @@ using Text = std::array<char, 256>;
 // Allocates nothing: it is also called while the process crashes.
 Text here_text() {
   Text text{};
-  if (const Worker* w = Worker::running())
-    std::snprintf(text.data(), text.size(), "kernel %s, block (%u,%u,%u), thread (%u,%u,%u)", w->kernel(),
-                  here.block.x, here.block.y, here.block.z, here.thread.x, here.thread.y, here.thread.z);
+  if (here.kernel)
+    std::snprintf(text.data(), text.size(), "kernel %s, thread block (%u,%u,%u), thread (%u,%u,%u)",
+                  here.kernel, here.block.x, here.block.y, here.block.z, here.thread.x, here.thread.y,
+                  here.thread.z);
   return text;
 }
 
@@ -74,34 +75,27 @@ void install() {
 
 std::string where() { return here_text().data(); }
 
-std::string where_block(const Grid& g) {
-  return fmt::format("kernel {}, block ({},{},{})", g.name, here.block.x, here.block.y, here.block.z);
-}
-
-// An overflow of the stack cannot be reported on that stack.
-SignalStack::SignalStack() : memory_(new std::byte[kBytes]) {
-  stack_t stack{};
-  stack.ss_sp = memory_.get();
-  stack.ss_size = kBytes;
-  ::sigaltstack(&stack, nullptr);
-}
-SignalStack::~SignalStack() {
-  stack_t stack{};
-  stack.ss_flags = SS_DISABLE;
-  ::sigaltstack(&stack, nullptr);
-}
-
 void report_crashes() { [[maybe_unused]] static const bool once = (install(), true); }
 
-ThreadOrder thread_order() {
-  static const ThreadOrder order = [] {
+void report_crashes_of_this_thread() {
+#ifndef __SANITIZE_ADDRESS__  // AddressSanitizer gives each thread such a stack
+  static thread_local std::byte memory[64 * 1024];
+  stack_t stack{};
+  stack.ss_sp = memory;
+  stack.ss_size = sizeof memory;
+  ::sigaltstack(&stack, nullptr);
+#endif
+}
+
+bool reverse_order() {
+  static const bool reverse = [] {
     const char* set = std::getenv("FADE_EMULATE_ORDER");
     const std::string_view name = set ? set : "forward";
     if (name != "forward" && name != "reverse")
       refuse("FADE_EMULATE_ORDER: found {}, allowed: forward, reverse", name);
-    return name == "reverse" ? ThreadOrder::reverse : ThreadOrder::forward;
+    return name == "reverse";
   }();
-  return order;
+  return reverse;
 }
 
 }  // namespace fade::emulate

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <bit>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -21,6 +20,7 @@ struct Site {
 
 /// The thread that is running on this thread of the operating system.
 struct Here {
+  const char* kernel = nullptr;  ///< its name; nullptr while no kernel runs
   uint3 thread{}, block{};
   dim3 threads{}, blocks{};
   int lane = 0;  ///< within its warp
@@ -64,7 +64,6 @@ inline uint32_t ballot(uint32_t mask, bool value, const char* what, Site site) {
 #define blockIdx (::fade::emulate::here.block)
 #define blockDim (::fade::emulate::here.threads)
 #define gridDim (::fade::emulate::here.blocks)
-inline constexpr int warpSize = 32;
 
 #define FADE_SITE ::fade::emulate::Site site = ::fade::emulate::Site::current()
 
@@ -118,19 +117,5 @@ inline int __all_sync(unsigned mask, int value, FADE_SITE) {
 }
 #undef FADE_SITE
 
-template <class T>
-T __ldg(const T* p) {
-  return *p;
-}
 inline int __popc(unsigned x) { return std::popcount(x); }
-inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }
-inline int __ffs(int x) { return x == 0 ? 0 : std::countr_zero(static_cast<unsigned>(x)) + 1; }
-inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
-inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
-inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
-inline double rsqrt(double x) { return 1 / std::sqrt(x); }
-inline float rsqrt(float x) { return 1 / std::sqrt(x); }
-inline float __expf(float x) { return std::exp(x); }
-inline float __logf(float x) { return std::log(x); }
-inline float __fdividef(float x, float y) { return x / y; }
 // NOLINTEND
