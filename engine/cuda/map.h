@@ -43,12 +43,12 @@ bool takes_packs(const T* p) {
 
 /// An array and its strides in elements, one per dimension of the loop.
 template <class T>
-struct Strided {
+struct StridedView {
   T* data;
   Strides stride;
 };
 template <class T>
-Strided(T*, Strides) -> Strided<T>;
+StridedView(T*, Strides) -> StridedView<T>;
 
 namespace map_detail {
 
@@ -85,12 +85,6 @@ __device__ Pack<T, N> load_or_repeat(const T* from, bool moves) {
   return same;
 }
 
-template <int N, int operands, size_t... I, class F, class T, class... In>
-__device__ void apply_at(const Loop<operands>& loop, const int64_t* at, std::index_sequence<I...>, const F& f,
-                         T* out, const In*... in) {
-  apply<N>(f, out + at[0], load_or_repeat<N>(in + at[I + 1], loop.moves[I + 1])...);
-}
-
 template <int N, class F, class T, class... In>
 __global__ void strided(F f, Loop<1 + sizeof...(In)> loop, T* out, const In*... in) {
   constexpr int operands = 1 + sizeof...(In);
@@ -101,7 +95,10 @@ __global__ void strided(F f, Loop<1 + sizeof...(In)> loop, T* out, const In*... 
       for (int o = 0; o < operands; ++o) at[o] += k * loop.stride[d][o];
       rest = above;
     }
-    apply_at<N>(loop, at, std::index_sequence_for<In...>(), f, out, in...);
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      apply<N>(f, out + at[0], load_or_repeat<N>(in + at[I + 1], loop.moves[I + 1])...);
+    }
+    (std::index_sequence_for<In...>());
   }
 }
 
@@ -154,8 +151,8 @@ void map(const char* name, const F& f, int64_t n, T* out, const In*... in) {
 
 /// out = f(in...) over a shape, each array with its own strides: broadcasting, permutations, slices.
 template <class F, class T, class... In>
-void map_strided(const char* name, const F& f, const Shape& shape, const Strided<T>& out,
-                 const Strided<const In>&... in) {
+void map_strided(const char* name, const F& f, const Shape& shape, const StridedView<T>& out,
+                 const StridedView<const In>&... in) {
   if (shape.numel() == 0) return;
   Strides strides[] = {out.stride, in.stride...};
   const Shape s = merge_dims(shape, strides);

@@ -35,9 +35,9 @@ template <class F>
 void binary_cuda(const F& f, const Tensor& a, const Tensor& b, Out y) {
   dispatch_float(y.dtype(), F::name, [&]<class T>() {
     const Shape& s = y.shape();
-    map_strided(F::name, Forward<F>{f}, s, Strided{y.mutate<T>(), broadcast_strides(s, s)},
-                Strided{a.data<T>(), broadcast_strides(a.shape(), s)},
-                Strided{b.data<T>(), broadcast_strides(b.shape(), s)});
+    map_strided(F::name, Forward<F>{f}, s, StridedView{y.mutate<T>(), broadcast_strides(s, s)},
+                StridedView{a.data<T>(), broadcast_strides(a.shape(), s)},
+                StridedView{b.data<T>(), broadcast_strides(b.shape(), s)});
   });
 }
 

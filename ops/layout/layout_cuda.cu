@@ -74,7 +74,7 @@ void copy_cuda(const Tensor& src, const StridedCopy& c, Out dst) {
       launch("transpose", transpose_tiles<T>, static_cast<unsigned>(s.numel() / (s[r] * s[-1]) * tile),
              dim3(kTile, kTileRows), 0, from, to, transpose_of(s, strides, r));
     } else {
-      map_strided("copy", Copy{}, s, Strided{to, strides[0]}, Strided{from, strides[1]});
+      map_strided("copy", Copy{}, s, StridedView{to, strides[0]}, StridedView{from, strides[1]});
     }
   });
 }
@@ -82,8 +82,8 @@ void copy_cuda(const Tensor& src, const StridedCopy& c, Out dst) {
 void add_cuda(const Tensor& src, const StridedCopy& c, Out dst) {
   dispatch_float(src.dtype(), "slice", [&]<class T>() {
     T* to = dst.mutate<T>() + c.dst_at;
-    map_strided("add_slice", Sum{}, c.shape, Strided{to, c.dst}, Strided{static_cast<const T*>(to), c.dst},
-                Strided{src.data<T>() + c.src_at, c.src});
+    map_strided("add_slice", Sum{}, c.shape, StridedView{to, c.dst},
+                StridedView{static_cast<const T*>(to), c.dst}, StridedView{src.data<T>() + c.src_at, c.src});
   });
 }
 

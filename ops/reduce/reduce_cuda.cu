@@ -18,7 +18,8 @@ struct Times {
 void broadcast_cuda(const Tensor& g, ReduceSizes s, double factor, Out dx) {
   dispatch_float(g.dtype(), "sum", [&]<class T>() {
     map_strided("sum_backward", Times<T>{static_cast<T>(factor)}, {s.outer, s.n, s.inner},
-                Strided{dx.mutate<T>(), {s.n * s.inner, s.inner, 1}}, Strided{g.data<T>(), {s.inner, 0, 1}});
+                StridedView{dx.mutate<T>(), {s.n * s.inner, s.inner, 1}},
+                StridedView{g.data<T>(), {s.inner, 0, 1}});
   });
 }
 
