@@ -24,7 +24,6 @@
 namespace fade {
 
 inline constexpr int kWarp = 32;
-inline constexpr int kMaxGridYZ = 65535;  ///< most thread blocks along y and z; along x 2^31 − 1
 
 /// The number of thread blocks, of `block` threads each, for n items, for kernels whose threads step through
 /// the items by the size of the grid: no more than keep a GPU busy.

@@ -36,10 +36,6 @@ template <class T>
 __device__ T warp_sum(T value) {
   return warp_reduce(value, Sum{});
 }
-template <class T>
-__device__ T warp_max(T value) {
-  return warp_reduce(value, Max{});
-}
 
 /// Over a thread block whose size is a multiple of 32; all its threads call it. op(x, identity) = x.
 template <class T, class Op>
@@ -57,11 +53,6 @@ __device__ T block_reduce(T value, Op op, T identity) {
 template <class T>
 __device__ T block_sum(T value) {
   return block_reduce(value, Sum{}, T{0});
-}
-/// `lowest`: the maximum of nothing.
-template <class T>
-__device__ T block_max(T value, T lowest) {
-  return block_reduce(value, Max{}, lowest);
 }
 
 }  // namespace fade

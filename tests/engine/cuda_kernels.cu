@@ -119,7 +119,7 @@ __global__ void reductions_kernel(const T* x, T* y, int64_t n) {
     highest = Max{}(highest, row[i]);
   }
   sum = block_sum(sum);
-  highest = block_max(highest, static_cast<T>(-INFINITY));
+  highest = block_reduce(highest, Max{}, static_cast<T>(-INFINITY));
   if (threadIdx.x == blockDim.x - 1) {  // every thread has the results
     y[2 * blockIdx.x] = sum;
     y[2 * blockIdx.x + 1] = highest;
