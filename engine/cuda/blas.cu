@@ -3,7 +3,6 @@
 #include <cublas_v2.h>
 
 #include "engine/cuda/cuda.h"
-#include "engine/cuda/handles.h"
 #include "engine/error.h"
 
 namespace fade {
@@ -13,20 +12,17 @@ void check_blas(cublasStatus_t status, const char* what) {
   if (status != CUBLAS_STATUS_SUCCESS) fail("cublas: {}: {}", what, cublasGetStatusString(status));
 }
 
-using BlasHandle = CudaHandle<cublasHandle_t, cublasDestroy>;
-
-BlasHandle make_blas_handle() {
-  cublasHandle_t created = nullptr;
-  check_blas(cublasCreate(&created), "create a handle");
-  BlasHandle handle(created);
-  check_blas(cublasSetStream(created, cuda_stream()), "set the stream");
-  check_blas(cublasSetMathMode(created, CUBLAS_DEFAULT_MATH), "set the precision");  // no TF32
+cublasHandle_t make_handle() {
+  cublasHandle_t handle = nullptr;
+  check_blas(cublasCreate(&handle), "create a handle");
+  check_blas(cublasSetStream(handle, cuda_stream()), "set the stream");
+  check_blas(cublasSetMathMode(handle, CUBLAS_DEFAULT_MATH), "set the precision");  // no TF32
   return handle;
 }
 
 template <class T, class Gemm>
 void product(const BlasProduct<T>& p, Gemm gemm) {
-  static const cublasHandle_t handle = make_blas_handle().release();  // never destroyed, like its stream
+  static const cublasHandle_t handle = make_handle();  // never destroyed, like its stream
   const auto flag = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
   const cublasStatus_t status =
       gemm(handle, flag(p.transpose_a), flag(p.transpose_b), p.m, p.n, p.k, &p.alpha, p.a, p.ld_a, p.step_a,

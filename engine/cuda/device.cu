@@ -1,15 +1,38 @@
 // Device::cuda on a GPU: memory, copies and waiting.
 #include <array>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "engine/cuda/cuda.h"
-#include "engine/cuda/handles.h"
 #include "engine/device.h"
 #include "engine/error.h"
 
 namespace fade {
 namespace {
+
+// CUDA's handles and page-locked memory are never destroyed: tensors with static storage may be released after
+// any static object.
+
+cudaStream_t make_stream() {
+  cudaStream_t stream = nullptr;
+  check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "create a stream");
+  return stream;
+}
+
+// An event is a point in a stream, to be waited for.
+cudaEvent_t make_event() {
+  cudaEvent_t event = nullptr;
+  check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "create an event");
+  return event;
+}
+
+// Page-locked host memory, which the device can access.
+void* make_pinned(size_t bytes) {
+  void* memory = nullptr;
+  check_cuda(cudaMallocHost(&memory, bytes), "page-lock memory");
+  return memory;
+}
 
 // Small copies to the device return at once: they go through slots of page-locked memory, used in turn. (A
 // copy from ordinary memory may wait for the device.)
@@ -18,34 +41,31 @@ class Staging {
   static constexpr size_t kBytes = 256 * 1024;
 
   /// Queues the copy. `bytes` is at most kBytes.
-  void copy(void* dst, const void* src, size_t bytes, cudaStream_t stream) {
+  void copy(void* dst, const void* src, size_t bytes) {
     Slot& slot = slots_[next_++ % slots_.size()];
     // Waits only when the copies of all slots are still queued; never for an event that was not recorded.
-    check_cuda(cudaEventSynchronize(slot.copied.get()), "wait for an event");
-    std::memcpy(slot.memory.get(), src, bytes);
-    check_cuda(cudaMemcpyAsync(dst, slot.memory.get(), bytes, cudaMemcpyHostToDevice, stream),
+    check_cuda(cudaEventSynchronize(slot.copied), "wait for an event");
+    std::memcpy(slot.memory, src, bytes);
+    check_cuda(cudaMemcpyAsync(dst, slot.memory, bytes, cudaMemcpyHostToDevice, cuda_stream()),
                "copy to the device");
-    check_cuda(cudaEventRecord(slot.copied.get(), stream), "record an event");
+    check_cuda(cudaEventRecord(slot.copied, cuda_stream()), "record an event");
   }
 
  private:
   struct Slot {
-    PinnedMemory memory = make_pinned(kBytes);
-    CudaEvent copied = make_event();
+    void* memory = make_pinned(kBytes);
+    cudaEvent_t copied = make_event();
   };
   std::array<Slot, 16> slots_;
   size_t next_ = 0;
 };
 
 struct DeviceState {
-  CudaStream stream = make_stream();
+  cudaStream_t stream = make_stream();
   Staging staging;
-  PinnedMemory index_error = make_pinned(sizeof(IndexError));
-  DeviceState() { *error() = {}; }
-  IndexError* error() { return static_cast<IndexError*>(index_error.get()); }
+  IndexError* index_error = new (make_pinned(sizeof(IndexError))) IndexError{};
 };
 
-// Never destroyed: tensors with static storage may be released after any static object.
 DeviceState& state() {
   static DeviceState* const s = new DeviceState;
   return *s;
@@ -53,7 +73,7 @@ DeviceState& state() {
 
 void synchronize() {
   check_cuda(cudaStreamSynchronize(cuda_stream()), "wait for the device");
-  IndexError& error = *state().error();
+  IndexError& error = *state().index_error;
   if (!error.set) return;
   refuse_index(std::exchange(error, {}).found);
 }
@@ -68,7 +88,7 @@ void copy(void* dst, Device dst_device, const void* src, Device src_device, size
     check_cuda(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, cuda_stream()),
                "copy on the device");
   } else if (bytes <= Staging::kBytes) {
-    state().staging.copy(dst, src, bytes, cuda_stream());
+    state().staging.copy(dst, src, bytes);
   } else {
     check_cuda(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, cuda_stream()), "copy to the device");
   }
@@ -153,10 +173,10 @@ const char* remedy(cudaError_t code) {
 
 }  // namespace
 
-cudaStream_t cuda_stream() { return state().stream.get(); }
+cudaStream_t cuda_stream() { return state().stream; }
 
 IndexCheck index_check(const char* op, const char* what, int64_t lowest) {
-  return {state().error(), op, what, lowest};
+  return {state().index_error, op, what, lowest};
 }
 
 void check_cuda(cudaError_t code, const char* what) {

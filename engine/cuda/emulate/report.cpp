@@ -53,22 +53,19 @@ void on_signal(int number, siginfo_t* info, void*) {
   ::raise(number);
 }
 
-void catch_signals(std::initializer_list<int> numbers) {
-  for (const int number : numbers) {
+void install() {
+#ifdef __SANITIZE_ADDRESS__
+  __sanitizer_set_death_callback(print_where);  // AddressSanitizer handles crashes too
+  const auto signals = {SIGABRT};
+#else
+  const auto signals = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+#endif
+  for (const int number : signals) {
     struct sigaction action {};
     action.sa_sigaction = on_signal;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     ::sigaction(number, &action, nullptr);
   }
-}
-
-void install() {
-#ifdef __SANITIZE_ADDRESS__
-  __sanitizer_set_death_callback(print_where);  // AddressSanitizer handles crashes too
-  catch_signals({SIGABRT});
-#else
-  catch_signals({SIGSEGV, SIGBUS, SIGFPE, SIGABRT});
-#endif
 }
 
 }  // namespace
