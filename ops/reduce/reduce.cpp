@@ -8,21 +8,20 @@ namespace {
 
 constexpr int kAll = -1;  // in place of a dimension: all of them
 
-struct ReduceAttrs {
-  int32_t dim;
-  bool mean;
+ReduceSizes sizes_of(const Shape& input, int dim) {
+  if (dim == kAll) return {.outer = 1, .n = input.numel(), .inner = 1};
+  return {.outer = input.numel(0, dim), .n = input[dim], .inner = input.numel(dim + 1, input.dims())};
+}
 
-  ReduceSizes sizes(const Shape& input) const {
-    if (dim == kAll) return {.outer = 1, .n = input.numel(), .inner = 1};
-    return {.outer = input.numel(0, dim), .n = input[dim], .inner = input.numel(dim + 1, input.dims())};
-  }
-  double factor(const Shape& input) const { return mean ? 1 / static_cast<double>(sizes(input).n) : 1; }
+struct SumAttrs {
+  ReduceSizes sizes;
+  double factor;
 };
 
 void sum_rule(BackwardCtx& ctx) {
   const Tensor &g = ctx.grad(), dx = ctx.empty_for(0);
-  const auto a = ctx.attrs<ReduceAttrs>();
-  broadcast_kernel(g.device(), g, a.sizes(dx.shape()), a.factor(dx.shape()), dx);
+  const auto [sizes, factor] = ctx.attrs<SumAttrs>();
+  broadcast_kernel(g.device(), g, sizes, factor, dx);
   ctx.add(0, dx);
 }
 
@@ -30,7 +29,7 @@ enum Saved : int { kIndex };  // of max
 
 void max_rule(BackwardCtx& ctx) {
   const Tensor &g = ctx.grad(), dx = ctx.empty_for(0);
-  max_backward(g.device(), g, ctx.saved(kIndex), ctx.attrs<ReduceAttrs>().sizes(dx.shape()), dx);
+  max_backward(g.device(), g, ctx.saved(kIndex), ctx.attrs<ReduceSizes>(), dx);
   ctx.add(0, dx);
 }
 
@@ -55,12 +54,13 @@ void check_not_empty(const OpDef& op, const Shape& s, ReduceSizes sizes) {
 }
 
 Tensor reduce_sum(const OpDef& op, const Tensor& x, int dim, bool keep_dim) {
-  const ReduceAttrs a{.dim = dim, .mean = &op == &kMean};
-  const ReduceSizes sizes = a.sizes(x.shape());
-  if (a.mean) check_not_empty(op, x.shape(), sizes);
+  const bool mean = &op == &kMean;
+  const ReduceSizes sizes = sizes_of(x.shape(), dim);
+  if (mean) check_not_empty(op, x.shape(), sizes);
+  const SumAttrs attrs{.sizes = sizes, .factor = mean ? 1 / static_cast<double>(sizes.n) : 1};
   Tensor y = Tensor::empty(reduced(x.shape(), dim, keep_dim), x.dtype(), x.device());
-  sum_kernel(x.device(), x, sizes, a.factor(x.shape()), y);
-  record(op, y, {&x}, {}, a);
+  sum_kernel(x.device(), x, sizes, attrs.factor, y);
+  record(op, y, {&x}, {}, attrs);
   return y;
 }
 
@@ -76,13 +76,13 @@ Tensor mean(const Tensor& x, int dim, bool keep_dim) {
 }
 
 Tensor max(const Tensor& x, int dim, bool keep_dim) {
-  const ReduceAttrs a{.dim = x.shape().index(dim), .mean = false};
-  const ReduceSizes sizes = a.sizes(x.shape());
+  const int d = x.shape().index(dim);
+  const ReduceSizes sizes = sizes_of(x.shape(), d);
   check_not_empty(kMax, x.shape(), sizes);
-  Tensor y = Tensor::empty(reduced(x.shape(), a.dim, keep_dim), x.dtype(), x.device());
+  Tensor y = Tensor::empty(reduced(x.shape(), d, keep_dim), x.dtype(), x.device());
   Tensor index = Tensor::empty(y.shape(), DType::i32, x.device());
   max_forward(x.device(), x, sizes, y, index);
-  record(kMax, y, {&x}, {&index}, a);
+  record(kMax, y, {&x}, {&index}, sizes);
   return y;
 }
 

@@ -1,4 +1,4 @@
-#include "engine/cuda/rows.h"
+#include "engine/cuda/map.h"
 #include "engine/cuda/sum.h"
 #include "ops/reduce/reduce_kernels.h"
 
@@ -23,35 +23,9 @@ void broadcast_cuda(const Tensor& g, ReduceSizes s, double factor, Out dx) {
   });
 }
 
-constexpr int32_t kNowhere = INT32_MAX;
-
-struct Earlier {
-  __device__ int32_t operator()(int32_t a, int32_t b) const { return a < b ? a : b; }
-};
-
-// inner = 1: the largest element of a row, then its first place.
+// One thread per result: neighbouring threads read neighbouring columns.
 template <class T>
-struct MaxOfRow {
-  const T* x;
-  T* y;
-  int32_t* index;
-  __device__ void operator()(const auto& row) const {
-    const T* in = x + row.start();
-    const T largest = row.max([](T v) { return v; }, in);
-    int32_t first = kNowhere;
-    for (int64_t i = row.lane; i < row.size && first == kNowhere; i += row.threads) {
-      if (in[i] == largest || in[i] != in[i]) first = static_cast<int32_t>(i);
-    }
-    first = row.combine(first, Earlier{}, kNowhere);
-    if (row.lane != 0) return;
-    y[row.index] = largest;
-    index[row.index] = first;
-  }
-};
-
-// inner > 1: one thread per result, so that neighbouring threads read neighbouring columns.
-template <class T>
-struct MaxOfColumn {
+struct Largest {
   const T* x;
   ReduceSizes s;
   T* y;
@@ -73,13 +47,7 @@ struct MaxOfColumn {
 
 void max_forward_cuda(const Tensor& x, ReduceSizes s, Out y, Out index) {
   dispatch_float(x.dtype(), "max", [&]<class T>() {
-    const T* in = x.data<T>();
-    T* out = y.mutate<T>();
-    int32_t* at = index.mutate<int32_t>();
-    if (s.inner == 1)
-      launch_rows("max", {s.outer, s.n}, MaxOfRow<T>{in, out, at}, in);
-    else
-      launch_each("max", s.outer * s.inner, MaxOfColumn<T>{in, s, out, at});
+    launch_each("max", y.numel(), Largest<T>{x.data<T>(), s, y.mutate<T>(), index.mutate<int32_t>()});
   });
 }
 
