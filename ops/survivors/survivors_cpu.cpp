@@ -4,35 +4,28 @@ namespace fade {
 namespace {
 
 // One thread is enough: one comparison per row is little work compared with the row's projections.
-template <class T>
-void find_survivors(const PackedRows& rows, const T* span, int64_t span_step, double reach,
-                    const Survivors& out) {
+void survivors_cpu(const PackedRows& rows, const Lifetime& lifetime, const Survivors& out) {
   const int32_t *start = rows.start.data<int32_t>(), *age = rows.age.data<int32_t>();
   int32_t *index = out.index.mutate<int32_t>(), *new_age = out.age.mutate<int32_t>(),
           *new_start = out.start.mutate<int32_t>();
-  int32_t count = 0;
-  const auto keep_survivors_of = [&](int64_t begin, int64_t end) {
-    for (int64_t j = begin; j < end; ++j) {
-      const int64_t distance = age[j] + rows.block;
-      const double span_j = span ? static_cast<double>(span[j * span_step]) : 0;
-      if (!survives(span_j, reach, distance)) continue;
-      index[count] = static_cast<int32_t>(j);
-      new_age[count++] = static_cast<int32_t>(distance);
+  dispatch_float(lifetime.span.dtype(), "survivors", [&]<class T>() {
+    const T* span = lifetime.span.data<T>();
+    const int64_t span_step = lifetime.span.numel() == 1 ? 0 : 1;
+    int32_t count = 0;
+    const auto keep_survivors_of = [&](int64_t begin, int64_t end) {
+      for (int64_t j = begin; j < end; ++j) {
+        const int64_t distance = age[j] + rows.block;
+        if (!survives(static_cast<double>(span[j * span_step]), lifetime.reach, distance)) continue;
+        index[count] = static_cast<int32_t>(j);
+        new_age[count++] = static_cast<int32_t>(distance);
+      }
+    };
+    new_start[0] = 0;
+    for (int64_t b = 0; b < rows.streams; ++b) {
+      keep_survivors_of(start[b], start[b + 1]);
+      keep_survivors_of(rows.memory_rows + b * rows.block, rows.memory_rows + (b + 1) * rows.block);
+      new_start[b + 1] = count;
     }
-  };
-  new_start[0] = 0;
-  for (int64_t b = 0; b < rows.streams; ++b) {
-    keep_survivors_of(start[b], start[b + 1]);
-    keep_survivors_of(rows.memory_rows + b * rows.block, rows.memory_rows + (b + 1) * rows.block);
-    new_start[b + 1] = count;
-  }
-}
-
-void survivors_cpu(const PackedRows& rows, const Lifetime& lifetime, const Survivors& out) {
-  const Tensor& span = lifetime.span;
-  if (!span) return find_survivors<float>(rows, nullptr, 0, lifetime.reach, out);
-  dispatch_float(span.dtype(), "survivors", [&]<class T>() {
-    find_survivors(rows, span.data<T>(), span.numel() == 1 ? 0 : 1, lifetime.reach, out);
   });
 }
 

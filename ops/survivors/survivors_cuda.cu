@@ -1,5 +1,5 @@
-// Survivors on CUDA, in three kernels: count the survivors of each stream, add the counts up, and write the
-// survivors in order. The first and the last use one thread block per stream.
+// Survivors on CUDA, in two kernels of one thread block per stream: count the survivors of each stream, then
+// write them in order.
 #include "engine/cuda/cuda.h"
 #include "ops/survivors/survivors_kernels.h"
 
@@ -13,7 +13,7 @@ template <class T>
 struct ContextView {
   const int32_t *start, *age;
   int64_t block, memory_rows;
-  const T* span;      ///< span of row j: span[j·span_step]; nullptr: 0
+  const T* span;      ///< span of row j: span[j·span_step]
   int64_t span_step;  ///< 1, or 0 for one span for all rows
   double reach;
 
@@ -24,7 +24,7 @@ struct ContextView {
     return k < own_memory ? start[b] + k : memory_rows + b * block + k - own_memory;
   }
   __device__ bool survives(int64_t row) const {
-    return fade::survives(span ? static_cast<double>(span[row * span_step]) : 0, reach, age[row] + block);
+    return fade::survives(static_cast<double>(span[row * span_step]), reach, age[row] + block);
   }
 };
 
@@ -59,58 +59,44 @@ __global__ void count_survivors(ContextView<T> context, int32_t* count) {
   if (threadIdx.x == 0) count[b] = alive;
 }
 
-// start[1 .. streams] holds counts; becomes their running sums, with start[0] = 0. One thread block.
-__global__ void add_counts(int32_t* start, int64_t streams) {
-  int sum = 0;
-  for (int64_t first = 0; first < streams; first += kBlock) {
-    const int64_t b = first + threadIdx.x;
-    const int count = b < streams ? start[b + 1] : 0;
-    int total;
-    const int before = block_scan(count, total);
-    if (b < streams) start[b + 1] = sum + before + count;
-    sum += total;
-  }
-  if (threadIdx.x == 0) start[0] = 0;
-}
-
+// Writes the survivors of stream b after those of the streams before it, and where they end.
 template <class T>
-__global__ void write_survivors(ContextView<T> context, const int32_t* start, int32_t* index, int32_t* age) {
+__global__ void write_survivors(ContextView<T> context, const int32_t* count, int32_t* start, int32_t* index,
+                                int32_t* age) {
   const int64_t b = blockIdx.x, rows = context.count(b);
-  int64_t at = start[b];
+  int at = 0;
+  for (int64_t stream = threadIdx.x; stream < b; stream += kBlock) at += count[stream];
+  at = block_sum(at);
+  if (threadIdx.x == 0 && b == 0) start[0] = 0;
   for (int64_t first = 0; first < rows; first += kBlock) {
     const int64_t k = first + threadIdx.x, row = k < rows ? context.row(b, k) : 0;
     const bool alive = k < rows && context.survives(row);
     int total;
-    const int64_t place = at + block_scan(alive, total);
+    const int place = at + block_scan(alive, total);
     if (alive) {
       index[place] = static_cast<int32_t>(row);
       age[place] = static_cast<int32_t>(context.age[row] + context.block);
     }
     at += total;
   }
-}
-
-template <class T>
-void find_survivors(const PackedRows& rows, const Lifetime& lifetime, const Survivors& out) {
-  const ContextView<T> context{.start = rows.start.data<int32_t>(),
-                               .age = rows.age.data<int32_t>(),
-                               .block = rows.block,
-                               .memory_rows = rows.memory_rows,
-                               .span = lifetime.span ? lifetime.span.data<T>() : nullptr,
-                               .span_step = lifetime.span && lifetime.span.numel() == 1 ? 0 : 1,
-                               .reach = lifetime.reach};
-  int32_t* start = out.start.mutate<int32_t>();
-  const auto streams = static_cast<unsigned>(rows.streams);
-  launch("count_survivors", count_survivors<T>, streams, kBlock, 0, context, start + 1);
-  launch("add_counts", add_counts, 1, kBlock, 0, start, rows.streams);
-  launch("write_survivors", write_survivors<T>, streams, kBlock, 0, context, start,
-         out.index.mutate<int32_t>(), out.age.mutate<int32_t>());
+  if (threadIdx.x == 0) start[b + 1] = at;
 }
 
 void survivors_cuda(const PackedRows& rows, const Lifetime& lifetime, const Survivors& out) {
-  if (!lifetime.span) return find_survivors<float>(rows, lifetime, out);
-  dispatch_float(lifetime.span.dtype(), "survivors",
-                 [&]<class T>() { find_survivors<T>(rows, lifetime, out); });
+  const Tensor count = Tensor::empty({rows.streams}, DType::i32, Device::cuda);
+  const auto streams = static_cast<unsigned>(rows.streams);
+  dispatch_float(lifetime.span.dtype(), "survivors", [&]<class T>() {
+    const ContextView<T> context{.start = rows.start.data<int32_t>(),
+                                 .age = rows.age.data<int32_t>(),
+                                 .block = rows.block,
+                                 .memory_rows = rows.memory_rows,
+                                 .span = lifetime.span.data<T>(),
+                                 .span_step = lifetime.span.numel() == 1 ? 0 : 1,
+                                 .reach = lifetime.reach};
+    launch("count_survivors", count_survivors<T>, streams, kBlock, 0, context, count.mutate<int32_t>());
+    launch("write_survivors", write_survivors<T>, streams, kBlock, 0, context, count.data<int32_t>(),
+           out.start.mutate<int32_t>(), out.index.mutate<int32_t>(), out.age.mutate<int32_t>());
+  });
 }
 
 [[maybe_unused]] const bool registered = survivors_kernel.implement(Device::cuda, survivors_cuda);

@@ -6,7 +6,7 @@
 
 namespace fade {
 
-/// Fills `out`, whose tensors are allocated.
+/// Fills `out`, whose tensors are allocated. The lifetime's span is a tensor.
 inline constinit Kernel<void(const PackedRows&, const Lifetime&, const Survivors& out)> survivors_kernel{
     "survivors"};
 
