@@ -13,8 +13,8 @@ struct GatherRule {
   int32_t lowest;    ///< smallest index allowed: −1 where padding gives a row of zeros
 };
 
-/// y[p] = row index[p] of [top; bottom], zeros where the index is −1. `bottom` may be an empty tensor. Refuses
-/// an index outside [rule.lowest, rows of both).
+/// y[p] = row index[p] of [top; bottom], zeros where the index is −1; `bottom` may be an empty tensor.
+/// Refuses an index outside [rule.lowest, rows of both).
 inline constinit Kernel<void(const Tensor& top, const Tensor& bottom, const Tensor& index, GatherRule rule,
                              Out y)>
     gather_rows_forward{"gather_rows"};
