@@ -3,20 +3,6 @@
 #include <cmath>
 
 namespace fade {
-namespace {
-
-int states_of(OptimizerKind kind) {
-  switch (kind) {
-    case OptimizerKind::sgd:
-      return SgdRule::states;
-    case OptimizerKind::adagrad:
-      return AdagradRule::states;
-    default:
-      return AdamRule::states;
-  }
-}
-
-}  // namespace
 
 Tensor grad_norm(const std::vector<Tensor>& leaves) {
   std::vector<Tensor> grads;
@@ -30,43 +16,38 @@ Tensor grad_norm(const std::vector<Tensor>& leaves) {
 
 Optimizer::Optimizer(const OptimizerConfig& config, const Parameters& parameters)
     : config_(config), parameters_(parameters) {
+  const int states = std::visit([](const auto& rule) { return rule.states; }, rule_at(1, 1));
   for (const Tensor& leaf : parameters.leaves()) {
     OptimizerSlot slot{leaf, {}};
-    for (int s = 0; s < states_of(config.kind); ++s)
-      slot.state[s] = Tensor::zeros(leaf.shape(), leaf.dtype(), leaf.device());
+    for (int s = 0; s < states; ++s) slot.state[s] = Tensor::zeros(leaf.shape(), leaf.dtype(), leaf.device());
     slots_.push_back(slot);
   }
 }
 
-template <class Rule>
-void Optimizer::apply(const Rule& rule, const ScaledBy& scaled, double l2) {
-  optimizer_kernel<Rule>(slots_.front().value.device(), slots_, rule, scaled, l2);
+OptimizerRule Optimizer::rule_at(int64_t step, double lr_factor) const {
+  const OptimizerConfig& c = config_;
+  const double lr = c.lr * lr_factor, t = static_cast<double>(step);
+  switch (c.kind) {
+    case OptimizerKind::sgd:
+      return SgdRule{lr, c.momentum};
+    case OptimizerKind::adagrad:
+      return AdagradRule{lr, c.eps};
+    default:
+      return AdamRule{.beta1 = c.beta1,
+                      .beta2 = c.beta2,
+                      .eps = c.eps,
+                      .step = lr / (1 - std::pow(c.beta1, t)),
+                      .correction = std::sqrt(1 - std::pow(c.beta2, t)),
+                      .decay = c.kind == OptimizerKind::adamw ? lr * c.weight_decay : 0};
+  }
 }
 
 void Optimizer::step(double lr_factor, const GradScale& scale, const Tensor& norm) {
   if (scale.clip > 0 && !norm)
     fail("optimizer: clipping to {} needs the gradients' norm (grad_norm)", scale.clip);
-  const ScaledBy scaled{scale, norm};
   ++steps_;
-  const OptimizerConfig& c = config_;
-  const double lr = c.lr * lr_factor, t = static_cast<double>(steps_);
-  const bool decoupled = c.kind == OptimizerKind::adamw;
-  const double l2 = decoupled ? 0 : c.weight_decay;
-  switch (c.kind) {
-    case OptimizerKind::sgd:
-      return apply(SgdRule{lr, c.momentum}, scaled, l2);
-    case OptimizerKind::adagrad:
-      return apply(AdagradRule{lr, c.eps}, scaled, l2);
-    case OptimizerKind::adam:
-    case OptimizerKind::adamw:
-      return apply(AdamRule{.beta1 = c.beta1,
-                            .beta2 = c.beta2,
-                            .eps = c.eps,
-                            .step = lr / (1 - std::pow(c.beta1, t)),
-                            .correction = std::sqrt(1 - std::pow(c.beta2, t)),
-                            .decay = decoupled ? lr * c.weight_decay : 0},
-                   scaled, l2);
-  }
+  const double l2 = config_.kind == OptimizerKind::adamw ? 0 : config_.weight_decay;
+  optimizer_kernel(slots_.front().value.device(), slots_, rule_at(steps_, lr_factor), scale, norm, l2);
 }
 
 std::vector<Parameter> Optimizer::state() const {
@@ -74,8 +55,8 @@ std::vector<Parameter> Optimizer::state() const {
   std::vector<Parameter> out;
   for (const Parameter& p : parameters_.all())
     for (const OptimizerSlot& slot : slots_)
-      if (slot.value.impl() == p.leaf.impl())
-        for (int s = 0; s < states_of(config_.kind); ++s)
+      for (size_t s = 0; s < slot.state.size(); ++s)
+        if (slot.value.impl() == p.leaf.impl() && slot.state[s])
           out.push_back({names[s] + p.name, slot.state[s], p.begin, p.end});
   return out;
 }

@@ -32,12 +32,6 @@ struct OptimizerSlot {
 /// count as zero. f64 [], on the leaves' device: the host does not wait for it.
 Tensor grad_norm(const std::vector<Tensor>& leaves);
 
-/// A scale, and the norm (f64 [], or no tensor) from which its factor is computed.
-struct ScaledBy {
-  GradScale scale;
-  Tensor norm;
-};
-
 class Optimizer {
  public:
   Optimizer(const OptimizerConfig& config, const Parameters& parameters);
@@ -55,8 +49,7 @@ class Optimizer {
   std::vector<Parameter> state() const;
 
  private:
-  template <class Rule>
-  void apply(const Rule& rule, const ScaledBy& scaled, double l2);
+  OptimizerRule rule_at(int64_t step, double lr_factor) const;
 
   OptimizerConfig config_;
   const Parameters& parameters_;
@@ -64,13 +57,14 @@ class Optimizer {
   int64_t steps_ = 0;
 };
 
-/// Updates value and state of every slot from its gradient times the factor of the scale, plus l2·value. No
-/// change if the norm is not finite. One launch for many slots.
-template <class Rule>
-inline constinit Kernel<void(std::span<const OptimizerSlot>, const Rule&, const ScaledBy&, double l2)>
+/// Updates value and state of every slot from its gradient times the scale's factor for `norm` (f64 [], or an
+/// empty tensor), plus l2·value. No change if the norm is not finite. The slots are of one type. One launch
+/// for many slots.
+inline constinit Kernel<void(std::span<const OptimizerSlot>, const OptimizerRule&, const GradScale&,
+                             const Tensor& norm, double l2)>
     optimizer_kernel{"optimizer"};
 
-/// norm = sqrt(Σ over tensors of Σ g²), f64 [].
+/// norm = sqrt(Σ over tensors of Σ g²), f64 []. The tensors are of one type.
 inline constinit Kernel<void(std::span<const Tensor> grads, Out norm)> grad_norm_kernel{"grad_norm"};
 
 }  // namespace fade

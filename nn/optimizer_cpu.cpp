@@ -12,8 +12,6 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-using Slots = std::span<const OptimizerSlot>;
-
 template <class T, class Rule>
 void update(const OptimizerSlot& slot, const Rule& rule, T grad_scale, T l2) {
   constexpr bool two = Rule::states == 2;
@@ -33,25 +31,17 @@ void update(const OptimizerSlot& slot, const Rule& rule, T grad_scale, T l2) {
   });
 }
 
-template <class Rule>
-void step(Slots slots, const Rule& rule, const ScaledBy& scaled, double l2) {
-  const double norm = scaled.norm ? *scaled.norm.data<double>() : 0;
-  if (!std::isfinite(norm)) return;
-  const double factor = scaled.scale.factor(norm);
+void step(std::span<const OptimizerSlot> slots, const OptimizerRule& rule, const GradScale& scale,
+          const Tensor& norm, double l2) {
+  const double of_all = norm ? *norm.data<double>() : 0;
+  if (!std::isfinite(of_all)) return;
+  const double factor = scale.factor(of_all);
   for (const OptimizerSlot& slot : slots)
     if (slot.value.grad())
-      dispatch_float(slot.value.dtype(), "optimizer",
-                     [&]<class T>() { update<T>(slot, rule, static_cast<T>(factor), static_cast<T>(l2)); });
-}
-
-void sgd(Slots slots, const SgdRule& rule, const ScaledBy& scaled, double l2) {
-  step(slots, rule, scaled, l2);
-}
-void adam(Slots slots, const AdamRule& rule, const ScaledBy& scaled, double l2) {
-  step(slots, rule, scaled, l2);
-}
-void adagrad(Slots slots, const AdagradRule& rule, const ScaledBy& scaled, double l2) {
-  step(slots, rule, scaled, l2);
+      dispatch_float(slot.value.dtype(), "optimizer", [&]<class T>() {
+        std::visit([&](const auto& r) { update<T>(slot, r, static_cast<T>(factor), static_cast<T>(l2)); },
+                   rule);
+      });
 }
 
 void norm_of(std::span<const Tensor> grads, Out norm) {
@@ -75,9 +65,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace fade {
 
-FADE_SIMD_KERNEL(optimizer_kernel<SgdRule>, sgd);
-FADE_SIMD_KERNEL(optimizer_kernel<AdamRule>, adam);
-FADE_SIMD_KERNEL(optimizer_kernel<AdagradRule>, adagrad);
+FADE_SIMD_KERNEL(optimizer_kernel, step);
 FADE_SIMD_KERNEL(grad_norm_kernel, norm_of);
 
 }  // namespace fade

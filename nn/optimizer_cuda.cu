@@ -81,21 +81,15 @@ __global__ void update(Updated<T> u, Rule rule, GradScale scale, const double* n
 }
 
 template <class T, class Rule>
-void update_all(std::span<const OptimizerSlot> slots, const Rule& rule, const ScaledBy& scaled, double l2) {
+void update_batch(std::span<const OptimizerSlot> slots, const Rule& rule, const GradScale& scale,
+                  const Tensor& norm, double l2) {
   constexpr int N = kPackOf<T>;
   static_assert(sizeof(Updated<T>) + sizeof(Rule) < 4000, "a kernel takes 4096 bytes of arguments");
   Updated<T> u;
   bool packs = true;
-  const auto flush = [&] {
-    launch("optimizer", packs ? update<N, T, Rule> : update<1, T, Rule>,
-           static_cast<unsigned>(u.pieces.count()), kBlock, 0, u, rule, scaled.scale,
-           scaled.norm ? scaled.norm.data<double>() : nullptr, static_cast<T>(l2));
-    u = {};
-    packs = true;
-  };
   for (const OptimizerSlot& slot : slots) {
     const Tensor grad = slot.value.grad();
-    if (!grad || slot.value.dtype() != dtype_of<T>) continue;
+    if (!grad) continue;
     const int t = u.pieces.tensors;
     u.value[t] = slot.value.mutate<T>();
     u.grad[t] = grad.data<T>();
@@ -104,15 +98,26 @@ void update_all(std::span<const OptimizerSlot> slots, const Rule& rule, const Sc
     packs = packs && takes_packs<N>(u.value[t]) && takes_packs<N>(u.grad[t]) && takes_packs<N>(u.first[t]) &&
             takes_packs<N>(u.second[t]);
     u.pieces.append(slot.value.numel());
-    if (u.pieces.tensors == kTensors) flush();
   }
-  flush();
+  launch("optimizer", packs ? update<N, T, Rule> : update<1, T, Rule>,
+         static_cast<unsigned>(u.pieces.count()), kBlock, 0, u, rule, scale,
+         norm ? norm.data<double>() : nullptr, static_cast<T>(l2));
 }
 
-template <class Rule>
-void step_all(std::span<const OptimizerSlot> slots, const Rule& rule, const ScaledBy& scaled, double l2) {
-  update_all<float>(slots, rule, scaled, l2);
-  update_all<double>(slots, rule, scaled, l2);
+// Calls f for each batch of tensors that one launch takes.
+template <class Tensors, class F>
+void for_each_batch(Tensors all, const F& f) {
+  for (size_t i = 0; i < all.size(); i += kTensors)
+    f(all.subspan(i, std::min<size_t>(kTensors, all.size() - i)));
+}
+
+void step(std::span<const OptimizerSlot> slots, const OptimizerRule& rule, const GradScale& scale,
+          const Tensor& norm, double l2) {
+  dispatch_float(slots.front().value.dtype(), "optimizer", [&]<class T>() {
+    for_each_batch(slots, [&](std::span<const OptimizerSlot> batch) {
+      std::visit([&](const auto& r) { update_batch<T>(batch, r, scale, norm, l2); }, rule);
+    });
+  });
 }
 
 template <class T>
@@ -133,28 +138,20 @@ __global__ void sum_of_squares(Squared<T> s, double* partial) {
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-// Writes a partial sum per piece of the tensors of type T, from `partial` on. Returns the end.
+// Writes a partial sum per piece of the tensors to partial[0], ... Returns the end.
 template <class T>
 double* squares_of(std::span<const Tensor> grads, double* partial) {
   constexpr int N = kPackOf<T>;
   Squared<T> s;
   bool packs = true;
-  const auto flush = [&] {
-    launch("grad_norm", packs ? sum_of_squares<N, T> : sum_of_squares<1, T>,
-           static_cast<unsigned>(s.pieces.count()), kBlock, 0, s, partial);
-    partial += s.pieces.count();
-    s = {};
-    packs = true;
-  };
   for (const Tensor& grad : grads) {
-    if (grad.dtype() != dtype_of<T>) continue;
     s.data[s.pieces.tensors] = grad.data<T>();
     packs = packs && takes_packs<N>(grad.data<T>());
     s.pieces.append(grad.numel());
-    if (s.pieces.tensors == kTensors) flush();
   }
-  flush();
-  return partial;
+  launch("grad_norm", packs ? sum_of_squares<N, T> : sum_of_squares<1, T>,
+         static_cast<unsigned>(s.pieces.count()), kBlock, 0, s, partial);
+  return partial + s.pieces.count();
 }
 
 struct SquareRoot {
@@ -165,16 +162,16 @@ void norm_of(std::span<const Tensor> grads, Out norm) {
   int64_t pieces = 0;
   for (const Tensor& grad : grads) pieces += pieces_of(grad.numel());
   const Tensor partial = Tensor::empty({pieces}, DType::f64, Device::cuda);
-  squares_of<double>(grads, squares_of<float>(grads, partial.mutate<double>()));
+  double* to = partial.mutate<double>();
+  for_each_batch(grads, [&](std::span<const Tensor> batch) {
+    dispatch_float(batch.front().dtype(), "grad_norm", [&]<class T>() { to = squares_of<T>(batch, to); });
+  });
   sum_middle("grad_norm", partial, {1, pieces, 1}, 1, norm);
   map("grad_norm", SquareRoot{}, 1, norm.mutate<double>(), norm.data<double>());
 }
 
 [[maybe_unused]] const bool registered =
-    optimizer_kernel<SgdRule>.implement(Device::cuda, step_all<SgdRule>) &&
-    optimizer_kernel<AdamRule>.implement(Device::cuda, step_all<AdamRule>) &&
-    optimizer_kernel<AdagradRule>.implement(Device::cuda, step_all<AdagradRule>) &&
-    grad_norm_kernel.implement(Device::cuda, norm_of);
+    optimizer_kernel.implement(Device::cuda, step) && grad_norm_kernel.implement(Device::cuda, norm_of);
 
 }  // namespace
 }  // namespace fade

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <variant>
 
 #include "engine/host_device.h"
 
@@ -53,5 +54,8 @@ struct AdagradRule {
     p -= static_cast<T>(lr) * g / (std::sqrt(s[0]) + static_cast<T>(eps));
   }
 };
+
+/// The rule of one step.
+using OptimizerRule = std::variant<SgdRule, AdamRule, AdagradRule>;
 
 }  // namespace fade

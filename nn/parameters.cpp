@@ -12,7 +12,8 @@ Tensor Parameters::add_stacked(const std::vector<std::string>& names, const Shap
   Tensor leaf = Tensor::zeros(stacked, dtype_, device_).set_requires_grad();
   leaves_.push_back(leaf);
   for (size_t i = 0; i < names.size(); ++i) {
-    if (has(names[i])) fail("parameters: {} was added twice", names[i]);
+    if (std::ranges::find(all_, names[i], &Parameter::name) != all_.end())
+      fail("parameters: {} was added twice", names[i]);
     const int64_t begin = static_cast<int64_t>(i) * shape[0];
     all_.push_back({names[i], leaf, begin, begin + shape[0]});
   }
@@ -23,10 +24,6 @@ const Parameter& Parameters::find(std::string_view name) const {
   const auto it = std::ranges::find(all_, name, &Parameter::name);
   if (it == all_.end()) refuse("parameters: the model has none called {}", name);
   return *it;
-}
-
-bool Parameters::has(std::string_view name) const {
-  return std::ranges::find(all_, name, &Parameter::name) != all_.end();
 }
 
 int64_t Parameters::count() const {

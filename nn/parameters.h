@@ -35,7 +35,6 @@ class Parameters {
   const std::vector<Tensor>& leaves() const { return leaves_; }
   /// The parameter called `name`. Throws InputError when there is none.
   const Parameter& find(std::string_view name) const;
-  bool has(std::string_view name) const;
   int64_t count() const;  ///< of scalars
   void zero_grad() const;
 
