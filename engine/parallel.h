@@ -47,8 +47,8 @@ void parallel_elements(int64_t n, F&& f) {
   parallel_for(n, kElementsPerThread, f);
 }
 
-/// Calls f(row) for each of `rows` rows of `width` elements that cost a few instructions each. Uses the threads
-/// of parallel_for.
+/// Calls f(row) for each of `rows` rows of `width` elements that cost a few instructions each, on several
+/// threads as parallel_for does.
 template <class F>
 void parallel_rows(int64_t rows, int64_t width, F&& f) {
   parallel_for(rows, kElementsPerThread / std::max<int64_t>(width, 1) + 1, [&](int64_t begin, int64_t end) {

@@ -1,4 +1,4 @@
-// The soft mask: how much of a row a query sees. Both kinds of span; the formula is ops/span_attention/mask.h.
+// The soft mask: how much of a row a query sees, by both kinds of span. Formula: ops/span_attention/mask.h.
 #pragma once
 
 #include "engine/tensor.h"
