@@ -96,22 +96,21 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
   return {middle, static_cast<double>(B * M) / middle * 1000, memory_stats(model.device()).peak, live};
 }
 
-struct Bench final : Command {
+struct Bench {
   ConfigArguments config;
   std::string device;
   int64_t live = 0;
   int steps = 20;
   bool json = false;
 
-  explicit Bench(CLI::App& app) {
-    config.declare(app);
+  explicit Bench(CLI::App& app) : config(app) {
     app.add_option("--live", live, "context rows per stream and layer, all live, those of the block included")
         ->required();
     app.add_option("--steps", steps, "steps to time")->check(CLI::PositiveNumber)->capture_default_str();
     app.add_option("--device", device, "auto, cpu or cuda: overrides the configuration's");
     app.add_flag("--json", json, "print one JSON object");
   }
-  void run() override {
+  void run() const {
     const BenchResult r = bench_step(config.load(device_override(device)), live, steps);
     if (json) {
       const nlohmann::ordered_json out = {
@@ -126,6 +125,8 @@ struct Bench final : Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_bench(CLI::App& app) { return std::make_unique<Bench>(app); }
+void add_bench(CLI::App& program) {
+  add_command<Bench>(program, "bench", "time, speed and memory of one training step");
+}
 
 }  // namespace fade

@@ -34,11 +34,13 @@ inline CLI::Validator at_least(double low) {
       "");
 }
 
-/// One command. Its constructor declares its arguments, which CLI11 fills before run() is called.
-struct Command {
-  virtual ~Command() = default;
-  virtual void run() = 0;
-};
+/// Adds a command to the program. A C declares its arguments in its constructor, and they are filled before its
+/// run() is called.
+template <class C>
+void add_command(CLI::App& program, const char* name, const char* description) {
+  CLI::App& app = *program.add_subcommand(name, description);
+  app.callback([command = std::make_shared<const C>(app)] { command->run(); });
+}
 
 /// The override of a configuration for which an option --device stands; none when it was not given.
 inline std::vector<std::string> device_override(const std::string& device) {
@@ -51,7 +53,7 @@ struct ConfigArguments {
   std::string path;
   std::vector<std::string> sets;
 
-  void declare(CLI::App& app) {
+  explicit ConfigArguments(CLI::App& app) {
     app.add_option("CONFIG", path, "configuration file (YAML; docs/configuration.md lists the keys)")
         ->required();
     app.add_option("--set", sets, "key.path=value: overrides a key of the configuration; may be repeated")
@@ -75,7 +77,7 @@ struct CheckpointArguments {
   std::string path, device = "auto";
   int threads = 0;
 
-  void declare(CLI::App& app) {
+  explicit CheckpointArguments(CLI::App& app) {
     app.add_option("CHECKPOINT", path, "a run directory, a checkpoint directory, or a model.safetensors")
         ->required();
     app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
@@ -92,15 +94,15 @@ struct CheckpointArguments {
   }
 };
 
-// The commands, each in a file of its own: they declare their arguments in `app`.
-std::unique_ptr<Command> make_train(CLI::App& app);
-std::unique_ptr<Command> make_compare(CLI::App& app);
-std::unique_ptr<Command> make_eval(CLI::App& app);
-std::unique_ptr<Command> make_generate(CLI::App& app);
-std::unique_ptr<Command> make_compress(CLI::App& app);
-std::unique_ptr<Command> make_decompress(CLI::App& app);
-std::unique_ptr<Command> make_grad(CLI::App& app);
-std::unique_ptr<Command> make_bench(CLI::App& app);
-std::unique_ptr<Command> make_info(CLI::App& app);
+// The commands, each in a file of its own.
+void add_train(CLI::App& program);
+void add_compare(CLI::App& program);
+void add_eval(CLI::App& program);
+void add_generate(CLI::App& program);
+void add_compress(CLI::App& program);
+void add_decompress(CLI::App& program);
+void add_grad(CLI::App& program);
+void add_bench(CLI::App& program);
+void add_info(CLI::App& program);
 
 }  // namespace fade

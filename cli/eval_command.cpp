@@ -10,14 +10,13 @@
 namespace fade {
 namespace {
 
-struct Eval final : Command {
+struct Eval {
   CheckpointArguments checkpoint;
   std::string data, split = "valid";
   int streams = 0;
   bool json = false;
 
-  explicit Eval(CLI::App& app) {
-    checkpoint.declare(app);
+  explicit Eval(CLI::App& app) : checkpoint(app) {
     app.add_option("--data", data, "a file to evaluate instead of the configuration's corpus");
     app.add_option("--split", split, "train, valid, test or all")->capture_default_str();
     app.add_option("--streams", streams,
@@ -25,7 +24,7 @@ struct Eval final : Command {
         ->check(at_least(1));
     app.add_flag("--json", json, "print one JSON object");
   }
-  void run() override {
+  void run() const {
     LoadedModel loaded = checkpoint.load();
     DataConfig& d = loaded.config.data;
     if (!data.empty()) {
@@ -54,6 +53,6 @@ struct Eval final : Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_eval(CLI::App& app) { return std::make_unique<Eval>(app); }
+void add_eval(CLI::App& program) { add_command<Eval>(program, "eval", "bits per byte of a checkpoint"); }
 
 }  // namespace fade

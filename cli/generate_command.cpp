@@ -5,13 +5,12 @@
 namespace fade {
 namespace {
 
-struct Generate final : Command {
+struct Generate {
   CheckpointArguments checkpoint;
   std::string prompt;
   GenerateOptions options;
 
-  explicit Generate(CLI::App& app) {
-    checkpoint.declare(app);
+  explicit Generate(CLI::App& app) : checkpoint(app) {
     app.add_option("--prompt", prompt, "text to continue");
     app.add_option("--bytes", options.bytes, "how many bytes to write")
         ->check(at_least(0))
@@ -24,7 +23,7 @@ struct Generate final : Command {
         ->capture_default_str();
     app.add_option("--seed", options.seed, "of the random samples")->capture_default_str();
   }
-  void run() override {
+  void run() const {
     const LoadedModel loaded = checkpoint.load();
     generate(*loaded.model, prompt, options, [](char c) {
       std::fputc(c, stdout);
@@ -36,6 +35,6 @@ struct Generate final : Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_generate(CLI::App& app) { return std::make_unique<Generate>(app); }
+void add_generate(CLI::App& program) { add_command<Generate>(program, "generate", "text from a checkpoint"); }
 
 }  // namespace fade

@@ -9,13 +9,12 @@
 namespace fade {
 namespace {
 
-struct Grad final : Command {
+struct Grad {
   ConfigArguments config;
   std::string weights, tokens, out, dtype, device;
   int blocks = 1;
 
-  explicit Grad(CLI::App& app) {
-    config.declare(app);
+  explicit Grad(CLI::App& app) : config(app) {
     app.add_option("--weights", weights, "safetensors file of the parameters")->required();
     app.add_option("--tokens", tokens, "file whose bytes are the tokens; stream b takes the b-th part")
         ->required();
@@ -24,7 +23,7 @@ struct Grad final : Command {
     app.add_option("--dtype", dtype, "f32 or f64 (default: f64, or what --set says)");
     app.add_option("--device", device, "cpu or cuda (default: cpu, or what --set says)");
   }
-  void run() override {
+  void run() const {
     std::vector<std::string> options = device_override(device);
     if (!dtype.empty())
       options.push_back(fmt::format("dtype={}", name_of(parse_name<Precision>("--dtype", dtype))));
@@ -39,6 +38,8 @@ struct Grad final : Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_grad(CLI::App& app) { return std::make_unique<Grad>(app); }
+void add_grad(CLI::App& program) {
+  add_command<Grad>(program, "grad", "losses and gradients on given bytes, for comparison");
+}
 
 }  // namespace fade

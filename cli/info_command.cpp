@@ -7,11 +7,11 @@
 namespace fade {
 namespace {
 
-struct Info final : Command {
+struct Info {
   CheckpointArguments checkpoint;
 
-  explicit Info(CLI::App& app) { checkpoint.declare(app); }
-  void run() override {
+  explicit Info(CLI::App& app) : checkpoint(app) {}
+  void run() const {
     const LoadedModel loaded = checkpoint.load();
     fmt::print("{}\n{} parameters in {} tensors\n", loaded.file.string(), loaded.model->parameters().count(),
                loaded.model->parameters().all().size());
@@ -23,6 +23,6 @@ struct Info final : Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_info(CLI::App& app) { return std::make_unique<Info>(app); }
+void add_info(CLI::App& program) { add_command<Info>(program, "info", "the contents of a checkpoint"); }
 
 }  // namespace fade

@@ -71,20 +71,19 @@ void print_report(const FinishedRun& run, const Config& config) {
   fmt::print("checkpoint: {}\n", run.checkpoint.string());
 }
 
-struct Train final : Command {
+struct Train {
   ConfigArguments config;
   std::string out, device;
   bool resume = false, check_finite = false;
 
-  explicit Train(CLI::App& app) {
-    config.declare(app);
+  explicit Train(CLI::App& app) : config(app) {
     app.add_option("--out", out, "run directory (default: runs/ and the configuration's name)");
     app.add_option("--device", device, "auto, cpu or cuda: overrides the configuration's");
     app.add_flag("--resume", resume, "resume from the run directory's newest checkpoint");
     app.add_flag("--check-finite", check_finite,
                  "check the result and the gradient of every operation for infinities and NaNs (slow)");
   }
-  void run() override {
+  void run() const {
     const Config c = config.load(device_override(device));
     const std::filesystem::path stem = std::filesystem::path(config.path).stem();
     run_training(c, {.out = out.empty() ? std::filesystem::path("runs") / stem : std::filesystem::path(out),
@@ -96,6 +95,6 @@ struct Train final : Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_train(CLI::App& app) { return std::make_unique<Train>(app); }
+void add_train(CLI::App& program) { add_command<Train>(program, "train", "train a model"); }
 
 }  // namespace fade

@@ -12,28 +12,6 @@ namespace fade {
 namespace fs = std::filesystem;
 namespace {
 
-struct Compare final : Command {
-  std::vector<std::string> paths, sets;
-  std::string out, device;
-  int steps = 0;
-  double minutes = 0;
-  std::vector<double> span_losses;
-
-  explicit Compare(CLI::App& app);
-  /// Trains the configurations one after the other, each in a run directory of its own in `out`: finished
-  /// runs are kept, interrupted ones are resumed. Prints the table, and writes it and plots to `out`. Throws
-  /// InputError, before anything is written, when the configurations differ in data or seed.
-  void run() override;
-
- private:
-  /// A run to train: OUT/name, from a configuration.
-  struct Plan {
-    std::string name, family;
-    Config config;
-  };
-  std::vector<Plan> plans() const;
-};
-
 bool has_span_loss(const Config& c) { return kind_info(c.model.kind).spans != Spans::none; }
 
 // Bits per byte are comparable only on the same bytes, with the same seed.
@@ -48,77 +26,98 @@ void check_common(const Config& first, const std::string& first_path, const Conf
   }
 }
 
-Compare::Compare(CLI::App& app) {
-  app.add_option("CONFIG", paths, "configuration files, one per run")->required();
-  app.add_option("--set", sets, "key.path=value: overrides a key of every configuration; may be repeated")
-      ->allow_extra_args(false);
-  app.add_option("--steps", steps, "updates of each run: overrides train.steps")->check(at_least(1));
-  app.add_option("--minutes", minutes,
-                 "training time of each run, which then ends before train.steps are done")
-      ->check(at_least(0.01));
-  app.add_option("--span-loss", span_losses,
-                 "A,B,..: trains configurations with learned spans with each of these coefficients, too")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(at_least(0));
-  app.add_option("--out", out, "directory of the runs and results (default: runs/compare)");
-  app.add_option("--device", device, "auto, cpu or cuda: overrides the configurations'");
-}
+struct Compare {
+  std::vector<std::string> paths, sets;
+  std::string out, device;
+  int steps = 0;
+  double minutes = 0;
+  std::vector<double> span_losses;
 
-std::vector<Compare::Plan> Compare::plans() const {
-  std::vector<std::string> overrides = sets;
-  if (steps) overrides.push_back(fmt::format("train.steps={}", steps));
-  for (const std::string& override : device_override(device)) overrides.push_back(override);
-  std::vector<Plan> plans;
-  const auto plan = [&](const std::string& name, const std::string& family, const Config& config) {
-    for (const Plan& p : plans)
-      if (p.name == name)
-        refuse("{}: a second configuration of this name (runs are named after their files)", name);
-    plans.push_back({name, family, config});
+  explicit Compare(CLI::App& app) {
+    app.add_option("CONFIG", paths, "configuration files, one per run")->required();
+    app.add_option("--set", sets, "key.path=value: overrides a key of every configuration; may be repeated")
+        ->allow_extra_args(false);
+    app.add_option("--steps", steps, "updates of each run: overrides train.steps")->check(at_least(1));
+    app.add_option("--minutes", minutes,
+                   "training time of each run, which then ends before train.steps are done")
+        ->check(at_least(0.01));
+    app.add_option("--span-loss", span_losses,
+                   "A,B,..: trains configurations with learned spans with each of these coefficients, too")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(at_least(0));
+    app.add_option("--out", out, "directory of the runs and results (default: runs/compare)");
+    app.add_option("--device", device, "auto, cpu or cuda: overrides the configurations'");
+  }
+
+  /// Trains the configurations one after the other, each in a run directory of its own in `out`: finished
+  /// runs are kept, interrupted ones are resumed. Prints the table, and writes it and plots to `out`. Throws
+  /// InputError, before anything is written, when the configurations differ in data or seed.
+  void run() const {
+    const std::vector<Plan> all = plans();
+    const fs::path folder = out.empty() ? fs::path("runs/compare") : fs::path(out);
+    std::vector<RunResult> results;
+    const InterruptGuard guard;  // outlives those of the runs, so that an interrupt ends the comparison, too
+    for (const Plan& plan : all) {
+      const fs::path directory = folder / plan.name;
+      set_threads(plan.config.threads);
+      std::error_code ignored;
+      const bool resume = fs::exists(directory / "latest", ignored);
+      const bool finished =
+          run_training(plan.config, {.out = directory, .resume = resume, .minutes = minutes});
+      if (finished) {
+        results.push_back(read_result(directory, plan.name, plan.family));
+        write_comparison(folder, results);
+      }
+      if (InterruptGuard::requested() && results.size() < all.size()) {
+        fmt::print(stderr, "{} of {} runs are finished; the same call of fade compare continues\n",
+                   results.size(), all.size());
+        return;
+      }
+    }
+    fmt::print("{}", comparison_table(results));
+  }
+
+ private:
+  /// A run to train: OUT/name, from a configuration.
+  struct Plan {
+    std::string name, family;
+    Config config;
   };
-  for (const std::string& path : paths) {
-    const Config config = load_config(path, overrides);
-    if (config.data.split[1] == 0)
-      refuse("{}: data.split leaves nothing for the validation by which runs are compared", path);
-    if (!plans.empty()) check_common(plans.front().config, paths.front(), config, path);
-    const std::string stem = fs::path(path).stem().string();
-    plan(stem, stem, config);
-    for (const double loss : span_losses) {
-      if (!has_span_loss(config) || loss == config.model.span.loss) continue;
-      Config varied = config;
-      varied.model.span.loss = loss;
-      plan(fmt::format("{}-span-loss-{:g}", stem, loss), stem, varied);
-    }
-  }
-  return plans;
-}
 
-void Compare::run() {
-  const std::vector<Plan> all = plans();
-  const fs::path folder = out.empty() ? fs::path("runs/compare") : fs::path(out);
-  std::vector<RunResult> results;
-  const InterruptGuard guard;  // outlives those of the runs, so that an interrupt ends the comparison, too
-  for (const Plan& plan : all) {
-    const fs::path directory = folder / plan.name;
-    set_threads(plan.config.threads);
-    std::error_code ignored;
-    const bool resume = fs::exists(directory / "latest", ignored);
-    const bool finished = run_training(plan.config, {.out = directory, .resume = resume, .minutes = minutes});
-    if (finished) {
-      results.push_back(read_result(directory, plan.name, plan.family));
-      write_comparison(folder, results);
+  std::vector<Plan> plans() const {
+    std::vector<std::string> overrides = sets;
+    if (steps) overrides.push_back(fmt::format("train.steps={}", steps));
+    for (const std::string& override : device_override(device)) overrides.push_back(override);
+    std::vector<Plan> plans;
+    const auto plan = [&](const std::string& name, const std::string& family, const Config& config) {
+      for (const Plan& p : plans)
+        if (p.name == name)
+          refuse("{}: a second configuration of this name (runs are named after their files)", name);
+      plans.push_back({name, family, config});
+    };
+    for (const std::string& path : paths) {
+      const Config config = load_config(path, overrides);
+      if (config.data.split[1] == 0)
+        refuse("{}: data.split leaves nothing for the validation by which runs are compared", path);
+      if (!plans.empty()) check_common(plans.front().config, paths.front(), config, path);
+      const std::string stem = fs::path(path).stem().string();
+      plan(stem, stem, config);
+      for (const double loss : span_losses) {
+        if (!has_span_loss(config) || loss == config.model.span.loss) continue;
+        Config varied = config;
+        varied.model.span.loss = loss;
+        plan(fmt::format("{}-span-loss-{:g}", stem, loss), stem, varied);
+      }
     }
-    if (InterruptGuard::requested() && results.size() < all.size()) {
-      fmt::print(stderr, "{} of {} runs are finished; the same call of fade compare continues\n",
-                 results.size(), all.size());
-      return;
-    }
+    return plans;
   }
-  fmt::print("{}", comparison_table(results));
-}
+};
 
 }  // namespace
 
-std::unique_ptr<Command> make_compare(CLI::App& app) { return std::make_unique<Compare>(app); }
+void add_compare(CLI::App& program) {
+  add_command<Compare>(program, "compare", "train several models on the same data and compare them");
+}
 
 }  // namespace fade

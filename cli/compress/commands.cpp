@@ -24,8 +24,7 @@ struct CodingArguments {
   CheckpointArguments checkpoint;
   std::string in, out;
 
-  void declare(CLI::App& app, const char* in_is, const char* out_is) {
-    checkpoint.declare(app);
+  CodingArguments(CLI::App& app, const char* in_is, const char* out_is) : checkpoint(app) {
     app.add_option("IN", in, in_is)->required();
     app.add_option("OUT", out, out_is)->required();
   }
@@ -56,18 +55,17 @@ struct CodingArguments {
   }
 };
 
-struct Compress final : Command {
+struct Compress {
   CodingArguments arguments;
   int streams = 0;
   bool json = false;
 
-  explicit Compress(CLI::App& app) {
-    arguments.declare(app, "the file to compress", "the archive to write");
+  explicit Compress(CLI::App& app) : arguments(app, "the file to compress", "the archive to write") {
     app.add_option("--streams", streams, "parts read in parallel (default: one per 64 KiB, at most 16)")
         ->check(CLI::Range(1, kMostStreams));
     app.add_flag("--json", json, "print one JSON object");
   }
-  void run() override {
+  void run() const {
     arguments.check_out();
     const std::string bytes = read_file(arguments.in);
     const auto text = bytes_of(bytes);
@@ -97,13 +95,11 @@ struct Compress final : Command {
   }
 };
 
-struct Decompress final : Command {
+struct Decompress {
   CodingArguments arguments;
 
-  explicit Decompress(CLI::App& app) {
-    arguments.declare(app, "an archive of fade compress", "the file to write");
-  }
-  void run() override {
+  explicit Decompress(CLI::App& app) : arguments(app, "an archive of fade compress", "the file to write") {}
+  void run() const {
     arguments.check_out();
     const std::string archive = read_file(arguments.in);
     const LoadedModel loaded = arguments.checkpoint.load();
@@ -116,7 +112,11 @@ struct Decompress final : Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_compress(CLI::App& app) { return std::make_unique<Compress>(app); }
-std::unique_ptr<Command> make_decompress(CLI::App& app) { return std::make_unique<Decompress>(app); }
+void add_compress(CLI::App& program) {
+  add_command<Compress>(program, "compress", "compress a file with a checkpoint's predictions");
+}
+void add_decompress(CLI::App& program) {
+  add_command<Decompress>(program, "decompress", "decompress a file that compress wrote");
+}
 
 }  // namespace fade
