@@ -50,40 +50,27 @@ void store(const Key& key, const YAML::Node& node, const std::string& place, Con
     refuse("{}: {}: found {}, allowed: {}", place, key.path, found(node), allowed_values(key));
 }
 
-/// Walks the maps of one document and stores the values it meets.
-class MapReader {
- public:
-  MapReader(std::string source, Config& config, Origins& origins)
-      : source_(std::move(source)), config_(config), origins_(origins) {}
-
-  /// `prefix` is "" at the top and "model." or "model.span." further down.
-  void read_map(const YAML::Node& map, const std::string& prefix) {
-    for (const auto& entry : map) {
-      const YAML::Node &name = entry.first, &value = entry.second;
-      const std::string place = fmt::format("{}:{}", source_, name.Mark().line + 1);
-      if (!name.IsScalar()) refuse("{}: found {} for a key, allowed: a name", place, found(name));
-      read_entry(prefix + name.Scalar(), value, place);
-    }
-  }
-
- private:
-  void read_entry(const std::string& path, const YAML::Node& value, const std::string& place) {
+/// Stores the values of a map, and notes where they were set. `prefix` is "" at the top of a document and "model."
+/// or "model.span." further down.
+void read_map(const YAML::Node& map, const std::string& prefix, Config& config, Origins& origins) {
+  for (const auto& entry : map) {
+    const YAML::Node &name = entry.first, &value = entry.second;
+    const std::string place = fmt::format("{}:{}", origins.source, name.Mark().line + 1);
+    if (!name.IsScalar()) refuse("{}: found {} for a key, allowed: a name", place, found(name));
+    const std::string path = prefix + name.Scalar();
     const bool section = is_section(path);
     const Key* const key = find_key(path);
     if (!section && key == nullptr) refuse_unknown(place, path);
-    if (origins_.has(path)) refuse("{}: {}: given twice, first at {}", place, path, origins_.of({path}));
-    origins_.set(path, place);
-    if (!section) return store(*key, value, place, config_);
-    // A section whose keys are all commented out is null, and empty.
-    if (!value.IsMap() && !value.IsNull())
+    const auto [first, is_new] = origins.file.emplace(path, place);
+    if (!is_new) refuse("{}: {}: given twice, first at {}", place, path, first->second);
+    if (!section)
+      store(*key, value, place, config);
+    else if (value.IsMap())
+      read_map(value, path + ".", config, origins);
+    else if (!value.IsNull())  // a section whose keys are all commented out is null, and empty
       refuse("{}: {}: found {}, allowed: a map of keys", place, path, found(value));
-    read_map(value, path + ".");
   }
-
-  std::string source_;
-  Config& config_;
-  Origins& origins_;
-};
+}
 
 /// Ignores the events of a parser.
 struct IgnoreEvents final : YAML::EventHandler {
@@ -137,7 +124,7 @@ void apply_override(const std::string& text, Config& config, Origins& origins) {
   if (is_section(path)) refuse("{}: {} is a section (set one of its keys)", place, path);
   const Key* const key = find_key(path);
   if (key == nullptr) refuse_unknown(place, path);
-  origins.override(path, place);
+  origins.overrides[path] = place;
   // Text is taken verbatim, so that a path may contain characters that mean something in YAML.
   if (std::holds_alternative<Member<std::string>>(key->field))
     return store(*key, YAML::Node(value), place, config);
@@ -155,8 +142,8 @@ void apply_override(const std::string& text, Config& config, Origins& origins) {
 Config parse_config(std::string_view text, const std::string& source,
                     const std::vector<std::string>& overrides) {
   Config config;
-  Origins origins(source);
-  MapReader(source, config, origins).read_map(parse_document(text, source), "");
+  Origins origins{source};
+  read_map(parse_document(text, source), "", config, origins);
   for (const std::string& override : overrides) apply_override(override, config, origins);
   if (!origins.has("model.span.init")) config.model.span.init = kind_info(config.model.kind).initial_span;
   config.model.vocab = config.data.vocab;

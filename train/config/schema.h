@@ -33,8 +33,8 @@ using Field =
 struct Key {
   std::string_view path;  ///< "model.span.ramp"; also the member's path in Config
   Field field;
-  Range range;  ///< of numbers; ignored for the other types
   std::string_view meaning;
+  Range range = {};  ///< of numbers; ignored for the other types
 };
 
 /// Every key of a configuration, in the order in which to_yaml writes them;
