@@ -1,10 +1,15 @@
 #include "train/interrupt.h"
 
+#include <array>
+#include <csignal>
+
 namespace fade {
 namespace {
 
 volatile std::sig_atomic_t signals = 0;
 int guards = 0;
+constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ};
+std::array<struct sigaction, kSignals.size()> before;  ///< what the outermost guard found
 
 void record(int signal) {
   if (signals) {
@@ -21,8 +26,8 @@ InterruptGuard::InterruptGuard() {
   signals = 0;
   for (size_t i = 0; i < kSignals.size(); ++i) {
     const int signal = kSignals[i];
-    ::sigaction(signal, nullptr, &before_[i]);
-    if (signal == SIGHUP && before_[i].sa_handler == SIG_IGN) continue;
+    ::sigaction(signal, nullptr, &before[i]);
+    if (signal == SIGHUP && before[i].sa_handler == SIG_IGN) continue;
     struct sigaction action {};
     action.sa_flags = SA_RESTART;
     action.sa_handler = signal == SIGPIPE || signal == SIGXFSZ ? SIG_IGN : record;
@@ -32,7 +37,7 @@ InterruptGuard::InterruptGuard() {
 
 InterruptGuard::~InterruptGuard() {
   if (--guards) return;
-  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before[i], nullptr);
 }
 
 bool InterruptGuard::requested() { return signals != 0; }

@@ -2,9 +2,6 @@
 // one ends the process at once.
 #pragma once
 
-#include <array>
-#include <csignal>
-
 namespace fade {
 
 /// Thrown by InterruptGuard::check.
@@ -25,10 +22,6 @@ class InterruptGuard {
   static bool requested();
   /// Throws Interrupted when a signal was recorded: for work that can be abandoned.
   static void check();
-
- private:
-  static constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ};
-  std::array<struct sigaction, kSignals.size()> before_;
 };
 
 }  // namespace fade

@@ -190,7 +190,7 @@ bool run_training(const Config& config, const RunOptions& options) {
   RunDirectory directory(options.out, options.resume);
   const Resumed from = options.resume ? resume(trainer, directory) : Resumed{};
   directory.write_config(config);  // nothing is written before everything has been checked
-  RunLog log(config, options.minutes, directory.path(), trainer.steps_done());
+  RunLog log(options.minutes, directory.path(), trainer.steps_done());
 
   const InterruptGuard guard;
   announce(corpus, trainer, directory.path(), log);

@@ -35,8 +35,8 @@ std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& ru
   return lines;
 }
 
-RunLog::RunLog(const Config& config, double minutes, const std::filesystem::path& run, int64_t step)
-    : config_(config.train), block_(config.model.block), minutes_(minutes), metrics_(run / "metrics.jsonl") {
+RunLog::RunLog(double minutes, const std::filesystem::path& run, int64_t step)
+    : minutes_(minutes), metrics_(run / "metrics.jsonl") {
   std::string kept;
   for (const auto& line : read_metrics(run)) {
     if (line["step"] > step) continue;
@@ -55,20 +55,22 @@ void RunLog::add_seconds(double seconds) {
 
 void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
   const int64_t step = trainer.steps_done();
+  const TrainConfig& config = trainer.config().train;
   if (s.skipped)
     note(fmt::format("step {}: {} attempts before it were skipped: not finite ({} in all)", step, s.skipped,
                      trainer.skipped()));
-  const double bytes_per_step = static_cast<double>(config_.batch) * block_ * config_.accumulate;
+  const double bytes_per_step =
+      static_cast<double>(config.batch) * trainer.config().model.block * config.accumulate;
   const double mean_seconds =
       std::reduce(step_seconds_.begin(), step_seconds_.end()) / static_cast<double>(step_seconds_.size());
   const double rate = bytes_per_step / mean_seconds;
-  const double left_by_steps = mean_seconds * static_cast<double>(config_.steps - step),
+  const double left_by_steps = mean_seconds * static_cast<double>(config.steps - step),
                left_by_time = 60 * minutes_ - seconds_;
   const double left = minutes_ > 0 ? std::clamp(left_by_time, 0.0, left_by_steps) : left_by_steps;
   const std::string line =
-      fmt::format("step {}/{}  {:.3f} bpb  span {:.1f}  rows {:.1f}  {}  {} left", step, config_.steps,
-                  s.bits, s.mean_span, s.mean_rows, format_rate(rate), format_duration(left));
-  if (step % config_.log_every != 0 && !last) return progress_.update(line);
+      fmt::format("step {}/{}  {:.3f} bpb  span {:.1f}  rows {:.1f}  {}  {} left", step, config.steps, s.bits,
+                  s.mean_span, s.mean_rows, format_rate(rate), format_duration(left));
+  if (step % config.log_every != 0 && !last) return progress_.update(line);
   progress_.log(line);
   write({{"step", step},
          {"train_bpb", s.bits},

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "engine/io/files.h"
-#include "train/config/config.h"
 #include "train/progress.h"
 #include "train/report.h"
 #include "train/trainer.h"
@@ -24,7 +23,7 @@ class RunLog {
  public:
   /// Opens RUN/metrics.jsonl. Lines of steps after `step`, from which training continues, are dropped: a
   /// resumed run writes them again. Throws Error when it cannot be written.
-  RunLog(const Config& config, double minutes, const std::filesystem::path& run, int64_t step);
+  RunLog(double minutes, const std::filesystem::path& run, int64_t step);
 
   /// A message that stays on the console.
   void note(const std::string& text) { progress_.note(text); }
@@ -51,9 +50,7 @@ class RunLog {
   /// up to 16 MiB of lines) and is written with the next one.
   void write(const nlohmann::ordered_json& line);
 
-  TrainConfig config_;
-  int block_;
-  double minutes_;
+  double minutes_;  ///< of training; 0: no limit
   Progress progress_;
   std::filesystem::path metrics_;
   std::string waiting_;  ///< lines for a file that cannot be written
