@@ -18,13 +18,8 @@ namespace {
 constexpr std::string_view kMagic = "fade";
 constexpr uint8_t kFormat = 1;
 
-uint32_t crc(std::span<const uint8_t> bytes, uint32_t before = 0) {
-  return static_cast<uint32_t>(crc32_z(before, bytes.data(), bytes.size()));
-}
-
-template <class T>
-uint32_t crc_of(std::span<const T> values, uint32_t before = 0) {
-  return crc({reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes()}, before);
+uint32_t crc(std::span<const std::byte> bytes, uint32_t before = 0) {
+  return static_cast<uint32_t>(crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 /// Everything that determines a model's predictions: its kind, its sizes, and its weights.
@@ -34,12 +29,12 @@ uint32_t crc_of(const Transformer& model) {
       static_cast<double>(c.kind), double(c.heads),        double(c.block), double(c.max_span),
       double(c.pre_norm),          double(c.span.ramp),    c.span.pre_div,  double(c.compress.rate),
       double(c.compress.slots),    double(c.compress.kind)};
-  uint32_t sum = crc_of(std::span<const double>(sizes));
+  uint32_t sum = crc(std::as_bytes(std::span(sizes)));
   for (const Parameter& p : model.parameters().all()) {
     const Tensor t = p.value().to(Device::cpu);
     const std::string label = p.name + t.shape().str();
-    sum = crc_of(std::span<const char>(label), sum);
-    sum = crc({static_cast<const uint8_t*>(t.data_bytes()), t.size_bytes()}, sum);
+    sum = crc(std::as_bytes(std::span(label)), sum);
+    sum = crc({static_cast<const std::byte*>(t.data_bytes()), t.size_bytes()}, sum);
   }
   return sum;
 }
@@ -54,7 +49,7 @@ uint32_t crc_of_arithmetic(const Transformer& model) {
     for (int b = 0; b < kStreams; ++b)
       bytes[static_cast<size_t>(b)] = (7 * i * i + 31 * b) % model.config().vocab;
     predictor.read(bytes);
-    for (int b = 0; b < kStreams; ++b) sum = crc_of(predictor.table(b), sum);
+    for (int b = 0; b < kStreams; ++b) sum = crc(std::as_bytes(predictor.table(b)), sum);
   }
   return sum;
 }
@@ -140,7 +135,7 @@ Header read_header(std::span<const uint8_t> archive, const std::string& name) {
   if (const int format = in.byte(); format != kFormat)
     refuse("{}: is in format {} of archives, this build reads {} (use the fade that wrote it)", name, format,
            int{kFormat});
-  if (in.word() != crc(in.left()))
+  if (in.word() != crc(std::as_bytes(in.left())))
     refuse("{}: damaged: its checksum does not match (copy the archive again)", name);
   const Header h{in.word(), in.word(), in.word(), in.digits(), in.digits(), in.left()};
   if (h.streams < 1 || h.streams > kMostStreams || (h.streams > 1 && h.streams >= h.length))
@@ -174,7 +169,7 @@ std::vector<uint8_t> compress(const Transformer& model, std::span<const uint8_t>
   std::vector<uint8_t> checked;
   put(checked, crc_of(model));
   put(checked, crc_of_arithmetic(model));
-  put(checked, crc(text));
+  put(checked, crc(std::as_bytes(text)));
   put_digits(checked, text.size());
   put_digits(checked, static_cast<uint64_t>(streams));
   const std::vector<uint8_t> code = encoder.finish();
@@ -182,7 +177,7 @@ std::vector<uint8_t> compress(const Transformer& model, std::span<const uint8_t>
 
   std::vector<uint8_t> archive(kMagic.begin(), kMagic.end());
   archive.push_back(kFormat);
-  put(archive, crc(checked));
+  put(archive, crc(std::as_bytes(std::span(checked))));
   archive.insert(archive.end(), checked.begin(), checked.end());
   return archive;
 }
@@ -210,7 +205,7 @@ std::vector<uint8_t> decompress(const Transformer& model, std::span<const uint8_
   std::vector<uint8_t> text;
   text.reserve(h.length);
   for (const std::vector<uint8_t>& part : parts) text.insert(text.end(), part.begin(), part.end());
-  if (crc(text) != h.content)
+  if (crc(std::as_bytes(std::span(text))) != h.content)
     refuse("{}: the decoded text is not the compressed one (an archive from another build or machine?)",
            name);
   return text;
