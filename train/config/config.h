@@ -20,35 +20,29 @@ enum class DeviceChoice { automatic, cpu, cuda };
 enum class Precision { f32, f64, bf16 };
 enum class OnNonfinite { stop, skip };
 
-/// The names of an enum's values as configurations spell them, in the enum's order.
-template <class E>
-inline constexpr std::array<std::string_view, 0> names_of{};
-template <>
-inline const std::array<std::string_view, kKindCount> names_of<Kind> = [] {
+// The names of an enum's values as configurations spell them, in the enum's order.
+inline auto spellings(Kind) {
   std::array<std::string_view, kKindCount> names;
   std::ranges::transform(kKinds, names.begin(), &KindInfo::name);
   return names;
-}();
-template <>
-inline constexpr std::array<std::string_view, 2> names_of<AttentionPath>{"fused", "composed"};
-template <>
-inline constexpr std::array<std::string_view, 2> names_of<CompressKind>{"mean", "conv"};
-template <>
-inline constexpr std::array<std::string_view, 2> names_of<DataKind>{"file", "recall"};
-template <>
-inline constexpr std::array<std::string_view, 4> names_of<OptimizerKind>{"sgd", "adam", "adamw", "adagrad"};
-template <>
-inline constexpr std::array<std::string_view, 2> names_of<ScheduleKind>{"constant", "cosine"};
-template <>
-inline constexpr std::array<std::string_view, 3> names_of<DeviceChoice>{"auto", "cpu", "cuda"};
-template <>
-inline constexpr std::array<std::string_view, 3> names_of<Precision>{"f32", "f64", "bf16"};
-template <>
-inline constexpr std::array<std::string_view, 2> names_of<OnNonfinite>{"stop", "skip"};
+}
+inline auto spellings(AttentionPath) { return std::to_array<std::string_view>({"fused", "composed"}); }
+inline auto spellings(CompressKind) { return std::to_array<std::string_view>({"mean", "conv"}); }
+inline auto spellings(DataKind) { return std::to_array<std::string_view>({"file", "recall"}); }
+inline auto spellings(OptimizerKind) {
+  return std::to_array<std::string_view>({"sgd", "adam", "adamw", "adagrad"});
+}
+inline auto spellings(ScheduleKind) { return std::to_array<std::string_view>({"constant", "cosine"}); }
+inline auto spellings(DeviceChoice) { return std::to_array<std::string_view>({"auto", "cpu", "cuda"}); }
+inline auto spellings(Precision) { return std::to_array<std::string_view>({"f32", "f64", "bf16"}); }
+inline auto spellings(OnNonfinite) { return std::to_array<std::string_view>({"stop", "skip"}); }
+
+template <class E>
+inline const auto names_of = spellings(E{});
 
 /// The name of one value, as configurations spell it: name_of(Kind::expire_span) is "expire_span".
 template <class E>
-constexpr std::string_view name_of(E value) {
+std::string_view name_of(E value) {
   return names_of<E>[static_cast<size_t>(value)];
 }
 

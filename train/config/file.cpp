@@ -180,17 +180,4 @@ std::string to_yaml(const Config& config) {
   return yaml;
 }
 
-std::string config_reference() {
-  std::string table = "| key | allowed | default | meaning |\n|---|---|---|---|\n";
-  const auto in_cell = [](std::string text) {  // a bare | would end the cell
-    for (size_t bar = 0; (bar = text.find('|', bar)) != std::string::npos; bar += 2) text.insert(bar, "\\");
-    return text;
-  };
-  const Config defaults;
-  for (const Key& key : config_keys())
-    table += fmt::format("| `{}` | {} | `{}` | {} |\n", key.path, in_cell(allowed_values(key)),
-                         value_text(key, defaults), key.meaning);
-  return table;
-}
-
 }  // namespace fade

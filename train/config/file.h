@@ -23,7 +23,4 @@ Config parse_config(std::string_view text, const std::string& source,
 /// The whole configuration as YAML, every key written out: parse_config(to_yaml(c)) equals c, bit for bit.
 std::string to_yaml(const Config& config);
 
-/// A Markdown table of every key: allowed values, default, meaning. docs/configuration.md contains it.
-std::string config_reference();
-
 }  // namespace fade

@@ -12,14 +12,8 @@ Device device_for(DeviceChoice choice) {
 }
 
 DType dtype_for(Precision precision) {
-  switch (precision) {
-    case Precision::f32:
-      return DType::f32;
-    case Precision::f64:
-      return DType::f64;
-    default:
-      refuse("dtype: found bf16, which fade does not have yet (use f32)");
-  }
+  if (precision == Precision::bf16) refuse("dtype: found bf16, which fade does not have yet (use f32)");
+  return precision == Precision::f32 ? DType::f32 : DType::f64;
 }
 
 }  // namespace fade
