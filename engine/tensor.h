@@ -149,4 +149,9 @@ class Tensor {
   std::shared_ptr<TensorImpl> p_;
 };
 
+struct NamedTensor {
+  std::string name;
+  Tensor tensor;
+};
+
 }  // namespace fade

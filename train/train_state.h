@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/io/safetensors.h"
 #include "models/memory.h"
 #include "train/data/streams.h"
 
@@ -18,8 +17,8 @@ struct TrainState {
   StreamPosition position;     ///< of the training reader
   uint64_t random_stream = 0;  ///< the next random stream of dropout and span noise
   Memory memory;
-  std::vector<NamedTensor> weights;    ///< the model's parameters, in their order
-  std::vector<NamedTensor> optimizer;  ///< the optimizer's moments: Optimizer::state()
+  std::vector<NamedTensor> weights = {};    ///< the model's parameters, in their order
+  std::vector<NamedTensor> optimizer = {};  ///< the optimizer's moments: Optimizer::state()
 };
 
 }  // namespace fade

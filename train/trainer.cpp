@@ -51,14 +51,7 @@ Trainer::Step Trainer::try_step(FiniteCheck* check) {
   const Tensor norm = update(model_, optimizer_, blocks, lr_factor, config_.train.clip, check);
   model_.constrain();
   memory_.drop_forgotten();  // waits for the device, which has all other work of the step by now
-  const Step step = figures(blocks, norm, lr_factor);
-  if (!std::isfinite(step.grad_norm)) optimizer_.set_steps(steps_done() - 1);
-  return step;
-}
-
-// Reads the step's numbers from the device.
-Trainer::Step Trainer::figures(std::span<const BlockLoss> blocks, const Tensor& norm,
-                               double lr_factor) const {
+  // The figures, read from the device.
   const double share = 1.0 / static_cast<double>(blocks.size());
   Step step{.grad_norm = norm.item() * share, .lr = config_.train.optimizer.lr * lr_factor};
   for (const BlockLoss& block : blocks) {
@@ -67,13 +60,19 @@ Trainer::Step Trainer::figures(std::span<const BlockLoss> blocks, const Tensor& 
     step.mean_span += block.mean_span ? block.mean_span.item() * share : 0;
   }
   step.mean_rows = memory_.mean_rows();
+  if (!std::isfinite(step.grad_norm)) optimizer_.set_steps(steps_done() - 1);
   return step;
 }
 
 Trainer::Step Trainer::step() {
   constexpr int kMaxSkipped = 20;
   for (int skipped = 0;; ++skipped) {
-    const Start before = start();
+    // Back to where the step begins: all that it moves on besides the weights.
+    const auto rewind = [this, position = reader_.position(), random = random_.state(), memory = memory_] {
+      reader_.restore(position);
+      random_.restore(random);
+      memory_ = memory;
+    };
     FiniteCheck check = finite_check();
     Step result = try_step(check_finite_ ? &check : nullptr);
     if (std::isfinite(result.grad_norm)) {
@@ -81,18 +80,18 @@ Trainer::Step Trainer::step() {
       return result;
     }
     if (config_.train.on_nonfinite == OnNonfinite::stop || skipped == kMaxSkipped)
-      stop_nonfinite(before, result);
+      stop_nonfinite(rewind, result);
     ++skipped_;
     memory_ = model_.empty_memory(config_.train.batch);  // its rows may not be finite
   }
 }
 
 // Repeats the failed step with every tensor checked, to name the first that is not finite.
-void Trainer::stop_nonfinite(const Start& start, const Step& failed) {
+void Trainer::stop_nonfinite(const std::function<void()>& rewind, const Step& failed) {
   FiniteCheck check = finite_check();
-  rewind(start);
+  rewind();
   try_step(&check);
-  rewind(start);
+  rewind();
   throw NonfiniteError(fmt::format(
       "step {}: the loss is {} bits and the gradient norm {}{}; the first tensor that is not finite: "
       "{} (lower train.optimizer.lr or train.clip, lengthen train.schedule.warmup, "
@@ -100,12 +99,6 @@ void Trainer::stop_nonfinite(const Start& start, const Step& failed) {
       steps_done() + 1, failed.bits, failed.grad_norm,
       config_.train.on_nonfinite == OnNonfinite::skip ? ", time after time" : "",
       check.finding().empty() ? "none, but the sum of the gradient's squares overflows" : check.finding()));
-}
-
-void Trainer::rewind(const Start& start) {
-  reader_.restore(start.position);
-  random_.restore(start.random);
-  memory_ = start.memory;
 }
 
 FiniteCheck Trainer::finite_check() const {
@@ -144,9 +137,7 @@ TrainState Trainer::state() const {
                    .skipped = skipped_,
                    .position = reader_.position(),
                    .random_stream = random_.state().stream,
-                   .memory = memory_,
-                   .weights = {},
-                   .optimizer = {}};
+                   .memory = memory_};
   for (const Parameter& p : model_.parameters().all()) state.weights.push_back({p.name, p.value()});
   for (const Parameter& p : optimizer_.state()) state.optimizer.push_back({p.name, p.value()});
   return state;

@@ -71,18 +71,9 @@ class Trainer {
   void restore(const TrainState& state);
 
  private:
-  /// Where a step begins: what it reads and moves on besides the weights.
-  struct Start {
-    StreamPosition position;
-    RngKey random;
-    Memory memory;
-  };
-  Start start() const { return {reader_.position(), random_.state(), memory_}; }
-  void rewind(const Start& start);
   Step try_step(FiniteCheck* check);
   BlockLoss next_block();
-  Step figures(std::span<const BlockLoss> blocks, const Tensor& norm, double lr_factor) const;
-  [[noreturn]] void stop_nonfinite(const Start& start, const Step& failed);
+  [[noreturn]] void stop_nonfinite(const std::function<void()>& rewind, const Step& failed);
   FiniteCheck finite_check() const;
 
   Config config_;

@@ -12,11 +12,6 @@
 
 namespace fade {
 
-struct NamedTensor {
-  std::string name;
-  Tensor tensor;
-};
-
 struct TensorFile {
   std::vector<NamedTensor> tensors;
   std::map<std::string, std::string> metadata;

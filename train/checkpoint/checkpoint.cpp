@@ -130,8 +130,7 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
                    .position = {file.number<int64_t>("data.epoch"), file.number<int64_t>("data.offset")},
                    .random_stream = file.number<uint64_t>("random.stream"),
                    .memory = like.memory,
-                   .weights = matching_weights(checkpoint.weights, checkpoint.folder, like.weights),
-                   .optimizer = {}};
+                   .weights = matching_weights(checkpoint.weights, checkpoint.folder, like.weights)};
   for (const auto& [name, value] : like.optimizer)
     state.optimizer.push_back({name, file.tensor(name, value.shape(), value.dtype())});
   state.memory = file.memory(config.model, like.memory);
