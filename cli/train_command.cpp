@@ -43,7 +43,7 @@ void print_recall(const std::vector<RecallScore>& scores, const RecallConfig& co
   for (const RecallScore& s : scores)
     fmt::print("  {:>4} - {:<4} {:>6.1f}%  of {}\n", s.nearest, s.farthest, s.percent(), s.asked);
   fmt::print("  best possible {:.4f} bits per byte; {:.4f} if every answer is guessed\n",
-             recall_best_bpb(config), recall_forgetful_bpb(config));
+             recall_bounds(config).best, recall_bounds(config).forgetful);
 }
 
 void print_validation(const Report& report, std::span<const uint8_t> text, const Config& config) {

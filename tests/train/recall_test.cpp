@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_SUITE(recall)
 BOOST_AUTO_TEST_CASE(the_best_loss_is_what_the_ideal_predictor_pays) {
   for (const RecallConfig& config : configurations()) {
     const auto text = make_recall(config);
-    const double best = recall_best_bpb(config);
+    const double best = recall_bounds(config).best;
     IdealPredictor predictor(config);
     double round_bits = 0, round_bytes = 0;               // of the current round
     double bits = 0, bytes = 0, rounds = 0, squares = 0;  // of the whole rounds
@@ -194,9 +194,9 @@ BOOST_AUTO_TEST_CASE(the_best_loss_of_a_case_worked_by_hand) {
   const double p = 1 / (1 + std::pow(2, -1.5));
   const double wait_bits = -p * std::log2(p) - (1 - p) * std::log2(1 - p);
   const double noise = 1.5 + 2 - p;
-  BOOST_TEST(recall_best_bpb(config) == (2 + wait_bits + 2 * noise + 1 + 3) / (8 + noise),
+  BOOST_TEST(recall_bounds(config).best == (2 + wait_bits + 2 * noise + 1 + 3) / (8 + noise),
              boost::test_tools::tolerance(1e-14));
-  BOOST_TEST(recall_forgetful_bpb(config) == (2 + wait_bits + 2 * noise + 1 + 3 + 3) / (8 + noise),
+  BOOST_TEST(recall_bounds(config).forgetful == (2 + wait_bits + 2 * noise + 1 + 3 + 3) / (8 + noise),
              boost::test_tools::tolerance(1e-14));
 }
 
@@ -204,8 +204,8 @@ BOOST_AUTO_TEST_CASE(the_documentation_states_the_defaults_losses) {
   const std::string text = test::file_text(FADE_SOURCE_DIR "/train/data/recall.md");
   char sentence[100];
   std::snprintf(sentence, sizeof sentence,
-                "%.4f bits per byte for the ideal predictor, %.4f for the forgetful one", recall_best_bpb({}),
-                recall_forgetful_bpb({}));
+                "%.4f bits per byte for the ideal predictor, %.4f for the forgetful one",
+                recall_bounds({}).best, recall_bounds({}).forgetful);
   BOOST_TEST(test::contains(text, sentence), sentence);
 }
 

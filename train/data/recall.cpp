@@ -108,24 +108,6 @@ double log2_choices(int n, int k) {
   return bits;
 }
 
-struct RoundTotals {
-  double bytes;        ///< expected length of a round
-  double bits;         ///< its entropy
-  double answer_bits;  ///< the cost of its answers for a predictor that remembers nothing
-};
-
-/// The sums of train/data/recall.md.
-RoundTotals round_totals(const RecallConfig& config) {
-  const WaitLengths waits(config.wait_min, config.wait_max);
-  const double n = config.facts, gaps = 2 * n - 1;
-  const double noise_bytes = gaps * config.gap / 2.0 + waits.mean();
-  const double value_bits = n * std::log2(config.values);
-  const double bits = gaps * std::log2(config.gap + 1) + waits.entropy_bits() +
-                      noise_bytes * std::log2(config.noise) + log2_choices(config.keys, config.facts) +
-                      value_bits + log2_choices(config.facts, config.facts);
-  return {n * (kFactLength + kQuestionLength) + noise_bytes, bits, value_bits};
-}
-
 /// A whole fact or question of a text, starting at `begin`.
 struct Record {
   size_t begin;
@@ -156,14 +138,17 @@ std::vector<uint8_t> make_recall(const RecallConfig& config) {
   return text;
 }
 
-double recall_best_bpb(const RecallConfig& config) {
-  const RoundTotals round = round_totals(config);
-  return round.bits / round.bytes;
-}
-
-double recall_forgetful_bpb(const RecallConfig& config) {
-  const RoundTotals round = round_totals(config);
-  return (round.bits + round.answer_bits) / round.bytes;
+// The sums of train/data/recall.md.
+RecallBounds recall_bounds(const RecallConfig& config) {
+  const WaitLengths waits(config.wait_min, config.wait_max);
+  const double n = config.facts, gaps = 2 * n - 1;
+  const double noise_bytes = gaps * config.gap / 2.0 + waits.mean();
+  const double value_bits = n * std::log2(config.values);
+  const double bits = gaps * std::log2(config.gap + 1) + waits.entropy_bits() +
+                      noise_bytes * std::log2(config.noise) + log2_choices(config.keys, config.facts) +
+                      value_bits + log2_choices(config.facts, config.facts);
+  const double bytes = n * (kFactLength + kQuestionLength) + noise_bytes;
+  return {bits / bytes, (bits + value_bits) / bytes};
 }
 
 std::vector<RecallQuestion> recall_questions(std::span<const uint8_t> text) {

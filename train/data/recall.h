@@ -20,12 +20,12 @@ inline constexpr std::string_view kRecallNoise = "abcdefghijklmnopqrstuvwxyz";
 /// The whole corpus: `config.bytes` bytes, the same for the same configuration on every machine.
 std::vector<uint8_t> make_recall(const RecallConfig& config);
 
-/// Bits per byte of the ideal predictor, which remembers every pending fact: no model can be
-/// better on average.
-double recall_best_bpb(const RecallConfig& config);
-
-/// Bits per byte of a predictor that is ideal except that it guesses the answers among all values.
-double recall_forgetful_bpb(const RecallConfig& config);
+/// Bits per byte of two predictors.
+struct RecallBounds {
+  double best;       ///< the ideal one remembers every pending fact: no model can be better on average
+  double forgetful;  ///< ideal except that it guesses the answers among all values
+};
+RecallBounds recall_bounds(const RecallConfig& config);
 
 /// A question of a text whose fact lies in the text too.
 struct RecallQuestion {
