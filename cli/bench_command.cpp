@@ -50,7 +50,6 @@ struct BenchResult {
   double ms = 0;            ///< median over the timed steps
   double tokens_per_s = 0;  ///< B·M / median
   int64_t peak_bytes = 0;   ///< highest live bytes of tensors, weights and optimizer included
-  int64_t live = 0;         ///< context rows per stream and layer
 };
 
 /// Times training steps (forward, backward, clipping, update) in which every layer and stream has exactly
@@ -93,7 +92,7 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
           std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
   const double middle = median(ms);
-  return {middle, static_cast<double>(B * M) / middle * 1000, memory_stats(model.device()).peak, live};
+  return {middle, static_cast<double>(B * M) / middle * 1000, memory_stats(model.device()).peak};
 }
 
 struct Bench {
@@ -114,12 +113,12 @@ struct Bench {
     const BenchResult r = bench_step(config.load(device_override(device)), live, steps);
     if (json) {
       const nlohmann::ordered_json out = {
-          {"ms", r.ms}, {"tokens_per_s", r.tokens_per_s}, {"peak_bytes", r.peak_bytes}, {"live", r.live}};
+          {"ms", r.ms}, {"tokens_per_s", r.tokens_per_s}, {"peak_bytes", r.peak_bytes}, {"live", live}};
       fmt::print("{}\n", out.dump());
       return;
     }
     fmt::print("{} ms per step, {:.0f} tokens/s, peak {:.1f} MiB, {} rows live\n", figure(r.ms, 1),
-               r.tokens_per_s, static_cast<double>(r.peak_bytes) / (1 << 20), r.live);
+               r.tokens_per_s, static_cast<double>(r.peak_bytes) / (1 << 20), live);
   }
 };
 

@@ -11,7 +11,8 @@ namespace fade {
 namespace {
 
 // bits[i] = −log2 softmax(logits[i])[targets[i]], for logits [B·n, V]
-void bits_of(const Tensor& logits, std::span<const int32_t> targets, std::vector<double>& bits) {
+std::vector<double> bits_of(const Tensor& logits, std::span<const int32_t> targets) {
+  std::vector<double> bits(targets.size());
   const Tensor log_p = log_softmax(logits).to(Device::cpu);
   const int64_t V = logits.size(1);
   dispatch_float(log_p.dtype(), "evaluate", [&]<class T>() {
@@ -19,6 +20,7 @@ void bits_of(const Tensor& logits, std::span<const int32_t> targets, std::vector
     for (size_t i = 0; i < targets.size(); ++i)
       bits[i] = -static_cast<double>(p[static_cast<int64_t>(i) * V + targets[i]]) / std::numbers::ln2;
   });
+  return bits;
 }
 
 }  // namespace
@@ -29,7 +31,6 @@ EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, con
   const Streams streams = eval_streams(text, options.streams, name);
   const size_t B = streams.count, block = static_cast<size_t>(model.config().block);
   std::vector<int32_t> tokens(B * block), targets(tokens.size());
-  std::vector<double> bits(tokens.size());
   Memory memory = model.empty_memory(options.streams);
 
   EvalResult result{.bytes = static_cast<int64_t>(B * streams.stride), .streams = options.streams};
@@ -44,14 +45,13 @@ EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, con
     const Tensor x = Tensor::from(in, {options.streams, static_cast<int64_t>(n)}).to(model.device());
     const Tensor logits = model.forward(x, memory, {.forget = options.forget}, report);
     memory.drop_forgotten();
-    bits_of(logits, want, bits);
-    for (size_t i = 0; i < B * n; ++i) total_bits += bits[i];
+    const std::vector<double> bits = bits_of(logits, want);
+    for (const double b : bits) total_bits += b;
     rows += memory.mean_rows();
     if (const Tensor span = report.mean_span()) spans += span.item() * static_cast<double>(n);
     if (options.on_block)
       options.on_block({static_cast<int64_t>(n), static_cast<int64_t>(offset),
-                        static_cast<int64_t>(streams.stride), in, want, std::span(bits).first(B * n), logits,
-                        report});
+                        static_cast<int64_t>(streams.stride), in, want, bits, logits, report});
   }
   result.bits_per_byte = total_bits / static_cast<double>(result.bytes);
   result.mean_rows = rows / static_cast<double>(blocks);

@@ -35,7 +35,7 @@ void generate(const Transformer& model, std::string_view prompt, const GenerateO
   const RngKey key{options.seed, 0};
 
   std::vector<double> logits;  // [V]: of the byte after the last one read
-  const auto read = [&](const std::vector<int32_t>& block) {
+  const auto read = [&](std::span<const int32_t> block) {
     StepReport report;
     const int64_t n = static_cast<int64_t>(block.size());
     const Tensor y = model.forward(Tensor::from(block, {1, n}).to(model.device()), memory, {}, report);
@@ -44,22 +44,17 @@ void generate(const Transformer& model, std::string_view prompt, const GenerateO
   };
 
   const std::string_view text = prompt.empty() ? "\n" : prompt;
-  check_vocabulary({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, model.config().vocab,
-                   "--prompt");
+  const std::span bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+  check_vocabulary(bytes, model.config().vocab, "--prompt");
   std::ranges::for_each(prompt, emit);
-  std::vector<int32_t> block;
-  for (const char c : text) {
-    block.push_back(static_cast<unsigned char>(c));
-    if (static_cast<int>(block.size()) == model.config().block) {
-      read(block);
-      block.clear();
-    }
-  }
-  if (!block.empty()) read(block);
+  const std::vector<int32_t> tokens(bytes.begin(), bytes.end());
+  const size_t M = model.config().block;
+  for (size_t i = 0; i < tokens.size(); i += M)
+    read(std::span(tokens).subspan(i, std::min(M, tokens.size() - i)));
   for (int64_t i = 0; i < options.bytes; ++i) {
     const int32_t token = sample(logits, options, uniform_f64(key, static_cast<uint64_t>(i)));
     emit(static_cast<char>(token));
-    if (i + 1 < options.bytes) read({token});
+    if (i + 1 < options.bytes) read({&token, 1});
   }
 }
 

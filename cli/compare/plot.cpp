@@ -46,9 +46,6 @@ class Svg {
     body_ += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" fill=\"{}\"{}>{}</text>\n", x, y,
                          anchor, fill, more, escaped(words));
   }
-  void turned_text(double x, double y, std::string_view words) {
-    text(x, y, words, "middle", "#333333", fmt::format(" transform=\"rotate(-90 {:.1f} {:.1f})\"", x, y));
-  }
   void segment(double x1, double y1, double x2, double y2, std::string_view stroke, double width = 1) {
     body_ += fmt::format(
         "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" stroke-width=\"{}\"/>\n",
@@ -175,7 +172,9 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
   }
   svg.segment(kLeft, kBottom, kRight, kBottom, "#888888");
   svg.text((kLeft + kRight) / 2, kBottom + 42, x.title, "middle");
-  svg.turned_text(20, (kTop + kBottom) / 2, y.title);
+  constexpr double kMiddle = (kTop + kBottom) / 2;
+  svg.text(20, kMiddle, y.title, "middle", "#333333",
+           fmt::format(" transform=\"rotate(-90 20.0 {:.1f})\"", kMiddle));
 
   for (size_t l = 0; l < lines.size(); ++l) {
     const PlotLine& line = lines[l];

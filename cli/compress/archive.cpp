@@ -97,14 +97,14 @@ void put_digits(std::vector<uint8_t>& to, uint64_t value) {
 }
 
 /// Reads an archive from its front.
-class Reader {
- public:
-  Reader(std::span<const uint8_t> bytes, const std::string& name) : left_(bytes), name_(name) {}
+struct Reader {
+  std::span<const uint8_t> left;
+  const std::string& name;
 
   uint8_t byte() {
-    if (left_.empty()) refuse("{}: damaged: it ends within its header (copy the archive again)", name_);
-    const uint8_t value = left_.front();
-    left_ = left_.subspan(1);
+    if (left.empty()) refuse("{}: damaged: it ends within its header (copy the archive again)", name);
+    const uint8_t value = left.front();
+    left = left.subspan(1);
     return value;
   }
   uint32_t word() {
@@ -119,25 +119,21 @@ class Reader {
       value |= (digit & 127) << shift;
       if (digit < 128) return value;
     }
-    refuse("{}: damaged: its header holds a number of more than 63 bits (copy the archive again)", name_);
+    refuse("{}: damaged: its header holds a number of more than 63 bits (copy the archive again)", name);
   }
-  std::span<const uint8_t> left() const { return left_; }
-
- private:
-  std::span<const uint8_t> left_;
-  const std::string& name_;
 };
 
+/// Reads and checks the header of an archive.
 Header read_header(std::span<const uint8_t> archive, const std::string& name) {
   if (archive.size() < kMagic.size() || std::memcmp(archive.data(), kMagic.data(), kMagic.size()) != 0)
     refuse("{}: not an archive of fade compress", name);
-  Reader in(archive.subspan(kMagic.size()), name);
+  Reader in{archive.subspan(kMagic.size()), name};
   if (const int format = in.byte(); format != kFormat)
     refuse("{}: is in format {} of archives, this build reads {} (use the fade that wrote it)", name, format,
            int{kFormat});
-  if (in.word() != crc(std::as_bytes(in.left())))
+  if (in.word() != crc(std::as_bytes(in.left)))
     refuse("{}: damaged: its checksum does not match (copy the archive again)", name);
-  const Header h{in.word(), in.word(), in.word(), in.digits(), in.digits(), in.left()};
+  const Header h{in.word(), in.word(), in.word(), in.digits(), in.digits(), in.left};
   if (h.streams < 1 || h.streams > kMostStreams || (h.streams > 1 && h.streams >= h.length))
     refuse("{}: damaged: {} streams for {} bytes (copy the archive again)", name, h.streams, h.length);
   return h;
