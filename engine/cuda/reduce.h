@@ -11,6 +11,13 @@ struct Sum {
   }
 };
 
+struct Min {
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return b < a ? b : a;
+  }
+};
+
 /// As std::fmax, but a NaN wins.
 struct Max {
   template <class T>

@@ -8,13 +8,6 @@ namespace fade::span_cuda {
 inline constexpr int32_t kEmptyPlaceAge = -(1 << 30);  ///< age of a place without a row: no query sees it
 inline constexpr int32_t kNoAge = 1 << 30;
 
-struct Min {
-  template <class T>
-  __device__ T operator()(T a, T b) const {
-    return b < a ? b : a;
-  }
-};
-
 /// The mask of one query and row (F1): whether the row is in the query's domain; m; R·dm/de.
 template <class T>
 struct MaskEntry {
