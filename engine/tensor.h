@@ -52,8 +52,8 @@ class Tensor {
   static Tensor empty_like(const Tensor& t) { return t ? empty(t.shape(), t.dtype(), t.device()) : Tensor{}; }
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Device device = Device::cpu);
-  /// A CPU tensor with a copy of `values` (a vector or span), row-major. Throws when their number is not
-  /// shape.numel().
+  /// A CPU tensor with a copy of `values`, a vector or span, row-major. Throws when there are not
+  /// shape.numel() of them.
   template <class Values>
   static Tensor from(const Values& values, const Shape& shape) {
     if (std::ssize(values) != shape.numel())

@@ -11,8 +11,8 @@
 namespace fade {
 namespace {
 
-// CUDA's handles and page-locked memory are never destroyed: tensors with static storage may be released after
-// any static object.
+// Handles and page-locked memory are never destroyed: tensors with static storage may be released after any
+// static object.
 
 cudaStream_t make_stream() {
   cudaStream_t stream = nullptr;

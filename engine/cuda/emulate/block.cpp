@@ -178,8 +178,8 @@ class Worker {
     std::ranges::fill(shared_, std::byte{0xff});  // NaN: a read before the first write shows in results
   }
 
-  // What a fiber does: it starts threads, one after the other, as long as no thread that waited can continue. A
-  // thread that has to wait keeps its fiber meanwhile.
+  // What a fiber does: it starts threads, one after the other, as long as no thread that waited can continue.
+  // A thread that has to wait keeps its fiber meanwhile.
   Fiber& take_turns(Fiber& self) {
     int next = current_;  // chosen by the fiber that switched to this one
     while (!quit_) {
@@ -216,7 +216,7 @@ class Worker {
     if (!why.empty() && !abandoned_) abandon(fmt::format("{}: {}", where(), why));
   }
 
-  // The first thread that can run, of the warp that ran last if it has one: its stacks are still in the cache.
+  // The first thread that can run, of the warp that ran last if possible: its stacks are still in the cache.
   int next_thread() {
     const bool forward = !reverse_order();
     const auto take = [&](size_t number) {
@@ -260,7 +260,7 @@ class Worker {
     if (abandoned_) throw Abandoned{};
   }
 
-  // Ends the thread block: threads that have not started never do, and those that wait leave by an exception.
+  // Ends the thread block: threads that have not started never do, and those that wait leave by exception.
   void abandon(const std::string& why) {
     abandoned_ = true;
     error_ = why;
