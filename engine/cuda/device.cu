@@ -11,8 +11,8 @@
 namespace fade {
 namespace {
 
-// Handles and page-locked memory are never destroyed: tensors with static storage may be released after any
-// static object.
+// Nothing that is made here is ever destroyed: tensors with static storage may be released after any static
+// object of this file.
 
 cudaStream_t make_stream() {
   cudaStream_t stream = nullptr;

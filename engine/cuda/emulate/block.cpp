@@ -290,8 +290,8 @@ class Worker {
     }
     std::string text = "threads wait for others that never arrive:";
     for (const auto& [what, who] : groups) text += fmt::format(" threads {} {};", who, what);
-    return text +
-           " (all threads of a thread block must reach a barrier, and all lanes of its mask a warp operation)";
+    return text + " (all threads of a thread block must reach a barrier, " +
+           "and all lanes of its mask a warp operation)";
   }
 
   const std::function<void()>* body_ = nullptr;
