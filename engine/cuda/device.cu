@@ -12,7 +12,7 @@ namespace fade {
 namespace {
 
 // Nothing that is made here is ever destroyed: tensors with static storage may be released after any static
-// object of this file.
+// object, those of this file too.
 
 cudaStream_t make_stream() {
   cudaStream_t stream = nullptr;

@@ -13,8 +13,8 @@ class Fiber {
   Fiber() = default;
   /// A stack of its own, with a guard page below it, on which `body`, given this fiber, runs once it is
   /// switched to. When `body` is done it returns the fiber to continue; it must be done before its fiber is
-  /// destroyed. The first frames of stacks with different `number` are at different offsets in their pages, so
-  /// that they do not compete for the same cache lines.
+  /// destroyed. The first frames of stacks with different `number` are at different offsets in their pages,
+  /// so that they do not compete for the same cache lines.
   Fiber(std::function<Fiber&(Fiber&)> body, size_t number);
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
