@@ -46,12 +46,10 @@ struct RowBackward {
   T mean, rstd;
   int64_t size;
 
-  template <class D>
-  HWY_INLINE auto normal(D d, int64_t i) const {
+  HWY_INLINE auto normal(auto d, int64_t i) const {
     return hn::Mul(hn::Sub(hn::LoadU(d, x + i), hn::Set(d, mean)), hn::Set(d, rstd));
   }
-  template <class D>
-  HWY_INLINE auto scaled(D d, int64_t i) const {
+  HWY_INLINE auto scaled(auto d, int64_t i) const {
     return hn::Mul(hn::LoadU(d, g + i), hn::LoadU(d, weight + i));
   }
 
