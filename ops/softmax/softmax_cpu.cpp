@@ -86,10 +86,10 @@ void log_forward(const Tensor& x, Out y) {
       const T sum = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR {
         return exp_of(d, hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, shift)));
       });
-      const T log_sum = sum == 0 ? T{0} : std::log(sum);  // a row of −inf stays −inf
+      const T lse = sum == 0 ? T{0} : std::log(sum);  // of x − shift; a row of −inf stays −inf
       for_each_vector<T>(n, [&](auto d, int64_t i) HWY_ATTR {
         const auto shifted = hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, shift));
-        hn::StoreU(hn::Sub(shifted, hn::Set(d, log_sum)), d, py + at + i);
+        hn::StoreU(hn::Sub(shifted, hn::Set(d, lse)), d, py + at + i);
       });
     });
   });

@@ -57,8 +57,8 @@ struct LogSoftmax {
     const T* xr = x + row.start();
     const T shift = exponent_shift(row.max([](T v) { return v; }, xr));
     const T sum = row.sum([=](T v) { return std::exp(v - shift); }, xr);
-    const T log_sum = sum == 0 ? T{0} : std::log(sum);  // a row of −inf stays −inf
-    row.map([=](T v) { return v - shift - log_sum; }, y + row.start(), xr);
+    const T lse = sum == 0 ? T{0} : std::log(sum);  // of x − shift; a row of −inf stays −inf
+    row.map([=](T v) { return v - shift - lse; }, y + row.start(), xr);
   }
 };
 
