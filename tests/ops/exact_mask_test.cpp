@@ -9,6 +9,7 @@
 #include "ops/reduce/reduce.h"
 #include "ops/span_attention/span_attention.h"
 #include "ops/span_loss/span_loss.h"
+#include "ops/survivors/survivors.h"
 #include "tests/ops/op_checks.h"
 
 namespace fade {
@@ -158,6 +159,17 @@ BOOST_AUTO_TEST_CASE(span_loss_of_saturated_spans_is_the_same_in_f32) {
     };
     BOOST_TEST(std::abs(loss(DType::f32) / loss(DType::f64) - 1) < 1e-6);
   }
+}
+
+// A row is forgotten exactly when the nearest later query, at age + n with n the block's length, cannot see it.
+BOOST_AUTO_TEST_CASE(survivors_decide_exactly) {
+  for_all([](double e, int32_t distance, DType dtype, Device device) {
+    const PackedRows rows{Tensor::from(std::vector<int32_t>{0, 1}, {2}).to(device),
+                          ages({distance - 1, 0}, device), 1, 1, 1};
+    const Tensor spans = Tensor::from(std::vector<double>{e, -kRamp}, {2}).to(dtype).to(device);
+    const Survivors s = survivors(rows, {.span = spans, .reach = kRamp});
+    BOOST_TEST((s.start.to_vector<int32_t>().back() == 1) == (e > distance - kRamp));
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()
