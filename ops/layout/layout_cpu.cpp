@@ -14,7 +14,7 @@ void for_each_pair(const Tensor& src, const StridedCopy& c, Out dst, const F& f)
   Shape s = merge_dims(c.shape, strides);
   if (s.dims() == 0) s.append(1);
   const int last = s.dims() - 1;
-  const auto& [of_x, of_y] = strides;
+  const Strides &of_x = strides[0], &of_y = strides[1];
   const int64_t x_step = of_x[last], y_step = of_y[last];
   parallel_rows(s.numel(0, last), s[last], [&](int64_t line) {
     const T* from = x;
