@@ -9,6 +9,7 @@
 #include "train/config/resolve.h"
 #include "train/forward_backward.h"
 #include "train/median.h"
+#include "train/progress.h"
 
 namespace fade {
 namespace {
@@ -87,9 +88,7 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
     model.constrain();
     now.drop_forgotten();  // waits for the device, as a training step does
     norm.item();
-    if (i >= kWarmUp)
-      ms.push_back(
-          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    if (i >= kWarmUp) ms.push_back(1000 * seconds_since(start));
   }
   const double middle = median(ms);
   return {middle, static_cast<double>(B * M) / middle * 1000, memory_stats(model.device()).peak};

@@ -29,8 +29,7 @@ bool CheckpointPolicy::try_or_warn(const char* what, const Action& action) {
     action();
     return true;
   } catch (const Error& e) {
-    log_.note(
-        fmt::format("warning: step {}: {}: {}; training continues", trainer_.steps_done(), what, e.what()));
+    log_.note("warning: step {}: {}: {}; training continues", trainer_.steps_done(), what, e.what());
     return false;
   }
 }
@@ -44,8 +43,7 @@ bool CheckpointPolicy::save() {
   const bool saved =
       try_or_warn("no checkpoint was written, the next attempt is a minute or a checkpoint away", [&] {
         if (directory_.recreate_if_gone(trainer_.config()))
-          log_.note(
-              fmt::format("warning: {} had vanished and was created again", directory_.path().string()));
+          log_.note("warning: {} had vanished and was created again", directory_.path().string());
         log_.flush();
         save_checkpoint(directory_.path(), trainer_.config(), trainer_.state(), best_);
       });

@@ -28,6 +28,8 @@ class Progress {
   std::chrono::steady_clock::time_point shown_at_{};
 };
 
+double seconds_since(std::chrono::steady_clock::time_point start);
+
 /// "1h02m", "3m20s", "12s".
 std::string format_duration(double seconds);
 

@@ -45,10 +45,6 @@ Resumed resume(Trainer& trainer, const RunDirectory& directory) {
   return from;
 }
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 /// The loop of a run: step, log, save, validate.
 class Run {
  public:
@@ -72,9 +68,9 @@ class Run {
       finish();
     else
       log_.note(
-          fmt::format("interrupted after step {}; checkpoint written; resume with: fade train {}/config.yaml "
-                      "--out {} --resume",
-                      trainer_.steps_done(), path_.string(), path_.string()));
+          "interrupted after step {}; checkpoint written; resume with: fade train {}/config.yaml "
+          "--out {} --resume",
+          trainer_.steps_done(), path_.string(), path_.string());
     return over() && !InterruptGuard::requested();  // the closing report may have been interrupted
   }
 
@@ -117,9 +113,8 @@ class Run {
     if (!trainer_.can_validate()) return;
     try {
       const EvalResult v = trainer_.validate([](const EvalBlock&) { InterruptGuard::check(); });
-      log_.note(fmt::format(
-          "step {}: validation {:.4f} bits per byte ({} bytes, {} streams), {:.1f} rows in memory",
-          trainer_.steps_done(), v.bits_per_byte, v.bytes, v.streams, v.mean_rows));
+      log_.note("step {}: validation {:.4f} bits per byte ({} bytes, {} streams), {:.1f} rows in memory",
+                trainer_.steps_done(), v.bits_per_byte, v.bytes, v.streams, v.mean_rows);
       record({.validation = v});
     } catch (const Interrupted&) {
     }
@@ -134,7 +129,7 @@ class Run {
     const int64_t step = trainer_.steps_done();
     if (step == first_step_ && (log_.validation_before() || !trainer_.can_validate()))
       return log_.note("nothing left to do");
-    log_.note(fmt::format("trained {} steps in {}", step, format_duration(log_.seconds())));
+    log_.note("trained {} steps in {}", step, format_duration(log_.seconds()));
     FinishedRun run{.checkpoint = path_ / fmt::format("step-{}", step),
                     .step = step,
                     .report = closing_report(),
@@ -167,18 +162,18 @@ class Run {
 void announce(const Corpus& corpus, const Trainer& trainer, const std::filesystem::path& run, RunLog& log) {
   const Config& config = trainer.config();
   const Transformer& model = trainer.model();
-  log.note(fmt::format("{}: {}, {} parameters, {} on {}; {} steps of {}x{} bytes into {}", corpus.name(),
-                       fade::name_of(config.model.kind), model.parameters().count(),
-                       fade::name_of(model.dtype()), fade::name_of(model.device()), config.train.steps,
-                       config.train.batch, config.model.block, run.string()));
+  log.note("{}: {}, {} parameters, {} on {}; {} steps of {}x{} bytes into {}", corpus.name(),
+           fade::name_of(config.model.kind), model.parameters().count(), fade::name_of(model.dtype()),
+           fade::name_of(model.device()), config.train.steps, config.train.batch, config.model.block,
+           run.string());
   if (!trainer.can_validate())
     log.note("no validation: the validation share of data.split has less than two bytes");
   if (config.train.schedule.warmup >= config.train.steps)
     log.note(
-        fmt::format("all {} steps are warm-up: the learning rate reaches its full height "
-                    "after train.schedule.warmup, {}",
-                    config.train.steps, config.train.schedule.warmup));
-  if (trainer.steps_done()) log.note(fmt::format("resumed after step {}", trainer.steps_done()));
+        "all {} steps are warm-up: the learning rate reaches its full height "
+        "after train.schedule.warmup, {}",
+        config.train.steps, config.train.schedule.warmup);
+  if (trainer.steps_done()) log.note("resumed after step {}", trainer.steps_done());
 }
 
 }  // namespace
@@ -194,7 +189,7 @@ bool run_training(const Config& config, const RunOptions& options) {
 
   const InterruptGuard guard;
   announce(corpus, trainer, directory.path(), log);
-  for (const std::string& note : from.notes) log.note(note);
+  for (const std::string& note : from.notes) log.note("{}", note);
   return Run(options, trainer, directory, log, from).train();
 }
 

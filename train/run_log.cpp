@@ -57,8 +57,8 @@ void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
   const int64_t step = trainer.steps_done();
   const TrainConfig& config = trainer.config().train;
   if (s.skipped)
-    note(fmt::format("step {}: {} attempts before it were skipped: not finite ({} in all)", step, s.skipped,
-                     trainer.skipped()));
+    note("step {}: {} attempts before it were skipped: not finite ({} in all)", step, s.skipped,
+         trainer.skipped());
   const double bytes_per_step =
       static_cast<double>(config.batch) * trainer.config().model.block * config.accumulate;
   const double mean_seconds =
@@ -113,7 +113,7 @@ void RunLog::write(const nlohmann::ordered_json& line) {
     waiting_.clear();
     if (waited) note("metrics.jsonl is written again, with the lines that waited");
   } catch (const Error& e) {
-    if (!waited) note(fmt::format("warning: {}; training continues, and the lines wait in memory", e.what()));
+    if (!waited) note("warning: {}; training continues, and the lines wait in memory", e.what());
   }
 }
 

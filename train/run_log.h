@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/error.h"
 #include "engine/io/files.h"
 #include "train/progress.h"
 #include "train/report.h"
@@ -25,8 +26,11 @@ class RunLog {
   /// resumed run writes them again. Throws Error when it cannot be written.
   RunLog(double minutes, const std::filesystem::path& run, int64_t step);
 
-  /// A message that stays on the console.
-  void note(const std::string& text) { progress_.note(text); }
+  /// A formatted message that stays on the console.
+  template <class... A>
+  void note(fmt::format_string<A...> format, A&&... args) {
+    progress_.note(fmt::format(format, std::forward<A>(args)...));
+  }
 
   /// Counts the time of a step.
   void add_seconds(double seconds);

@@ -45,7 +45,7 @@ struct CodingArguments {
     Progress progress;
     const auto start = std::chrono::steady_clock::now();
     const std::vector<uint8_t> bytes = code([&](double done) {
-      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      const double seconds = seconds_since(start);
       progress.update(
           fmt::format("{:.1f}%, {} left", 100 * done, format_duration(seconds / done * (1 - done))));
     });
