@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/error.h"
 #include "engine/parallel.h"
 #include "train/checkpoint/weights.h"
 #include "train/config/config.h"

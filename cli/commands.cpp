@@ -1,7 +1,5 @@
 #include "cli/commands.h"
 
-#include <fmt/format.h>
-
 #include "cli/command.h"
 
 namespace fade {

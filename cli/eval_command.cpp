@@ -1,6 +1,4 @@
 // `fade eval`: bits per byte of a checkpoint.
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"

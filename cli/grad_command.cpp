@@ -1,6 +1,4 @@
 // `fade grad`: losses and gradients on given bytes.
-#include <fmt/format.h>
-
 #include "cli/command.h"
 #include "cli/gradients.h"
 #include "engine/io/files.h"
@@ -29,7 +27,7 @@ struct Grad {
       options.push_back(fmt::format("dtype={}", name_of(parse_name<Precision>("--dtype", dtype))));
     const Config c = config.load(options, {"dtype=f64", "device=cpu"});
     const Transformer model(c.model, dtype_for(c.dtype), device_for(c.device), c.seed);
-    load_weights(weights, model);
+    load_weights(load_safetensors(weights), weights, model);
     const std::string bytes = read_file(tokens);
     save_safetensors(out, gradients(model, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()},
                                     c.train.batch, blocks));

@@ -1,6 +1,4 @@
 // `fade info`: the contents of a checkpoint.
-#include <fmt/format.h>
-
 #include "cli/command.h"
 #include "train/config/file.h"
 

@@ -49,9 +49,7 @@ EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, con
     for (const double b : bits) total_bits += b;
     rows += memory.mean_rows();
     if (const Tensor span = report.mean_span()) spans += span.item() * static_cast<double>(n);
-    if (options.on_block)
-      options.on_block({static_cast<int64_t>(n), static_cast<int64_t>(offset),
-                        static_cast<int64_t>(streams.stride), in, want, bits, logits, report});
+    if (options.on_block) options.on_block({n, offset, streams.stride, in, want, bits, logits, report});
   }
   result.bits_per_byte = total_bits / static_cast<double>(result.bytes);
   result.mean_rows = rows / static_cast<double>(blocks);

@@ -12,13 +12,16 @@ namespace fade {
 
 /// One block of an evaluation, handed to EvalOptions::on_block.
 struct EvalBlock {
-  int64_t length;                    ///< n: positions per stream
-  int64_t offset, stride;            ///< position i of stream b is byte b·stride + offset + i of the text
+  size_t length;                     ///< n: positions per stream
+  size_t offset, stride;             ///< position i of stream b is byte b·stride + offset + i of the text
   std::span<const int32_t> tokens;   ///< [B, n]
   std::span<const int32_t> targets;  ///< [B, n]
   std::span<const double> bits;      ///< [B, n]: −log2 of the probability given to each target
   const Tensor& logits;              ///< [B·n, V]
   const StepReport& report;
+
+  /// The place in the text of element i of `tokens`.
+  size_t place(size_t i) const { return i / length * stride + offset + i % length; }
 };
 
 struct EvalOptions {

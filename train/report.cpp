@@ -67,32 +67,25 @@ class ReportBuilder {
   }
 
  private:
-  // f(index in the block's tensors, index in the text)
-  template <class F>
-  static void for_positions(const EvalBlock& block, const F& f) {
-    const int64_t streams = static_cast<int64_t>(block.tokens.size()) / block.length;
-    for (int64_t b = 0; b < streams; ++b)
-      for (int64_t i = 0; i < block.length; ++i) f(b * block.length + i, b * block.stride + block.offset + i);
-  }
-
   void add_spans(const EvalBlock& block) {
     std::vector<std::vector<double>> spans;  // [layer][B·n]
     for (const Tensor& layer : block.report.spans) spans.push_back(layer.to(DType::f64).to_vector<double>());
     sum_.resize(spans.size());
-    for_positions(block, [&](int64_t at, int64_t place) {
+    for (size_t i = 0; i < block.tokens.size(); ++i) {
+      const size_t place = block.place(i);
       const size_t kind = roles_.empty() ? kind_of_text(text_[place]) : static_cast<size_t>(roles_[place]);
       ++count_[kind];
-      for (size_t l = 0; l < sum_.size(); ++l) sum_[l][kind] += spans[l][at];
-    });
+      for (size_t l = 0; l < sum_.size(); ++l) sum_[l][kind] += spans[l][i];
+    }
   }
 
   void add_answers(const EvalBlock& block) {
     const std::vector<double> logits = block.logits.to(DType::f64).to_vector<double>();
-    const int64_t V = block.logits.size(1);
-    for_positions(block, [&](int64_t at, int64_t place) {
-      const auto row = logits.begin() + at * V;
-      right_[place] = std::max_element(row, row + V) - row == block.targets[at];
-    });
+    const size_t V = block.logits.size(1);
+    for (size_t i = 0; i < block.tokens.size(); ++i) {
+      const auto row = logits.begin() + i * V;
+      right_[block.place(i)] = std::max_element(row, row + V) - row == block.targets[i];
+    }
   }
 
   std::span<const uint8_t> text_;

@@ -73,7 +73,8 @@ void check_against(const Golden& golden, const TensorFile& found, double toleran
 TensorFile run(const Golden& golden, DType dtype, Device device) {
   const test::TempDir dir;
   const Transformer model(golden.config.model, dtype, device, 1);
-  load_weights(golden.weights(dir), model);
+  const std::string weights = golden.weights(dir);
+  load_weights(load_safetensors(weights), weights, model);
   return gradients(model, golden.tokens, golden.config.train.batch, golden.blocks);
 }
 

@@ -83,11 +83,7 @@ std::vector<double> bits_of_each_byte(const Transformer& model, std::span<const 
                                       EvalOptions options) {
   std::vector<double> bits(text.size() - 1, NAN);
   options.on_block = [&](const EvalBlock& block) {
-    for (size_t i = 0; i < block.bits.size(); ++i) {
-      const int64_t stream = static_cast<int64_t>(i) / block.length,
-                    at = static_cast<int64_t>(i) % block.length;
-      bits[static_cast<size_t>(stream * block.stride + block.offset + at)] = block.bits[i];
-    }
+    for (size_t i = 0; i < block.bits.size(); ++i) bits[block.place(i)] = block.bits[i];
   };
   evaluate(model, text, "text", options);
   return bits;

@@ -14,13 +14,6 @@ fs::path weights_in(const fs::path& checkpoint) {
   return fs::is_directory(checkpoint, ignored) ? checkpoint / kModelFile : checkpoint;
 }
 
-void set_weights(const TensorFile& file, const fs::path& path, const Transformer& model) {
-  std::vector<NamedTensor> expected;
-  for (const Parameter& p : model.parameters().all()) expected.push_back({p.name, p.value()});
-  const std::vector<NamedTensor> weights = matching_weights(file, path, expected);
-  for (size_t i = 0; i < weights.size(); ++i) expected[i].tensor.copy_from(weights[i].tensor);
-}
-
 }  // namespace
 
 fs::path find_weights(const fs::path& checkpoint) {
@@ -59,8 +52,11 @@ std::vector<NamedTensor> matching_weights(const TensorFile& file, const fs::path
   return weights;
 }
 
-void load_weights(const fs::path& file, const Transformer& model) {
-  set_weights(load_safetensors(file), file, model);
+void load_weights(const TensorFile& file, const fs::path& path, const Transformer& model) {
+  std::vector<NamedTensor> expected;
+  for (const Parameter& p : model.parameters().all()) expected.push_back({p.name, p.value()});
+  const std::vector<NamedTensor> weights = matching_weights(file, path, expected);
+  for (size_t i = 0; i < weights.size(); ++i) expected[i].tensor.copy_from(weights[i].tensor);
 }
 
 LoadedModel load_model(const fs::path& checkpoint, DeviceChoice device, const OnDamaged& on_damaged) {
@@ -74,7 +70,7 @@ LoadedModel load_model(const fs::path& checkpoint, DeviceChoice device, const On
   const Config& c = loaded.config;
   const Device on = device_for(device == DeviceChoice::automatic ? c.device : device);
   loaded.model = std::make_unique<Transformer>(c.model, dtype_for(c.dtype), on, c.seed);
-  set_weights(file, loaded.file, *loaded.model);
+  load_weights(file, loaded.file, *loaded.model);
   return loaded;
 }
 

@@ -31,7 +31,7 @@ std::vector<NamedTensor> matching_weights(const TensorFile& file, const std::fil
                                           const std::vector<NamedTensor>& expected);
 
 /// Overwrites the model's parameters by the file's tensors. Throws InputError as matching_weights does.
-void load_weights(const std::filesystem::path& file, const Transformer& model);
+void load_weights(const TensorFile& file, const std::filesystem::path& path, const Transformer& model);
 
 struct LoadedModel {
   std::filesystem::path file;

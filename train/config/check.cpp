@@ -1,7 +1,5 @@
 #include "train/config/check.h"
 
-#include <fmt/format.h>
-
 #include "engine/error.h"
 #include "ops/span_attention/span_attention.h"
 #include "train/config/schema.h"
