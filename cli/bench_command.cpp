@@ -63,12 +63,11 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
   if (live < M) refuse("--live {}: a context has at least the block's own {} rows (model.block)", live, M);
   constexpr int64_t kMaxRows = 1 << 19;  // model.max_span may be twice that
   if (live > kMaxRows) refuse("--live {}: at most {} rows", live, kMaxRows);
+  config.train.optimizer.lr = 0;    // spans stay as they are set, so that every step does the same work
   config.model.span.noisy = false;  // noise would shorten the spans of rows that must be live
   if (config.model.max_span < 2 * live) config.model.max_span = static_cast<int>(2 * live);
   const Transformer model(config.model, dtype_for(config.dtype), device_for(config.device), config.seed);
-  OptimizerConfig frozen_spans = config.train.optimizer;
-  frozen_spans.lr = 0;  // spans stay as they are set, so that every step does the same work
-  Optimizer optimizer(frozen_spans, model.parameters());
+  Optimizer optimizer(config.train.optimizer, model.parameters());
   make_all_live(model.parameters());
 
   Generator random(config.seed);
@@ -91,7 +90,7 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
     if (i >= kWarmUp) ms.push_back(1000 * seconds_since(start));
   }
   const double middle = median(ms);
-  return {middle, static_cast<double>(B * M) / middle * 1000, memory_stats(model.device()).peak};
+  return {middle, 1000.0 * B * M / middle, memory_stats(model.device()).peak};
 }
 
 struct Bench {

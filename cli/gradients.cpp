@@ -16,12 +16,12 @@ TensorFile gradients(const Transformer& model, std::span<const uint8_t> bytes, i
   check_vocabulary(bytes, model.config().vocab, "--tokens");
 
   const Streams reader{bytes, static_cast<size_t>(streams), stride};
-  std::vector<int32_t> tokens(static_cast<size_t>(streams * block)), targets(tokens.size());
+  std::vector<int32_t> tokens(streams * block), targets(tokens.size());
   std::vector<double> losses, auxes;
   Memory memory = model.empty_memory(streams);
   Tape tape;
   for (int i = 0; i < blocks; ++i) {
-    reader.read(static_cast<size_t>(i * block), static_cast<size_t>(block), tokens, targets);
+    reader.read(i * block, block, tokens, targets);
     model.parameters().zero_grad();  // the gradient is the last block's alone
     // Without a source of randomness dropout and noise are off.
     const BlockLoss result = forward_backward(

@@ -15,14 +15,9 @@ double order0_bits(std::span<const uint8_t> text) {
   std::array<double, 256> count{};
   for (const uint8_t c : text) ++count[c];
   double bits = 0;
-  const auto n = static_cast<double>(text.size());
   for (const double k : count)
-    if (k > 0) bits -= k / n * std::log2(k / n);
+    if (k > 0) bits -= k / text.size() * std::log2(k / text.size());
   return bits;
-}
-
-double gzip_bits(std::span<const uint8_t> text) {
-  return 8 * static_cast<double>(gzip_size(text)) / static_cast<double>(text.size());
 }
 
 void print_spans(const std::vector<KindSpans>& spans) {
@@ -34,7 +29,7 @@ void print_spans(const std::vector<KindSpans>& spans) {
   for (const KindSpans& row : spans) {
     fmt::print("  {:<18}", row.kind);
     for (const double span : row.mean_span) fmt::print("{:>9.1f}", span);
-    fmt::print("{:>8.1f}%\n", 100.0 * static_cast<double>(row.bytes) / static_cast<double>(total));
+    fmt::print("{:>8.1f}%\n", 100.0 * row.bytes / total);
   }
 }
 
@@ -51,7 +46,7 @@ void print_validation(const Report& report, std::span<const uint8_t> text, const
   fmt::print("validation: {:.4f} bits per byte over {} bytes in {} streams\n", v.bits_per_byte, v.bytes,
              v.streams);
   fmt::print("for comparison: order-0 entropy {:.4f}, gzip -9 {:.4f} on the same bytes\n", order0_bits(text),
-             gzip_bits(text));
+             8.0 * gzip_size(text) / text.size());
   fmt::print("memory: {:.1f} rows per stream and layer; mean span {:.1f} of at most {}\n", v.mean_rows,
              v.mean_span, config.model.max_span);
   if (!report.spans.empty()) print_spans(report.spans);

@@ -59,13 +59,10 @@ void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
   if (s.skipped)
     note("step {}: {} attempts before it were skipped: not finite ({} in all)", step, s.skipped,
          trainer.skipped());
-  const double bytes_per_step =
-      static_cast<double>(config.batch) * trainer.config().model.block * config.accumulate;
-  const double mean_seconds =
-      std::reduce(step_seconds_.begin(), step_seconds_.end()) / static_cast<double>(step_seconds_.size());
+  const double bytes_per_step = 1.0 * config.batch * trainer.config().model.block * config.accumulate;
+  const double mean_seconds = std::reduce(step_seconds_.begin(), step_seconds_.end()) / step_seconds_.size();
   const double rate = bytes_per_step / mean_seconds;
-  const double left_by_steps = mean_seconds * static_cast<double>(config.steps - step),
-               left_by_time = 60 * minutes_ - seconds_;
+  const double left_by_steps = mean_seconds * (config.steps - step), left_by_time = 60 * minutes_ - seconds_;
   const double left = minutes_ > 0 ? std::clamp(left_by_time, 0.0, left_by_steps) : left_by_steps;
   const std::string line =
       fmt::format("step {}/{}  {:.3f} bpb  span {:.1f}  rows {:.1f}  {}  {} left", step, config.steps, s.bits,

@@ -7,13 +7,10 @@
 #include "train/config/resolve.h"
 
 namespace fade {
-namespace {
 
 // Separates the randomness of dropout and span noise from that of the initial weights, which have
 // the same seed.
 constexpr uint64_t kStepSeed = 0x5354455053ull;
-
-}  // namespace
 
 Trainer::Trainer(const Config& config, const Corpus& corpus)
     : config_(config),

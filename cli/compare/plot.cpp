@@ -103,7 +103,7 @@ class AxisScale {
   AxisScale(const PlotAxis& axis, std::vector<double> values, double from, double to) : from_(from), to_(to) {
     if (!axis.categories.empty()) {
       low_ = -0.5;
-      high_ = static_cast<double>(axis.categories.size()) - 0.5;
+      high_ = axis.categories.size() - 0.5;
       for (size_t i = 0; i < axis.categories.size(); ++i)
         ticks_.push_back({static_cast<double>(i), axis.categories[i]});
       return;
@@ -159,7 +159,7 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
       xs.push_back(p.x);
       ys.push_back(p.y);
     }
-  const double legend = 18 * std::ceil(static_cast<double>(lines.size()) / 2);
+  const double legend = 18.0 * ((lines.size() + 1) / 2);
   Svg svg(kWidth, kHeight + legend, title);
   const AxisScale across(x, xs, kLeft, kRight), up(y, ys, kBottom, kTop);
   for (const Tick& t : up.ticks()) {
@@ -187,7 +187,7 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
       if (!p.label.empty())
         svg.text(across(p.x) + 7, up(p.y) - 7, p.label, "start", colour(line.style), " font-size=\"10\"");
     }
-    const double at = kLeft + (l % 2 ? 300 : 0), row = kHeight + 18 * std::floor(static_cast<double>(l) / 2);
+    const double at = kLeft + (l % 2 ? 300 : 0), row = kHeight + 18.0 * (l / 2);
     svg.segment(at, row, at + 22, row, colour(line.style), 2);
     svg.marker(at + 11, row, line.style);
     svg.text(at + 30, row + 4, line.name, "start");
@@ -200,14 +200,13 @@ std::string bar_panels(const std::string& title, const std::vector<std::string>&
   constexpr double kRowHeight = 26, kTop = 66, kPanelWidth = 190, kGap = 24, kNumberWidth = 52;
   size_t longest = 0;
   for (const std::string& row : rows) longest = std::max(longest, row.size());
-  const double left = 24 + 7 * static_cast<double>(longest),
-               bottom = kTop + kRowHeight * static_cast<double>(rows.size());
-  Svg svg(left + static_cast<double>(panels.size()) * (kPanelWidth + kGap), bottom + 34, title);
+  const double left = 24.0 + 7 * longest, bottom = kTop + kRowHeight * rows.size();
+  Svg svg(left + panels.size() * (kPanelWidth + kGap), bottom + 34, title);
   for (size_t r = 0; r < rows.size(); ++r)
-    svg.text(left - 10, kTop + kRowHeight * (static_cast<double>(r) + 0.5) + 4, rows[r], "end");
+    svg.text(left - 10, kTop + kRowHeight * (r + 0.5) + 4, rows[r], "end");
   for (size_t p = 0; p < panels.size(); ++p) {
     const BarPanel& panel = panels[p];
-    const double begin = left + static_cast<double>(p) * (kPanelWidth + kGap);
+    const double begin = left + p * (kPanelWidth + kGap);
     std::vector<double> values = panel.values;
     if (panel.from_zero) values.push_back(0);
     const AxisScale across({panel.title}, values, begin, begin + kPanelWidth - kNumberWidth);
@@ -219,7 +218,7 @@ std::string bar_panels(const std::string& title, const std::vector<std::string>&
     }
     svg.segment(begin, kTop, begin, bottom, "#888888");
     for (size_t r = 0; r < panel.values.size(); ++r) {
-      const double value = panel.values[r], middle = kTop + kRowHeight * (static_cast<double>(r) + 0.5);
+      const double value = panel.values[r], middle = kTop + kRowHeight * (r + 0.5);
       if (panel.from_zero)
         svg.bar(begin, middle - 8, across(value) - begin, 16, colour(styles[r]));
       else

@@ -6,13 +6,10 @@
 #include "engine/error.h"
 
 namespace fade {
-namespace {
 
 constexpr uint32_t kTotal = uint32_t{1} << kFrequencyBits;
 // The first byte of an interval narrower than this is known, and output.
 constexpr uint64_t kNarrowest = uint64_t{1} << 56;
-
-}  // namespace
 
 void quantise(std::span<const double> logits, std::span<uint32_t> table) {
   for (const double x : logits)

@@ -12,12 +12,9 @@
 
 namespace fade {
 namespace fs = std::filesystem;
-namespace {
 
 constexpr const char* kConfig = "config.yaml";
 constexpr const char* kLock = "lock";
-
-}  // namespace
 
 RunDirectory::RunDirectory(const fs::path& path, bool resume) : path_(path) {
   std::error_code error;

@@ -57,19 +57,19 @@ class Writer {
   }
 
   void round(std::vector<uint8_t>& text) {
-    const size_t facts = static_cast<size_t>(config_.facts);
+    const size_t facts = config_.facts;
     std::array<uint8_t, kRecallValues.size()> value_of{};  // by key
-    shuffle_front(facts, static_cast<size_t>(config_.keys));
+    shuffle_front(facts, config_.keys);
     for (size_t i = 0; i < facts; ++i) {
       const uint8_t value = pick(kRecallValues, config_.values);
       value_of[keys_[i]] = value;
-      noise(text, below(static_cast<size_t>(config_.gap) + 1));
+      noise(text, below(config_.gap + 1));
       text.insert(text.end(), {'@', key_byte(i), '=', value, ';'});
     }
-    noise(text, static_cast<size_t>(waits_.at(uniform_draw())));
+    noise(text, waits_.at(uniform_draw()));
     shuffle_front(facts, facts);
     for (size_t i = 0; i < facts; ++i) {
-      if (i > 0) noise(text, below(static_cast<size_t>(config_.gap) + 1));
+      if (i > 0) noise(text, below(config_.gap + 1));
       text.insert(text.end(), {'?', key_byte(i), value_of[keys_[i]]});
     }
   }
@@ -77,11 +77,9 @@ class Writer {
  private:
   double uniform_draw() { return uniform_f64(random_, draws_++); }
 
-  size_t below(size_t count) { return static_cast<size_t>(uniform_draw() * static_cast<double>(count)); }
+  size_t below(size_t count) { return static_cast<size_t>(uniform_draw() * count); }
 
-  uint8_t pick(std::string_view alphabet, int used) {
-    return static_cast<uint8_t>(alphabet[below(static_cast<size_t>(used))]);
-  }
+  uint8_t pick(std::string_view alphabet, int used) { return static_cast<uint8_t>(alphabet[below(used)]); }
 
   uint8_t key_byte(size_t i) const { return static_cast<uint8_t>(kRecallKeys[keys_[i]]); }
 
@@ -129,7 +127,7 @@ std::vector<Record> records_in(std::span<const uint8_t> text) {
 }  // namespace
 
 std::vector<uint8_t> make_recall(const RecallConfig& config) {
-  const size_t size = static_cast<size_t>(config.bytes);
+  const size_t size = config.bytes;
   std::vector<uint8_t> text;
   text.reserve(size);
   Writer writer(config);
@@ -174,8 +172,8 @@ std::vector<RecallRole> recall_roles(std::span<const uint8_t> text) {
     roles.push_back(noise ? RecallRole::noise : RecallRole::question);
   }
   for (const Record& record : records_in(text)) {
-    const auto begin = roles.begin() + static_cast<std::ptrdiff_t>(record.begin);
-    std::fill_n(begin, record.length(), record.is_fact ? RecallRole::fact : RecallRole::question);
+    std::fill_n(roles.begin() + record.begin, record.length(),
+                record.is_fact ? RecallRole::fact : RecallRole::question);
     roles[record.value()] = record.is_fact ? RecallRole::value : RecallRole::answer;
   }
   return roles;

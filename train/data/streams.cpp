@@ -7,18 +7,14 @@
 
 namespace fade {
 
-namespace {
-
 /// A random stream that no Generator with the same seed reaches.
 constexpr uint64_t kOffsetsStream = uint64_t{1} << 63;
-
-}  // namespace
 
 void Streams::read(size_t begin, size_t length, std::span<int32_t> tokens, std::span<int32_t> targets) const {
   for (size_t stream = 0; stream < count; ++stream) {
     const auto text = bytes.subspan(stream * stride + begin, length + 1);
-    std::copy_n(text.begin(), length, tokens.begin() + static_cast<std::ptrdiff_t>(stream * length));
-    std::copy_n(text.begin() + 1, length, targets.begin() + static_cast<std::ptrdiff_t>(stream * length));
+    std::copy_n(text.begin(), length, tokens.begin() + stream * length);
+    std::copy_n(text.begin() + 1, length, targets.begin() + stream * length);
   }
 }
 
@@ -48,7 +44,7 @@ bool TrainReader::next(std::span<int32_t> tokens, std::span<int32_t> targets) {
     position_.offset = start_of(position_.epoch);
   }
   const bool starts_epoch = position_.offset == start_of(position_.epoch);
-  streams_.read(static_cast<size_t>(position_.offset), static_cast<size_t>(block_), tokens, targets);
+  streams_.read(position_.offset, block_, tokens, targets);
   position_.offset += block_;
   return starts_epoch;
 }
