@@ -96,8 +96,7 @@ class Run {
   }
 
   bool validation_is_due() const {
-    const int every = config_.eval_every;
-    return every && trainer_.steps_done() % every == 0;
+    return config_.eval_every && trainer_.steps_done() % config_.eval_every == 0;
   }
 
   // A run may have been stopped after a step's checkpoint and before its validation.

@@ -72,8 +72,6 @@ std::string lines(const std::vector<RunResult>& results, const std::string& begi
   return text;
 }
 
-std::string csv(const std::vector<RunResult>& results) { return lines(results, "", ",", "\n", false, ""); }
-
 std::string markdown(const std::vector<RunResult>& results) {
   std::string rule = "|";
   for (size_t c = 0; c < kColumns.size(); ++c) rule += "---|";
@@ -172,7 +170,7 @@ std::string comparison_table(const std::vector<RunResult>& results) {
 }
 
 void write_comparison(const fs::path& out, const std::vector<RunResult>& results) {
-  write_file_atomically(out / "comparison.csv", csv(results));
+  write_file_atomically(out / "comparison.csv", lines(results, "", ",", "\n", false, ""));
   write_file_atomically(out / "comparison.md", markdown(results));
   write_file_atomically(out / "comparison.svg", bars(results));
   const bool families = std::ranges::any_of(results, [](const RunResult& r) { return r.family != r.name; });

@@ -3,7 +3,6 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
@@ -20,8 +19,8 @@ namespace {
 std::string shown(std::string text) {
   constexpr size_t kMaxShown = 60;
   if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "..";
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
   return text;
 }
 
