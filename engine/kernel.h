@@ -9,12 +9,10 @@
 // Inputs come first, then outputs, which are declared as Out.
 #pragma once
 
-#include "engine/device.h"
 #include "engine/error.h"
+#include "engine/tensor.h"
 
 namespace fade {
-
-class Tensor;
 
 /// A parameter that a kernel writes (with mutate()): a tensor of the right shape, made by the caller. An
 /// empty one is an output that is not needed, where a kernel's comment allows it.

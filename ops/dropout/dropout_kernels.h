@@ -2,7 +2,6 @@
 #pragma once
 
 #include "engine/kernel.h"
-#include "engine/tensor.h"
 #include "ops/dropout/dropout_math.h"
 
 namespace fade {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "engine/kernel.h"
-#include "engine/tensor.h"
 #include "ops/elementwise/elementwise_math.h"
 
 namespace fade {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "engine/kernel.h"
-#include "engine/tensor.h"
 #include "ops/span_attention/mask.h"
 
 namespace fade {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "engine/kernel.h"
-#include "engine/tensor.h"
 
 namespace fade {
 
