@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -34,8 +35,9 @@ Text here_text() {
 template <class... A>
 void print(const char* format, A... args) {
   Text line{};
-  const int n = std::snprintf(line.data(), line.size(), format, args...);
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), static_cast<size_t>(n));
+  const auto wanted = static_cast<size_t>(std::snprintf(line.data(), line.size(), format, args...));
+  const size_t length = std::min(wanted, line.size() - 1);
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), length);
 }
 
 void print_where() {
