@@ -35,12 +35,12 @@ inline CLI::Validator at_least(double low) {
       "");
 }
 
-/// Adds a command to the program. A C declares its arguments in its constructor, and they are filled before its
-/// run() is called.
+/// Adds a command to the program. A C declares its arguments in its constructor, and they are filled before
+/// its run() is called.
 template <class C>
 void add_command(CLI::App& program, const char* name, const char* description) {
   CLI::App& app = *program.add_subcommand(name, description);
-  app.callback([command = std::make_shared<const C>(app)] { command->run(); });
+  app.callback([command = std::make_shared<C>(app)] { command->run(); });
 }
 
 /// The override of a configuration for which an option --device stands; none when it was not given.

@@ -128,7 +128,7 @@ class Tensor {
   void set_grad(const Tensor& g) const { p_->grad = g.p_; }
   void zero_grad() const { p_->grad = {}; }
 
-  /// True iff no other handle or view refers to the memory.
+  /// True iff no other handle or view refers to the memory. The handles of a tensor belong to one thread.
   bool sole_owner() const { return p_.use_count() == 1 && p_->storage.use_count() == 1; }
   uint32_t version() const { return p_->storage->version; }
   TensorImpl* impl() const { return p_.get(); }

@@ -35,7 +35,7 @@ EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, con
 
   EvalResult result{.bytes = static_cast<int64_t>(B * streams.stride), .streams = options.streams};
   double total_bits = 0, rows = 0, spans = 0;
-  int blocks = 0;
+  int64_t blocks = 0;
   for (size_t offset = 0; offset < streams.stride; offset += block, ++blocks) {
     const size_t n = std::min(block, streams.stride - offset);
     streams.read(offset, n, tokens, targets);

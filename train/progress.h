@@ -28,6 +28,7 @@ class Progress {
   std::chrono::steady_clock::time_point shown_at_{};
 };
 
+/// Seconds from `start` to now.
 double seconds_since(std::chrono::steady_clock::time_point start);
 
 /// "1h02m", "3m20s", "12s".

@@ -24,8 +24,8 @@ size_t kind_of_text(uint8_t c) {
   return c > ' ' && c < 127 ? 4 : 5;
 }
 
-/// The spans of each kind of byte, summed during one evaluation. Of a corpus from a file, which may be of any size,
-/// nothing is kept per byte.
+/// The spans of each kind of byte, summed during one evaluation. Of a corpus from a file, which may be of any
+/// size, nothing is kept per byte.
 struct SpanSums {
   std::vector<std::array<double, kMaxKinds>> sum = {};  ///< [layer][kind]
   std::array<int64_t, kMaxKinds> count = {};

@@ -26,9 +26,9 @@ struct Column {
 
 double mebibytes(const RunResult& r) { return static_cast<double>(r.peak_bytes) / (1 << 20); }
 
-/// A published figure of the run's kind, if there is one.
-std::string published(const RunResult& r, double Published::*what, int decimals) {
-  return r.published ? fmt::format("{:.{}f}", (*r.published).*what, decimals) : "-";
+/// A published figure of the run's kind; a dash if there is none.
+std::string published(const RunResult& r, double Published::*what, const char* format = "{:g}") {
+  return r.published ? fmt::format(fmt::runtime(format), (*r.published).*what) : "-";
 }
 
 const std::vector<Column> kColumns = {
@@ -45,9 +45,10 @@ const std::vector<Column> kColumns = {
      [](const RunResult& r) {
        return r.span_loss > 0 ? fmt::format("{:g}", r.span_loss) : std::string("-");
      }},
-    {"published bits/byte", [](const RunResult& r) { return published(r, &Published::bits_per_byte, 2); }},
-    {"GB", [](const RunResult& r) { return published(r, &Published::gigabytes, 0); }},
-    {"ms", [](const RunResult& r) { return published(r, &Published::ms, 0); }},
+    {"published bits/byte",
+     [](const RunResult& r) { return published(r, &Published::bits_per_byte, "{:.2f}"); }},
+    {"GB", [](const RunResult& r) { return published(r, &Published::gigabytes); }},
+    {"ms", [](const RunResult& r) { return published(r, &Published::ms); }},
 };
 
 /// Lines of cells between `separator`s, headings first, padded to columns if asked to.
@@ -154,7 +155,7 @@ RunResult read_result(const fs::path& run, const std::string& name, const std::s
     r.recall.clear();
     if (!line.contains("recall")) continue;
     for (const auto& s : line["recall"])
-      r.recall.push_back({s["nearest"], s["farthest"], s["asked"], s["right"]});
+      if (s["asked"] > 0) r.recall.push_back({s["nearest"], s["farthest"], s["asked"], s["right"]});
   }
   if (!validated || ms.empty())
     refuse("{}: its metrics have no final validation (was the run made by fade compare?)", run.string());

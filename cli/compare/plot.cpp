@@ -21,8 +21,10 @@ std::string_view colour(size_t style) { return kColours[style % kColours.size()]
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '&' || c == '<')
-      out += c == '&' ? "&amp;" : "&lt;";
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
     else
       out += c;
   }
@@ -108,6 +110,7 @@ class AxisScale {
         ticks_.push_back({static_cast<double>(i), axis.categories[i]});
       return;
     }
+    std::erase_if(values, [](double v) { return !std::isfinite(v); });
     if (values.empty()) values = {0, 1};
     const auto [least, most] = std::ranges::minmax(values);
     if (axis.logarithmic)
@@ -172,9 +175,9 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
   }
   svg.segment(kLeft, kBottom, kRight, kBottom, "#888888");
   svg.text((kLeft + kRight) / 2, kBottom + 42, x.title, "middle");
-  constexpr double kMiddle = (kTop + kBottom) / 2;
-  svg.text(20, kMiddle, y.title, "middle", "#333333",
-           fmt::format(" transform=\"rotate(-90 20.0 {:.1f})\"", kMiddle));
+  constexpr double kTitle = 20, kMiddle = (kTop + kBottom) / 2;
+  svg.text(kTitle, kMiddle, y.title, "middle", "#333333",
+           fmt::format(" transform=\"rotate(-90 {:.1f} {:.1f})\"", kTitle, kMiddle));
 
   for (size_t l = 0; l < lines.size(); ++l) {
     const PlotLine& line = lines[l];

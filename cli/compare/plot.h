@@ -1,5 +1,5 @@
-// Plots as SVG documents of shapes and text: lines with markers, and panels of bars. How a line or a row of bars
-// looks is its style, a number: one of eight colours, each with a marker of its own.
+// Plots as SVG documents of shapes and text: lines with markers, and panels of bars. How a line or a row of
+// bars looks is its style, a number: one of eight colours and of four markers.
 #pragma once
 
 #include <cstddef>

@@ -44,11 +44,18 @@ struct CodingArguments {
   size_t write(const Code& code) const {
     Progress progress;
     const auto start = std::chrono::steady_clock::now();
-    const std::vector<uint8_t> bytes = code([&](double done) {
+    std::vector<uint8_t> bytes;
+    const OnProgress show = [&](double done) {
       const double seconds = seconds_since(start);
       progress.update(
           fmt::format("{:.1f}%, {} left", 100 * done, format_duration(seconds / done * (1 - done))));
-    });
+    };
+    try {
+      bytes = code(show);
+    } catch (...) {
+      progress.clear();
+      throw;
+    }
     progress.clear();
     write_file_atomically(out, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     return bytes.size();

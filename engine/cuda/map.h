@@ -95,10 +95,10 @@ __global__ void strided(F f, Loop<1 + sizeof...(In)> loop, T* out, const In*... 
       for (int o = 0; o < operands; ++o) at[o] += k * loop.stride[d][o];
       rest = above;
     }
-    [&]<size_t... I>(std::index_sequence<I...>) {
+    const auto apply_at = [&]<size_t... I>(std::index_sequence<I...>) {
       apply<N>(f, out + at[0], load_or_repeat<N>(in + at[I + 1], loop.moves[I + 1])...);
-    }
-    (std::index_sequence_for<In...>());
+    };
+    apply_at(std::index_sequence_for<In...>());
   }
 }
 

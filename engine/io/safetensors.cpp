@@ -16,6 +16,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors are littl
 
 /// The format's names of the types, in the order of DType.
 constexpr const char* kTypes[] = {"F32", "F64", "I32", "U8"};
+static_assert(std::size(kTypes) == static_cast<size_t>(DType::u8) + 1);
 
 /// Key of the metadata: the hash of the whole file, computed with zeros in the place of its own digits.
 constexpr const char* kHashKey = "xxh3_128";

@@ -15,8 +15,19 @@ void for_each_pair(const Tensor& src, const StridedCopy& c, Out dst, const F& f)
   if (s.dims() == 0) s.append(1);
   const int last = s.dims() - 1;
   const Strides &of_x = strides[0], &of_y = strides[1];
-  const int64_t x_step = of_x[last], y_step = of_y[last];
-  parallel_rows(s.numel(0, last), s[last], [&](int64_t line) {
+  const int64_t length = s[last], x_step = of_x[last], y_step = of_y[last];
+  const auto for_line = [&](const T* from, T* to, int64_t n) {
+    if (x_step == 1 && y_step == 1) {
+      for (int64_t i = 0; i < n; ++i) f(from[i], to[i]);
+    } else {
+      for (int64_t i = 0; i < n; ++i) f(from[i * x_step], to[i * y_step]);
+    }
+  };
+  if (last == 0)
+    return parallel_elements(length, [&](int64_t begin, int64_t end) {
+      for_line(x + begin * x_step, y + begin * y_step, end - begin);
+    });
+  parallel_rows(s.numel(0, last), length, [&](int64_t line) {
     const T* from = x;
     T* to = y;
     for (int d = last - 1; d >= 0; --d) {
@@ -24,11 +35,7 @@ void for_each_pair(const Tensor& src, const StridedCopy& c, Out dst, const F& f)
       to += line % s[d] * of_y[d];
       line /= s[d];
     }
-    if (x_step == 1 && y_step == 1) {
-      for (int64_t i = 0; i < s[last]; ++i) f(from[i], to[i]);
-    } else {
-      for (int64_t i = 0; i < s[last]; ++i) f(from[i * x_step], to[i * y_step]);
-    }
+    for_line(from, to, length);
   });
 }
 

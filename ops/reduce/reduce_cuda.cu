@@ -23,7 +23,8 @@ void broadcast_cuda(const Tensor& g, ReduceSizes s, double factor, Out dx) {
   });
 }
 
-// One thread per result: neighbouring threads read neighbouring columns.
+// One thread per result: neighbouring threads read neighbouring columns. (Along the last dimension they read
+// far apart; only small tensors need that.)
 template <class T>
 struct Largest {
   const T* x;

@@ -57,10 +57,12 @@ struct SpanAttentionOptions {
 
 /// Attention of each block query over its stream's rows:
 ///   s_ij = (q_i·k_j + [1 ≤ δ ≤ P] q_i·pos[δ−1]) / √D      a = softmax of s over the mask's domain
-///   out_i = Σ_j w_ij v_j,   w = a·m/(Σ_j a·m + 1e-8) for a soft mask, w = a for a plain window; then dropout.
+///   out_i = Σ_j w_ij v_j,   w = a·m/(Σ_j a·m + 1e-8) for a soft mask, w = a for a plain window; then dropout
 /// A query that sees nothing gives zeros.
-///   q [B·M, H], head h in columns [h·D, (h+1)·D);  kv [N, 2H]: keys, then values;  pos [P, D], one table for all heads (with
-///   slots, P = window + count), or an empty tensor for P = 0 → out [B·M, H]
+///   q [B·M, H]: head h in columns [h·D, (h+1)·D)
+///   kv [N, 2H]: keys, then values
+///   pos [P, D]: one table for all heads (P = window + count with slots), or an empty tensor for P = 0
+///   → out [B·M, H]
 /// Gradients to q, kv, pos and the spans; derivation in span_attention.md. Saves its inputs, out, and one
 /// number per query and head. Spec sections 2 and 3. f32 or f64; D ≤ 256; ages exact in f32, so below 2^24.
 /// Throws on shapes or types that do not fit, R < 2 for a soft mask, a dropout outside [0, 1).

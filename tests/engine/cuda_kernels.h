@@ -42,7 +42,8 @@ Tensor copy_float4(const Tensor& x);
 Tensor copy_double2(const Tensor& x);
 Tensor copy_int4(const Tensor& x);
 
-/// Of x [rows, n]: the block_sum and, by block_reduce, the maximum of each row, [rows, 2], by blocks of `threads`. f32 or f64.
+/// Of x [rows, n]: the block_sum and, by block_reduce, the maximum of each row, [rows, 2], by blocks of
+/// `threads`. f32 or f64.
 Tensor block_reductions(const Tensor& x, int threads);
 /// warp_reduce by groups of 8 lanes, of the numbers 0..31.
 std::vector<int32_t> group_sums();

@@ -161,7 +161,8 @@ BOOST_AUTO_TEST_CASE(span_loss_of_saturated_spans_is_the_same_in_f32) {
   }
 }
 
-// A row is forgotten exactly when the nearest later query, at age + n with n the block's length, cannot see it.
+// A row is forgotten exactly when the nearest later query, at age + n with n the block's length,
+// cannot see it.
 BOOST_AUTO_TEST_CASE(survivors_decide_exactly) {
   for_all([](double e, int32_t distance, DType dtype, Device device) {
     const PackedRows rows{Tensor::from(std::vector<int32_t>{0, 1}, {2}).to(device),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <random>
 #include <string>
@@ -22,6 +23,7 @@ struct SpanAttentionCase {
   int64_t window = 0;
   double shortest = 0, longest = 200;  ///< spans are uniform between them
   double cut = 1e9;                    ///< noise: spans end here
+  bool whole = false;                  ///< whole spans: rows meet both ends of the ramp exactly
   double dropout = 0;
   bool shuffled = false;
   SlotWindow slots = {};
@@ -55,6 +57,8 @@ inline const std::vector<SpanAttentionCase> kSpanAttentionCases{
     {.name = "rows far apart", .block = 20, .heads = 1, .head_size = 8, .positions = 200, .memory = {150, 3},
      .longest = 400, .shuffled = true},
     {.name = "wide head", .block = 10, .heads = 1, .head_size = 256, .positions = 3, .memory = {30, 7}},
+    {.name = "whole spans", .block = 20, .heads = 2, .head_size = 4, .positions = 20, .memory = {30, 12},
+     .ramp = 4, .longest = 25, .whole = true},
     {.name = "no positions", .block = 10, .heads = 2, .head_size = 6, .positions = 0, .memory = {30, 7}},
     {.name = "expiring within a window", .block = 40, .heads = 2, .head_size = 8, .positions = 40,
      .memory = {90, 50}, .window = 60},
@@ -71,6 +75,8 @@ inline const std::vector<SpanAttentionCase> kSpanAttentionCases{
      .dropout = 0.25},
     {.name = "a head without span", .block = 20, .heads = 2, .head_size = 7, .positions = 40,
      .memory = {90, 0}, .kind = MaskKind::adaptive, .ramp = 2, .window = 40, .longest = 0},
+    {.name = "whole spans per head", .block = 20, .heads = 3, .head_size = 4, .positions = 30,
+     .memory = {30, 12}, .kind = MaskKind::adaptive, .ramp = 4, .window = 30, .longest = 20, .whole = true},
     {.name = "slots", .block = 70, .heads = 2, .head_size = 8, .positions = 65, .memory = {160, 40, 0},
      .kind = MaskKind::window, .window = 50, .slots = {15, 3}},
     {.name = "slots, dropout", .block = 12, .heads = 3, .head_size = 5, .positions = 41, .memory = {60, 70},
@@ -131,7 +137,7 @@ inline NaiveInputs inputs_of(const SpanAttentionCase& c, uint64_t seed = 7) {
   in.pos = draw.normal(c.positions * c.head_size);
   if (c.kind != MaskKind::window)
     in.span = draw.between(c.shortest, c.longest, c.kind == MaskKind::expiring ? rows : c.heads);
-  for (double& e : in.span) e = std::min(e, c.cut);
+  for (double& e : in.span) e = std::min(c.whole ? std::floor(e) : e, c.cut);
   return in;
 }
 

@@ -211,7 +211,8 @@ BOOST_AUTO_TEST_CASE(gradient_is_the_difference_quotient) {
     check("q", in.q, fused.q.grad());
     check("kv", in.kv, fused.kv.grad());
     if (fused.pos) check("pos", in.pos, fused.pos.grad());
-    if (fused.span && c.cut > 1e8) check("span", in.span, fused.span.grad());  // a cut is a kink
+    if (fused.span && c.cut > 1e8 && !c.whole)  // a cut and an end of the ramp are kinks
+      check("span", in.span, fused.span.grad());
   }
 }
 

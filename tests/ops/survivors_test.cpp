@@ -68,30 +68,33 @@ BOOST_AUTO_TEST_CASE(spans_are_each_rows_own_or_one_for_all) {
     }
 }
 
-// Many streams of many rows: several rounds of a thread block, and the order within each stream.
+// Many streams of many rows, or very many of few: several rounds of a thread block over rows and over
+// streams, and the order within each stream.
 BOOST_AUTO_TEST_CASE(large_contexts_keep_their_order) {
-  for (const Device device : test::available_devices()) {
-    const int64_t streams = 37, block = 19;
-    Ints age, start{0};
-    for (int64_t b = 0; b < streams; ++b) {
-      for (int64_t r = 0; r < b * 23 % 701; ++r) age.push_back(static_cast<int32_t>((r * 37 + b) % 997 + 1));
-      start.push_back(static_cast<int32_t>(age.size()));
+  for (const Device device : test::available_devices())
+    for (const auto& sizes : {std::pair<int64_t, int64_t>{37, 19}, {700, 1}}) {
+      const int64_t streams = sizes.first, block = sizes.second;
+      Ints age, start{0};
+      for (int64_t b = 0; b < streams; ++b) {
+        for (int64_t r = 0; r < b * 23 % (streams < 100 ? 701 : 5); ++r)
+          age.push_back(static_cast<int32_t>((r * 37 + b) % 997 + 1));
+        start.push_back(static_cast<int32_t>(age.size()));
+      }
+      const auto memory_rows = static_cast<int64_t>(age.size());
+      const PackedRows rows = context(device, age, start, block);
+      Ints index, ages, ends{0};
+      const auto take = [&](int64_t row, int64_t distance) {
+        if (distance >= 400) return;
+        index.push_back(static_cast<int32_t>(row));
+        ages.push_back(static_cast<int32_t>(distance));
+      };
+      for (int64_t b = 0; b < streams; ++b) {
+        for (int64_t r = start[b]; r < start[b + 1]; ++r) take(r, age[r] + block);
+        for (int64_t p = 0; p < block; ++p) take(memory_rows + b * block + p, block - p);
+        ends.push_back(static_cast<int32_t>(index.size()));
+      }
+      Found(rows, {{}, 400}).check(index, ages, ends);
     }
-    const auto memory_rows = static_cast<int64_t>(age.size());
-    const PackedRows rows = context(device, age, start, block);
-    Ints index, ages, ends{0};
-    const auto take = [&](int64_t row, int64_t distance) {
-      if (distance >= 400) return;
-      index.push_back(static_cast<int32_t>(row));
-      ages.push_back(static_cast<int32_t>(distance));
-    };
-    for (int64_t b = 0; b < streams; ++b) {
-      for (int64_t r = start[b]; r < start[b + 1]; ++r) take(r, age[r] + block);
-      for (int64_t p = 0; p < block; ++p) take(memory_rows + b * block + p, block - p);
-      ends.push_back(static_cast<int32_t>(index.size()));
-    }
-    Found(rows, {{}, 400}).check(index, ages, ends);
-  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

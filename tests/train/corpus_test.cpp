@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 
+#include "tests/models/model_support.h"
 #include "tests/support.h"
 #include "train/data/corpus.h"
 #include "train/data/recall.h"
@@ -184,28 +185,24 @@ BOOST_AUTO_TEST_CASE(evaluation_predicts_every_byte_once) {
   const auto bytes = counting(200);
   for (const int streams : {1, 2, 3, 7, 16, 199})
     for (const int block : {1, 8, 64, 256}) {
-      const Streams reader = eval_streams(bytes, streams, "text");
-      const size_t count = reader.count, M = static_cast<size_t>(block), expected = 199 / count * count;
-      BOOST_TEST(reader.stride * count == expected);
-      Numbers tokens(count * M), targets(tokens.size());
-      std::vector<int32_t> last(count, -1);
-      std::multiset<int32_t> predicted;
-      for (size_t at = 0; at < reader.stride; at += M) {
-        const size_t length = std::min(M, reader.stride - at);
-        reader.read(at, length, tokens, targets);
-        for (size_t b = 0; b < count; ++b)
-          for (size_t i = 0; i < length; ++i) {
-            const int32_t token = tokens[b * length + i], target = targets[b * length + i];
-            BOOST_REQUIRE(target == token + 1);
-            if (last[b] >= 0) BOOST_REQUIRE(token == last[b] + 1);  // each stream continues without a gap
-            last[b] = token;
-            predicted.insert(target);
-          }
-      }
-      Numbers all(expected);
-      std::iota(all.begin(), all.end(), 1);
-      BOOST_TEST(predicted == std::multiset<int32_t>(all.begin(), all.end()),
-                 boost::test_tools::per_element());
+      ModelConfig config = test::small_model();
+      config.block = block;
+      config.vocab = 256;
+      const Transformer model(config, DType::f32, Device::cpu, 1);
+      std::set<size_t> places;
+      const auto on_block = [&](const EvalBlock& at) {
+        BOOST_TEST_REQUIRE((at.bits.size() == at.length * streams && at.targets.size() == at.bits.size()));
+        for (size_t i = 0; i < at.bits.size(); ++i) {
+          BOOST_TEST_REQUIRE(places.insert(at.place(i)).second);  // not before
+          BOOST_TEST_REQUIRE(at.tokens[i] == bytes[at.place(i)]);
+          BOOST_TEST_REQUIRE(at.targets[i] == bytes[at.place(i) + 1]);
+        }
+      };
+      const EvalResult result = evaluate(model, bytes, "text", {.streams = streams, .on_block = on_block});
+      const size_t expected = 199 / static_cast<size_t>(streams) * static_cast<size_t>(streams);
+      BOOST_TEST(result.bytes == static_cast<int64_t>(expected));
+      BOOST_TEST(places.size() == expected);
+      BOOST_TEST(*places.rbegin() == expected - 1);  // the places are 0 to expected − 1
     }
   BOOST_TEST(refusal([&] {
                eval_streams(std::span(bytes).first(4), 4, "text valid");

@@ -49,7 +49,7 @@ class StateReader {
     for (size_t l = 0; l < memory.layers(); ++l) {
       const LayerMemory m = layer(l, config, like[l].rows);
       memory.set(l, m);
-      if (m.streams() != memory.streams())
+      if (m.streams() != memory.streams())  // those of layer 0, which is set first
         refuse("{}: memory.{} has {} streams, memory.0 {}", path_, l, m.streams(), memory.streams());
     }
     return memory;
@@ -63,7 +63,6 @@ class StateReader {
 
   LayerMemory layer(size_t l, const ModelConfig& config, const Tensor& like) const {
     const std::string name = fmt::format("memory.{}.", l);
-    tensor(name + "rows");
     const int64_t count = tensor(name + "age").numel(), starts = tensor(name + "start").numel();
     const LayerMemory m{tensor(name + "rows", {count, config.hidden}, like.dtype()),
                         tensor(name + "age", {count}, DType::i32),

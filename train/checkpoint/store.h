@@ -1,5 +1,5 @@
-// The checkpoints of a run directory: how they appear, which is the newest, which of them a path means, and when
-// they are removed.
+// The checkpoints of a run directory: how they appear, which is the newest, which of them a path means, and
+// when they are removed.
 //
 //   RUN/step-N/        one checkpoint: model.safetensors, state.safetensors
 //   RUN/latest         the name of the newest

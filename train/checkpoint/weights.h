@@ -30,7 +30,8 @@ Config config_of(const TensorFile& weights, const std::filesystem::path& path);
 std::vector<NamedTensor> matching_weights(const TensorFile& file, const std::filesystem::path& path,
                                           const std::vector<NamedTensor>& expected);
 
-/// Overwrites the model's parameters by the file's tensors. Throws InputError as matching_weights does.
+/// Overwrites the model's parameters by the file's tensors; `path` names the file in errors. Throws
+/// InputError as matching_weights does.
 void load_weights(const TensorFile& file, const std::filesystem::path& path, const Transformer& model);
 
 struct LoadedModel {

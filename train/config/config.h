@@ -26,16 +26,16 @@ inline auto spellings(Kind) {
   std::ranges::transform(kKinds, names.begin(), &KindInfo::name);
   return names;
 }
-inline auto spellings(AttentionPath) { return std::to_array<std::string_view>({"fused", "composed"}); }
-inline auto spellings(CompressKind) { return std::to_array<std::string_view>({"mean", "conv"}); }
-inline auto spellings(DataKind) { return std::to_array<std::string_view>({"file", "recall"}); }
-inline auto spellings(OptimizerKind) {
+constexpr auto spellings(AttentionPath) { return std::to_array<std::string_view>({"fused", "composed"}); }
+constexpr auto spellings(CompressKind) { return std::to_array<std::string_view>({"mean", "conv"}); }
+constexpr auto spellings(DataKind) { return std::to_array<std::string_view>({"file", "recall"}); }
+constexpr auto spellings(OptimizerKind) {
   return std::to_array<std::string_view>({"sgd", "adam", "adamw", "adagrad"});
 }
-inline auto spellings(ScheduleKind) { return std::to_array<std::string_view>({"constant", "cosine"}); }
-inline auto spellings(DeviceChoice) { return std::to_array<std::string_view>({"auto", "cpu", "cuda"}); }
-inline auto spellings(Precision) { return std::to_array<std::string_view>({"f32", "f64", "bf16"}); }
-inline auto spellings(OnNonfinite) { return std::to_array<std::string_view>({"stop", "skip"}); }
+constexpr auto spellings(ScheduleKind) { return std::to_array<std::string_view>({"constant", "cosine"}); }
+constexpr auto spellings(DeviceChoice) { return std::to_array<std::string_view>({"auto", "cpu", "cuda"}); }
+constexpr auto spellings(Precision) { return std::to_array<std::string_view>({"f32", "f64", "bf16"}); }
+constexpr auto spellings(OnNonfinite) { return std::to_array<std::string_view>({"stop", "skip"}); }
 
 template <class E>
 inline const auto names_of = spellings(E{});

@@ -48,8 +48,8 @@ void store(const Key& key, const YAML::Node& node, const std::string& place, Con
     refuse("{}: {}: found {}, allowed: {}", place, key.path, found(node), allowed_values(key));
 }
 
-/// Stores the values of a map, and notes where they were set. `prefix` is "" at the top of a document and "model."
-/// or "model.span." further down.
+/// Stores the values of a map, and notes where they were set. `prefix` is "" at the top of a document and
+/// "model." or "model.span." further down.
 void read_map(const YAML::Node& map, const std::string& prefix, Config& config, Origins& origins) {
   for (const auto& entry : map) {
     const YAML::Node &name = entry.first, &value = entry.second;

@@ -15,7 +15,7 @@
 namespace fade {
 
 enum class Split { train, valid, test, all };
-inline auto spellings(Split) { return std::to_array<std::string_view>({"train", "valid", "test", "all"}); }
+constexpr auto spellings(Split) { return std::to_array<std::string_view>({"train", "valid", "test", "all"}); }
 
 /// Throws InputError, naming the text by `name`, when a byte is not below `vocab`: the message gives the
 /// first such byte, its offset, and the vocabulary that the text needs. Reads the text once; with a

@@ -55,10 +55,11 @@ class TrainReader {
   StreamPosition position_;
 };
 
-/// The streams of one pass for evaluation. B streams predict n = (size − 1) div B bytes each, their stride; a
-/// stream's last target is the next stream's first token, so that every byte is predicted once except the very
-/// first and, where B does not divide size − 1, fewer than B at the end. With one stream: every byte except the
-/// first. Throws InputError, naming the bytes by `name`, unless every stream has a byte to predict.
+/// The streams of one pass for evaluation. B streams predict n = (size − 1) div B bytes each, their
+/// stride; a stream's last target is the next stream's first token, so that every byte is predicted once
+/// except the very first and, where B does not divide size − 1, fewer than B at the end. With one stream:
+/// every byte except the first. Throws InputError, naming the bytes by `name`, unless every stream has a
+/// byte to predict.
 Streams eval_streams(std::span<const uint8_t> bytes, int count, const std::string& name);
 
 }  // namespace fade

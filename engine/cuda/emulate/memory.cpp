@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstring>
+
+#include "engine/error.h"
 
 namespace fade::emulate {
 namespace {
@@ -29,7 +32,8 @@ void* allocate_memory(size_t bytes) {
   void* p = ::mmap(nullptr, bytes + kGap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                    -1, 0);
   if (p == MAP_FAILED) return nullptr;
-  if (memory_is_guarded()) ::pkey_mprotect(p, bytes + kGap, PROT_READ | PROT_WRITE, key());
+  if (memory_is_guarded() && ::pkey_mprotect(p, bytes + kGap, PROT_READ | PROT_WRITE, key()) != 0)
+    fail("cuda (emulated): memory cannot be guarded: {}", std::strerror(errno));
   in_use += bytes + kGap;
   ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(p) + bytes, kGap);
   const MemoryAccess access;
