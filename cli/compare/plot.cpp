@@ -162,7 +162,7 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
       xs.push_back(p.x);
       ys.push_back(p.y);
     }
-  const double legend = 18.0 * ((lines.size() + 1) / 2);
+  const double legend = 18 * std::ceil(lines.size() / 2.0);
   Svg svg(kWidth, kHeight + legend, title);
   const AxisScale across(x, xs, kLeft, kRight), up(y, ys, kBottom, kTop);
   for (const Tick& t : up.ticks()) {
@@ -190,7 +190,7 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
       if (!p.label.empty())
         svg.text(across(p.x) + 7, up(p.y) - 7, p.label, "start", colour(line.style), " font-size=\"10\"");
     }
-    const double at = kLeft + (l % 2 ? 300 : 0), row = kHeight + 18.0 * (l / 2);
+    const double at = kLeft + (l % 2 ? 300 : 0), row = kHeight + 18 * std::floor(l / 2.0);
     svg.segment(at, row, at + 22, row, colour(line.style), 2);
     svg.marker(at + 11, row, line.style);
     svg.text(at + 30, row + 4, line.name, "start");
