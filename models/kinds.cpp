@@ -61,8 +61,8 @@ constinit const std::array<KindInfo, kKindCount> kKinds{{
 
 const KindInfo& kind_info(Kind kind) {
   const auto row = std::ranges::find(kKinds, kind, &KindInfo::kind);
-  if (row == kKinds.end()) fail("kind_info: kind {} has no row in models/kinds.cpp", static_cast<int>(kind));
-  return *row;
+  if (row != kKinds.end()) return *row;
+  fail("kind_info: kind {} has no row in models/kinds.cpp", static_cast<int>(kind));
 }
 
 }  // namespace fade

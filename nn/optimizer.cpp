@@ -55,7 +55,7 @@ std::vector<Parameter> Optimizer::state() const {
   std::vector<Parameter> out;
   for (const Parameter& p : parameters_.all())
     for (const OptimizerSlot& slot : slots_)
-      for (size_t s = 0; s < slot.state.size(); ++s)
+      for (size_t s = 0; s < std::size(names); ++s)
         if (slot.value.impl() == p.leaf.impl() && slot.state[s])
           out.push_back({names[s] + p.name, slot.state[s], p.begin, p.end});
   return out;

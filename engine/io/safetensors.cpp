@@ -48,7 +48,7 @@ class SafetensorsReader {
         extents.push_back(read_entry(name, entry));
     }
     put_in_order(extents);
-    const std::string hash = hash_of_data(extents, std::move(text), out);
+    const std::string hash = hash_of_data(extents, text, out);
     if (!out.content_hash.empty() && hash != out.content_hash)
       refuse(
           "{}: damaged: its {} is {}, its metadata says {} "
@@ -138,8 +138,9 @@ class SafetensorsReader {
     if (at != data_size_) wrong(fmt::format("its tensors take {} bytes, it holds {}", at, data_size_));
   }
 
-  // Reads the data directly into the tensors' memory. Returns the file's hash.
-  std::string hash_of_data(const std::vector<Extent>& extents, std::string header, TensorFile& out) {
+  // Reads the data directly into the tensors' memory. Returns the file's hash, for which zeros replace the
+  // stored hash in the header.
+  std::string hash_of_data(const std::vector<Extent>& extents, std::string& header, TensorFile& out) {
     const uint64_t length = header.size();
     if (const size_t at = place_of(out.content_hash, header); at != std::string::npos)
       std::fill_n(header.data() + at, out.content_hash.size(), '0');

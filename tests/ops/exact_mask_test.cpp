@@ -45,9 +45,9 @@ Decision decide(double span, const Shape& shape, DType dtype, Device device, con
   return {y.to(DType::f64).to_vector<double>()[0], e.grad().to(DType::f64).to_vector<double>()[0]};
 }
 
-Tensor ages(std::vector<int32_t> age, Device device) {
+Tensor ages(const std::vector<int32_t>& age, Device device) {
   const auto rows = static_cast<int64_t>(age.size());
-  return Tensor::from(std::move(age), {rows}).to(device);
+  return Tensor::from(age, {rows}).to(device);
 }
 
 // Attention of one query over a row at `distance`, of value 1, and unless `alone` over one that lasts, of
