@@ -1,6 +1,6 @@
-// Span attention as plain loops over heads, queries and rows, in double: the equations of span_attention.md
-// in order, one line each. Read it before the kernels, which tests compare with it; it is itself compared
-// with the steps of the specification.
+// Span attention as plain loops over heads, queries and rows, in double: equations F1 to F6 and B1 to B11 of
+// span_attention.md in order (it needs no lse). Read it before the kernels, which tests compare with it; it
+// is itself compared with the steps of the specification.
 #pragma once
 
 #include <algorithm>
