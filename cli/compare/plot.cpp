@@ -222,6 +222,7 @@ std::string bar_panels(const std::string& title, const std::vector<std::string>&
     svg.segment(begin, kTop, begin, bottom, "#888888");
     for (size_t r = 0; r < panel.values.size(); ++r) {
       const double value = panel.values[r], middle = kTop + kRowHeight * (r + 0.5);
+      if (!std::isfinite(value)) continue;
       if (panel.from_zero)
         svg.bar(begin, middle - 8, across(value) - begin, 16, colour(styles[r]));
       else

@@ -34,7 +34,7 @@ struct BarPanel {
   int decimals = 0;  ///< of the number written next to each bar, at least
   /// false: a dot on an axis that begins near the smallest value, for values that differ little.
   bool from_zero = true;
-  std::vector<double> values = {};  ///< one per row
+  std::vector<double> values = {};  ///< one per row; NaN leaves the row empty
 };
 
 /// Adjacent panels that share their rows → an SVG document.
