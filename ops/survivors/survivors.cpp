@@ -12,8 +12,7 @@ Survivors survivors(const PackedRows& rows, const Lifetime& lifetime) {
   const Survivors out{.index = Tensor::empty({count}, DType::i32, device),
                       .age = Tensor::empty({count}, DType::i32, device),
                       .start = Tensor::empty({rows.streams + 1}, DType::i32, device)};
-  const Tensor span = lifetime.span ? lifetime.span : Tensor::zeros({1}, DType::f32, device);
-  survivors_kernel(device, rows, {.span = span, .reach = lifetime.reach}, out);
+  survivors_kernel(device, rows, lifetime, out);
   return out;
 }
 

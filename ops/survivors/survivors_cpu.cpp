@@ -8,14 +8,13 @@ void survivors_cpu(const PackedRows& rows, const Lifetime& lifetime, const Survi
   const int32_t *start = rows.start.data<int32_t>(), *age = rows.age.data<int32_t>();
   int32_t *index = out.index.mutate<int32_t>(), *new_age = out.age.mutate<int32_t>(),
           *new_start = out.start.mutate<int32_t>();
-  dispatch_float(lifetime.span.dtype(), "survivors", [&]<class T>() {
-    const T* span = lifetime.span.data<T>();
-    const int64_t span_step = lifetime.span.numel() == 1 ? 0 : 1;
+  dispatch_spans(lifetime, [&]<class T>() {
+    const RowSpans<T> span(lifetime.span);
     int32_t count = 0;
     const auto keep_survivors_of = [&](int64_t begin, int64_t end) {
       for (int64_t j = begin; j < end; ++j) {
         const int64_t distance = age[j] + rows.block;
-        if (!survives(static_cast<double>(span[j * span_step]), lifetime.reach, distance)) continue;
+        if (!survives(span(j), lifetime.reach, distance)) continue;
         index[count] = static_cast<int32_t>(j);
         new_age[count++] = static_cast<int32_t>(distance);
       }

@@ -13,8 +13,7 @@ template <class T>
 struct ContextView {
   const int32_t *start, *age;
   int64_t block, memory_rows;
-  const T* span;      ///< span of row j: span[j·span_step]
-  int64_t span_step;  ///< 1, or 0 for one span for all rows
+  RowSpans<T> span;
   double reach;
 
   /// Rows of stream b: its memory, then its block.
@@ -23,9 +22,7 @@ struct ContextView {
     const int64_t own_memory = start[b + 1] - start[b];
     return k < own_memory ? start[b] + k : memory_rows + b * block + k - own_memory;
   }
-  __device__ bool survives(int64_t row) const {
-    return fade::survives(static_cast<double>(span[row * span_step]), reach, age[row] + block);
-  }
+  __device__ bool survives(int64_t row) const { return fade::survives(span(row), reach, age[row] + block); }
 };
 
 /// The sum of `value` over the threads before this one, and in `total` that over all threads. All threads of
@@ -85,13 +82,12 @@ __global__ void write_survivors(ContextView<T> context, const int32_t* count, in
 void survivors_cuda(const PackedRows& rows, const Lifetime& lifetime, const Survivors& out) {
   const Tensor count = Tensor::empty({rows.streams}, DType::i32, Device::cuda);
   const auto streams = static_cast<unsigned>(rows.streams);
-  dispatch_float(lifetime.span.dtype(), "survivors", [&]<class T>() {
+  dispatch_spans(lifetime, [&]<class T>() {
     const ContextView<T> context{.start = rows.start.data<int32_t>(),
                                  .age = rows.age.data<int32_t>(),
                                  .block = rows.block,
                                  .memory_rows = rows.memory_rows,
-                                 .span = lifetime.span.data<T>(),
-                                 .span_step = lifetime.span.numel() == 1 ? 0 : 1,
+                                 .span = RowSpans<T>(lifetime.span),
                                  .reach = lifetime.reach};
     launch("count_survivors", count_survivors<T>, streams, kBlock, 0, context, count.mutate<int32_t>());
     launch("write_survivors", write_survivors<T>, streams, kBlock, 0, context, count.data<int32_t>(),
