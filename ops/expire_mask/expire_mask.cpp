@@ -43,7 +43,7 @@ Tensor adaptive_mask(const Tensor& span, const Tensor& age, int64_t block, int r
   check_dims("adaptive_mask", "span", span, 1);
   check_dims("adaptive_mask", "age", age, 2);
   check_type("adaptive_mask", "age", age, DType::i32);
-  if (ramp < 2) fail("adaptive_mask: ramp {} (needs at least 2)", ramp);
+  check_ramp("adaptive_mask", ramp);
   const SoftMask mask{.kind = MaskKind::adaptive,
                       .ramp = ramp,
                       .last = static_cast<int32_t>(std::min<int64_t>(window, kFar))};

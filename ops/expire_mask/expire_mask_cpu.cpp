@@ -28,12 +28,7 @@ void backward_cpu(const Tensor& g, const Tensor& span, const Tensor& age, const 
     T* de = dspan.mutate<T>();
     parallel_rows(B * G * L, M, [&](int64_t n) {
       const int64_t head = n / L % G, row = n / (G * L) * L + n % L;
-      const T* column = dm + n / L * M * L + n % L;
-      const T e = mask.span_of(row, head);
-      T sum = 0;
-      for (int32_t i = 0; i < M; ++i)
-        if (const T slope = mask.slope_in_reach(a[row], e, i); slope != 0) sum += slope * column[i * L];
-      de[n] = sum * mask.inverse_ramp;
+      de[n] = span_gradient(mask, mask.span_of(row, head), a[row], dm + n / L * M * L + n % L, L, M);
     });
   });
 }

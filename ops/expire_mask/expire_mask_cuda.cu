@@ -37,11 +37,7 @@ struct Backward {
   __device__ void operator()(int64_t n) const {
     const int64_t head = n / rows % heads, row = n / (heads * rows) * rows + n % rows;
     const T* column = g + n / rows * queries * rows + n % rows;
-    const T e = mask.span_of(row, head);
-    T sum = 0;
-    for (int32_t i = 0; i < queries; ++i)
-      if (const T slope = mask.slope_in_reach(age[row], e, i); slope != 0) sum += slope * column[i * rows];
-    dspan[n] = sum * mask.inverse_ramp;
+    dspan[n] = span_gradient(mask, mask.span_of(row, head), age[row], column, rows, queries);
   }
 };
 

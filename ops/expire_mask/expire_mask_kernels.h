@@ -20,6 +20,17 @@ struct SoftMask {
   }
 };
 
+/// Σ_i g·dm/de of one row: `g` points to the gradient of its mask for query 0, and is `stride` elements from
+/// query to query.
+template <class T>
+FADE_HD T span_gradient(const MaskFormula<T>& mask, T span, int32_t age, const T* g, int64_t stride,
+                        int64_t queries) {
+  T sum = 0;
+  for (int32_t i = 0; i < queries; ++i)
+    if (const T slope = mask.slope_in_reach(age, span, i); slope != 0) sum += slope * g[i * stride];
+  return sum * mask.inverse_ramp;
+}
+
 /// m = the mask, 0 at distances beyond 1..last.
 inline constinit Kernel<void(const Tensor& span, const Tensor& age, const SoftMask&, Out m)>
     soft_mask_forward{"expire_mask"};
