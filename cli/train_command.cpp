@@ -37,8 +37,9 @@ void print_recall(const std::vector<RecallScore>& scores, const RecallConfig& co
   fmt::print("\nquestions answered, by distance to the fact (a guess: {:.1f}%)\n", 100.0 / config.values);
   for (const RecallScore& s : scores)
     fmt::print("  {:>4} - {:<4} {:>6.1f}%  of {}\n", s.nearest, s.farthest, s.percent(), s.asked);
-  fmt::print("  best possible {:.4f} bits per byte; {:.4f} if every answer is guessed\n",
-             recall_bounds(config).best, recall_bounds(config).forgetful);
+  const RecallBounds bounds = recall_bounds(config);
+  fmt::print("  best possible {:.4f} bits per byte; {:.4f} if every answer is guessed\n", bounds.best,
+             bounds.forgetful);
 }
 
 void print_validation(const Report& report, std::span<const uint8_t> text, const Config& config) {
