@@ -43,6 +43,13 @@ Shape broadcast(const Shape& a, const Shape& b, const char* who) {
   return out;
 }
 
+bool broadcasts(const Shape& s, const Shape& to) {
+  const int lead = to.dims() - s.dims();
+  for (int i = 0; i < s.dims(); ++i)
+    if (lead < 0 || (s[i] != 1 && s[i] != to[lead + i])) return false;
+  return true;
+}
+
 Strides broadcast_strides(const Shape& s, const Shape& as) {
   Strides strides{};
   int64_t step = 1;

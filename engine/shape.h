@@ -50,6 +50,9 @@ class Shape {
 /// The shape that `a` and `b` broadcast to under NumPy's rule. Throws, naming `who` and both shapes.
 Shape broadcast(const Shape& a, const Shape& b, const char* who);
 
+/// True iff a tensor of shape `s` broadcasts to `to`.
+bool broadcasts(const Shape& s, const Shape& to);
+
 /// Per dimension, the distance in elements between neighbours.
 using Strides = std::array<int64_t, kMaxDims>;
 

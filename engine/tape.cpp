@@ -63,6 +63,9 @@ void Tape::backward(const Tensor& loss, const Tensor& cotangent) {
   if (cotangent ? cotangent.shape() != loss.shape() : loss.numel() != 1)
     fail("backward: the loss has shape {}{} (reduce it with sum or mean, or pass a cotangent of its shape)",
          loss.shape().str(), cotangent ? ", the cotangent " + cotangent.shape().str() : "");
+  if (cotangent && (cotangent.dtype() != loss.dtype() || cotangent.device() != loss.device()))
+    fail("backward: the loss is {} on {}, the cotangent {} on {} (convert it with to)", name_of(loss.dtype()),
+         name_of(loss.device()), name_of(cotangent.dtype()), name_of(cotangent.device()));
   const NoGrad off;
   slots_[loss.impl()->slot].grad =
       cotangent ? cotangent : Tensor::full(loss.shape(), 1, loss.dtype(), loss.device());
@@ -114,6 +117,7 @@ void backward(const Tensor& loss, const Tensor& cotangent) {
 }
 
 Tensor BackwardCtx::saved(int i) const {
+  check_index("saved tensor", i, node_.saved_count);
   const Node::Saved& s = node_.saved[i];
   if (s.tensor && s.tensor.version() != s.version)
     fail(
@@ -132,6 +136,7 @@ Tensor BackwardCtx::empty_for(int i) const {
 void BackwardCtx::add(int i, Tensor g) {
   if (!needs(i)) return;
   Tape::Slot& slot = tape_.slots_[node_.inputs[i]];
+  check(i, g);
   g = sum_to(g, slot.shape);
   if (!slot.grad) {
     slot.grad = std::move(g);
@@ -140,6 +145,31 @@ void BackwardCtx::add(int i, Tensor g) {
   // In place only if nothing else refers to it: a rule may add the same tensor to two inputs.
   if (!slot.grad.sole_owner()) slot.grad = slot.grad.clone();
   add_into_kernel(slot.device, g, slot.grad);
+}
+
+void BackwardCtx::wrong_index(const char* what, int i, int count) const {
+  fail("{}: its gradient rule asks for {} {}, record was given {} (they count from 0)", node_.op->name, what,
+       i, count);
+}
+
+void BackwardCtx::wrong_attrs(size_t size) const {
+  fail(
+      "{}: its gradient rule asks for attributes of {} bytes, record was given {} (use the same type in both)",
+      node_.op->name, size, node_.attrs_size);
+}
+
+// A gradient of the output's shape may be summed to an input that was broadcast to it.
+void BackwardCtx::check(int i, const Tensor& g) const {
+  const Tape::Slot &in = tape_.slots_[node_.inputs[i]], &out = tape_.slots_[node_.output];
+  if (g && g.dtype() == in.dtype && g.device() == in.device &&
+      (g.shape() == in.shape || (g.shape() == out.shape && broadcasts(in.shape, out.shape))))
+    return;
+  const auto described = [](const Shape& shape, DType dtype, Device device) {
+    return fmt::format("{} {} on {}", name_of(dtype), shape.str(), name_of(device));
+  };
+  fail("{}: its gradient rule gives input {} {}; the input is {} (correct the rule's add({}, ..))",
+       node_.op->name, i, g ? described(g.shape(), g.dtype(), g.device()) : "an empty tensor",
+       described(in.shape, in.dtype, in.device), i);
 }
 
 Tensor BackwardCtx::accumulate(int i) {

@@ -62,7 +62,7 @@ struct Node {
   const OpDef* op;
   uint32_t inputs[kMaxInputs];  ///< slots; kNoSlot for a constant
   uint32_t output;
-  uint8_t input_count, saved_count;
+  uint8_t input_count, saved_count, attrs_size;
   Saved saved[kMaxSaved];
   alignas(8) std::byte attrs[kMaxAttrs];
 };
@@ -81,7 +81,7 @@ class Tape {
   bool has(const Tensor& t) const { return t.impl()->tape_id == id_; }
 
   /// Walks the tape backwards from `loss` and adds the gradients to grad() of the leaves. `cotangent`
-  /// (of the loss's shape) is the gradient to start from; without one, loss must have one element and
+  /// (of the loss's shape and type) is the gradient to start from; without one, loss must have one element and
   /// starts from 1. The tape is empty afterwards, also when a gradient rule throws. Throws when `loss`
   /// was not recorded here.
   void backward(const Tensor& loss, const Tensor& cotangent = {});
@@ -184,7 +184,10 @@ void record(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> i
   static_assert(sizeof(Attrs) <= kMaxAttrs && std::is_trivially_copyable_v<Attrs>);
   Tape* const tape = Tape::current();
   if (!tape) return;
-  if (Node* node = tape->append(op, out, inputs, saved)) std::memcpy(node->attrs, &attrs, sizeof attrs);
+  Node* const node = tape->append(op, out, inputs, saved);
+  if (!node) return;
+  std::memcpy(node->attrs, &attrs, sizeof attrs);
+  node->attrs_size = sizeof attrs;
 }
 
 /// What a gradient rule sees: the gradient of its output, what was saved, and where gradients are added.
@@ -194,16 +197,21 @@ class BackwardCtx {
 
   const Tensor& grad() const { return grad_; }  ///< gradient of the loss with respect to the output
 
-  /// True iff input i needs a gradient. A rule does not compute a gradient that nothing needs.
-  bool needs(int i) const { return node_.inputs[i] != kNoSlot; }
+  /// True iff input i needs a gradient. A rule does not compute a gradient that nothing needs. Throws when the
+  /// operation has no input i.
+  bool needs(int i) const {
+    check_index("input", i, node_.input_count);
+    return node_.inputs[i] != kNoSlot;
+  }
 
   /// Saved tensor i, in the order given to record; an empty one if that was saved. Throws when it was
-  /// modified in place since.
+  /// modified in place since, or when there is none.
   Tensor saved(int i) const;
 
-  /// The attributes given to record, of the same type.
+  /// The attributes given to record, of the same type. Throws when their size differs.
   template <class Attrs>
   Attrs attrs() const {
+    if (sizeof(Attrs) != node_.attrs_size) wrong_attrs(sizeof(Attrs));
     Attrs a;
     std::memcpy(&a, node_.attrs, sizeof a);
     return a;
@@ -213,8 +221,9 @@ class BackwardCtx {
   /// kernels take for "not needed".
   Tensor empty_for(int i) const;
 
-  /// Adds g to the gradient of input i. If input i was broadcast to g's shape, g is summed over the broadcast
-  /// dimensions first, so that rules need not do it. No-op when !needs(i).
+  /// Adds g to the gradient of input i. Where input i was broadcast to the output's shape, g may have that
+  /// shape, and is summed over the broadcast dimensions first, so that rules need not do it. No-op when
+  /// !needs(i). Throws, naming the operation, when g has another shape, type or device than the input.
   void add(int i, Tensor g);
 
   /// The gradient of input i as a tensor to be added to in place (zeros at first), for rules that touch only
@@ -223,6 +232,12 @@ class BackwardCtx {
 
  private:
   friend struct TapeTestAccess;
+  void check(int i, const Tensor& g) const;
+  void check_index(const char* what, int i, int count) const {
+    if (i < 0 || i >= count) wrong_index(what, i, count);
+  }
+  [[noreturn]] void wrong_index(const char* what, int i, int count) const;
+  [[noreturn]] void wrong_attrs(size_t size) const;
   Tape& tape_;
   Node& node_;
   Tensor grad_;

@@ -59,6 +59,13 @@ void Tensor::copy_from(const Tensor& src) const {
   backend(by).copy(mutate_bytes(), device(), src.data_bytes(), src.device(), size_bytes());
 }
 
+void Tensor::set_grad(const Tensor& g) const {
+  if (g && (g.shape() != shape() || g.dtype() != dtype() || g.device() != device()))
+    fail("set_grad: {} {} on {} for a leaf of {} {} on {}", name_of(g.dtype()), g.shape().str(),
+         name_of(g.device()), name_of(dtype()), shape().str(), name_of(device()));
+  p_->grad = g.p_;
+}
+
 Tensor Tensor::view(const Shape& s) const {
   if (s.numel() != numel()) fail("view: cannot view {} ({} elements) as {}", shape().str(), numel(), s.str());
   return {p_->storage, s, dtype(), p_->offset};

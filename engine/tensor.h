@@ -125,7 +125,8 @@ class Tensor {
   Tensor& set_requires_grad(bool on = true);
   /// The accumulated gradient; an empty tensor before the first backward that reached this leaf.
   Tensor grad() const { return Tensor(p_->grad); }
-  void set_grad(const Tensor& g) const { p_->grad = g.p_; }
+  /// Throws when `g`, unless it is an empty tensor, has another shape, type or device.
+  void set_grad(const Tensor& g) const;
   void zero_grad() const { p_->grad = {}; }
 
   /// True iff no other handle or view refers to the memory. The handles of a tensor belong to one thread.
