@@ -1,17 +1,26 @@
-// Loops over the cores. OpenMP is the only thread pool in the process.
+// Loops over the cores. One pool of threads serves the whole process.
 #pragma once
-
-#include <omp.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <exception>
 
 namespace fade {
 
-/// Sets the number of threads that parallel loops and matrix products use. 0: one per core.
-inline void set_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_get_num_procs()); }
-inline int threads() { return omp_get_max_threads(); }
+/// Sets the number of threads that parallel loops use. 0: one for each core that the process may run on, and at
+/// most OMP_NUM_THREADS where that is set. Throws InputError when it is set to something else than a number.
+void set_threads(int n);
+/// That number; 1 while a OneThread of this thread is in scope.
+int threads();
+
+/// True inside a parallel loop: loops within it are plain calls.
+bool in_parallel();
+
+/// Calls call(context, p) for each piece 0 ≤ p < pieces, on several threads; returns when all are done. Piece p
+/// belongs to thread p, the caller's is 0, but the caller takes over what another thread has not begun when its
+/// own is done, so that a thread that gets no core delays nothing. Idle threads wait actively for a short while
+/// and then sleep. When the pool serves another thread of the program, the caller runs all pieces. An exception of
+/// a piece is rethrown when all are done.
+void run_pieces(int pieces, void (*call)(const void* context, int piece), const void* context);
 
 /// Calls f(begin, end) for each range of a partition of [0, n), on several threads; `grain` is the fewest
 /// items that are worth a thread. The ranges depend only on `n`, `grain` and the number of threads, so a run
@@ -20,22 +29,14 @@ inline int threads() { return omp_get_max_threads(); }
 template <class F>
 void parallel_for(int64_t n, int64_t grain, F&& f) {
   const int64_t pieces = std::min<int64_t>(threads(), grain > 0 ? (n + grain - 1) / grain : n);
-  if (pieces <= 1 || omp_in_parallel()) {
+  if (pieces <= 1 || in_parallel()) {
     if (n > 0) f(int64_t{0}, n);
     return;
   }
-  const int team = static_cast<int>(pieces);
-  std::exception_ptr error;
-#pragma omp parallel for schedule(static, 1) num_threads(team)
-  for (int64_t p = 0; p < pieces; ++p) {
-    try {
-      f(n * p / pieces, n * (p + 1) / pieces);
-    } catch (...) {
-#pragma omp critical(fade_parallel_error)
-      error = std::current_exception();
-    }
-  }
-  if (error) std::rethrow_exception(error);
+  const auto piece = [&](int64_t p) { f(n * p / pieces, n * (p + 1) / pieces); };
+  run_pieces(
+      static_cast<int>(pieces),
+      [](const void* context, int p) { (*static_cast<const decltype(piece)*>(context))(p); }, &piece);
 }
 
 /// The fewest elements that are worth a thread.
@@ -56,17 +57,17 @@ void parallel_rows(int64_t rows, int64_t width, F&& f) {
   });
 }
 
-/// While in scope, loops and matrix products that this thread starts run on it alone, so that their results
-/// do not depend on the number of threads.
+/// While in scope, loops that this thread starts run on it alone: their results do not depend on the number of
+/// threads.
 class OneThread {
  public:
-  OneThread() : before_(threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread();
+  ~OneThread();
   OneThread(const OneThread&) = delete;
   OneThread& operator=(const OneThread&) = delete;
 
  private:
-  int before_;
+  bool before_;
 };
 
 }  // namespace fade

@@ -7,8 +7,6 @@ cd "$(dirname "$0")/.."
 corpus=${1:-auto}
 case $corpus in auto | recall | enwik8) ;; *) echo "usage: scripts/demo.sh [recall|enwik8]" >&2; exit 2 ;; esac
 
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}  # idle threads leave the cores to other processes
-
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 say "1. Install and build"

@@ -30,7 +30,7 @@ echo "== every test, with the $gpu as device cuda"
 if [ $# -eq 0 ]; then
   ctest --preset cuda
 else
-  OMP_WAIT_POLICY=passive "$tests"
+  "$tests"
 fi
 
 sanitized=()

@@ -1,6 +1,6 @@
 // The errors that the emulated device reports for wrong kernels. (Correct kernels: cuda_test.cpp.)
-#include <omp.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <boost/test/unit_test.hpp>
@@ -72,11 +72,11 @@ __global__ void throws() {
 
 __global__ void uninitialised(float* out) { out[threadIdx.x] = dynamic_shared<float>()[threadIdx.x]; }
 
-// The OpenMP thread that runs each thread: the number if it is the same before and after a barrier, else −1.
-__global__ void on_which_core(int* out) {
-  const int before = omp_get_thread_num();
+// The system's thread that runs each thread, if it is the same before and after a barrier, else −1.
+__global__ void on_which_thread(int* out) {
+  const int before = ::gettid();
   __syncthreads();
-  out[grid_thread()] = omp_get_thread_num() == before ? before : -1;
+  out[grid_thread()] = ::gettid() == before ? before : -1;
 }
 
 /// The error of a launch.
@@ -174,21 +174,22 @@ BOOST_AUTO_TEST_CASE(shared_memory_begins_as_nan) {
   BOOST_TEST(std::isnan(fresh.to_vector<double>()[123456]));
 }
 
-BOOST_AUTO_TEST_CASE(blocks_are_spread_over_the_cores_and_stay_there) {
+BOOST_AUTO_TEST_CASE(blocks_stay_on_their_thread) {
   const int before = threads();
   set_threads(2);
   const Tensor x = Tensor::full({64 * 128}, -2, DType::i32, Device::cuda);
-  launch("on_which_core", on_which_core, 64, 128, 0, x.mutate<int>());
+  launch("on_which_thread", on_which_thread, 64, 128, 0, x.mutate<int>());
   set_threads(before);
-  const auto core = x.to_vector<int>();
+  const auto thread = x.to_vector<int>();
   std::set<int> seen;
   for (size_t block = 0; block < 64; ++block) {
-    const std::set<int> own(core.begin() + static_cast<long>(block * 128),
-                            core.begin() + static_cast<long>(block * 128 + 128));
+    const std::set<int> own(thread.begin() + static_cast<long>(block * 128),
+                            thread.begin() + static_cast<long>(block * 128 + 128));
     BOOST_TEST(own.size() == 1u);
     seen.insert(*own.begin());
   }
-  BOOST_TEST(seen == (kSanitized ? std::set<int>{0} : std::set<int>{0, 1}));
+  BOOST_TEST(!seen.contains(-1));
+  BOOST_TEST(seen.size() <= (kSanitized ? 1u : 2u));
 }
 
 BOOST_AUTO_TEST_CASE(a_crash_names_its_thread) {

@@ -96,6 +96,21 @@ void loops() {
   check(std::ranges::all_of(alone, [](int n) { return n == 1; }),
         "OneThread: loops inside stay on their thread");
   check(threads() == 4, "OneThread: the rest of the program keeps its threads");
+  std::vector<int64_t> sums(4);
+  std::vector<std::thread> users;
+  for (int64_t& sum : sums)
+    users.emplace_back([&sum] {
+      for (int i = 0; i < 200; ++i) {
+        std::vector<int64_t> items(100);
+        parallel_for(100, 1, [&](int64_t begin, int64_t end) {
+          for (int64_t k = begin; k < end; ++k) items[static_cast<size_t>(k)] = k;
+        });
+        sum += std::accumulate(items.begin(), items.end(), int64_t{0});
+      }
+    });
+  for (std::thread& user : users) user.join();
+  check(std::ranges::all_of(sums, [](int64_t s) { return s == 200 * 4950; }),
+        "parallel_for: loops of several threads at once");
 }
 
 // The kernels of a layer, forward and backward. Returns its output and the gradients of all inputs.

@@ -84,7 +84,9 @@ const std::vector<Key> keys = {
     {FADE_KEY(device), "`auto` takes CUDA where there is one"},
     {FADE_KEY(dtype),
      "precision of the computation: f64 on the CPU only; bf16, for CUDA, is not implemented yet"},
-    {FADE_KEY(threads), "CPU threads (0: all)", {0, 4096}},
+    {FADE_KEY(threads),
+     "CPU threads (0: one for each core that the process may use, at most OMP_NUM_THREADS)",
+     {0, 4096}},
     {FADE_KEY(seed), "of initial weights, dropout, span noise and data offsets"},
 };
 

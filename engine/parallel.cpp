@@ -1,0 +1,170 @@
+#include "engine/parallel.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cstdlib>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "engine/error.h"
+
+namespace fade {
+namespace {
+
+thread_local bool alone = false, inside = false;
+std::atomic<int> wanted{0};  ///< threads of a loop; 0: not yet set
+
+/// How long a thread waits actively before it sleeps. Loops follow each other within microseconds, waking a thread
+/// takes tens of them; but a thread that waits longer takes its core from other processes.
+constexpr std::chrono::microseconds kActive{100};
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Returns when `value` is no longer `old`.
+void wait_while(const std::atomic<int>& value, int old) {
+  constexpr int kPauses = 32;  // between looks at the clock
+  for (const auto end = std::chrono::steady_clock::now() + kActive; std::chrono::steady_clock::now() < end;)
+    for (int i = 0; i < kPauses; ++i) {
+      if (value.load(std::memory_order_acquire) != old) return;
+      pause();
+    }
+  value.wait(old, std::memory_order_acquire);
+}
+
+class Pool {
+ public:
+  // False, and nothing is done, when the pool serves another thread.
+  bool run(int pieces, void (*call)(const void*, int), const void* context) {
+    const std::unique_lock serving(serving_, std::try_to_lock);
+    if (!serving) return false;
+    grow(pieces - 1);
+    call_ = call;
+    context_ = context;
+    unfinished_.store(pieces - 1, std::memory_order_relaxed);
+    for (int k = 1; k < pieces; ++k) offer(workers_[static_cast<size_t>(k) - 1]);
+    work(0);
+    for (int k = 1; k < pieces; ++k)
+      if (take(workers_[static_cast<size_t>(k) - 1])) finish(k);
+    while (const int left = unfinished_.load(std::memory_order_acquire)) wait_while(unfinished_, left);
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    return true;
+  }
+
+ private:
+  /// A thread, and whether its piece of the current loop is still to be begun. Each has its own line of the cache.
+  struct alignas(64) Worker {
+    std::atomic<int> offered{0};
+  };
+
+  static void offer(Worker& worker) {
+    worker.offered.store(1, std::memory_order_release);
+    worker.offered.notify_one();
+  }
+  // Whoever takes a piece runs it; only then may it look at the loop, which lasts until all pieces are done.
+  static bool take(Worker& worker) { return worker.offered.exchange(0, std::memory_order_acq_rel) == 1; }
+
+  void work(int piece) {
+    inside = true;
+    try {
+      call_(context_, piece);
+    } catch (...) {
+      const std::lock_guard lock(error_mutex_);
+      error_ = std::current_exception();
+    }
+    inside = false;
+  }
+
+  void finish(int piece) {
+    work(piece);
+    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
+  }
+
+  void grow(int count) {
+    while (static_cast<int>(workers_.size()) < count) {
+      Worker& worker = workers_.emplace_back();
+      const int piece = static_cast<int>(workers_.size());
+      std::thread([this, &worker, piece] {
+        for (;;) {
+          wait_while(worker.offered, 0);
+          if (take(worker)) finish(piece);
+        }
+      }).detach();
+    }
+  }
+
+  std::mutex serving_, error_mutex_;
+  std::deque<Worker> workers_;  // (a deque does not move them)
+  void (*call_)(const void*, int) = nullptr;
+  const void* context_ = nullptr;
+  std::exception_ptr error_;
+  alignas(64) std::atomic<int> unfinished_{0};
+};
+
+// Never destroyed: its threads run until the process ends. They do not survive fork(): the new process gets a new pool.
+std::atomic<Pool*>& pool() {
+  static std::atomic<Pool*> current = [] {
+    ::pthread_atfork(nullptr, nullptr, [] { pool() = new Pool; });
+    return new Pool;
+  }();
+  return current;
+}
+
+int usable_threads() {
+  cpu_set_t cores;
+  const int all = ::sched_getaffinity(0, sizeof cores, &cores) == 0
+                      ? CPU_COUNT(&cores)
+                      : static_cast<int>(std::thread::hardware_concurrency());
+  const char* const limit = std::getenv("OMP_NUM_THREADS");
+  if (!limit || !*limit) return std::max(all, 1);
+  // (of a list, for nested loops, the first)
+  const std::string_view text(limit);
+  int most = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), most);
+  const bool whole = stop == text.data() + text.size() || *stop == ',';
+  if (error != std::errc{} || !whole || most < 1)
+    refuse("OMP_NUM_THREADS: found {}, allowed: a number of at least 1 (or unset it)", text);
+  return std::min(all, most);
+}
+
+}  // namespace
+
+void set_threads(int n) { wanted = n > 0 ? n : usable_threads(); }
+
+int threads() {
+  if (alone) return 1;
+  if (wanted == 0) set_threads(0);
+  return wanted;
+}
+
+bool in_parallel() { return inside; }
+
+void run_pieces(int pieces, void (*call)(const void* context, int piece), const void* context) {
+  if (pool().load()->run(pieces, call, context)) return;
+  inside = true;
+  try {
+    for (int p = 0; p < pieces; ++p) call(context, p);
+  } catch (...) {
+    inside = false;
+    throw;
+  }
+  inside = false;
+}
+
+OneThread::OneThread() : before_(std::exchange(alone, true)) {}
+OneThread::~OneThread() { alone = before_; }
+
+}  // namespace fade
