@@ -57,8 +57,7 @@ void parallel_rows(int64_t rows, int64_t width, F&& f) {
   });
 }
 
-/// While in scope, loops that this thread starts run on it alone: their results do not depend on the number of
-/// threads.
+/// While in scope, loops that this thread starts run on it alone, so that results do not depend on the threads.
 class OneThread {
  public:
   OneThread();
