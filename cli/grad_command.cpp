@@ -1,7 +1,8 @@
 // `fade grad`: losses and gradients on given bytes.
 #include "cli/command.h"
 #include "cli/gradients.h"
-#include "engine/io/files.h"
+#include "engine/io/input.h"
+#include "engine/io/output.h"
 #include "train/config/resolve.h"
 
 namespace fade {
@@ -22,6 +23,7 @@ struct Grad {
     app.add_option("--device", device, "cpu or cuda (default: cpu, or what --set says)");
   }
   void run() const {
+    check_output(out, {config.path, weights, tokens});
     std::vector<std::string> options = device_override(device);
     if (!dtype.empty())
       options.push_back(fmt::format("dtype={}", name_of(parse_name<Precision>("--dtype", dtype))));

@@ -8,6 +8,8 @@
 #include <sstream>
 
 #include "engine/alloc.h"
+#include "engine/io/input.h"
+#include "engine/io/output.h"
 #include "train/median.h"
 
 namespace fade {
@@ -24,7 +26,7 @@ std::string format_rate(double per_second) {
 
 std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& run) {
   const std::filesystem::path path = run / "metrics.jsonl";
-  if (!std::filesystem::exists(path)) return {};
+  if (!path_exists(path)) return {};
   std::vector<nlohmann::ordered_json> lines;
   std::istringstream text(read_file(path));
   for (std::string line; std::getline(text, line);) {

@@ -7,7 +7,7 @@
 
 #include "cli/compare/plot.h"
 #include "cli/figure.h"
-#include "engine/io/files.h"
+#include "engine/io/output.h"
 #include "engine/io/safetensors.h"
 #include "train/checkpoint/weights.h"
 #include "train/config/file.h"

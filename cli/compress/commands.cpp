@@ -1,15 +1,12 @@
 // `fade compress` and `fade decompress`.
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/compress/archive.h"
 #include "cli/compress/packers.h"
-#include "engine/io/files.h"
+#include "engine/io/input.h"
+#include "engine/io/output.h"
 #include "train/progress.h"
 
 namespace fade {
@@ -27,16 +24,6 @@ struct CodingArguments {
   CodingArguments(CLI::App& app, const char* in_is, const char* out_is) : checkpoint(app) {
     app.add_option("IN", in, in_is)->required();
     app.add_option("OUT", out, out_is)->required();
-  }
-  /// Throws InputError when `out` cannot be written, before the long work begins.
-  void check_out() const {
-    const std::filesystem::path path(out);
-    const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : ".";
-    std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored))
-      refuse("{}: a directory, but a file is to be written", out);
-    if (::access(directory.c_str(), W_OK) != 0)
-      refuse("{}: cannot be written: {}", out, std::strerror(errno));
   }
   /// Calls `code` with an OnProgress that shows, on a terminal, the share that is done and the time left, and
   /// writes the bytes that it returns to `out`. Returns their number.
@@ -73,7 +60,7 @@ struct Compress {
     app.add_flag("--json", json, "print one JSON object");
   }
   void run() const {
-    arguments.check_out();
+    check_output(arguments.out, {arguments.in});
     const std::string bytes = read_file(arguments.in);
     const auto text = bytes_of(bytes);
     const LoadedModel loaded = arguments.checkpoint.load();
@@ -107,7 +94,7 @@ struct Decompress {
 
   explicit Decompress(CLI::App& app) : arguments(app, "an archive of fade compress", "the file to write") {}
   void run() const {
-    arguments.check_out();
+    check_output(arguments.out, {arguments.in});
     const std::string archive = read_file(arguments.in);
     const LoadedModel loaded = arguments.checkpoint.load();
     const size_t text = arguments.write([&](const OnProgress& on_progress) {

@@ -1,23 +1,26 @@
-// Files: written so that they appear whole or not at all; read in order, at once, or as mapped memory.
+// Paths and descriptors: why a path cannot be used, appending, and changes that survive a power cut.
+// engine/io/input.h reads files, engine/io/output.h writes them.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <memory>
-#include <span>
-#include <string>
 #include <string_view>
+#include <utility>
 
 namespace fade {
 
 /// An open file, closed by the destructor.
 class Descriptor {
  public:
-  /// As open(2). ok() is false, and errno set, when that failed.
+  /// Takes ownership of an open descriptor; of none, if it is negative.
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  /// As open(2), with the permissions that the umask leaves a new file. ok() is false, and errno set, when it fails.
   Descriptor(const std::filesystem::path& path, int flags);
   ~Descriptor();
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   int get() const { return fd_; }
   bool ok() const { return fd_ >= 0; }
 
@@ -25,30 +28,19 @@ class Descriptor {
   int fd_;
 };
 
-/// A file being written: under a temporary name in the same folder, which commit() renames, so that at any
-/// time the path is the old file or the whole new one. Without commit() nothing remains. All methods throw
-/// Error with the system's reason.
-class NewFile {
- public:
-  explicit NewFile(const std::filesystem::path& path);
-  ~NewFile();
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
+/// Throws InputError: the path, the reason that errno gave for not opening it, and a remedy. `if_missing` is the
+/// remedy where nothing is at the path.
+[[noreturn]] void refuse_path(const std::filesystem::path& path, int reason,
+                              std::string_view if_missing = "check its name");
 
-  void append(std::string_view bytes);
-  /// Overwrites bytes that were appended before.
-  void overwrite(size_t offset, std::string_view bytes);
-  /// Flushes the file to the disk, renames it, and flushes its folder.
-  void commit();
+/// False when nothing is at the path. Throws InputError when that cannot be known, or a link leads to nothing.
+bool path_exists(const std::filesystem::path& path);
 
- private:
-  std::filesystem::path path_, temporary_;
-  Descriptor file_;
-  bool committed_ = false;
-};
+/// Throws Error: the path cannot be written, and the system's reason in errno.
+[[noreturn]] void cannot_write(const std::filesystem::path& path);
 
-/// Writes `bytes` as a NewFile, and commits it.
-void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+/// Writes all bytes to a descriptor. False, and errno set, when that failed.
+bool write_all(int fd, std::string_view bytes);
 
 /// Appends `bytes` to a file, which is created if it does not exist: all of them, or none when the disk is
 /// full. Throws Error with the system's reason.
@@ -60,38 +52,5 @@ void flush_file(const std::filesystem::path& path);
 /// Renames within a directory, and flushes the directory's entries to the disk, so that the rename survives a
 /// power cut. Throws Error with the system's reason.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
-
-/// A file, read from its beginning to its end.
-class FileReader {
- public:
-  /// Throws InputError when it is missing, a directory, or cannot be opened.
-  explicit FileReader(const std::filesystem::path& path);
-  size_t size() const { return size_; }
-  /// The next `count` bytes; fewer only where the file ends. Throws InputError.
-  size_t read(void* bytes, size_t count);
-
- private:
-  std::filesystem::path path_;
-  Descriptor file_;
-  size_t size_ = 0;
-};
-
-/// The bytes of a whole file. Throws InputError when it is missing, a directory, or cannot be read.
-std::string read_file(const std::filesystem::path& path);
-
-/// A whole regular file as read-only memory, which the system reads where it is accessed.
-class MappedFile {
- public:
-  /// Throws InputError when it is missing, a directory, not a regular file, empty, or cannot be read.
-  explicit MappedFile(const std::filesystem::path& path);
-  std::span<const uint8_t> bytes() const { return {memory_.get(), memory_.get_deleter().size}; }
-
- private:
-  struct Unmap {
-    size_t size;
-    void operator()(void* memory) const;
-  };
-  std::unique_ptr<uint8_t[], Unmap> memory_;
-};
 
 }  // namespace fade

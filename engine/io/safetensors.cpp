@@ -6,8 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "engine/io/files.h"
 #include "engine/io/hash.h"
+#include "engine/io/input.h"
+#include "engine/io/output.h"
 
 namespace fade {
 namespace {
@@ -22,6 +23,15 @@ static_assert(std::size(kTypes) == static_cast<size_t>(DType::u8) + 1);
 constexpr const char* kHashKey = "xxh3_128";
 
 constexpr uint64_t kLargestSize = uint64_t{1} << 62;  ///< of a tensor: far below overflow, above any file
+
+// Calls `use` with the bytes of each tensor, of which one at a time is copied to the host.
+template <class Use>
+void for_each_on_host(const TensorFile& file, const Use& use) {
+  for (const NamedTensor& named : file.tensors) {
+    const Tensor host = named.tensor.to(Device::cpu);
+    use(std::string_view(static_cast<const char*>(host.data_bytes()), host.size_bytes()));
+  }
+}
 
 // The position of the hash's digits in a header; npos if it has none.
 size_t place_of(const std::string& hash, std::string_view header) {
@@ -157,7 +167,7 @@ class SafetensorsReader {
   }
 
   std::string path_;
-  FileReader file_;
+  Input file_;
   uint64_t data_size_ = 0;
 };
 
@@ -193,19 +203,14 @@ std::string save_safetensors(const std::filesystem::path& path, const TensorFile
   const uint64_t length = text.size();
   text.insert(0, reinterpret_cast<const char*>(&length), sizeof length);
 
-  // One tensor at a time is copied to the host and written; the hash is filled in at the end.
-  NewFile out(path);
+  // The data is read twice, because its hash comes first in the file, and a pipe cannot be changed later.
   ContentHash hash;
-  const auto append = [&](std::string_view bytes) {
-    out.append(bytes);
-    hash.add(bytes.data(), bytes.size());
-  };
-  append(text);
-  for (const auto& [name, t] : file.tensors) {
-    const Tensor host = t.to(Device::cpu);
-    append({static_cast<const char*>(host.data_bytes()), host.size_bytes()});
-  }
-  out.overwrite(place_of(unknown, text), hash.digits());
+  hash.add(text.data(), text.size());
+  for_each_on_host(file, [&](std::string_view bytes) { hash.add(bytes.data(), bytes.size()); });
+  text.replace(place_of(unknown, text), unknown.size(), hash.digits());
+  Output out(path);
+  out.append(text);
+  for_each_on_host(file, [&](std::string_view bytes) { out.append(bytes); });
   out.commit();
   return hash.digits();
 }

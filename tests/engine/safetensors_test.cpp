@@ -199,8 +199,8 @@ BOOST_AUTO_TEST_CASE(a_small_file_cannot_ask_for_much_memory) {
 
 BOOST_AUTO_TEST_CASE(a_path_without_a_file_is_refused) {
   const test::TempDir dir;
-  BOOST_TEST(test::refusal([&] { load_safetensors(dir.path("none")); }).find(dir.path("none") + ": cannot") ==
-             0);
+  BOOST_TEST(
+      test::refusal([&] { load_safetensors(dir.path("none")); }).find(dir.path("none") + ": no such") == 0);
   BOOST_TEST(test::refusal([&] { load_safetensors(dir.path()); }).find(dir.path() + ": a directory") == 0);
 }
 

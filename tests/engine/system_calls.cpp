@@ -34,17 +34,12 @@ Intercepting::~Intercepting() { intercept = nullptr; }
 extern "C" {
 
 ssize_t __real_write(int fd, const void* bytes, size_t count);
-ssize_t __real_pwrite(int fd, const void* bytes, size_t count, off_t offset);
 int __real_fsync(int fd);
 int __real_rename(const char* from, const char* to);
 
 ssize_t __wrap_write(int fd, const void* bytes, size_t count) {
   const auto result = instead({"write", path_of(fd), ""}, static_cast<ssize_t>(count));
   return result ? *result : __real_write(fd, bytes, count);
-}
-ssize_t __wrap_pwrite(int fd, const void* bytes, size_t count, off_t offset) {
-  const auto result = instead({"pwrite", path_of(fd), ""}, static_cast<ssize_t>(count));
-  return result ? *result : __real_pwrite(fd, bytes, count, offset);
 }
 int __wrap_fsync(int fd) {
   const auto result = instead({"fsync", path_of(fd), ""}, 0);

@@ -8,7 +8,7 @@
 
 namespace fade::test {
 
-/// One call: "write", "pwrite", "fsync" or "rename", the path of the file (for a rename: the old one), and
+/// One call: "write", "fsync" or "rename", the path of the file (for a rename: the old one), and
 /// for a rename the new path.
 struct SystemCall {
   std::string what, path, to;

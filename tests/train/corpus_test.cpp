@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(files_that_cannot_be_a_corpus_are_refused) {
   const auto open = [](const std::string& path) { return refusal([&] { Corpus{file_config(path)}; }); };
   BOOST_TEST(open("").find("data.path: not set") == 0);
   BOOST_TEST(open(dir.path("none")).find(dir.path("none") + ": no such file") == 0);
-  BOOST_TEST(open(dir.path()) == dir.path() + ": a directory, where a file was expected");
+  BOOST_TEST(open(dir.path()) == dir.path() + ": a directory, where a file was expected (name a file)");
   BOOST_TEST(open(dir.write("empty", "")) == dir.path("empty") + ": empty");
   BOOST_TEST(::mkfifo(dir.path("pipe").c_str(), 0600) == 0);
   BOOST_TEST(open(dir.path("pipe")).find(dir.path("pipe") + ": not a regular file") == 0);

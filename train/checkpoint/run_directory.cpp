@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/io/output.h"
 #include "train/config/file.h"
 #include "train/config/schema.h"
 
@@ -18,7 +19,7 @@ constexpr const char* kLock = "lock";
 
 RunDirectory::RunDirectory(const fs::path& path, bool resume) : path_(path) {
   std::error_code error;
-  const bool there = fs::exists(path / kConfig, error) || holds_checkpoints(path);
+  const bool there = path_exists(path / kConfig) || holds_checkpoints(path);
   if (resume && !there) refuse("--resume: {} holds no run (leave --resume out to start)", path.string());
   fs::create_directories(path, error);
   if (error) refuse("--out {}: cannot be created: {}", path.string(), error.message());

@@ -4,7 +4,8 @@
 #include <charconv>
 #include <optional>
 
-#include "engine/io/files.h"
+#include "engine/io/input.h"
+#include "engine/io/output.h"
 
 namespace fade {
 namespace fs = std::filesystem;
@@ -34,12 +35,14 @@ std::optional<int64_t> pointed_step(const fs::path& run, const char* pointer) {
   return step_of_name(std::string_view(text).substr(0, text.find('\n')));
 }
 
-// The paths in a directory, as far as it can be read.
+// The paths in a directory; none where there is no directory.
 std::vector<fs::path> entries(const fs::path& run) {
   std::vector<fs::path> found;
   std::error_code error;
   for (fs::directory_iterator entry(run, error), end; !error && entry != end; entry.increment(error))
     found.push_back(entry->path());
+  if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
+    refuse_path(run, error.value());
   return found;
 }
 
@@ -73,10 +76,7 @@ void remove_checkpoint(const fs::path& checkpoint) {
 
 }  // namespace
 
-bool holds_checkpoints(const fs::path& run) {
-  std::error_code ignored;
-  return fs::exists(run / kLatest, ignored) || !steps_of(run).empty();
-}
+bool holds_checkpoints(const fs::path& run) { return path_exists(run / kLatest) || !steps_of(run).empty(); }
 
 std::vector<fs::path> checkpoints_to_try(const fs::path& run) {
   const std::vector<int64_t> steps = steps_of(run);
@@ -123,8 +123,10 @@ void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Rete
 }
 
 void remove_leftovers(const fs::path& run) {
-  for (const fs::path& entry : entries(run))
-    if (entry.extension() == ".tmp" && entry.filename().string().starts_with(kPrefix)) remove_tree(entry);
+  for (const fs::path& entry : entries(run)) {
+    const bool checkpoint = entry.extension() == ".tmp" && entry.filename().string().starts_with(kPrefix);
+    if (checkpoint || is_temporary(entry)) remove_tree(entry);
+  }
 }
 
 void set_aside(const fs::path& checkpoint) {
@@ -134,11 +136,10 @@ void set_aside(const fs::path& checkpoint) {
 }
 
 std::vector<fs::path> checkpoints_meant_by(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::exists(path, ignored))
+  if (!path_exists(path))
     refuse("{}: there is no such run, checkpoint or file (fade train writes runs, by itself into runs/)",
            path.string());
-  if (!fs::is_directory(path, ignored) || fs::exists(path / kModelFile, ignored)) return {path};
+  if (!fs::is_directory(path) || path_exists(path / kModelFile)) return {path};
   std::vector<fs::path> found = checkpoints_to_try(path);
   if (found.empty())
     refuse("{}: neither a checkpoint (no {}) nor a run with one (no step-N)", path.string(), kModelFile);

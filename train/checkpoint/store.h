@@ -36,7 +36,7 @@ bool holds_checkpoints(const std::filesystem::path& run);
 /// All of them, newest first, when `latest` cannot be read or names none.
 std::vector<std::filesystem::path> checkpoints_to_try(const std::filesystem::path& run);
 
-/// Creates RUN/step-N with the files that `write` puts into the folder it is given (flushed, as NewFile
+/// Creates RUN/step-N with the files that `write` puts into the folder it is given (flushed, as Output
 /// does), and points `latest` at it. Passes on the exceptions of `write`; throws Error with the system's
 /// reason. Then nothing new is left behind.
 void add_checkpoint(const std::filesystem::path& run, int64_t step,
@@ -49,7 +49,7 @@ void mark_best(const std::filesystem::path& run, int64_t step);
 /// stays. Throws Error.
 void remove_old_checkpoints(const std::filesystem::path& run, int64_t newest_step, const Retention& keep);
 
-/// Removes unfinished folders: left by a process that was killed while it wrote or removed a checkpoint.
+/// Removes unfinished folders and files: left by a process that was killed while it wrote or removed a checkpoint.
 void remove_leftovers(const std::filesystem::path& run);
 
 /// Renames a damaged checkpoint to step-N.damaged, so that it is not tried again.

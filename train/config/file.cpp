@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "engine/error.h"
-#include "engine/io/files.h"
+#include "engine/io/input.h"
 #include "train/config/check.h"
 #include "train/config/schema.h"
 
@@ -151,16 +151,12 @@ Config parse_config(std::string_view text, const std::string& source,
 
 Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
   constexpr size_t kMaxSize = 1 << 20;
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    refuse("{}: a directory, where a YAML configuration was expected", path);
-  if (!std::filesystem::exists(path, ignored))
-    refuse("{}: no such file (give a YAML configuration; configs/ holds examples)", path);
-  FileReader file(path);
-  std::string text(kMaxSize + 1, '\0');
-  text.resize(file.read(text.data(), text.size()));
-  if (text.size() > kMaxSize) refuse("{}: longer than {} bytes (is this a configuration?)", path, kMaxSize);
-  return parse_config(text, path, overrides);
+  Input file(
+      path, {.if_missing = "give a YAML configuration; configs/ holds examples", .most_in_memory = kMaxSize});
+  if (file.size() > kMaxSize) refuse("{}: longer than {} bytes (is this a configuration?)", path, kMaxSize);
+  std::string text(file.size(), '\0');
+  file.read(text.data(), text.size());
+  return parse_config(text, file.name(), overrides);
 }
 
 std::string to_yaml(const Config& config) {

@@ -25,7 +25,7 @@ Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.s
     all_ = generated_;
   } else {
     if (config.path.empty()) refuse("data.path: not set (give the file to train on: any file will do)");
-    if (std::error_code ignored; !std::filesystem::exists(config.path, ignored))
+    if (!path_exists(config.path))
       refuse("{}: no such file (set data.path to any file; scripts/get_enwik8.sh fetches enwik8)",
              config.path);
     file_.emplace(config.path);

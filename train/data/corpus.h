@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/io/files.h"
+#include "engine/io/input.h"
 #include "train/config/config.h"
 
 namespace fade {
