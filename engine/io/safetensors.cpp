@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/io/half.h"
 #include "engine/io/hash.h"
 #include "engine/io/input.h"
 #include "engine/io/output.h"
@@ -15,9 +16,18 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
-/// The format's names of the types, in the order of DType.
-constexpr const char* kTypes[] = {"F32", "F64", "I32", "U8"};
-static_assert(std::size(kTypes) == static_cast<size_t>(DType::u8) + 1);
+/// A type of the format: its name, the type of the tensor into which it is read, and bytes per number in the file.
+struct FileType {
+  std::string_view name;
+  DType dtype;
+  uint64_t bytes;
+  float (*widen)(uint16_t) = nullptr;  ///< of a type of 16 bits
+};
+
+/// First those that are written, in the order of DType.
+constexpr FileType kTypes[] = {{"F32", DType::f32, 4},           {"F64", DType::f64, 8},
+                               {"I32", DType::i32, 4},           {"U8", DType::u8, 1},
+                               {"F16", DType::f32, 2, from_f16}, {"BF16", DType::f32, 2, from_bf16}};
 
 /// Key of the metadata: the hash of the whole file, computed with zeros in the place of its own digits.
 constexpr const char* kHashKey = "xxh3_128";
@@ -71,7 +81,7 @@ class SafetensorsReader {
   /// A tensor as the header describes it: its bytes are [begin, end) of the data.
   struct Extent {
     std::string name;
-    DType dtype;
+    const FileType* type;
     Shape shape;
     uint64_t begin, end;
   };
@@ -110,17 +120,16 @@ class SafetensorsReader {
     const auto type = member("dtype"), sizes = member("shape"), offsets = member("data_offsets");
     if (!type.is_string() || !sizes.is_array() || !offsets.is_array() || offsets.size() != 2)
       wrong(fmt::format("tensor {} lacks dtype, shape or data_offsets", name));
-    const auto known = std::ranges::find(kTypes, type);
+    const auto known = std::ranges::find(kTypes, type.get<std::string>(), &FileType::name);
     if (known == std::end(kTypes))
-      wrong(fmt::format("tensor {} is of {}, only F32, F64, I32 and U8 are known", name,
+      wrong(fmt::format("tensor {} is of {}, only F32, F64, F16, BF16, I32 and U8 are known", name,
                         type.get<std::string>()));
-    const auto dtype = static_cast<DType>(known - kTypes);
     if (sizes.size() > kMaxDims) wrong(fmt::format("tensor {} has {} dimensions", name, sizes.size()));
 
     const uint64_t begin = natural(offsets[0]), end = natural(offsets[1]);
     if (begin > end || end > data_size_) wrong(fmt::format("tensor {} lies outside the file", name));
     Shape shape;
-    uint64_t expected = size_of(dtype);
+    uint64_t expected = known->bytes;
     for (const auto& size : sizes) {
       const uint64_t n = natural(size);
       if (n > kLargestSize || (n && expected > kLargestSize / n))
@@ -131,7 +140,7 @@ class SafetensorsReader {
     if (expected != end - begin)
       wrong(fmt::format("tensor {} of shape {} takes {} bytes, the file gives it {}", name, shape.str(),
                         expected, end - begin));
-    return {name, dtype, shape, begin, end};
+    return {name, known, shape, begin, end};
   }
 
   // The rule of the format: tensors neither overlap nor leave gaps. It also keeps a small file from claiming
@@ -158,12 +167,25 @@ class SafetensorsReader {
     hash.add(&length, sizeof length);
     hash.add(header.data(), header.size());
     for (const Extent& e : extents) {
-      out.tensors.push_back({e.name, Tensor::empty(e.shape, e.dtype)});
+      out.tensors.push_back({e.name, Tensor::empty(e.shape, e.type->dtype)});
       const Tensor& t = out.tensors.back().tensor;
-      if (file_.read(t.mutate_bytes(), t.size_bytes()) < t.size_bytes()) wrong("it ends within its data");
-      hash.add(t.data_bytes(), t.size_bytes());
+      // The file's bytes come to the end of the tensor's memory: there they are until they have been widened.
+      const uint64_t size = e.end - e.begin;
+      std::byte* const bytes = static_cast<std::byte*>(t.mutate_bytes()) + (t.size_bytes() - size);
+      if (file_.read(bytes, size) < size) wrong("it ends within its data");
+      hash.add(bytes, size);
+      if (e.type->widen) widen(t, bytes, e.type->widen);
     }
     return hash.digits();
+  }
+
+  static void widen(const Tensor& t, const std::byte* narrow, float (*widened)(uint16_t)) {
+    float* const wide = t.mutate<float>();
+    for (int64_t i = 0; i < t.numel(); ++i) {
+      uint16_t bits;
+      std::memcpy(&bits, narrow + 2 * i, sizeof bits);
+      wide[i] = widened(bits);
+    }
   }
 
   std::string path_;
@@ -192,7 +214,7 @@ std::string save_safetensors(const std::filesystem::path& path, const TensorFile
   for (const auto& [name, t] : file.tensors) {
     std::vector<int64_t> shape;
     for (int i = 0; i < t.shape().dims(); ++i) shape.push_back(t.size(i));
-    header[name] = {{"dtype", kTypes[static_cast<int>(t.dtype())]},
+    header[name] = {{"dtype", kTypes[static_cast<int>(t.dtype())].name},
                     {"shape", shape},
                     {"data_offsets", {at, at + t.size_bytes()}}};
     at += t.size_bytes();

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -61,6 +62,33 @@ TensorFile every_type() {
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(safetensors)
+
+// Weights that other programs saved in 16 bits: zeros, ones, the largest, the smallest, one without its implied
+// leading 1, infinities and NaNs of both types.
+BOOST_AUTO_TEST_CASE(numbers_of_16_bits_become_f32) {
+  const test::TempDir dir;
+  const auto values = [&](const char* dtype, const std::vector<uint16_t>& numbers) {
+    const std::string data(reinterpret_cast<const char*>(numbers.data()), 2 * numbers.size());
+    const std::string header =
+        "{" + entry("a", dtype, fmt::format("[{}]", numbers.size()), fmt::format("[0,{}]", data.size())) +
+        "}";
+    const Tensor t = load_safetensors(dir.write("file", file_of(header, data))).at("a");
+    BOOST_TEST((t.dtype() == DType::f32));
+    return t.to_vector<float>();
+  };
+  const std::vector<float> f16 =
+      values("F16", {0x0000, 0x8000, 0x3c00, 0xbc01, 0x7bff, 0x0001, 0x03ff, 0x0400, 0x7c00, 0xfc00, 0x7e01});
+  const std::vector<float> expected16{0,        -0.f,         1,        -1 - 0x1p-10f, 65504,
+                                      0x1p-24f, 0x1.ff8p-15f, 0x1p-14f, INFINITY,      -INFINITY};
+  for (size_t i = 0; i < expected16.size(); ++i) BOOST_TEST(f16[i] == expected16[i]);
+  BOOST_TEST(std::signbit(f16[1]));
+  BOOST_TEST(std::isnan(f16.back()));
+  const std::vector<float> bf16 =
+      values("BF16", {0x0000, 0x8000, 0x3f80, 0xc049, 0x7f7f, 0x0001, 0xff80, 0x7fc0});
+  const std::vector<float> expected{0, -0.f, 1, -3.140625f, 0x1.fep127f, 0x1p-133f, -INFINITY};
+  for (size_t i = 0; i < expected.size(); ++i) BOOST_TEST(bf16[i] == expected[i]);
+  BOOST_TEST(std::isnan(bf16.back()));
+}
 
 BOOST_AUTO_TEST_CASE(every_type_survives_bit_for_bit) {
   const test::TempDir dir;

@@ -1,5 +1,5 @@
-// Safetensors files: an accepted file needs no more memory than its size and one record per tensor, and it is
-// written and read back the same.
+// Safetensors files: an accepted file needs no more memory than its size (twice that of numbers of 16 bits) and
+// one record per tensor, and it is written and read back the same.
 #include <algorithm>
 
 #include "engine/alloc.h"
@@ -26,9 +26,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const int64_t before = memory_stats(Device::cpu).peak;
     const TensorFile file = load_safetensors(path);
     constexpr size_t record = 512;  // pool memory of an empty tensor, at most
-    fuzz::require(
-        memory_stats(Device::cpu).peak - before <= static_cast<int64_t>(size + record * file.tensors.size()),
-        "tensors take no more than the file");
+    fuzz::require(memory_stats(Device::cpu).peak - before <=
+                      static_cast<int64_t>(2 * size + record * file.tensors.size()),
+                  "tensors take no more than their values");
     const std::string copy = fuzz::folder() / "copy";
     save_safetensors(copy, file);
     const TensorFile again = load_safetensors(copy);
