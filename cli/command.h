@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "engine/io/standard_streams.h"
 #include "engine/parallel.h"
 #include "train/checkpoint/weights.h"
 #include "train/config/config.h"
@@ -85,11 +86,10 @@ struct CheckpointArguments {
     app.add_option("--threads", threads, "threads to use (default: the configuration's)")->check(at_least(1));
   }
   LoadedModel load() const {
-    LoadedModel loaded =
-        load_model(path, parse_name<DeviceChoice>("--device", device),
-                   [](const std::filesystem::path&, const std::string& what) {
-                     fmt::print(stderr, "warning: {}; taking the checkpoint before it\n", what);
-                   });
+    LoadedModel loaded = load_model(path, parse_name<DeviceChoice>("--device", device),
+                                    [](const std::filesystem::path&, const std::string& what) {
+                                      print_stderr("warning: {}; taking the checkpoint before it", what);
+                                    });
     set_threads(threads ? threads : loaded.config.threads);
     return loaded;
   }

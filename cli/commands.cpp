@@ -11,11 +11,11 @@ int complain(const CLI::App& app, const std::string& first, const CLI::ParseErro
   for (const CLI::App* command : app.get_subcommands(nullptr)) {
     names += (names.empty() ? "" : ", ") + command->get_name();
     if (command->get_name() != first) continue;
-    fmt::print(stderr, "fade {0}: {1}\n(fade {0} --help lists its arguments)\n", first, e.what());
+    print_stderr("fade {0}: {1}\n(fade {0} --help lists its arguments)", first, e.what());
     return 2;
   }
-  fmt::print(stderr, "fade: {} (commands: {})\n",
-             first.empty() ? "a command is missing" : first + ": no such command", names);
+  print_stderr("fade: {} (commands: {})",
+               first.empty() ? "a command is missing" : first + ": no such command", names);
   return 2;
 }
 
@@ -28,18 +28,26 @@ int run_command_line(int argc, char** argv) {
                          add_grad, add_bench, add_info})
     add(app);
   try {
-    app.parse(argc, argv);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      if (e.get_exit_code() != 0) return complain(app, argc > 1 ? argv[1] : "", e);
+      app.exit(e);                          // --help
+    } catch (const std::system_error& e) {  // of fmt::print, when it cannot write
+      flush_stdout(e.code().value());
+      throw;
+    }
+    flush_stdout();
     return 0;
-  } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help
-    return complain(app, argc > 1 ? argv[1] : "", e);
   } catch (const InputError& e) {
-    fmt::print(stderr, "fade: {}\n", e.what());
+    print_stderr("fade: {}", e.what());
     return 2;
+  } catch (const std::bad_alloc&) {
+    print_stderr("fade: out of memory (use a smaller model, batch or file, or a machine with more)");
   } catch (const std::exception& e) {
-    fmt::print(stderr, "fade: {}\n", e.what());
-    return 1;
+    print_stderr("fade: {}", e.what());
   }
+  return 1;
 }
 
 }  // namespace fade

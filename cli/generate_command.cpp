@@ -25,11 +25,8 @@ struct Generate {
   }
   void run() const {
     const LoadedModel loaded = checkpoint.load();
-    generate(*loaded.model, prompt, options, [](char c) {
-      std::fputc(c, stdout);
-      std::fflush(stdout);
-    });
-    std::fputc('\n', stdout);
+    generate(*loaded.model, prompt, options, [](char c) { write_stdout({&c, 1}); });
+    if (stdout_is_terminal()) write_stdout("\n");  // a file or a program gets the text alone
   }
 };
 

@@ -8,7 +8,7 @@ namespace {
 
 volatile std::sig_atomic_t signals = 0;
 int guards = 0;
-constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ};
+constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
 std::array<struct sigaction, kSignals.size()> before;  ///< what the outermost guard found
 
 void record(int signal) {
@@ -30,7 +30,7 @@ InterruptGuard::InterruptGuard() {
     if (signal == SIGHUP && before[i].sa_handler == SIG_IGN) continue;
     struct sigaction action {};
     action.sa_flags = SA_RESTART;
-    action.sa_handler = signal == SIGPIPE || signal == SIGXFSZ ? SIG_IGN : record;
+    action.sa_handler = record;
     ::sigaction(signal, &action, nullptr);
   }
 }

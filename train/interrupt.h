@@ -8,9 +8,8 @@ namespace fade {
 struct Interrupted {};
 
 /// While one is in scope, SIGINT, SIGTERM and SIGHUP (unless ignored, as under nohup) are recorded
-/// instead of ending the process; and a write to a closed pipe or beyond the limit on file sizes
-/// fails with an error instead of ending the process. Guards nest: only the outermost acts, and a
-/// recorded signal is kept until its end.
+/// instead of ending the process. Guards nest: only the outermost acts, and a recorded signal is kept
+/// until its end.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -1,10 +1,10 @@
 #include "train/progress.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <cstdio>
+
+#include "engine/io/standard_streams.h"
 
 namespace fade {
 
@@ -18,10 +18,10 @@ std::string format_duration(double seconds) {
   return s >= 60 ? fmt::format("{}m{:02}s", s / 60, s % 60) : fmt::format("{}s", s);
 }
 
-Progress::Progress() : live_(isatty(STDERR_FILENO) == 1) {}
+Progress::Progress() : live_(stderr_can_erase()) {}
 
 Progress::~Progress() {
-  if (line_shown_) std::fputc('\n', stderr);
+  if (line_shown_) write_stderr("\n");
 }
 
 void Progress::update(const std::string& line) {
@@ -33,19 +33,17 @@ void Progress::update(const std::string& line) {
 
 void Progress::log(const std::string& line) {
   clear();
-  fmt::print(stderr, "{}{}", line, live_ ? "" : "\n");
+  write_stderr(line + (live_ ? "" : "\n"));
   line_shown_ = live_;
-  std::fflush(stderr);
 }
 
 void Progress::note(const std::string& text) {
   clear();
-  fmt::print(stderr, "{}\n", text);
-  std::fflush(stderr);
+  print_stderr("{}", text);
 }
 
 void Progress::clear() {
-  if (line_shown_) std::fputs("\r\x1b[K", stderr);
+  if (line_shown_) write_stderr("\r\x1b[K");
   line_shown_ = false;
 }
 

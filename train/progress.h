@@ -1,4 +1,4 @@
-// Progress on standard error: one live line on a terminal, a plain line per log step elsewhere.
+// Progress on standard error: one live line on a terminal, a plain line per log step elsewhere. It never fails.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,7 @@ namespace fade {
 
 class Progress {
  public:
-  /// The line is live when standard error is a terminal.
+  /// The line is live when standard error is a terminal that can erase it (not with TERM=dumb).
   Progress();
   ~Progress();
   Progress(const Progress&) = delete;

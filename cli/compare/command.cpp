@@ -70,8 +70,8 @@ struct Compare {
         write_comparison(folder, results);
       }
       if (InterruptGuard::requested() && results.size() < all.size()) {
-        fmt::print(stderr, "{} of {} runs are finished; the same call of fade compare continues\n",
-                   results.size(), all.size());
+        print_stderr("{} of {} runs are finished; the same call of fade compare continues", results.size(),
+                     all.size());
         return;
       }
     }
