@@ -15,6 +15,7 @@ namespace fade {
 namespace {
 
 constexpr int kWarmUp = 3;
+constexpr int kMostRows = 1 << 19;  // model.max_span may be twice that
 
 // A random memory of `rows` rows per stream and layer, at the positions just before the block.
 Memory full_memory(const Transformer& model, int64_t streams, int64_t rows, Generator& random) {
@@ -61,8 +62,6 @@ BenchResult bench_step(const Config& given, int64_t live, int steps) {
   Config config = given;
   const int64_t B = config.train.batch, M = config.model.block;
   if (live < M) refuse("--live {}: a context has at least the block's own {} rows (model.block)", live, M);
-  constexpr int64_t kMaxRows = 1 << 19;  // model.max_span may be twice that
-  if (live > kMaxRows) refuse("--live {}: at most {} rows", live, kMaxRows);
   config.train.optimizer.lr = 0;    // spans stay as they are set, so that every step does the same work
   config.model.span.noisy = false;  // noise would shorten the spans of rows that must be live
   if (config.model.max_span < 2 * live) config.model.max_span = static_cast<int>(2 * live);
@@ -101,9 +100,10 @@ struct Bench {
   bool json = false;
 
   explicit Bench(CLI::App& app) : config(app) {
-    app.add_option("--live", live, "context rows per stream and layer, all live, those of the block included")
+    add_number(app, "--live", live, {1, kMostRows},
+               "context rows per stream and layer, all live, those of the block included")
         ->required();
-    app.add_option("--steps", steps, "steps to time")->check(CLI::PositiveNumber)->capture_default_str();
+    add_number(app, "--steps", steps, {1, 1e6}, "steps to time")->capture_default_str();
     app.add_option("--device", device, "auto, cpu or cuda: overrides the configuration's");
     app.add_flag("--json", json, "print one JSON object");
   }

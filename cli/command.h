@@ -13,28 +13,51 @@
 #include "train/checkpoint/weights.h"
 #include "train/config/config.h"
 #include "train/config/file.h"
+#include "train/config/number.h"
+#include "train/config/schema.h"
+#include "train/config/suggestion.h"
 
 namespace fade {
 
 /// The value of an enum by the name that configurations give it. Throws InputError, naming the option.
 template <class E>
 E parse_name(const std::string& option, const std::string& name) {
-  const auto it = std::ranges::find(names_of<E>, name);
-  if (it == names_of<E>.end()) refuse("{} {}: allowed: {}", option, name, fmt::join(names_of<E>, ", "));
-  return static_cast<E>(it - names_of<E>.begin());
+  const std::vector<std::string_view> names(names_of<E>.begin(), names_of<E>.end());
+  const auto it = std::ranges::find(names, name);
+  if (it == names.end())
+    refuse("{}: found {}, allowed: {}{}", option, name, fmt::join(names, " | "), suggestion(name, names));
+  return static_cast<E>(it - names.begin());
 }
 
-/// A check of numeric options: refuses values below `low`.
-inline CLI::Validator at_least(double low) {
-  return CLI::Validator(
-      [low](std::string& text) {
-        double value = 0;
-        const bool number = CLI::detail::lexical_cast(text, value);
-        return number && value >= low ? std::string()
-                                      : fmt::format("found {}, allowed: a number of at least {}", text, low);
-      },
-      "");
+/// Adds an option for numbers in `range`, which are read as in configurations: CLI11's own conversions would
+/// take 010 for eight, cut off what does not fit, and accept infinities. `store` receives each number.
+template <class T, class Store>
+CLI::Option* add_numbers(CLI::App& app, const std::string& name, const Range& range,
+                         const std::string& description, const Store& store) {
+  const CLI::callback_t read = [name, range, store](const CLI::results_t& texts) {
+    for (const std::string& text : texts) {
+      const auto number = parse_number<T>(text, range);
+      if (!number)
+        throw CLI::ValidationError(name, fmt::format("found {}, allowed: {}", text, numbers_in<T>(range)));
+      store(*number);
+    }
+    return true;
+  };
+  return app.add_option(name, read, description)->type_name(std::is_integral_v<T> ? "INTEGER" : "NUMBER");
 }
+
+/// The same for one number. `value` keeps its default where the option is not given.
+template <class T>
+CLI::Option* add_number(CLI::App& app, const std::string& name, T& value, const Range& range,
+                        const std::string& description) {
+  CLI::Option* const option =
+      add_numbers<T>(app, name, range, description, [&value](T number) { value = number; });
+  option->default_function([&value] { return fmt::format("{}", value); });
+  return option;
+}
+
+/// The numbers that a configuration's key may take, for an option that stands for it.
+inline const Range& range_of(std::string_view key) { return find_key(key)->range; }
 
 /// Adds a command to the program. A C declares its arguments in its constructor, and they are filled before
 /// its run() is called.
@@ -83,7 +106,8 @@ struct CheckpointArguments {
     app.add_option("CHECKPOINT", path, "a run directory, a checkpoint directory, or a model.safetensors")
         ->required();
     app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
-    app.add_option("--threads", threads, "threads to use (default: the configuration's)")->check(at_least(1));
+    add_number(app, "--threads", threads, {1, range_of("threads").high},
+               "threads to use (default: the configuration's)");
   }
   LoadedModel load() const {
     LoadedModel loaded = load_model(path, parse_name<DeviceChoice>("--device", device),

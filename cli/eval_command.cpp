@@ -17,9 +17,8 @@ struct Eval {
   explicit Eval(CLI::App& app) : checkpoint(app) {
     app.add_option("--data", data, "a file to evaluate instead of the configuration's corpus");
     app.add_option("--split", split, "train, valid, test or all")->capture_default_str();
-    app.add_option("--streams", streams,
-                   "streams read in parallel; 1 is the strict figure (default: train.batch)")
-        ->check(at_least(1));
+    add_number(app, "--streams", streams, range_of("train.batch"),
+               "streams read in parallel; 1 is the strict figure (default: train.batch)");
     app.add_flag("--json", json, "print one JSON object");
   }
   void run() const {

@@ -12,16 +12,12 @@ struct Generate {
 
   explicit Generate(CLI::App& app) : checkpoint(app) {
     app.add_option("--prompt", prompt, "text to continue");
-    app.add_option("--bytes", options.bytes, "how many bytes to write")
-        ->check(at_least(0))
+    add_number(app, "--bytes", options.bytes, {0, 1e12}, "how many bytes to write")->capture_default_str();
+    add_number(app, "--temperature", options.temperature, {0, 1000}, "0: always the likeliest byte")
         ->capture_default_str();
-    app.add_option("--temperature", options.temperature, "0: always the likeliest byte")
-        ->check(at_least(0))
+    add_number(app, "--top-k", options.top_k, {0, 256}, "sample among the k likeliest bytes; 0: all")
         ->capture_default_str();
-    app.add_option("--top-k", options.top_k, "sample among the k likeliest bytes; 0: all")
-        ->check(at_least(0))
-        ->capture_default_str();
-    app.add_option("--seed", options.seed, "of the random samples")->capture_default_str();
+    add_number(app, "--seed", options.seed, range_of("seed"), "of the random samples")->capture_default_str();
   }
   void run() const {
     const LoadedModel loaded = checkpoint.load();

@@ -17,7 +17,7 @@ struct Grad {
     app.add_option("--weights", weights, "safetensors file of the parameters")->required();
     app.add_option("--tokens", tokens, "file whose bytes are the tokens; stream b takes the b-th part")
         ->required();
-    app.add_option("--blocks", blocks, "blocks to read, carrying memory")->required()->check(at_least(1));
+    add_number(app, "--blocks", blocks, {1, 1e6}, "blocks to read, carrying memory")->required();
     app.add_option("--out", out, "safetensors file to write: loss, aux, grad.NAME")->required();
     app.add_option("--dtype", dtype, "f32 or f64 (default: f64, or what --set says)");
     app.add_option("--device", device, "cpu or cuda (default: cpu, or what --set says)");

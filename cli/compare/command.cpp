@@ -37,15 +37,16 @@ struct Compare {
     app.add_option("CONFIG", paths, "configuration files, one per run")->required();
     app.add_option("--set", sets, "key.path=value: overrides a key of every configuration; may be repeated")
         ->allow_extra_args(false);
-    app.add_option("--steps", steps, "updates of each run: overrides train.steps")->check(at_least(1));
-    app.add_option("--minutes", minutes,
-                   "training time of each run, which then ends before train.steps are done")
-        ->check(at_least(0.01));
-    app.add_option("--span-loss", span_losses,
-                   "A,B,..: trains configurations with learned spans with each of these coefficients, too")
+    add_number(app, "--steps", steps, range_of("train.steps"), "updates of each run: overrides train.steps");
+    add_number(app, "--minutes", minutes, {0.01, 1e6},
+               "training time of each run, which then ends before train.steps are done");
+    add_numbers<double>(
+        app, "--span-loss", range_of("model.span.loss"),
+        "A,B,..: trains configurations with learned spans with each of these coefficients, too",
+        [this](double loss) { span_losses.push_back(loss); })
         ->delimiter(',')
-        ->allow_extra_args(false)
-        ->check(at_least(0));
+        ->expected(1, 100)
+        ->allow_extra_args(false);
     app.add_option("--out", out, "directory of the runs and results (default: runs/compare)");
     app.add_option("--device", device, "auto, cpu or cuda: overrides the configurations'");
   }

@@ -55,8 +55,8 @@ struct Compress {
   bool json = false;
 
   explicit Compress(CLI::App& app) : arguments(app, "the file to compress", "the archive to write") {
-    app.add_option("--streams", streams, "parts read in parallel (default: one per 64 KiB, at most 16)")
-        ->check(CLI::Range(1, kMostStreams));
+    add_number(app, "--streams", streams, {1, kMostStreams},
+               "parts read in parallel (default: one per 64 KiB, at most 16)");
     app.add_flag("--json", json, "print one JSON object");
   }
   void run() const {

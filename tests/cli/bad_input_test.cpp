@@ -78,6 +78,8 @@ BOOST_AUTO_TEST_CASE(every_row_of_the_table_gives_its_error) {
     const bool whole = expected.starts_with("c.yaml:") || expected.starts_with("--set ");  // the beginning
     BOOST_TEST((whole ? found == 0 : found != std::string::npos),
                fmt::format("{} {}\n  gives: {}\n  needs: {}", section, input, message, expected));
+    // A list of names is the whole list, and not only its beginning.
+    BOOST_TEST(message.find(expected + " | ") == std::string::npos, message);
     BOOST_TEST(message.find('\n') == std::string::npos, message);
     ++tried[section];
   }

@@ -5,7 +5,8 @@ set -u
 table=$PWD/tests/data/bad_input.txt
 . tests/shell/cli_support.sh
 
-# refused WHAT TEXT ARGUMENTS..: exit code 2, no output, and a first line on standard error that holds TEXT
+# refused WHAT TEXT ARGUMENTS..: exit code 2, no output, and a first line on standard error that holds TEXT. A list of names
+# in TEXT is the whole list, and not only its beginning.
 refused() {
   what=$1 text=$2
   shift 2
@@ -17,6 +18,8 @@ refused() {
     failed "$what: something on standard output"
   elif ! head -n 1 err | grep -q '^fade' || ! head -n 1 err | grep -qF -- "$text"; then
     failed "$what: the first line should say \"$text\""
+  elif head -n 1 err | grep -qF -- "$text | "; then
+    failed "$what: the list in \"$text\" goes on"
   elif [ "$(wc -l <err)" -gt 2 ]; then
     failed "$what: more than a line and a hint"
   else

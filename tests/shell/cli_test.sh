@@ -23,6 +23,8 @@ holds "prints one object with the promised keys" python3 -c '
 import json
 found = json.load(open("out"))
 assert {"bits_per_byte", "bytes", "split", "streams", "mean_rows"} <= found.keys(), found'
+works "a number with a leading zero" eval run --streams 010 --json
+holds "is decimal, as in a configuration" grep -q '"streams":10,' out
 works "generate" generate run --prompt "12 bott" --bytes 5 --temperature 0
 holds "continues the prompt, without a newline of its own" sh -c 'head -c 7 out | grep -qx "12 bott" && test "$(wc -c <out)" -eq 12'
 works "info" info run

@@ -10,6 +10,7 @@
 #include "engine/io/input.h"
 #include "train/config/check.h"
 #include "train/config/schema.h"
+#include "train/config/suggestion.h"
 
 namespace fade {
 
@@ -45,7 +46,8 @@ std::string found(const YAML::Node& node) {
 
 void store(const Key& key, const YAML::Node& node, const std::string& place, Config& config) {
   if (!store_value(key, node, config))
-    refuse("{}: {}: found {}, allowed: {}", place, key.path, found(node), allowed_values(key));
+    refuse("{}: {}: found {}, allowed: {}{}", place, key.path, found(node), allowed_values(key),
+           node.IsScalar() ? suggestion(node.Scalar(), value_names(key)) : "");
 }
 
 /// Stores the values of a map, and notes where they were set. `prefix` is "" at the top of a document and

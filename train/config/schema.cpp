@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
+
+#include "train/config/suggestion.h"
 
 namespace fade {
 
@@ -92,21 +93,6 @@ const std::vector<Key> keys = {
 
 #undef FADE_KEY
 
-/// Levenshtein distance: insertions, deletions and replacements of one character that turn a into b.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 const std::vector<Key>& config_keys() { return keys; }
@@ -135,7 +121,7 @@ std::string_view last_part(std::string_view path) {
 std::string nearest_key(std::string_view path) {
   if (path.size() > 100) return "";  // not a typo
   std::string_view best;
-  size_t best_distance = std::max<size_t>(2, last_part(path).size() / 3) + 1;
+  size_t best_distance = misspelling_distance(last_part(path)) + 1;
   const auto consider = [&](std::string_view known) {
     // A right name in the wrong section counts as one mistake.
     const size_t distance =

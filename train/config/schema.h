@@ -3,22 +3,15 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include <limits>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "train/config/config.h"
+#include "train/config/number.h"
 
 namespace fade {
-
-/// The numbers that a key may take. Integers compare exactly, because every bound is below 2^53.
-struct Range {
-  double low = 0;
-  double high = std::numeric_limits<double>::max();
-  bool above_low = false;  ///< low itself is not allowed
-};
 
 /// Where a key's value lives in a Config.
 template <class T>
@@ -59,6 +52,9 @@ std::string nearest_key(std::string_view path);
 /// The names of the keys and sections in the section of `path`, or of the whole configuration when there is
 /// no such section: "kind, lr, beta1, ..".
 std::string names_near(std::string_view path);
+
+/// The names of the key's values: of an enum, "true" and "false" of a switch; none of other types.
+std::vector<std::string_view> value_names(const Key& key);
 
 /// The values that the key accepts, in words: "an integer of at least 2 and at most 65536".
 std::string allowed_values(const Key& key);

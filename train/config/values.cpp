@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <charconv>
 #include <optional>
 #include <type_traits>
 
@@ -16,20 +15,6 @@ namespace {
 std::optional<std::string> plain_text(const YAML::Node& node) {
   if (!node.IsScalar() || node.Tag() == "!") return std::nullopt;
   return node.Scalar();
-}
-
-bool in_range(double value, const Range& range) {
-  return value <= range.high && (range.above_low ? value > range.low : value >= range.low);
-}
-
-/// The whole text as a decimal number of type T, if it is one: 3.0 and 1e3 are not integers.
-template <class T>
-std::optional<T> parse_number(const std::string& text) {
-  T value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return value;
 }
 
 bool read(const YAML::Node& node, const Range&, bool& value) {
@@ -49,8 +34,8 @@ template <class T>
 requires std::is_arithmetic_v<T>
 bool read(const YAML::Node& node, const Range& range, T& value) {
   const auto text = plain_text(node);
-  const auto number = text ? parse_number<T>(*text) : std::nullopt;
-  if (!number || !in_range(static_cast<double>(*number), range)) return false;  // inf and nan are in no range
+  const auto number = text ? parse_number<T>(*text, range) : std::nullopt;
+  if (!number) return false;
   value = *number;
   return true;
 }
@@ -104,27 +89,32 @@ requires std::is_integral_v<T> std::string write(T value) { return fmt::format("
 template <class E>
 requires std::is_enum_v<E> std::string write(E value) { return std::string(name_of(value)); }
 
-std::string describe(const Range& range, std::string_view number) {
-  const std::string low =
-      fmt::format("{} {} {}", number, range.above_low ? "above" : "of at least", range.low);
-  return range.high == Range{}.high ? low : fmt::format("{} and at most {}", low, range.high);
-}
-
 }  // namespace
+
+std::vector<std::string_view> value_names(const Key& key) {
+  return std::visit(
+      []<class T>(Member<T>) -> std::vector<std::string_view> {
+        if constexpr (std::is_enum_v<T>)
+          return {names_of<T>.begin(), names_of<T>.end()};
+        else if constexpr (std::is_same_v<T, bool>)
+          return {"true", "false"};
+        else
+          return {};
+      },
+      key.field);
+}
 
 std::string allowed_values(const Key& key) {
   return std::visit(
       [&]<class T>(Member<T>) -> std::string {
-        if constexpr (std::is_enum_v<T>)
-          return fmt::format("{}", fmt::join(names_of<T>, " | "));
-        else if constexpr (std::is_same_v<T, bool>)
-          return "true | false";
+        if constexpr (std::is_enum_v<T> || std::is_same_v<T, bool>)
+          return fmt::format("{}", fmt::join(value_names(key), " | "));
         else if constexpr (std::is_same_v<T, std::string>)
           return "text";
         else if constexpr (std::is_same_v<T, std::array<int, 3>>)
           return "three integers of at least 0 that sum to 100, the first above 0";
         else
-          return describe(key.range, std::is_same_v<T, double> ? "a number" : "an integer");
+          return numbers_in<T>(key.range);
       },
       key.field);
 }
