@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/figure.h"
 #include "nn/init.h"
 #include "train/config/resolve.h"
+#include "train/figure.h"
 #include "train/forward_backward.h"
 #include "train/median.h"
 #include "train/progress.h"
@@ -115,8 +115,8 @@ struct Bench {
       fmt::print("{}\n", out.dump());
       return;
     }
-    fmt::print("{} ms per step, {:.0f} tokens/s, peak {:.1f} MiB, {} rows live\n", figure(r.ms, 1),
-               r.tokens_per_s, static_cast<double>(r.peak_bytes) / (1 << 20), live);
+    fmt::print("{} ms per step, {} tokens/s, peak {} MiB, {} rows live\n", figure(r.ms, 1),
+               figure(r.tokens_per_s, 0), figure(static_cast<double>(r.peak_bytes) / (1 << 20), 1), live);
   }
 };
 

@@ -6,11 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/compare/plot.h"
-#include "cli/figure.h"
 #include "engine/io/output.h"
 #include "engine/io/safetensors.h"
+#include "engine/io/utf8.h"
 #include "train/checkpoint/weights.h"
 #include "train/config/file.h"
+#include "train/figure.h"
 #include "train/median.h"
 #include "train/run_log.h"
 
@@ -32,11 +33,11 @@ std::string published(const RunResult& r, double Published::*what, const char* f
 }
 
 const std::vector<Column> kColumns = {
-    {"run", [](const RunResult& r) { return r.name; }},
+    {"run", [](const RunResult& r) { return printable(r.name); }},
     {"kind", [](const RunResult& r) { return std::string(name_of(r.kind)); }},
     {"parameters", [](const RunResult& r) { return fmt::to_string(r.parameters); }},
     {"steps", [](const RunResult& r) { return fmt::to_string(r.steps); }},
-    {"bits/byte", [](const RunResult& r) { return fmt::format("{:.4f}", r.bits_per_byte); }},
+    {"bits/byte", [](const RunResult& r) { return figure(r.bits_per_byte, 4); }},
     {"ms/batch", [](const RunResult& r) { return figure(r.ms, 1); }},
     {"tokens/s", [](const RunResult& r) { return figure(r.tokens_per_s, 0); }},
     {"peak MiB", [](const RunResult& r) { return figure(mebibytes(r), 1); }},
@@ -51,32 +52,55 @@ const std::vector<Column> kColumns = {
     {"ms", [](const RunResult& r) { return published(r, &Published::ms); }},
 };
 
-/// Lines of cells between `separator`s, headings first, padded to columns if asked to.
-std::string lines(const std::vector<RunResult>& results, const std::string& begin,
-                  const std::string& separator, const std::string& end, bool padded,
-                  const std::string& rule) {
+/// How a table is written.
+struct Layout {
+  std::string begin, separator, end;  ///< of a line, and between its cells
+  bool padded;                        ///< cells fill columns
+  std::string rule = {};              ///< below the headings
+  std::string (*quote)(std::string cell) = [](std::string cell) { return cell; };
+};
+
+std::string lines(const std::vector<RunResult>& results, const Layout& layout) {
+  std::vector<std::vector<std::string>> rows(results.size() + 1);  // headings first
   std::vector<size_t> widths;
   for (const Column& column : kColumns) {
-    size_t width = std::string_view(column.heading).size();
-    for (const RunResult& r : results) width = std::max(width, column.cell(r).size());
-    widths.push_back(padded ? width : 0);
+    rows[0].push_back(layout.quote(column.heading));
+    for (size_t r = 0; r < results.size(); ++r) rows[r + 1].push_back(layout.quote(column.cell(results[r])));
+    size_t width = 0;
+    for (const auto& row : rows) width = std::max(width, utf8_length(row.back()));
+    widths.push_back(layout.padded ? width : 0);
   }
-  const auto line = [&](const auto& cell) {
-    std::string text = begin;
-    for (size_t c = 0; c < kColumns.size(); ++c)
-      text += fmt::format("{}{:<{}}", c ? separator : "", cell(kColumns[c]), widths[c]);
-    while (text.ends_with(' ') && end == "\n") text.pop_back();
-    return text + end;
-  };
-  std::string text = line([](const Column& c) { return std::string(c.heading); }) + rule;
-  for (const RunResult& r : results) text += line([&](const Column& c) { return c.cell(r); });
+  std::string text;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    std::string line = layout.begin;
+    for (size_t c = 0; c < widths.size(); ++c) {
+      const std::string& cell = rows[r][c];
+      const size_t width = utf8_length(cell);
+      line += (c ? layout.separator : "") + cell + std::string(std::max(widths[c], width) - width, ' ');
+    }
+    while (line.ends_with(' ') && layout.end == "\n") line.pop_back();
+    text += line + layout.end + (r == 0 ? layout.rule : "");
+  }
   return text;
 }
 
+/// RFC 4180: what holds a comma or a quote stands in quotes, which are doubled inside.
+std::string csv_cell(std::string cell) {
+  if (cell.find_first_of(",\"") == std::string::npos) return cell;
+  for (size_t quote = 0; (quote = cell.find('"', quote)) != std::string::npos; quote += 2)
+    cell.insert(quote, 1, '"');
+  return '"' + cell + '"';
+}
+
+/// A bare bar would end the cell.
+std::string markdown_cell(std::string cell) {
+  for (size_t bar = 0; (bar = cell.find('|', bar)) != std::string::npos; bar += 2) cell.insert(bar, 1, '\\');
+  return cell;
+}
 std::string markdown(const std::vector<RunResult>& results) {
   std::string rule = "|";
   for (size_t c = 0; c < kColumns.size(); ++c) rule += "---|";
-  return lines(results, "| ", " | ", " |\n", true, rule + "\n");
+  return lines(results, {"| ", " | ", " |\n", true, rule + "\n", markdown_cell});
 }
 
 std::string bars(const std::vector<RunResult>& results) {
@@ -166,12 +190,12 @@ RunResult read_result(const fs::path& run, const std::string& name, const std::s
 }
 
 std::string comparison_table(const std::vector<RunResult>& results) {
-  return lines(results, "", "  ", "\n", true, "") +
+  return lines(results, {"", "  ", "\n", true}) +
          "published: Expire-Span (2021), 12 layers of 512 on enwik8: bits per byte, GPU memory, ms per batch\n";
 }
 
 void write_comparison(const fs::path& out, const std::vector<RunResult>& results) {
-  write_file_atomically(out / "comparison.csv", lines(results, "", ",", "\n", false, ""));
+  write_file_atomically(out / "comparison.csv", lines(results, {"", ",", "\n", false, "", csv_cell}));
   write_file_atomically(out / "comparison.md", markdown(results));
   write_file_atomically(out / "comparison.svg", bars(results));
   const bool families = std::ranges::any_of(results, [](const RunResult& r) { return r.family != r.name; });

@@ -7,7 +7,8 @@
 #include <cmath>
 #include <string_view>
 
-#include "cli/figure.h"
+#include "engine/io/utf8.h"
+#include "train/figure.h"
 
 namespace fade {
 namespace {
@@ -20,7 +21,7 @@ std::string_view colour(size_t style) { return kColours[style % kColours.size()]
 
 std::string escaped(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : printable(text)) {
     if (c == '&')
       out += "&amp;";
     else if (c == '<')
@@ -202,7 +203,7 @@ std::string bar_panels(const std::string& title, const std::vector<std::string>&
                        const std::vector<size_t>& styles, const std::vector<BarPanel>& panels) {
   constexpr double kRowHeight = 26, kTop = 66, kPanelWidth = 190, kGap = 24, kNumberWidth = 52;
   size_t longest = 0;
-  for (const std::string& row : rows) longest = std::max(longest, row.size());
+  for (const std::string& row : rows) longest = std::max(longest, utf8_length(printable(row)));
   const double left = 24.0 + 7 * longest, bottom = kTop + kRowHeight * rows.size();
   Svg svg(left + panels.size() * (kPanelWidth + kGap), bottom + 34, title);
   for (size_t r = 0; r < rows.size(); ++r)

@@ -5,6 +5,7 @@
 #include <limits>
 #include <random>
 
+#include "engine/io/utf8.h"
 #include "tests/support.h"
 #include "train/config/file.h"
 #include "train/config/schema.h"
@@ -168,6 +169,21 @@ BOOST_AUTO_TEST_CASE(a_written_configuration_reads_back_the_same) {
   BOOST_TEST(back.model.span.init == 0.0);
   BOOST_TEST(to_yaml(back) == yaml);
   BOOST_TEST(contains(yaml, "\n    eps: 1.0"));  // nested, and a float to YAML 1.1 readers too
+}
+
+// A file's name may be any bytes but NUL, and those of a path must come back: the corpus is opened by it.
+BOOST_AUTO_TEST_CASE(the_bytes_of_a_path_come_back) {
+  std::string all;
+  for (int c = 1; c < 256; ++c) all += static_cast<char>(c);
+  for (const std::string& path : {std::string("caf\xe9.txt"), all, std::string("\xc3"), std::string("\xff\xfe")}) {
+    const std::string yaml = to_yaml(parse_config("seed: 1", "c", {"data.path=" + path}));
+    BOOST_TEST(find_invalid_utf8(yaml) == std::string::npos);  // it also stands in JSON, in model.safetensors
+    BOOST_TEST(parse_config(yaml, "written").data.path == path);
+    BOOST_TEST(to_yaml(parse_config(yaml, "written")) == yaml);
+  }
+  BOOST_TEST(contains(to_yaml(parse_config("seed: 1", "c", {"data.path=caf\xe9"})),
+                      "path: !!binary \"Y2Fm6Q==\"  # caf\\xe9\n"));
+  BOOST_TEST(parse_config("data: {path: caf\xc3\xa9}", "c").data.path == "caf\xc3\xa9");
 }
 
 BOOST_AUTO_TEST_CASE(every_key_is_written_and_read) {

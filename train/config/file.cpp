@@ -3,11 +3,13 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
 #include "engine/error.h"
 #include "engine/io/input.h"
+#include "engine/io/utf8.h"
 #include "train/config/check.h"
 #include "train/config/schema.h"
 #include "train/config/suggestion.h"
@@ -19,10 +21,10 @@ namespace {
 /// Text from a file or argument for one line of an error message: without control characters, and cut off.
 std::string shown(std::string text) {
   constexpr size_t kMaxShown = 60;
-  if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "..";
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  return text;
+  text = printable(text);
+  if (text.size() <= kMaxShown) return text;
+  text.resize(kMaxShown);
+  return text.substr(0, find_invalid_utf8(text)) + "..";
 }
 
 std::string found(const YAML::Node& node) {
@@ -97,6 +99,11 @@ bool more_than_one(const std::string& text) {
 }
 
 YAML::Node parse_document(std::string_view text, const std::string& source) {
+  if (const size_t bad = find_invalid_utf8(text); bad != std::string_view::npos)
+    refuse(
+        "{}:{}: not UTF-8: found byte 0x{:02x} (save the file as UTF-8; --set data.path=FILE takes any bytes)",
+        source, 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(bad), '\n'),
+        static_cast<unsigned char>(text[bad]));
   YAML::Node root;
   bool more = false;
   try {

@@ -2,9 +2,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cctype>
 #include <optional>
 #include <type_traits>
 
+#include "engine/io/utf8.h"
 #include "train/config/schema.h"
 
 namespace fade {
@@ -17,6 +20,18 @@ std::optional<std::string> plain_text(const YAML::Node& node) {
   return node.Scalar();
 }
 
+constexpr const char* kBinaryTag = "tag:yaml.org,2002:binary";  // as !!binary is read
+
+/// The bytes that a text in base 64 stands for, if it is one.
+std::optional<std::string> decoded(const std::string& text) {
+  const auto digits = std::ranges::find_if_not(
+      text, [](unsigned char c) { return c < 0x80 && (std::isalnum(c) || c == '+' || c == '/'); });
+  const auto padding = text.end() - digits;
+  if (text.size() % 4 || padding > 2 || std::count(digits, text.end(), '=') != padding) return std::nullopt;
+  const auto bytes = YAML::DecodeBase64(text);
+  return std::string(bytes.begin(), bytes.end());
+}
+
 bool read(const YAML::Node& node, const Range&, bool& value) {
   const auto text = plain_text(node);
   if (text != "true" && text != "false") return false;
@@ -26,7 +41,9 @@ bool read(const YAML::Node& node, const Range&, bool& value) {
 
 bool read(const YAML::Node& node, const Range&, std::string& value) {
   if (!node.IsScalar()) return false;
-  value = node.Scalar();
+  const auto text = node.Tag() == kBinaryTag ? decoded(node.Scalar()) : node.Scalar();
+  if (!text || text->find('\0') != std::string::npos) return false;  // a path would end at a NUL
+  value = *text;
   return true;
 }
 
@@ -69,7 +86,12 @@ std::string write(double value) {
   return text;
 }
 
+/// Bytes that are no text to YAML are written in base 64, with their name in a comment.
 std::string write(const std::string& value) {
+  if (find_invalid_utf8(value) != std::string::npos)
+    return fmt::format("!!binary \"{}\"  # {}",
+                       YAML::EncodeBase64(reinterpret_cast<const unsigned char*>(value.data()), value.size()),
+                       printable(value));
   std::string text = "\"";
   for (const char c : value) {
     if (c == '"' || c == '\\') text += '\\';
@@ -110,7 +132,7 @@ std::string allowed_values(const Key& key) {
         if constexpr (std::is_enum_v<T> || std::is_same_v<T, bool>)
           return fmt::format("{}", fmt::join(value_names(key), " | "));
         else if constexpr (std::is_same_v<T, std::string>)
-          return "text";
+          return "text without NUL bytes";
         else if constexpr (std::is_same_v<T, std::array<int, 3>>)
           return "three integers of at least 0 that sum to 100, the first above 0";
         else

@@ -1,5 +1,5 @@
 // Figures of fast and slow machines, of small and large models, keep three significant digits.
-#include "cli/figure.h"
+#include "train/figure.h"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,0 +1,20 @@
+// Text of unknown origin, such as a file's name, which may be any bytes.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace fade {
+
+/// The offset of the first byte that is no part of well-formed UTF-8 (the Unicode Standard, table 3-7); npos
+/// when there is none.
+size_t find_invalid_utf8(std::string_view text);
+
+/// The number of characters of well-formed UTF-8: of its code points.
+size_t utf8_length(std::string_view text);
+
+/// `text` as well-formed UTF-8 without control characters: each byte of another kind is written as \xNN.
+std::string printable(std::string_view text);
+
+}  // namespace fade
