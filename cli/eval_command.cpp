@@ -2,21 +2,24 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "engine/io/utf8.h"
 #include "train/data/corpus.h"
 #include "train/evaluate.h"
+#include "train/figure.h"
+#include "train/report.h"
 
 namespace fade {
 namespace {
 
 struct Eval {
   CheckpointArguments checkpoint;
-  std::string data, split = "valid";
+  std::string data, split;
   int streams = 0;
   bool json = false;
 
   explicit Eval(CLI::App& app) : checkpoint(app) {
     app.add_option("--data", data, "a file to evaluate instead of the configuration's corpus");
-    app.add_option("--split", split, "train, valid, test or all")->capture_default_str();
+    app.add_option("--split", split, "train, valid, test or all (default: valid; all of --data FILE)");
     add_number(app, "--streams", streams, range_of("train.batch"),
                "streams read in parallel; 1 is the strict figure (default: train.batch)");
     app.add_flag("--json", json, "print one JSON object");
@@ -28,23 +31,27 @@ struct Eval {
       d.kind = DataKind::file;
       d.path = data;
     }
+    const std::string part = !split.empty() ? split : data.empty() ? "valid" : "all";
+    const Split parsed = parse_name<Split>("--split", part);
     const Corpus corpus(d);
-    const EvalResult r = evaluate(*loaded.model, corpus.bytes(parse_name<Split>("--split", split)),
-                                  fmt::format("{} ({})", corpus.name(), split),
+    const auto text = corpus.bytes(parsed);
+    const EvalResult r = evaluate(*loaded.model, text, fmt::format("{} ({})", corpus.name(), part),
                                   {.streams = streams ? streams : loaded.config.train.batch});
     if (json) {
-      const nlohmann::ordered_json out = {{"bits_per_byte", r.bits_per_byte},
-                                          {"bytes", r.bytes},
-                                          {"split", split},
-                                          {"streams", r.streams},
-                                          {"mean_rows", r.mean_rows},
-                                          {"mean_span", r.mean_span}};
+      nlohmann::ordered_json out = {{"bits_per_byte", r.bits_per_byte},
+                                    {"bytes", r.bytes},
+                                    {"split", part},
+                                    {"streams", r.streams},
+                                    {"mean_rows", r.mean_rows}};
+      if (r.mean_span) out["mean_span"] = *r.mean_span;
       fmt::print("{}\n", out.dump());
       return;
     }
-    fmt::print("{:.4f} bits per byte on {} of {} ({} bytes predicted, {} streams)\n", r.bits_per_byte, split,
-               corpus.name(), r.bytes, r.streams);
-    fmt::print("{:.1f} rows in memory per stream and layer; mean span {:.1f}\n", r.mean_rows, r.mean_span);
+    const int64_t last = static_cast<int64_t>(text.size()) - 1 - r.bytes;  // streams are equally long
+    fmt::print("{} bits per byte on {} of {} ({} bytes predicted: all but the first{}; {} streams)\n",
+               figure(r.bits_per_byte, 4), part, printable(corpus.name()), r.bytes,
+               last ? fmt::format(" and the last {}", last) : "", r.streams);
+    fmt::print("memory: {}\n", memory_text(r, loaded.config.model));
   }
 };
 

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/compress/packers.h"
 #include "train/data/recall.h"
+#include "train/figure.h"
 #include "train/run.h"
 
 namespace fade {
@@ -28,7 +29,7 @@ void print_spans(const std::vector<KindSpans>& spans) {
   for (const KindSpans& row : spans) total += row.bytes;
   for (const KindSpans& row : spans) {
     fmt::print("  {:<18}", row.kind);
-    for (const double span : row.mean_span) fmt::print("{:>9.1f}", span);
+    for (const double span : row.mean_span) fmt::print("{:>9}", figure(span, 1));
     fmt::print("{:>8.1f}%\n", 100.0 * row.bytes / total);
   }
 }
@@ -44,12 +45,11 @@ void print_recall(const std::vector<RecallScore>& scores, const RecallConfig& co
 
 void print_validation(const Report& report, std::span<const uint8_t> text, const Config& config) {
   const EvalResult& v = report.validation;
-  fmt::print("validation: {:.4f} bits per byte over {} bytes in {} streams\n", v.bits_per_byte, v.bytes,
-             v.streams);
-  fmt::print("for comparison: order-0 entropy {:.4f}, gzip -9 {:.4f} on the same bytes\n", order0_bits(text),
-             8.0 * gzip_size(text) / text.size());
-  fmt::print("memory: {:.1f} rows per stream and layer; mean span {:.1f} of at most {}\n", v.mean_rows,
-             v.mean_span, config.model.max_span);
+  fmt::print("validation: {} bits per byte over {} bytes in {} streams\n", figure(v.bits_per_byte, 4),
+             v.bytes, v.streams);
+  fmt::print("for comparison: order-0 entropy {}, gzip -9 {} on the same bytes\n",
+             figure(order0_bits(text), 4), figure(8.0 * gzip_size(text) / text.size(), 4));
+  fmt::print("memory: {}\n", memory_text(v, config.model));
   if (!report.spans.empty()) print_spans(report.spans);
   if (config.data.kind == DataKind::recall) print_recall(report.recall, config.data.recall);
 }
@@ -61,7 +61,7 @@ void print_report(const FinishedRun& run, const Config& config) {
   if (run.report) {
     print_validation(*run.report, run.text, config);
     if (run.best && run.best->step != run.step)
-      fmt::print("best validation: {:.4f} bits per byte after step {}\n", run.best->bits_per_byte,
+      fmt::print("best validation: {} bits per byte after step {}\n", figure(run.best->bits_per_byte, 4),
                  run.best->step);
   }
   fmt::print("checkpoint: {}\n", run.checkpoint.string());

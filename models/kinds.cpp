@@ -1,5 +1,7 @@
 #include "models/kinds.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/error.h"
@@ -22,6 +24,11 @@ int64_t one_row_per_position(const ModelConfig& c) { return c.max_span; }
 // Seen at a distance of S + R at most, and read in blocks.
 int64_t span_ramp_and_blocks(const ModelConfig& c) {
   return int64_t{c.max_span} + c.span.ramp + 2 * int64_t{c.block};
+}
+
+std::string rows_and_slots(const ModelConfig& c) {
+  return fmt::format("at most {} rows and {} slots, each of {} rows compressed", c.max_span, c.compress.slots,
+                     c.compress.rate);
 }
 
 }  // namespace
@@ -47,6 +54,7 @@ constinit const std::array<KindInfo, kKindCount> kKinds{{
      .position_rows = CompressiveAttention::position_rows,
      .check = CompressiveAttention::check,
      .oldest_age = CompressiveAttention::oldest_age,
+     .memory = rows_and_slots,
      .can_keep_all = false,
      .published = Published{.bits_per_byte = 1.05, .gigabytes = 21, .ms = 838}},
     {.kind = Kind::expire_span,

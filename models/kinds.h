@@ -44,6 +44,8 @@ struct KindInfo {
   int64_t (*oldest_age)(const ModelConfig&);
 
   Spans spans = Spans::none;
+  /// What is in a memory besides single rows, in words; null: nothing.
+  std::string (*memory)(const ModelConfig&) = nullptr;
   double initial_span = 0.1;  ///< model.span.init where a configuration does not set it
   /// StepOptions::forget = false keeps every row. Where it is false, rows that leave are compressed and
   /// cannot be kept.

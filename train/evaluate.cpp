@@ -34,7 +34,8 @@ EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, con
   Memory memory = model.empty_memory(options.streams);
 
   EvalResult result{.bytes = static_cast<int64_t>(B * streams.stride), .streams = options.streams};
-  double total_bits = 0, rows = 0, spans = 0;
+  double total_bits = 0, rows = 0;
+  std::optional<double> spans;
   int64_t blocks = 0;
   for (size_t offset = 0; offset < streams.stride; offset += block, ++blocks) {
     const size_t n = std::min(block, streams.stride - offset);
@@ -48,12 +49,13 @@ EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, con
     const std::vector<double> bits = bits_of(logits, want);
     for (const double b : bits) total_bits += b;
     rows += memory.mean_rows();
-    if (const Tensor span = report.mean_span()) spans += span.item() * static_cast<double>(n);
+    if (const Tensor span = report.mean_span())
+      spans = spans.value_or(0) + span.item() * static_cast<double>(n);
     if (options.on_block) options.on_block({n, offset, streams.stride, in, want, bits, logits, report});
   }
   result.bits_per_byte = total_bits / static_cast<double>(result.bytes);
   result.mean_rows = rows / static_cast<double>(blocks);
-  result.mean_span = spans * options.streams / static_cast<double>(result.bytes);
+  if (spans) result.mean_span = *spans * options.streams / static_cast<double>(result.bytes);
   return result;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 
 #include "models/transformer.h"
@@ -34,8 +35,8 @@ struct EvalResult {
   double bits_per_byte = 0;
   int64_t bytes = 0;  ///< bytes predicted
   int streams = 0;
-  double mean_rows = 0;  ///< rows in memory per stream and layer, averaged over the blocks
-  double mean_span = 0;  ///< predicted span, in positions; 0 for kinds without spans
+  double mean_rows = 0;                  ///< rows in memory per stream and layer, averaged over the blocks
+  std::optional<double> mean_span = {};  ///< predicted span, in positions; none for kinds without spans
 };
 
 /// Reads `text` once in `streams` streams, carrying memory from block to block, with dropout and noise off

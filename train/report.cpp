@@ -1,10 +1,13 @@
 #include "train/report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
 
 #include "train/data/recall.h"
+#include "train/figure.h"
 
 namespace fade {
 namespace {
@@ -18,7 +21,7 @@ constexpr std::array<std::string_view, 5> kRecallKinds = {"noise", "fact: @k=;",
 
 size_t kind_of_text(uint8_t c) {
   if (c == ' ') return 2;
-  if (c == '\n') return 3;
+  if (c == '\n' || c == '\r') return 3;
   if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return 0;
   if (c >= '0' && c <= '9') return 1;
   return c > ' ' && c < 127 ? 4 : 5;
@@ -79,6 +82,14 @@ std::vector<RecallScore> scores_of(std::span<const uint8_t> text, const std::vec
 }
 
 }  // namespace
+
+std::string memory_text(const EvalResult& result, const ModelConfig& model) {
+  std::string text = figure(result.mean_rows, 1) + " rows per stream and layer";
+  if (result.mean_span)
+    text += fmt::format("; mean span {} of at most {}", figure(*result.mean_span, 1), model.max_span);
+  if (const auto memory = kind_info(model.kind).memory) text += "; " + memory(model);
+  return text;
+}
 
 Report report_on(const Trainer& trainer, const std::function<void(const EvalBlock&)>& on_block) {
   const Config& config = trainer.config();

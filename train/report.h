@@ -2,6 +2,7 @@
 // questions it answers.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct Report {
   std::vector<KindSpans> spans = {};     ///< of the kinds of byte that occur; empty without a span per row
   std::vector<RecallScore> recall = {};  ///< by distance, nearest first; empty on another corpus
 };
+
+/// What an evaluation found in memory, in words: the number of rows, and their spans or what else is there.
+std::string memory_text(const EvalResult& result, const ModelConfig& model);
 
 /// Evaluates on the validation split. `on_block` sees each block of the evaluation.
 Report report_on(const Trainer& trainer, const std::function<void(const EvalBlock&)>& on_block = {});

@@ -166,7 +166,8 @@ void announce(const Corpus& corpus, const Trainer& trainer, const std::filesyste
            fade::name_of(model.device()), config.train.steps, config.train.batch, config.model.block,
            run.string());
   if (!trainer.can_validate())
-    log.note("no validation: the validation share of data.split has less than two bytes");
+    log.note("no validation: {} leaves it less than two bytes",
+             config.train.eval_bytes == 1 ? "train.eval_bytes" : "data.split");
   if (config.train.schedule.warmup >= config.train.steps)
     log.note(
         "all {} steps are warm-up: the learning rate reaches its full height "

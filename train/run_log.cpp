@@ -10,6 +10,7 @@
 #include "engine/alloc.h"
 #include "engine/io/input.h"
 #include "engine/io/output.h"
+#include "train/figure.h"
 #include "train/median.h"
 
 namespace fade {
@@ -19,7 +20,11 @@ namespace {
 std::string format_rate(double per_second) {
   return per_second >= 10'000 ? fmt::format("{:.0f}k tok/s", per_second / 1000)
          : per_second >= 1000 ? fmt::format("{:.1f}k tok/s", per_second / 1000)
-                              : fmt::format("{:.0f} tok/s", per_second);
+                              : figure(per_second, 0) + " tok/s";
+}
+
+nlohmann::ordered_json number_or_null(const std::optional<double>& number) {
+  return number ? nlohmann::ordered_json(*number) : nullptr;
 }
 
 }  // namespace
@@ -66,9 +71,10 @@ void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
   const double rate = bytes_per_step / mean_seconds;
   const double left_by_steps = mean_seconds * (config.steps - step), left_by_time = 60 * minutes_ - seconds_;
   const double left = minutes_ > 0 ? std::clamp(left_by_time, 0.0, left_by_steps) : left_by_steps;
+  const std::string span = s.mean_span ? fmt::format("span {}  ", figure(*s.mean_span, 1)) : "";
   const std::string line =
-      fmt::format("step {}/{}  {:.3f} bpb  span {:.1f}  rows {:.1f}  {}  {} left", step, config.steps, s.bits,
-                  s.mean_span, s.mean_rows, format_rate(rate), format_duration(left));
+      fmt::format("step {}/{}  {} bpb  {}rows {}  {}  {} left", step, config.steps, figure(s.bits, 3), span,
+                  figure(s.mean_rows, 1), format_rate(rate), format_duration(left));
   if (step % config.log_every != 0 && !last) return progress_.update(line);
   progress_.log(line);
   write({{"step", step},
@@ -76,7 +82,7 @@ void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
          {"aux", s.aux},
          {"grad_norm", s.grad_norm},
          {"lr", s.lr},
-         {"mean_span", s.mean_span},
+         {"mean_span", number_or_null(s.mean_span)},
          {"mean_rows", s.mean_rows},
          {"skipped", trainer.skipped()},
          {"tokens_per_s", rate},
@@ -93,7 +99,7 @@ void RunLog::validation(int64_t step, const Report& report) {
                                  {"valid_bytes", v.bytes},
                                  {"valid_streams", v.streams},
                                  {"valid_mean_rows", v.mean_rows},
-                                 {"valid_mean_span", v.mean_span},
+                                 {"valid_mean_span", number_or_null(v.mean_span)},
                                  {"seconds", seconds_}};
   for (const RecallScore& s : report.recall)
     line["recall"].push_back(

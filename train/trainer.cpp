@@ -54,7 +54,7 @@ Trainer::Step Trainer::try_step(FiniteCheck* check) {
   for (const BlockLoss& block : blocks) {
     step.bits += block.loss.item() / std::numbers::ln2 * share;
     step.aux += block.aux ? block.aux.item() * share : 0;
-    step.mean_span += block.mean_span ? block.mean_span.item() * share : 0;
+    if (block.mean_span) step.mean_span = step.mean_span.value_or(0) + block.mean_span.item() * share;
   }
   step.mean_rows = memory_.mean_rows();
   if (!std::isfinite(step.grad_norm)) optimizer_.set_steps(steps_done() - 1);
@@ -91,11 +91,12 @@ void Trainer::stop_nonfinite(const std::function<void()>& rewind, const Step& fa
   rewind();
   throw NonfiniteError(fmt::format(
       "step {}: the loss is {} bits and the gradient norm {}{}; the first tensor that is not finite: "
-      "{} (lower train.optimizer.lr or train.clip, lengthen train.schedule.warmup, "
+      "{} (lower train.optimizer.lr, {} train.clip, lengthen train.schedule.warmup, "
       "or set train.on_nonfinite: skip)",
       steps_done() + 1, failed.bits, failed.grad_norm,
       config_.train.on_nonfinite == OnNonfinite::skip ? ", time after time" : "",
-      check.finding().empty() ? "none, but the sum of the gradient's squares overflows" : check.finding()));
+      check.finding().empty() ? "none, but the sum of the gradient's squares overflows" : check.finding(),
+      config_.train.clip > 0 ? "lower" : "set"));
 }
 
 FiniteCheck Trainer::finite_check() const {

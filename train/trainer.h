@@ -30,9 +30,9 @@ class Trainer {
     double aux = 0;        ///< auxiliary loss (negative on the ramp: see ops/span_loss)
     double grad_norm = 0;  ///< before clipping
     double lr = 0;
-    double mean_span = 0;  ///< in positions
-    double mean_rows = 0;  ///< rows in memory per stream and layer, after the step
-    int skipped = 0;       ///< attempts before it that were not finite
+    std::optional<double> mean_span = {};  ///< in positions; none for kinds without spans
+    double mean_rows = 0;             ///< rows in memory per stream and layer, after the step
+    int skipped = 0;                  ///< attempts before it that were not finite
   };
 
   /// Throws InputError when the training split is too small for the batch.

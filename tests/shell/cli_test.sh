@@ -25,6 +25,34 @@ found = json.load(open("out"))
 assert {"bits_per_byte", "bytes", "split", "streams", "mean_rows"} <= found.keys(), found'
 works "a number with a leading zero" eval run --streams 010 --json
 holds "is decimal, as in a configuration" grep -q '"streams":10,' out
+works "a file" eval run --data text --streams 1 --json
+holds "is read whole" grep -q '"bytes":4691,"split":"all"' out
+works "a part of a file" eval run --data text --split test --json
+holds "is read on request" grep -q '"split":"test"' out
+works "streams that do not fill the text" eval run --data text --streams 11
+holds "say what they leave out" grep -q "(4686 bytes predicted: all but the first and the last 5; 11 streams)" out
+works "a file that is not read to its end" eval run --data text --streams 1
+holds "one stream leaves out the first byte" grep -q "all but the first; 1 streams)" out
+
+# A figure that a kind does not have is left out.
+works "a kind without spans" train c.yaml --out window --set model.kind=transformer_xl --set train.log_every=1
+holds "shows none" sh -c '! grep -qi span out && ! grep -q "span [0-9]" err'
+holds "nor writes one" sh -c 'grep -q "\"mean_span\":null" window/metrics.jsonl && grep -q "_span\":null" window/metrics.jsonl'
+works "its evaluation" eval window
+holds "neither" sh -c '! grep -q span out'
+works "its evaluation" eval window --json
+holds "nor" sh -c '! grep -q span out'
+works "a compressed memory" train c.yaml --out slots --set model.kind=compressive --set model.compress.slots=3
+holds "says what it holds" grep -q "^memory: .*; at most 16 rows and 3 slots, each of 4 rows compressed$" out
+works "a kind with spans" eval run
+holds "shows them" grep -q "^memory: .*; mean span .* of at most 16$" out
+
+# What the report says.
+sed 's/$/\r/' text >dos
+works "lines that end as on DOS" train c.yaml --out dos_run --set data.path=dos
+holds "end in newlines" sh -c 'grep -q "^  newlines " out && ! grep -q "other bytes" out'
+works "no room for a validation" train c.yaml --out none --set train.eval_bytes=1
+holds "names the reason" grep -q "no validation: train.eval_bytes leaves it less than two bytes" err
 works "generate" generate run --prompt "12 bott" --bytes 5 --temperature 0
 holds "continues the prompt, without a newline of its own" sh -c 'head -c 7 out | grep -qx "12 bott" && test "$(wc -c <out)" -eq 12'
 works "info" info run

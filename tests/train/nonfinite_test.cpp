@@ -76,6 +76,17 @@ BOOST_AUTO_TEST_CASE(training_stops_before_the_step_and_names_the_tensor) {
   BOOST_TEST(t.error() == message);  // nothing has changed: the step fails again in the same way
 }
 
+BOOST_AUTO_TEST_CASE(clipping_that_is_off_cannot_be_lowered) {
+  for (const double clip : {0.0, 0.3}) {
+    RareByteTraining t(OnNonfinite::stop);
+    t.config.train.clip = clip;
+    Trainer trainer(t.config, *t.corpus);
+    init_constant(trainer.model().parameters().find("embed.weight").value(), NAN);
+    const std::string message = test::error_of<NonfiniteError>([&] { trainer.step(); });
+    BOOST_TEST(contains(message, clip > 0 ? " lower train.clip," : " set train.clip,"), message);
+  }
+}
+
 // The weight is finite and its product is not: the operation and the layer are named.
 BOOST_AUTO_TEST_CASE(an_overflow_within_the_model_is_found) {
   RareByteTraining t(OnNonfinite::stop);
