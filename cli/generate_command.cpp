@@ -1,5 +1,6 @@
 // `fade generate`: text from a checkpoint.
 #include "cli/command.h"
+#include "engine/io/input.h"
 #include "train/generate.h"
 
 namespace fade {
@@ -7,11 +8,13 @@ namespace {
 
 struct Generate {
   CheckpointArguments checkpoint;
-  std::string prompt;
+  std::string prompt, prompt_file;
   GenerateOptions options;
 
   explicit Generate(CLI::App& app) : checkpoint(app) {
-    app.add_option("--prompt", prompt, "text to continue");
+    CLI::Option* const text = app.add_option("--prompt", prompt, "text to continue");
+    app.add_option("--prompt-file", prompt_file, "file with the text to continue; - is standard input")
+        ->excludes(text);
     add_number(app, "--bytes", options.bytes, {0, 1e12}, "how many bytes to write")->capture_default_str();
     add_number(app, "--temperature", options.temperature, {0, 1000}, "0: always the likeliest byte")
         ->capture_default_str();
@@ -20,8 +23,15 @@ struct Generate {
     add_number(app, "--seed", options.seed, range_of("seed"), "of the random samples")->capture_default_str();
   }
   void run() const {
+    std::string text = prompt;
+    GenerateOptions with = options;
+    if (!prompt_file.empty()) {
+      Input in(prompt_file);
+      text = in.read_all();
+      with.prompt_name = in.name();
+    }
     const LoadedModel loaded = checkpoint.load();
-    generate(*loaded.model, prompt, options, [](char c) { write_stdout({&c, 1}); });
+    generate(*loaded.model, text, with, [](char c) { write_stdout({&c, 1}); });
     if (stdout_is_terminal()) write_stdout("\n");  // a file or a program gets the text alone
   }
 };

@@ -45,7 +45,7 @@ void generate(const Transformer& model, std::string_view prompt, const GenerateO
 
   const std::string_view text = prompt.empty() ? "\n" : prompt;
   const std::span bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size());
-  check_vocabulary(bytes, model.config().vocab, "--prompt");
+  check_vocabulary(bytes, model.config().vocab, options.prompt_name);
   std::ranges::for_each(prompt, emit);
   const std::vector<int32_t> tokens(bytes.begin(), bytes.end());
   const size_t M = model.config().block;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "models/transformer.h"
@@ -13,6 +14,7 @@ struct GenerateOptions {
   double temperature = 0.8;  ///< 0: always the likeliest byte
   int top_k = 0;             ///< sample among the k likeliest; 0: all
   uint64_t seed = 1;
+  std::string prompt_name = "--prompt";  ///< in errors
 };
 
 /// Reads the prompt (a newline when it is empty) and passes it and then each sampled byte to `emit`. Memory

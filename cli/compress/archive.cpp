@@ -16,7 +16,7 @@ namespace fade {
 namespace {
 
 constexpr std::string_view kMagic = "fade";
-constexpr uint8_t kFormat = 1;
+enum Format : uint8_t { kCoded = 1, kStored = 2 };
 
 uint32_t crc(std::span<const std::byte> bytes, uint32_t before = 0) {
   return static_cast<uint32_t>(crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
@@ -80,7 +80,7 @@ void walk(const Transformer& model, size_t length, int streams, const Coder& cod
   }
 }
 
-/// The header of an archive, and what follows it.
+/// The header of a coded text, and what follows it.
 struct Header {
   uint32_t model, arithmetic, content;
   uint64_t length, streams;
@@ -94,6 +94,15 @@ void put(std::vector<uint8_t>& to, uint32_t value) {
 void put_digits(std::vector<uint8_t>& to, uint64_t value) {
   for (; value > 127; value >>= 7) to.push_back(static_cast<uint8_t>(value | 128));
   to.push_back(static_cast<uint8_t>(value));
+}
+
+/// An archive with this content.
+std::vector<uint8_t> archive_of(Format format, std::span<const uint8_t> content) {
+  std::vector<uint8_t> archive(kMagic.begin(), kMagic.end());
+  archive.push_back(format);
+  put(archive, crc(std::as_bytes(content)));
+  archive.insert(archive.end(), content.begin(), content.end());
+  return archive;
 }
 
 /// Reads an archive from its front.
@@ -123,16 +132,21 @@ struct Reader {
   }
 };
 
-/// Reads and checks the header of an archive.
-Header read_header(std::span<const uint8_t> archive, const std::string& name) {
+/// Checks an archive's format and checksum. Returns the bytes that the checksum covers.
+std::span<const uint8_t> checked_content(std::span<const uint8_t> archive, const std::string& name) {
   if (archive.size() < kMagic.size() || std::memcmp(archive.data(), kMagic.data(), kMagic.size()) != 0)
     refuse("{}: not an archive of fade compress", name);
   Reader in{archive.subspan(kMagic.size()), name};
-  if (const int format = in.byte(); format != kFormat)
-    refuse("{}: is in format {} of archives, this build reads {} (use the fade that wrote it)", name, format,
-           int{kFormat});
+  if (const int format = in.byte(); format != kCoded && format != kStored)
+    refuse("{}: is in format {} of archives, this build reads {} and {} (use the fade that wrote it)", name,
+           format, int{kCoded}, int{kStored});
   if (in.word() != crc(std::as_bytes(in.left)))
     refuse("{}: damaged: its checksum does not match (copy the archive again)", name);
+  return in.left;
+}
+
+Header read_header(std::span<const uint8_t> content, const std::string& name) {
+  Reader in{content, name};
   const Header h{in.word(), in.word(), in.word(), in.digits(), in.digits(), in.left};
   if (h.streams < 1 || h.streams > kMostStreams || (h.streams > 1 && h.streams >= h.length))
     refuse("{}: damaged: {} streams for {} bytes (copy the archive again)", name, h.streams, h.length);
@@ -162,25 +176,26 @@ std::vector<uint8_t> compress(const Transformer& model, std::span<const uint8_t>
   };
   walk(model, text.size(), streams, encode, on_progress);
 
-  std::vector<uint8_t> checked;
-  put(checked, crc_of(model));
-  put(checked, crc_of_arithmetic(model));
-  put(checked, crc(std::as_bytes(text)));
-  put_digits(checked, text.size());
-  put_digits(checked, static_cast<uint64_t>(streams));
+  std::vector<uint8_t> coded;
+  put(coded, crc_of(model));
+  put(coded, crc_of_arithmetic(model));
+  put(coded, crc(std::as_bytes(text)));
+  put_digits(coded, text.size());
+  put_digits(coded, static_cast<uint64_t>(streams));
   const std::vector<uint8_t> code = encoder.finish();
-  checked.insert(checked.end(), code.begin(), code.end());
+  coded.insert(coded.end(), code.begin(), code.end());
+  return coded.size() < text.size() ? archive_of(kCoded, coded) : archive_of(kStored, text);
+}
 
-  std::vector<uint8_t> archive(kMagic.begin(), kMagic.end());
-  archive.push_back(kFormat);
-  put(archive, crc(std::as_bytes(std::span(checked))));
-  archive.insert(archive.end(), checked.begin(), checked.end());
-  return archive;
+bool is_stored(std::span<const uint8_t> archive) {
+  return archive.size() > kMagic.size() && archive[kMagic.size()] == kStored;
 }
 
 std::vector<uint8_t> decompress(const Transformer& model, std::span<const uint8_t> archive,
                                 const std::string& name, const OnProgress& on_progress) {
-  const Header h = read_header(archive, name);
+  const std::span<const uint8_t> content = checked_content(archive, name);
+  if (is_stored(archive)) return {content.begin(), content.end()};
+  const Header h = read_header(content, name);
   if (h.model != crc_of(model))
     refuse("{}: was compressed with another model (give the checkpoint it was compressed with)", name);
   if (h.arithmetic != crc_of_arithmetic(model))

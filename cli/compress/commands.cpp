@@ -25,10 +25,20 @@ struct CodingArguments {
     app.add_option("IN", in, in_is)->required();
     app.add_option("OUT", out, out_is)->required();
   }
+  /// The input. Throws InputError when it or the output cannot be used, before the long work begins.
+  Input open() const {
+    check_output(out, {in});
+    return Input(in);
+  }
+  LoadedModel load() const {
+    LoadedModel loaded = checkpoint.load();
+    check_output(out, {loaded.file});
+    return loaded;
+  }
   /// Calls `code` with an OnProgress that shows, on a terminal, the share that is done and the time left, and
-  /// writes the bytes that it returns to `out`. Returns their number.
+  /// writes the bytes that it returns to `out`. Returns them.
   template <class Code>
-  size_t write(const Code& code) const {
+  std::vector<uint8_t> write(const Code& code) const {
     Progress progress;
     const auto start = std::chrono::steady_clock::now();
     std::vector<uint8_t> bytes;
@@ -45,8 +55,18 @@ struct CodingArguments {
     }
     progress.clear();
     write_file_atomically(out, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    return bytes.size();
+    return bytes;
   }
+  /// Prints a line about the work: to standard error where the output is standard output.
+  template <class... A>
+  void print(fmt::format_string<A...> format, A&&... args) const {
+    const std::string line = fmt::format(format, std::forward<A>(args)...);
+    if (is_standard_output(out))
+      print_stderr("{}", line);
+    else
+      fmt::print("{}\n", line);
+  }
+  std::string name_of_output() const { return out == "-" ? "standard output" : out; }
 };
 
 struct Compress {
@@ -54,19 +74,21 @@ struct Compress {
   int streams = 0;
   bool json = false;
 
-  explicit Compress(CLI::App& app) : arguments(app, "the file to compress", "the archive to write") {
+  explicit Compress(CLI::App& app)
+      : arguments(app, "the file to compress; - is standard input",
+                  "the archive to write; - is standard output, and messages then go to standard error") {
     add_number(app, "--streams", streams, {1, kMostStreams},
                "parts read in parallel (default: one per 64 KiB, at most 16)");
     app.add_flag("--json", json, "print one JSON object");
   }
   void run() const {
-    check_output(arguments.out, {arguments.in});
-    const std::string bytes = read_file(arguments.in);
+    Input in = arguments.open();
+    const std::string bytes = in.read_all();
     const auto text = bytes_of(bytes);
-    const LoadedModel loaded = arguments.checkpoint.load();
+    const LoadedModel loaded = arguments.load();
     const int count = streams ? streams : default_streams(text.size());
-    const size_t archive = arguments.write([&](const OnProgress& on_progress) {
-      return compress(*loaded.model, text, arguments.in, count, on_progress);
+    const std::vector<uint8_t> archive = arguments.write([&](const OnProgress& on_progress) {
+      return compress(*loaded.model, text, in.name(), count, on_progress);
     });
     const auto bits = [&](size_t size) {
       return text.empty() ? 0 : 8 * static_cast<double>(size) / static_cast<double>(text.size());
@@ -75,32 +97,38 @@ struct Compress {
         {{"gzip -9", gzip_size(text)}, {"xz -9", xz_size(text)}, {"zstd -19", zstd_size(text)}}};
     if (json) {
       nlohmann::ordered_json line = {{"bytes", text.size()},
-                                     {"archive_bytes", archive},
-                                     {"bits_per_byte", bits(archive)},
-                                     {"streams", count}};
+                                     {"archive_bytes", archive.size()},
+                                     {"bits_per_byte", bits(archive.size())},
+                                     {"streams", count},
+                                     {"stored", is_stored(archive)}};
       for (const auto& [name, size] : others) line["others"][name] = size;
-      fmt::print("{}\n", line.dump());
+      arguments.print("{}", line.dump());
       return;
     }
-    fmt::print("{}: {} bytes in {}: {:.4f} bits per byte, {} streams\n", arguments.out, archive, bytes.size(),
-               bits(archive), count);
+    arguments.print(
+        "{}: {} bytes in {}: {:.4f} bits per byte, {}", arguments.name_of_output(), archive.size(),
+        text.size(), bits(archive.size()),
+        is_stored(archive) ? "stored (the model does not predict it)" : fmt::format("{} streams", count));
     for (const auto& [name, size] : others)
-      fmt::print("  {:<9} {:>12} bytes: {:.4f} bits per byte\n", name, size, bits(static_cast<size_t>(size)));
+      arguments.print("  {:<9} {:>12} bytes: {:.4f} bits per byte", name, size,
+                      bits(static_cast<size_t>(size)));
   }
 };
 
 struct Decompress {
   CodingArguments arguments;
 
-  explicit Decompress(CLI::App& app) : arguments(app, "an archive of fade compress", "the file to write") {}
+  explicit Decompress(CLI::App& app)
+      : arguments(app, "an archive of fade compress; - is standard input",
+                  "the file to write; - is standard output, and messages then go to standard error") {}
   void run() const {
-    check_output(arguments.out, {arguments.in});
-    const std::string archive = read_file(arguments.in);
-    const LoadedModel loaded = arguments.checkpoint.load();
-    const size_t text = arguments.write([&](const OnProgress& on_progress) {
-      return decompress(*loaded.model, bytes_of(archive), arguments.in, on_progress);
+    Input in = arguments.open();
+    const std::string archive = in.read_all();
+    const LoadedModel loaded = arguments.load();
+    const std::vector<uint8_t> text = arguments.write([&](const OnProgress& on_progress) {
+      return decompress(*loaded.model, bytes_of(archive), in.name(), on_progress);
     });
-    fmt::print("{}: {} bytes from {}\n", arguments.out, text, archive.size());
+    arguments.print("{}: {} bytes from {}", arguments.name_of_output(), text.size(), archive.size());
   }
 };
 

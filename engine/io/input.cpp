@@ -97,19 +97,20 @@ void Input::read_at(size_t offset, void* bytes, size_t count) const {
   }
 }
 
-std::string read_file(const fs::path& path) {
-  Input file(path);
+std::string Input::read_all() {
   std::string bytes;
   try {
-    bytes.resize(file.size());
+    bytes.resize(size_ - position_);
   } catch (const std::bad_alloc&) {
-    too_large(file.name(), file.size());
+    too_large(name_, size_);
   } catch (const std::length_error&) {
-    too_large(file.name(), file.size());
+    too_large(name_, size_);
   }
-  file.read(bytes.data(), bytes.size());
+  read(bytes.data(), bytes.size());
   return bytes;
 }
+
+std::string read_file(const fs::path& path) { return Input(path).read_all(); }
 
 MappedFile::MappedFile(const fs::path& path) {
   const Descriptor file(path, O_RDONLY | O_NONBLOCK);  // or opening a pipe would wait for its writer

@@ -36,6 +36,9 @@ class Input {
   /// The next `count` bytes; fewer only where the input ends. Returns how many. Throws as read_at does.
   size_t read(void* bytes, size_t count);
 
+  /// All bytes that are left. Throws as read_at does, and Error when they do not fit into memory.
+  std::string read_all();
+
   /// The `count` bytes from `offset`, which must lie inside the input. Any number of threads may call it at the
   /// same time. Throws InputError when the file has become shorter since it was opened, or cannot be read.
   void read_at(size_t offset, void* bytes, size_t count) const;
@@ -50,7 +53,7 @@ class Input {
   bool in_memory_ = false;
 };
 
-/// All bytes of an Input. Throws as Input does, and Error when they do not fit into memory.
+/// All bytes of an Input, whose exceptions it passes on.
 std::string read_file(const std::filesystem::path& path);
 
 /// A whole regular file as read-only memory, which the system reads where it is accessed.

@@ -130,11 +130,13 @@ BOOST_AUTO_TEST_CASE(a_carry_runs_through_any_number_of_bytes) {
 
 BOOST_AUTO_TEST_CASE(texts_of_any_length_come_back) {
   const Model model;
-  for (const size_t length : {0u, 1u, 2u, 3u, 7u, 8u, 9u, 33u, 100u})
-    for (const int streams : {1, 2, 3, 8}) {
+  for (const size_t length : {0u, 1u, 2u, 3u, 9u, 33u, 100u, 101u, 133u})
+    for (const int streams : {1, 2, 3, 8, 50, 99}) {
       if (streams > 1 && length < static_cast<size_t>(streams) + 1) continue;
       const Bytes text = random_text(length, 32, length);
-      BOOST_TEST((unpacked(model, packed(model, text, streams)) == text), length << " bytes, " << streams);
+      const Bytes archive = packed(model, text, streams);
+      BOOST_TEST(is_stored(archive) == (length < 100), length << " bytes, " << streams);
+      BOOST_TEST((unpacked(model, archive) == text), length << " bytes, " << streams);
     }
 }
 
@@ -165,6 +167,16 @@ BOOST_AUTO_TEST_CASE(an_archive_has_the_size_that_evaluation_predicts) {
       BOOST_TEST(size <= bytes * 1.001 + 64, streams << " streams: " << size << " for " << bytes);
       BOOST_TEST(size >= bytes, streams << " streams: " << size << " for " << bytes);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_text_that_is_not_predicted_is_stored) {
+  ModelConfig config = small_model();
+  config.vocab = 256;
+  const Model model(config), other(config, 4);
+  const Bytes text = random_text(5000, 256), archive = packed(model, text, 2);
+  BOOST_TEST(is_stored(archive));
+  BOOST_TEST(archive.size() == text.size() + 9);
+  BOOST_TEST((unpacked(other, archive) == text));  // no model is needed
 }
 
 BOOST_AUTO_TEST_CASE(default_streams_grow_with_the_text) {
@@ -223,35 +235,38 @@ BOOST_AUTO_TEST_CASE(memory_does_not_grow_with_the_text) {
 
 BOOST_AUTO_TEST_CASE(a_damaged_archive_is_refused) {
   const Model model;
-  const Bytes archive = packed(model, random_text(60, 32), 2);
-  for (size_t at = 0; at < archive.size(); ++at) {
-    Bytes flipped = archive;
-    flipped[at] ^= static_cast<uint8_t>(1 << at % 8);
-    const std::string said = refusal([&] { unpacked(model, flipped); });
-    BOOST_TEST(said.find(at < 4    ? "archive: not an archive of fade compress"
-                         : at == 4 ? "archive: is in format"
-                                   : "archive: damaged: its checksum") == 0,
-               "byte " << at << ": " << said);
-    const Bytes cut(archive.begin(), archive.begin() + static_cast<std::ptrdiff_t>(at));
-    const std::string said_of_cut = refusal([&] { unpacked(model, cut); });
-    BOOST_TEST(said_of_cut.find(at < 4   ? "archive: not an archive of fade compress"
-                                : at < 9 ? "archive: damaged: it ends within its header"
-                                         : "archive: damaged: its checksum") == 0,
-               at << " bytes: " << said_of_cut);
-  }
+  const Bytes coded = packed(model, random_text(100, 32), 2), stored = packed(model, random_text(10, 32), 2);
+  BOOST_TEST((!is_stored(coded) && is_stored(stored)));
+  for (const Bytes& archive : {coded, stored})
+    for (size_t at = 0; at < archive.size(); ++at) {
+      Bytes flipped = archive;
+      flipped[at] ^= static_cast<uint8_t>(1 << at % 8);
+      const std::string said = refusal([&] { unpacked(model, flipped); });
+      BOOST_TEST(said.find(at < 4    ? "archive: not an archive of fade compress"
+                           : at == 4 ? "archive: is in format"
+                                     : "archive: damaged: its checksum") == 0,
+                 "byte " << at << ": " << said);
+      const Bytes cut(archive.begin(), archive.begin() + static_cast<std::ptrdiff_t>(at));
+      const std::string said_of_cut = refusal([&] { unpacked(model, cut); });
+      BOOST_TEST(said_of_cut.find(at < 4   ? "archive: not an archive of fade compress"
+                                  : at < 9 ? "archive: damaged: it ends within its header"
+                                           : "archive: damaged: its checksum") == 0,
+                 at << " bytes: " << said_of_cut);
+    }
 }
 
 // With a corrected checksum, the next check or the checksum of the text fails.
 BOOST_AUTO_TEST_CASE(a_forged_archive_is_refused) {
   const Model model;
-  const Bytes archive = packed(model, random_text(60, 32), 2);
+  const Bytes archive = packed(model, random_text(100, 32), 2);
   BOOST_TEST((forged(archive) == archive));
   for (size_t at = 9; at < archive.size(); ++at)
     for (int bit = 0; bit < 8; ++bit) {
       Bytes flipped = archive;
       flipped[at] ^= static_cast<uint8_t>(1 << bit);
       // Only the first bits of the last byte carry information: the text may still be right.
-      const std::string said = refusal([&] { BOOST_TEST((unpacked(model, forged(flipped)).size() == 60u)); });
+      const std::string said =
+          refusal([&] { BOOST_TEST((unpacked(model, forged(flipped)).size() == 100u)); });
       if (at + 1 < archive.size()) BOOST_TEST(said.find("archive: ") == 0, at << ": " << said);
     }
   const auto with = [&](std::initializer_list<uint8_t> length_and_streams) {
@@ -261,8 +276,8 @@ BOOST_AUTO_TEST_CASE(a_forged_archive_is_refused) {
     return refusal([&] { unpacked(model, forged(changed)); });
   };
   const std::string short_code = "archive: damaged: its code ends before its text does";
-  BOOST_TEST(with({60, 0}).find("archive: damaged: 0 streams for 60 bytes") == 0);
-  BOOST_TEST(with({60, 60}).find("archive: damaged: 60 streams for 60 bytes") == 0);
+  BOOST_TEST(with({100, 0}).find("archive: damaged: 0 streams for 100 bytes") == 0);
+  BOOST_TEST(with({100, 100}).find("archive: damaged: 100 streams for 100 bytes") == 0);
   BOOST_TEST(with({255, 255, 255, 255, 255, 255, 127, 2}).find(short_code) == 0);
   BOOST_TEST(with({255, 255, 255, 255, 255, 255, 127, 255, 31}).find(short_code) == 0);  // 4095 streams
   BOOST_TEST(!contains(with({255, 255, 127, 128, 32}), "archive: damaged: 4096 streams"));
@@ -273,7 +288,7 @@ BOOST_AUTO_TEST_CASE(a_forged_archive_is_refused) {
 
 BOOST_AUTO_TEST_CASE(another_model_is_refused) {
   const Model model;
-  const Bytes archive = packed(model, random_text(60, 32), 2);
+  const Bytes archive = packed(model, random_text(100, 32), 2);
   const auto said_by = [&](const Model& other) { return refusal([&] { unpacked(other, archive); }); };
   const std::string other = "archive: was compressed with another model";
   BOOST_TEST(said_by(Model(small_model(), 4)).find(other) == 0);

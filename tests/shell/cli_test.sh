@@ -55,6 +55,12 @@ works "no room for a validation" train c.yaml --out none --set train.eval_bytes=
 holds "names the reason" grep -q "no validation: train.eval_bytes leaves it less than two bytes" err
 works "generate" generate run --prompt "12 bott" --bytes 5 --temperature 0
 holds "continues the prompt, without a newline of its own" sh -c 'head -c 7 out | grep -qx "12 bott" && test "$(wc -c <out)" -eq 12'
+cp out continued
+printf '12 bott' >prompt
+works "generate --prompt-file" generate run --prompt-file prompt --bytes 5 --temperature 0
+holds "continues the file" cmp continued out
+"$fade" generate run --prompt-file - --bytes 5 --temperature 0 <prompt >out 2>err
+holds "and standard input" cmp continued out
 works "info" info run
 holds "counts parameters" grep -q "parameters in 18 tensors" out
 
