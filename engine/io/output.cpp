@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <optional>
 
 #include "engine/error.h"
@@ -106,7 +107,8 @@ void check_output(const fs::path& path, const std::vector<fs::path>& inputs) {
     refuse("{}: there is no directory {} (create it)", path.string(), folder.string());
   if (there && ::access(path.c_str(), W_OK) != 0) refuse_path(path, errno);
   if ((!there || S_ISREG(there->st_mode)) && ::access(folder.c_str(), W_OK | X_OK) != 0)
-    refuse_path(folder, errno);
+    refuse("{}: the directory {} cannot be written to: {} (change its permissions, or name another)",
+           path.string(), folder.string(), std::strerror(errno));
 }
 
 bool is_temporary(const fs::path& path) {

@@ -2,8 +2,12 @@
 # small runs. A call writes its output to ./out and ./err, a run in the background its messages to ./log.
 fade=${FADE:-}
 dir=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; chmod -R u+rwX "$dir"; rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
+
+# Prefix of a command that must not have the rights of root, for whom no file is read-only.
+as_user=()
+[ "$(id -u)" -ne 0 ] || as_user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 
 failures=0
 failed() {

@@ -8,9 +8,6 @@ chmod 755 "$dir"
 # until_says TEXT: waits until the run in the background says so
 until_says() { comes grep -q -- "$1" log; }
 says() { grep -q -- "$1" log; }
-# Prefix of a command that must not have the rights of root, for whom no file is read-only.
-as_user=()
-[ "$(id -u)" -ne 0 ] || as_user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 
 noisy_run_files 16 32 <<'YAML'
   batch: 4
