@@ -29,7 +29,8 @@ CompressiveAttention::CompressiveAttention(Parameters& p, const std::string& nam
                                            Generator& random)
     : Attention(p, name, config, random) {
   if (config.compress.kind == CompressKind::mean) return;
-  weight_ = p.add(name + ".compress.weight", {config.hidden, config.hidden, config.compress.rate});
+  weight_ =
+      p.add(name + ".compress.weight", {config.hidden, config.hidden, config.compress.rate}, Decay::yes);
   bias_ = p.add(name + ".compress.bias", {config.hidden});
   const double bound = 1 / std::sqrt(static_cast<double>(config.hidden) * config.compress.rate);
   init_uniform(weight_, bound, random.next());

@@ -13,7 +13,7 @@ namespace fade {
 
 Linear::Linear(Parameters& p, const std::string& name, int64_t in, int64_t out, bool has_bias,
                Generator& random)
-    : weight(p.add(name + ".weight", {out, in})) {
+    : weight(p.add(name + ".weight", {out, in}, Decay::yes)) {
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   init_uniform(weight, bound, random.next());
   if (has_bias) {
@@ -31,7 +31,7 @@ StackedLinear::StackedLinear(Parameters& p, const std::vector<std::string>& name
                              Generator& random) {
   std::vector<std::string> weights;
   for (const std::string& name : names) weights.push_back(name + ".weight");
-  weight = p.add_stacked(weights, {out, in});
+  weight = p.add_stacked(weights, {out, in}, Decay::yes);
   init_uniform(weight, 1 / std::sqrt(static_cast<double>(in)), random.next());
 }
 
@@ -56,7 +56,7 @@ Tensor FeedForward::operator()(const Tensor& x, double dropout_p, RngKey dropout
 }
 
 Embedding::Embedding(Parameters& p, const std::string& name, int64_t rows, int64_t size, Generator& random)
-    : weight(p.add(name + ".weight", {rows, size})) {
+    : weight(p.add(name + ".weight", {rows, size}, Decay::yes)) {
   init_normal(weight, random.next());
 }
 

@@ -3,6 +3,32 @@
 #include <cmath>
 
 namespace fade {
+namespace {
+
+// The rule of step `t`, from 1 on.
+OptimizerRule rule_of(const OptimizerConfig& c, double t, double lr, double weight_decay) {
+  switch (c.kind) {
+    case OptimizerKind::sgd:
+      return SgdRule{lr, c.momentum};
+    case OptimizerKind::adagrad:
+      return AdagradRule{lr, c.eps};
+    default:
+      return AdamRule{.beta1 = c.beta1,
+                      .beta2 = c.beta2,
+                      .eps = c.eps,
+                      .step = lr / (1 - std::pow(c.beta1, t)),
+                      .correction = std::sqrt(1 - std::pow(c.beta2, t)),
+                      .decay = c.kind == OptimizerKind::adamw ? lr * weight_decay : 0};
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> state_names(OptimizerKind kind) {
+  return std::visit(
+      [](const auto& rule) { return std::vector<std::string>(rule.names.begin(), rule.names.end()); },
+      rule_of({.kind = kind}, 1, 0, 0));
+}
 
 Tensor grad_norm(const std::vector<Tensor>& leaves) {
   std::vector<Tensor> grads;
@@ -16,47 +42,45 @@ Tensor grad_norm(const std::vector<Tensor>& leaves) {
 
 Optimizer::Optimizer(const OptimizerConfig& config, const Parameters& parameters)
     : config_(config), parameters_(parameters) {
-  const int states = std::visit([](const auto& rule) { return rule.states; }, rule_at(1, 1));
-  for (const Tensor& leaf : parameters.leaves()) {
-    OptimizerSlot slot{leaf, {}};
-    for (int s = 0; s < states; ++s) slot.state[s] = Tensor::zeros(leaf.shape(), leaf.dtype(), leaf.device());
-    slots_.push_back(slot);
-  }
-}
-
-OptimizerRule Optimizer::rule_at(int64_t step, double lr_factor) const {
-  const OptimizerConfig& c = config_;
-  const double lr = c.lr * lr_factor, t = static_cast<double>(step);
-  switch (c.kind) {
-    case OptimizerKind::sgd:
-      return SgdRule{lr, c.momentum};
-    case OptimizerKind::adagrad:
-      return AdagradRule{lr, c.eps};
-    default:
-      return AdamRule{.beta1 = c.beta1,
-                      .beta2 = c.beta2,
-                      .eps = c.eps,
-                      .step = lr / (1 - std::pow(c.beta1, t)),
-                      .correction = std::sqrt(1 - std::pow(c.beta2, t)),
-                      .decay = c.kind == OptimizerKind::adamw ? lr * c.weight_decay : 0};
-  }
+  const size_t states = state_names(config.kind).size();
+  const auto slots_of = [&](Decay decay) {
+    std::vector<OptimizerSlot> slots;
+    for (const Tensor& leaf : parameters.leaves(decay)) {
+      OptimizerSlot slot{leaf, {}};
+      for (size_t s = 0; s < states; ++s)
+        slot.state[s] = Tensor::zeros(leaf.shape(), leaf.dtype(), leaf.device());
+      slots.push_back(slot);
+    }
+    return slots;
+  };
+  decaying_ = slots_of(Decay::yes);
+  others_ = slots_of(Decay::no);
 }
 
 void Optimizer::step(double lr_factor, const GradScale& scale, const Tensor& norm) {
   if (scale.clip > 0 && !norm)
     fail("optimizer: clipping to {} needs the gradients' norm (grad_norm)", scale.clip);
   ++steps_;
-  const double l2 = config_.kind == OptimizerKind::adamw ? 0 : config_.weight_decay;
-  optimizer_kernel(slots_.front().value.device(), slots_, rule_at(steps_, lr_factor), scale, norm, l2);
+  step(decaying_, lr_factor, config_.weight_decay, scale, norm);
+  step(others_, lr_factor, 0, scale, norm);
+}
+
+void Optimizer::step(std::span<const OptimizerSlot> slots, double lr_factor, double weight_decay,
+                     const GradScale& scale, const Tensor& norm) const {
+  if (slots.empty()) return;
+  const OptimizerRule rule =
+      rule_of(config_, static_cast<double>(steps_), config_.lr * lr_factor, weight_decay);
+  const double l2 = config_.kind == OptimizerKind::adamw ? 0 : weight_decay;
+  optimizer_kernel(slots.front().value.device(), slots, rule, scale, norm, l2);
 }
 
 std::vector<Parameter> Optimizer::state() const {
-  constexpr const char* names[] = {"first.", "second."};
+  const std::vector<std::string> names = state_names(config_.kind);
   std::vector<Parameter> out;
   for (const Parameter& p : parameters_.all())
-    for (const OptimizerSlot& slot : slots_)
-      for (size_t s = 0; s < std::size(names); ++s)
-        if (slot.value.impl() == p.leaf.impl() && slot.state[s])
+    for (const OptimizerSlot& slot : p.decay == Decay::yes ? decaying_ : others_)
+      for (size_t s = 0; s < names.size(); ++s)
+        if (slot.value.impl() == p.leaf.impl())
           out.push_back({names[s] + p.name, slot.state[s], p.begin, p.end});
   return out;
 }

@@ -19,7 +19,7 @@ struct OptimizerConfig {
   double beta1 = 0.9, beta2 = 0.999;  ///< adam, adamw
   double eps = 1e-8;                  ///< adam, adamw, adagrad
   double momentum = 0;                ///< sgd
-  double weight_decay = 0;            ///< adamw: decoupled; the others: an L2 term in the gradient
+  double weight_decay = 0;            ///< of matrices (Decay); adamw: decoupled; others: L2 in the gradient
 };
 
 /// One leaf and the state that the optimizer keeps for it (up to two tensors of its shape).
@@ -27,6 +27,9 @@ struct OptimizerSlot {
   Tensor value;
   std::array<Tensor, 2> state;
 };
+
+/// What the names of a kind's states begin with, in checkpoints: "adam.m.", "adam.v.".
+std::vector<std::string> state_names(OptimizerKind kind);
 
 /// sqrt(Σ g²) over the gradients of all leaves, accumulated in double precision; leaves without a gradient
 /// count as zero. f64 [], on the leaves' device: the host does not wait for it.
@@ -42,18 +45,20 @@ class Optimizer {
   /// lacks a norm.
   void step(double lr_factor, const GradScale& scale = {}, const Tensor& norm = {});
 
+  /// Updates since the state was zero, by which Adam corrects the bias of its moments.
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps) { steps_ = steps; }
   /// The state that a checkpoint needs besides the weights: per parameter and state of the rule, a name
-  /// ("first.NAME", "second.NAME") and the rows that belong to it.
+  /// ("adam.m.NAME") and the rows that belong to it.
   std::vector<Parameter> state() const;
 
  private:
-  OptimizerRule rule_at(int64_t step, double lr_factor) const;
+  void step(std::span<const OptimizerSlot> slots, double lr_factor, double weight_decay,
+            const GradScale& scale, const Tensor& norm) const;
 
   OptimizerConfig config_;
   const Parameters& parameters_;
-  std::vector<OptimizerSlot> slots_;
+  std::vector<OptimizerSlot> decaying_, others_;  ///< by Decay
   int64_t steps_ = 0;
 };
 

@@ -1,7 +1,9 @@
 // One update rule per optimizer, for one scalar, shared by all devices. p: parameter; g: gradient, after
-// clipping and L2 weight decay; s: state of the optimizer for this parameter.
+// clipping and L2 weight decay; s: state of the optimizer for this parameter. `names` begin the names of the
+// states in checkpoints: rules with the same names mean the same by them.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <variant>
 
@@ -21,6 +23,7 @@ struct GradScale {
 /// Stochastic gradient descent with momentum (PyTorch's form): s ← μ·s + g,  p ← p − lr·s.
 struct SgdRule {
   static constexpr int states = 1;
+  static constexpr std::array<const char*, states> names = {"sgd.momentum."};
   double lr, momentum;
   template <class T>
   FADE_HD void operator()(T& p, T g, T* s) const {
@@ -34,6 +37,7 @@ struct SgdRule {
 /// lr·weight_decay: AdamW (Loshchilov and Hutter 2019); decay = 0: Adam.
 struct AdamRule {
   static constexpr int states = 2;
+  static constexpr std::array<const char*, states> names = {"adam.m.", "adam.v."};
   double beta1, beta2, eps, step, correction, decay;
   template <class T>
   FADE_HD void operator()(T& p, T g, T* s) const {
@@ -47,6 +51,7 @@ struct AdamRule {
 /// Adagrad (Duchi, Hazan and Singer 2011): s ← s + g²,  p ← p − lr·g/(sqrt(s) + eps).
 struct AdagradRule {
   static constexpr int states = 1;
+  static constexpr std::array<const char*, states> names = {"adagrad.sum."};
   double lr, eps;
   template <class T>
   FADE_HD void operator()(T& p, T g, T* s) const {

@@ -4,9 +4,11 @@
 
 namespace fade {
 
-Tensor Parameters::add(const std::string& name, const Shape& shape) { return add_stacked({name}, shape); }
+Tensor Parameters::add(const std::string& name, const Shape& shape, Decay decay) {
+  return add_stacked({name}, shape, decay);
+}
 
-Tensor Parameters::add_stacked(const std::vector<std::string>& names, const Shape& shape) {
+Tensor Parameters::add_stacked(const std::vector<std::string>& names, const Shape& shape, Decay decay) {
   Shape stacked = shape;
   stacked.set(0, shape[0] * static_cast<int64_t>(names.size()));
   Tensor leaf = Tensor::zeros(stacked, dtype_, device_).set_requires_grad();
@@ -15,9 +17,16 @@ Tensor Parameters::add_stacked(const std::vector<std::string>& names, const Shap
     if (std::ranges::find(all_, names[i], &Parameter::name) != all_.end())
       fail("parameters: {} was added twice", names[i]);
     const int64_t begin = static_cast<int64_t>(i) * shape[0];
-    all_.push_back({names[i], leaf, begin, begin + shape[0]});
+    all_.push_back({names[i], leaf, begin, begin + shape[0], decay});
   }
   return leaf;
+}
+
+std::vector<Tensor> Parameters::leaves(Decay decay) const {
+  std::vector<Tensor> found;
+  for (const Parameter& p : all_)  // the parameters of a leaf are neighbours, and of one kind
+    if (p.decay == decay && (found.empty() || found.back().impl() != p.leaf.impl())) found.push_back(p.leaf);
+  return found;
 }
 
 const Parameter& Parameters::find(std::string_view name) const {

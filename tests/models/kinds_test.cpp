@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine/rng.h"
+#include "nn/init.h"
 #include "tests/small_training.h"
 
 namespace fade::test {
@@ -65,6 +66,40 @@ BOOST_AUTO_TEST_CASE(every_kind_looks_as_far_back_as_it_should) {
     BOOST_TEST(at(50 + per_layer - 6, 50 + per_layer) > 1e-9, name);  // seen in one layer up to here
     BOOST_TEST(at(52 + 2 * per_layer, 199) < 1e-6, name);             // through two layers up to here
   }
+}
+
+// Two trainers take the same step, one of them with weight decay: what differs afterwards has decayed.
+BOOST_AUTO_TEST_CASE(weight_decay_acts_on_matrices_alone) {
+  const TempDir dir;
+  Config c = small_config(dir);
+  c.train.schedule.warmup = 0;
+  for (const auto& [name, config] : windowed_models())
+    for (const bool pre_norm : {false, true})
+      for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adamw}) {
+        c.model = config;
+        c.model.pre_norm = pre_norm;
+        const Corpus corpus(c.data);
+        const auto values_after_a_step = [&](double decay) {
+          c.train.optimizer = {.kind = kind, .lr = 0.01, .weight_decay = decay};
+          Trainer trainer(c, corpus);
+          std::vector<std::vector<double>> values;
+          for (const Parameter& p : trainer.model().parameters().all()) init_constant(p.value(), 0.5);
+          trainer.step();
+          for (const Parameter& p : trainer.model().parameters().all())
+            values.push_back(p.value().to(DType::f64).to_vector<double>());
+          return values;
+        };
+        const auto without = values_after_a_step(0), with = values_after_a_step(0.5);
+        const Transformer model(c.model, DType::f32, Device::cpu, 1);
+        for (size_t i = 0; i < with.size(); ++i) {
+          const std::string& p = model.parameters().all()[i].name;
+          const bool matrix = p.ends_with(".weight") && !contains(p, "norm") && !contains(p, "span");
+          if (contains(p, "compress.weight"))  // no row has left the window yet: it has no gradient
+            BOOST_TEST((model.parameters().all()[i].decay == Decay::yes), p);
+          else
+            BOOST_TEST((with[i] != without[i]) == matrix, name << ": " << p);
+        }
+      }
 }
 
 BOOST_AUTO_TEST_CASE(ratios_stay_between_0_and_1) {

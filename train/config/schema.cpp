@@ -64,7 +64,8 @@ const std::vector<Key> keys = {
     {FADE_KEY(train.optimizer.beta2), "adam, adamw: decay of the gradient's mean square", {0, 0.999999}},
     {FADE_KEY(train.optimizer.eps), "adam, adamw, adagrad: added to the divisor", {0, 1, true}},
     {FADE_KEY(train.optimizer.weight_decay),
-     "pull towards zero: decoupled from the gradient in adamw, added to it in the others",
+     "pull of weight matrices (linear weights, embed, pos) towards zero; biases, norms, spans and ratios are left "
+     "alone. Decoupled from the gradient in adamw, added to it in the others",
      {0, 1000}},
     {FADE_KEY(train.optimizer.momentum), "sgd: share of the previous update that is kept", {0, 0.999999}},
     {FADE_KEY(train.schedule.kind), "learning rate after warm-up: constant, or a half cosine down to final"},
