@@ -16,6 +16,7 @@
 #include "train/config/number.h"
 #include "train/config/schema.h"
 #include "train/config/suggestion.h"
+#include "train/config/text_preset.h"
 
 namespace fade {
 
@@ -77,23 +78,28 @@ inline std::vector<std::string> device_override(const std::string& device) {
 struct ConfigArguments {
   std::string path;
   std::vector<std::string> sets;
+  bool takes_text;
 
-  explicit ConfigArguments(CLI::App& app) {
-    app.add_option("CONFIG", path, "configuration file (YAML; docs/configuration.md lists the keys)")
+  explicit ConfigArguments(CLI::App& app, bool text_too = false) : takes_text(text_too) {
+    app.add_option("CONFIG", path,
+                   std::string("configuration file (YAML; docs/configuration.md lists the keys)") +
+                       (takes_text ? ", or a text: any file not named .yaml or .yml" : ""))
         ->required();
     app.add_option("--set", sets, "key.path=value: overrides a key of the configuration; may be repeated")
         ->allow_extra_args(false);
   }
   /// Of keys set more than once, the last wins: a command's defaults, --set, then a command's own options.
-  /// Sets the number of threads, too.
-  Config load(const std::vector<std::string>& options = {},
-              const std::vector<std::string>& defaults = {}) const {
+  /// Sets the number of threads, too. `note` receives what to tell about a text's configuration.
+  Config load(const std::vector<std::string>& options = {}, const std::vector<std::string>& defaults = {},
+              std::string* note = nullptr) const {
     std::vector<std::string> all = defaults;
     all.insert(all.end(), sets.begin(), sets.end());
     all.insert(all.end(), options.begin(), options.end());
-    const Config config = load_config(path, all);
-    set_threads(config.threads);
-    return config;
+    const bool text = takes_text && !is_configuration_name(path);
+    const TextConfig read = text ? config_for_text(path, all) : TextConfig{load_config(path, all), ""};
+    if (note) *note = read.note;
+    set_threads(read.config.threads);
+    return read.config;
   }
 };
 

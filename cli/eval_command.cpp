@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "engine/io/utf8.h"
+#include "train/config/corpus_path.h"
 #include "train/data/corpus.h"
 #include "train/evaluate.h"
 #include "train/figure.h"
@@ -10,6 +11,16 @@
 
 namespace fade {
 namespace {
+
+// Where the configuration of a weights file lies: in its run, or beside the file.
+std::filesystem::path folder_of(const std::filesystem::path& weights) {
+  const std::filesystem::path folder = weights.parent_path(), run = folder.has_parent_path()
+                                                                        ? folder.parent_path()
+                                                                    : folder.empty() ? ".."
+                                                                                     : ".";
+  std::error_code ignored;
+  return std::filesystem::exists(run / "config.yaml", ignored) ? run : folder;
+}
 
 struct Eval {
   CheckpointArguments checkpoint;
@@ -30,6 +41,10 @@ struct Eval {
     if (!data.empty()) {
       d.kind = DataKind::file;
       d.path = data;
+    } else if (d.kind == DataKind::file) {
+      find_corpus(d, folder_of(loaded.file));
+      if (!path_exists(d.path))
+        refuse("{}: no such file{} (give the text with --data FILE)", d.path, searched_folders(d));
     }
     const std::string part = !split.empty() ? split : data.empty() ? "valid" : "all";
     const Split parsed = parse_name<Split>("--split", part);

@@ -72,7 +72,7 @@ struct Train {
   std::string out, device;
   bool resume = false, check_finite = false;
 
-  explicit Train(CLI::App& app) : config(app) {
+  explicit Train(CLI::App& app) : config(app, true) {
     app.add_option("--out", out, "run directory (default: runs/ and the configuration's name)");
     app.add_option("--device", device, "auto, cpu or cuda: overrides the configuration's");
     app.add_flag("--resume", resume, "resume from the run directory's newest checkpoint");
@@ -80,10 +80,12 @@ struct Train {
                  "check the result and the gradient of every operation for infinities and NaNs (slow)");
   }
   void run() const {
-    const Config c = config.load(device_override(device));
+    std::string note;
+    const Config c = config.load(device_override(device), {}, &note);
     const std::filesystem::path stem = std::filesystem::path(config.path).stem();
     run_training(c, {.out = out.empty() ? std::filesystem::path("runs") / stem : std::filesystem::path(out),
                      .resume = resume,
+                     .note = note,
                      .check_finite = check_finite,
                      .on_end = [&](const FinishedRun& run) { print_report(run, c); }});
   }

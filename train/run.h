@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "train/checkpoint/checkpoint.h"
 #include "train/config/config.h"
@@ -25,6 +26,7 @@ struct RunOptions {
   std::filesystem::path out;  ///< the run directory
   bool resume = false;        ///< continue from its newest checkpoint
   double minutes = 0;         ///< of training, after which the run ends early; 0: no limit
+  std::string note = {};      ///< said at the start
   bool check_finite = false;  ///< check the result and the gradient of every operation
   /// Called at the end of the run, unless nothing was left to do.
   std::function<void(const FinishedRun&)> on_end = {};

@@ -30,6 +30,8 @@ refused() {
 small_run_files
 : >empty
 printf 'a short text' >short
+printf a >letter
+cp c.yaml conf
 printf 'caf\303\251 %.0s' $(seq 200) >latin
 head -c 100 text >tokens
 echo 'model: {layers: [}' >broken.yaml

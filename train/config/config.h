@@ -65,6 +65,7 @@ struct DataConfig {
   std::array<int, 3> split = {90, 5, 5};  ///< percent: training, validation, test
   int vocab = 256;                        ///< V: bytes from 0 to V - 1 may occur
   RecallConfig recall;                    ///< kind recall
+  std::string folder = {};  ///< of the configuration file (train/config/corpus_path.h); not a key
 };
 
 struct ScheduleConfig {

@@ -11,6 +11,7 @@
 #include "engine/io/input.h"
 #include "engine/io/utf8.h"
 #include "train/config/check.h"
+#include "train/config/corpus_path.h"
 #include "train/config/schema.h"
 #include "train/config/suggestion.h"
 
@@ -158,6 +159,19 @@ Config parse_config(std::string_view text, const std::string& source,
   return config;
 }
 
+bool reads_as_config(const std::string& text) {
+  try {
+    const YAML::Node root = YAML::Load(text);
+    if (!root.IsMap() || root.size() == 0) return false;
+    for (const auto& entry : root)
+      if (!entry.first.IsScalar() || (!is_section(entry.first.Scalar()) && !find_key(entry.first.Scalar())))
+        return false;
+    return true;
+  } catch (const YAML::Exception&) {
+    return false;
+  }
+}
+
 Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
   constexpr size_t kMaxSize = 1 << 20;
   Input file(
@@ -165,7 +179,9 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
   if (file.size() > kMaxSize) refuse("{}: longer than {} bytes (is this a configuration?)", path, kMaxSize);
   std::string text(file.size(), '\0');
   file.read(text.data(), text.size());
-  return parse_config(text, file.name(), overrides);
+  Config config = parse_config(text, file.name(), overrides);
+  find_corpus(config.data, std::filesystem::path(path).parent_path());
+  return config;
 }
 
 std::string to_yaml(const Config& config) {

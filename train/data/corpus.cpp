@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "engine/error.h"
+#include "train/config/corpus_path.h"
 #include "train/data/recall.h"
 
 namespace fade {
@@ -26,8 +27,8 @@ Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.s
   } else {
     if (config.path.empty()) refuse("data.path: not set (give the file to train on: any file will do)");
     if (!path_exists(config.path))
-      refuse("{}: no such file (set data.path to any file; scripts/get_enwik8.sh fetches enwik8)",
-             config.path);
+      refuse("{}: no such file{} (set data.path to any file; scripts/get_enwik8.sh fetches enwik8)",
+             config.path, searched_folders(config));
     file_.emplace(config.path);
     all_ = file_->bytes();
   }

@@ -1,0 +1,63 @@
+#!/bin/bash
+# fade train TEXT: any file not named .yaml or .yml trains with the laptop preset; and where a corpus is looked for. Needs
+# $FADE, the program.
+set -u
+. tests/shell/cli_support.sh
+
+small_run_files
+quick="--set model.layers=1 --set model.hidden=16 --set model.ff=16 --set train.steps=2"
+
+# A short text: what is too large for it is smaller, and said.
+cp text my_text.txt
+works "a text trains" train my_text.txt $quick
+holds "into a run named after it" test -s runs/my_text/step-2/model.safetensors
+holds "with the preset" grep -q "max_span: 512" runs/my_text/config.yaml
+holds "which is said" grep -q "^my_text.txt: a text, trained with the laptop preset; as it is short, " err
+holds "with what was chosen for a short text" grep -q " train.batch=8 train.schedule.warmup=0 train.eval_every=0 (--set" err
+holds "which is in the configuration" grep -q "batch: 8$" runs/my_text/config.yaml
+works "a chosen value gives way" train my_text.txt $quick --set train.batch=3 --out three
+holds "to --set" grep -q "batch: 3$" three/config.yaml
+works "its evaluation" eval runs/my_text
+
+# Texts of other lengths and kinds.
+bottles 50000 >long
+works "a long text" train long $quick --set train.eval_bytes=100
+holds "has the preset's streams" grep -q "batch: 16$" runs/long/config.yaml
+for bytes in 20 70 300; do
+  head -c $bytes text >tiny
+  works "$bytes bytes" train tiny $quick --out "tiny$bytes"
+done
+head -c 3000 /dev/urandom >random.bin
+works "other steps" train text $quick --set train.steps=120 --set train.batch=2
+holds "are fewer warm-up steps and validations" grep -q "short, train.schedule.warmup=12 train.eval_every=13 (--set" err
+works "any bytes" train random.bin $quick
+mkdir -p "a folder"
+cp text "a folder/Größe 1.md"
+works "any name" train "a folder/Größe 1.md" $quick
+holds "names the run" test -d "runs/Größe 1"
+works "bench takes configurations only" bench c.yaml --live 8 --steps 1
+
+# The corpus of a configuration: in the working directory, or beside the configuration.
+mkdir -p conf elsewhere
+sed 's/path: text/path: beside.txt/' c.yaml >conf/c.yaml
+bottles 100 >conf/beside.txt
+works "a corpus beside the configuration" train conf/c.yaml --out beside
+holds "is written so that it is found again" grep -q 'path: "conf/beside.txt"' beside/config.yaml
+works "and evaluated" eval beside
+bottles 300 >beside.txt
+works "a corpus in the working directory" train conf/c.yaml --out here
+holds "comes first" grep -q 'path: "beside.txt"' here/config.yaml
+rm beside.txt conf/beside.txt
+"$fade" train conf/c.yaml --out none >out 2>err
+holds "no corpus: exit code 2" test $? -eq 2
+holds "says where it was looked for" grep -q "^fade: beside.txt: no such file in $dir, nor beside the configuration in conf (set data.path" err
+cd elsewhere || exit 1
+"$fade" eval ../here >out 2>err
+holds "eval from another folder: exit code 2" test $? -eq 2
+holds "names its own remedy" grep -q "in .*/elsewhere, nor beside the configuration in ../here (give the text with --data FILE)" err
+works "the remedy" eval ../here --data ../text
+cp ../text ../here/beside.txt
+works "a corpus in the run directory" eval ../here
+holds "is found" grep -q "of ../here/beside.txt" out
+cd ..
+finish
