@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <span>
@@ -59,8 +61,11 @@ inline double largest_difference(std::span<const double> a, std::span<const doub
 class TempDir {
  public:
   TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "fade-test-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
+    const char* const root = std::getenv("TMPDIR");
+    std::string name = std::string(root ? root : "/tmp") + "/fade-test-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr)
+      fail("{}: cannot be created: {} (set TMPDIR to a directory that exists)", name, std::strerror(errno));
+    path_ = name;
   }
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
@@ -74,7 +79,9 @@ class TempDir {
 
   /// Writes a file and returns its path.
   std::string write(const std::string& name, std::string_view content) const {
-    std::ofstream(path(name), std::ios::binary) << content;
+    std::ofstream file(path(name), std::ios::binary);
+    if (!file.write(content.data(), static_cast<std::streamsize>(content.size())).flush())
+      fail("{}: cannot be written (is the disk full? TMPDIR names another)", path(name));
     return path(name);
   }
 

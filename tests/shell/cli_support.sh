@@ -1,9 +1,11 @@
 # Shared by the shell tests, which source it from the repository's root: a temporary directory to work in, checks, and
 # small runs. A call writes its output to ./out and ./err, a run in the background its messages to ./log.
 fade=${FADE:-}
-dir=$(mktemp -d)
+dir=$(mktemp -d 2>&1) || { echo "FAILED  $dir (set TMPDIR to a directory that exists)"; exit 1; }
 trap 'kill $(jobs -p) 2>/dev/null; chmod -R u+rwX "$dir"; rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
+[ "$(df -Pk . | awk 'NR == 2 { print $4 }')" -ge 102400 ] ||
+  { echo "FAILED  less than 100 MB are free in ${TMPDIR:-/tmp} (set TMPDIR to a directory with more)"; exit 1; }
 
 # Prefix of a command that must not have the rights of root, for whom no file is read-only.
 as_user=()

@@ -92,8 +92,7 @@ works "decompress" decompress bytes random.fade random.back
 holds "gives them back" cmp random random.back
 
 # A file that does not fit into memory, here a limit on addresses (under which a sanitizer's program does not start).
-truncate -s 4G huge
-if (ulimit -v 3000000 && "$fade" --help) >out 2>&1; then
+if truncate -s 4G huge && (ulimit -v 3000000 && "$fade" --help) >out 2>&1; then
   (ulimit -v 3000000 && "$fade" compress run huge huge.fade) >out 2>err
   holds "a file that does not fit into memory fails" test $? -eq 1
   holds "in one line" sh -c 'test "$(wc -l <err)" -eq 1 && grep -q "huge: its 4294967296 bytes do not fit" err'
