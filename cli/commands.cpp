@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 
 #include "cli/command.h"
+#include "train/call.h"
 
 namespace fade {
 namespace {
@@ -24,6 +25,7 @@ int complain(const CLI::App& app, const std::string& first, const CLI::ParseErro
 int run_command_line(int argc, char** argv) {
   CLI::App app{"fade: train transformers that learn what to forget (Expire-Span)", "fade"};
   app.require_subcommand(1);
+  if (argc > 0) set_program(argv[0]);
   for (const auto add : {add_train, add_compare, add_eval, add_generate, add_compress, add_decompress,
                          add_grad, add_bench, add_info})
     add(app);

@@ -4,11 +4,14 @@
 
 #include "cli/command.h"
 #include "cli/compress/packers.h"
+#include "train/call.h"
+#include "train/checkpoint/run_directory.h"
 #include "train/data/recall.h"
 #include "train/figure.h"
 #include "train/run.h"
 
 namespace fade {
+namespace fs = std::filesystem;
 namespace {
 
 // Bits per byte of the text's own byte frequencies: the best that a model without any context can reach.
@@ -70,24 +73,57 @@ void print_report(const FinishedRun& run, const Config& config) {
 struct Train {
   ConfigArguments config;
   std::string out, device;
-  bool resume = false, check_finite = false;
+  std::vector<std::string> resumed;  // the value of --resume, if it has one
+  const CLI::Option* resume;
+  bool check_finite = false;
 
   explicit Train(CLI::App& app) : config(app, true) {
+    app.get_option("CONFIG")->required(false);  // --resume RUN has its own
     app.add_option("--out", out, "run directory (default: runs/ and the configuration's name)");
     app.add_option("--device", device, "auto, cpu or cuda: overrides the configuration's");
-    app.add_flag("--resume", resume, "resume from the run directory's newest checkpoint");
+    resume = app.add_option("--resume", resumed,
+                            "continue from the newest checkpoint of RUN, or of CONFIG's run directory")
+                 ->type_name("RUN")
+                 ->expected(0, 1);
     app.add_flag("--check-finite", check_finite,
                  "check the result and the gradient of every operation for infinities and NaNs (slow)");
   }
-  void run() const {
+  void run() {
+    const fs::path directory = take_run();
     std::string note;
     const Config c = config.load(device_override(device), {}, &note);
-    const std::filesystem::path stem = std::filesystem::path(config.path).stem();
-    run_training(c, {.out = out.empty() ? std::filesystem::path("runs") / stem : std::filesystem::path(out),
-                     .resume = resume,
+    run_training(c, {.out = directory,
+                     .resume = resume->count() > 0,
                      .note = note,
+                     .hint = "resume with: " + call_of({"train", "--resume", directory.string()}),
                      .check_finite = check_finite,
                      .on_end = [&](const FinishedRun& run) { print_report(run, c); }});
+  }
+
+ private:
+  // The run directory that the arguments mean. Sets the configuration's path where --resume RUN implies it.
+  fs::path take_run() {
+    std::string run = resumed.empty() ? "" : resumed.front();
+    if (config.path.empty() && is_configuration(run))
+      config.path = std::exchange(run, "");  // --resume CONFIG
+    if (!run.empty()) {
+      const fs::path directory = run_to_resume(run);
+      if (!out.empty() && fs::path(out) != directory)
+        refuse("--out {}: --resume {} continues that run where it is (leave --out out)", out, run);
+      if (config.path.empty()) config.path = (directory / kConfigFile).string();
+      return directory;
+    }
+    if (config.path.empty()) throw CLI::RequiredError("CONFIG");
+    if (!out.empty()) return out;
+    if (resume->count() && is_config_of_run(config.path)) return run_to_resume(config.path);
+    return "runs" / fs::path(config.path).stem();
+  }
+
+  static bool is_config_of_run(const fs::path& path) {
+    return path.filename() == kConfigFile && is_run(path.has_parent_path() ? path.parent_path() : ".");
+  }
+  static bool is_configuration(const fs::path& path) {
+    return (path.extension() == ".yaml" || path.extension() == ".yml") && !is_config_of_run(path);
   }
 };
 

@@ -46,6 +46,7 @@ bool CheckpointPolicy::save() {
           log_.note("warning: {} had vanished and was created again", directory_.path().string());
         log_.flush();
         save_checkpoint(directory_.path(), trainer_.config(), trainer_.state(), best_);
+        if (!best_) unmark_best(directory_.path());
       });
   retry_at_ = saved ? std::nullopt : std::optional(Clock::now() + kRetry);
   if (!saved) return false;

@@ -6,44 +6,16 @@
 
 #include "engine/alloc.h"
 #include "train/checkpoint/run_directory.h"
-#include "train/checkpoint/weights.h"
 #include "train/checkpoint_policy.h"
 #include "train/data/corpus.h"
 #include "train/interrupt.h"
 #include "train/progress.h"
+#include "train/resume.h"
 #include "train/run_log.h"
 #include "train/trainer.h"
 
 namespace fade {
 namespace {
-
-/// Where a run continues.
-struct Resumed {
-  std::optional<int64_t> step;  ///< of the checkpoint; none when the run starts from the beginning
-  std::optional<BestResult> best;
-  std::vector<std::string> notes;  ///< for the console
-};
-
-// Restores the trainer from the newest whole checkpoint.
-Resumed resume(Trainer& trainer, const RunDirectory& directory) {
-  const Config& config = trainer.config();
-  Resumed from;
-  const std::optional<Checkpoint> checkpoint = directory.newest_checkpoint(from.notes);
-  if (!checkpoint) {
-    from.notes.push_back("the run was stopped before its first checkpoint: it starts from the beginning");
-    return from;
-  }
-  const Config before = config_of(checkpoint->weights, checkpoint->folder);
-  for (const std::string& change : changed_settings(before, config, directory.path()))
-    from.notes.push_back("resumed with another setting: " + change);
-  trainer.restore(state_of(*checkpoint, config, trainer.state()));
-  from.step = trainer.steps_done();
-  from.best = best_of(*checkpoint);
-  if (*from.step > config.train.steps)
-    refuse("--resume: {} has done {} steps, train.steps is {} (raise it to train on)",
-           directory.path().string(), *from.step, config.train.steps);
-  return from;
-}
 
 /// The loop of a run: step, log, save, validate.
 class Run {
@@ -55,7 +27,8 @@ class Run {
         path_(directory.path()),
         log_(log),
         checkpoints_(trainer, directory, log, from.step, from.best),
-        first_step_(trainer.steps_done()) {}
+        first_step_(trainer.steps_done()),
+        validated_before_(from.other_validation ? std::nullopt : log.validation_before()) {}
 
   // True at the end of the run, false after an interrupt.
   bool train() {
@@ -67,10 +40,8 @@ class Run {
     if (over())
       finish();
     else
-      log_.note(
-          "interrupted after step {}; checkpoint written; resume with: fade train {}/config.yaml "
-          "--out {} --resume",
-          trainer_.steps_done(), path_.string(), path_.string());
+      log_.note("interrupted after step {}; checkpoint written{}", trainer_.steps_done(),
+                options_.hint.empty() ? "" : "; " + options_.hint);
     return over() && !InterruptGuard::requested();  // the closing report may have been interrupted
   }
 
@@ -101,8 +72,8 @@ class Run {
 
   // A run may have been stopped after a step's checkpoint and before its validation.
   void validate_again() {
-    if (const auto done = log_.validation_before())
-      checkpoints_.note_validation(*done);
+    if (validated_before_)
+      checkpoints_.note_validation(*validated_before_);
     else if (validation_is_due() && !over())
       validate();
   }
@@ -126,7 +97,7 @@ class Run {
 
   void finish() {
     const int64_t step = trainer_.steps_done();
-    if (step == first_step_ && (log_.validation_before() || !trainer_.can_validate()))
+    if (step == first_step_ && (validated_before_ || !trainer_.can_validate()))
       return log_.note("nothing left to do");
     log_.note("trained {} steps in {}", step, format_duration(log_.seconds()));
     FinishedRun run{.checkpoint = path_ / fmt::format("step-{}", step),
@@ -156,6 +127,7 @@ class Run {
   RunLog& log_;
   CheckpointPolicy checkpoints_;
   int64_t first_step_;
+  std::optional<double> validated_before_;  ///< the validation of that step, when it was done already
 };
 
 void announce(const Corpus& corpus, const Trainer& trainer, const std::filesystem::path& run, RunLog& log) {
@@ -183,7 +155,7 @@ bool run_training(const Config& config, const RunOptions& options) {
   Trainer trainer(config, corpus);
   trainer.check_finite(options.check_finite);
   RunDirectory directory(options.out, options.resume);
-  const Resumed from = options.resume ? resume(trainer, directory) : Resumed{};
+  const Resumed from = options.resume ? resume(trainer, directory, options.same_validation) : Resumed{};
   directory.write_config(config);  // nothing is written before everything has been checked
   RunLog log(options.minutes, directory.path(), trainer.steps_done());
 

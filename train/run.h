@@ -23,11 +23,13 @@ struct FinishedRun {
 };
 
 struct RunOptions {
-  std::filesystem::path out;  ///< the run directory
-  bool resume = false;        ///< continue from its newest checkpoint
-  double minutes = 0;         ///< of training, after which the run ends early; 0: no limit
-  std::string note = {};      ///< said at the start
-  bool check_finite = false;  ///< check the result and the gradient of every operation
+  std::filesystem::path out;     ///< the run directory
+  bool resume = false;           ///< continue from its newest checkpoint
+  double minutes = 0;            ///< of training, after which the run ends early; 0: no limit
+  bool same_validation = false;  ///< refuse to resume when the validation reads other bytes than before
+  std::string note = {};         ///< said at the start
+  std::string hint = {};         ///< for the end of an interrupted run: "resume with: ..."
+  bool check_finite = false;     ///< check the result and the gradient of every operation
   /// Called at the end of the run, unless nothing was left to do.
   std::function<void(const FinishedRun&)> on_end = {};
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "nn/init.h"
 #include "train/config/resolve.h"
 
 namespace fade {
@@ -15,6 +16,7 @@ constexpr uint64_t kStepSeed = 0x5354455053ull;
 Trainer::Trainer(const Config& config, const Corpus& corpus)
     : config_(config),
       corpus_(corpus),
+      identity_(corpus.identity()),
       model_(config.model, dtype_for(config.dtype), device_for(config.device), config.seed),
       optimizer_(config.train.optimizer, model_.parameters()),
       schedule_{config.train.schedule.kind, config.train.schedule.warmup, config.train.steps,
@@ -57,7 +59,10 @@ Trainer::Step Trainer::try_step(FiniteCheck* check) {
     if (block.mean_span) step.mean_span = step.mean_span.value_or(0) + block.mean_span.item() * share;
   }
   step.mean_rows = memory_.mean_rows();
-  if (!std::isfinite(step.grad_norm)) optimizer_.set_steps(steps_done() - 1);
+  if (std::isfinite(step.grad_norm))
+    ++steps_;
+  else
+    optimizer_.set_steps(optimizer_.steps() - 1);
   return step;
 }
 
@@ -135,7 +140,9 @@ TrainState Trainer::state() const {
                    .skipped = skipped_,
                    .position = reader_.position(),
                    .random_stream = random_.state().stream,
-                   .memory = memory_};
+                   .memory = memory_,
+                   .optimizer_steps = optimizer_.steps(),
+                   .corpus = identity_};
   for (const Parameter& p : model_.parameters().all()) state.weights.push_back({p.name, p.value()});
   for (const Parameter& p : optimizer_.state()) state.optimizer.push_back({p.name, p.value()});
   return state;
@@ -149,8 +156,12 @@ void Trainer::restore(const TrainState& state) {
   random_.restore({random_.state().seed, state.random_stream});
   memory_ = state.memory;
   copy(state.weights, model_.parameters().all());
-  copy(state.optimizer, optimizer_.state());
-  optimizer_.set_steps(state.steps);
+  if (state.optimizer.empty())
+    for (const Parameter& p : optimizer_.state()) init_constant(p.value(), 0);
+  else
+    copy(state.optimizer, optimizer_.state());
+  optimizer_.set_steps(state.optimizer_steps);
+  steps_ = state.steps;
   skipped_ = state.skipped;
 }
 

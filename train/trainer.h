@@ -53,9 +53,11 @@ class Trainer {
 
   /// Steps skipped so far because they were not finite.
   int64_t skipped() const { return skipped_; }
-  int64_t steps_done() const { return optimizer_.steps(); }
+  int64_t steps_done() const { return steps_; }
   const Config& config() const { return config_; }
   const Transformer& model() const { return model_; }
+  const Corpus& corpus() const { return corpus_; }
+  const TrainReader& reader() const { return reader_; }
 
   /// False when data.split leaves the validation split less than two bytes: there is nothing to predict.
   bool can_validate() const { return validation_text().size() >= 2; }
@@ -66,8 +68,9 @@ class Trainer {
 
   /// The state after the last step. It shares the tensors of the model and the optimizer.
   TrainState state() const;
-  /// Continues from a state, bit for bit. It must be of a trainer with the same configuration, on any device.
-  /// Throws InputError, and changes nothing, when the corpus has no such position.
+  /// Continues from a state, bit for bit. It must be of a trainer with the same configuration, on any device;
+  /// without a state of the optimizer, that starts from zero. Throws InputError, and changes nothing, when the
+  /// corpus has no such position.
   void restore(const TrainState& state);
 
  private:
@@ -78,13 +81,14 @@ class Trainer {
 
   Config config_;
   const Corpus& corpus_;
+  CorpusIdentity identity_;  ///< of the corpus when training began
   Transformer model_;
   Optimizer optimizer_;
   Schedule schedule_;
   TrainReader reader_;
   Generator random_;
   Memory memory_;
-  int64_t skipped_ = 0;
+  int64_t steps_ = 0, skipped_ = 0;
   bool check_finite_ = false;
   Tape tape_;
   std::vector<int32_t> tokens_, targets_;

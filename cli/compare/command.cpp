@@ -64,8 +64,8 @@ struct Compare {
       set_threads(plan.config.threads);
       std::error_code ignored;
       const bool resume = fs::exists(directory / "latest", ignored);
-      const bool finished =
-          run_training(plan.config, {.out = directory, .resume = resume, .minutes = minutes});
+      const bool finished = run_training(
+          plan.config, {.out = directory, .resume = resume, .minutes = minutes, .same_validation = true});
       if (finished) {
         results.push_back(read_result(directory, plan.name, plan.family));
         write_comparison(folder, results);

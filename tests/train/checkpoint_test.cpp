@@ -99,6 +99,8 @@ BOOST_AUTO_TEST_CASE(killed_at_any_system_call_the_newest_checkpoint_is_whole) {
     BOOST_TEST((step == 3 || step == 4), "step " << step << " after call " << calls);
     (step == 4 ? new_seen : old_seen) = true;
     BOOST_TEST((got_through ? step == 4 : true));
+    // What is there is taken, though the process ended before it did more.
+    BOOST_TEST(fs::exists(r.run + "/step-4") == (step == 4), "step " << step << " after call " << calls);
     // The next process resumes from there, and removes the remains.
     {
       const RunDirectory opened(r.run, true);
@@ -139,7 +141,7 @@ BOOST_AUTO_TEST_CASE(a_save_that_fails_at_any_call_leaves_the_old_checkpoints_an
     } catch (const Error& e) {
       ++failures;
       BOOST_TEST(test::contains(e.what(), "No space left on device"), e.what());
-      const int64_t newest = r.newest();  // only `latest` is written after the checkpoint is in place
+      const int64_t newest = r.newest();
       BOOST_TEST((newest == 1 || newest == 2));
       if (!fs::exists(r.run + "/step-2")) BOOST_TEST((r.entries() == before), "remains after call " << n);
     }
@@ -170,7 +172,7 @@ BOOST_AUTO_TEST_CASE(everything_is_flushed_before_and_after_it_is_renamed) {
     test::save(r.trainer, r.run);
   }
   for (const auto& [path, is_dirty] : dirty) BOOST_TEST(!is_dirty, path << " is not flushed at the end");
-  const std::vector<std::string> order{"model.safetensors", "state.safetensors", "step-1", "latest"};
+  const std::vector<std::string> order{"model.safetensors", "state.safetensors", "latest", "step-1"};
   BOOST_TEST(renamed == order, boost::test_tools::per_element());
 }
 
@@ -207,7 +209,12 @@ BOOST_AUTO_TEST_CASE(latest_names_the_checkpoint_to_resume_from) {
     return names;
   };
   BOOST_TEST((tried() == std::vector<std::string>{"step-9", "step-5"}));
-  for (const char* content : {"step-77\n", "step-\n", "step-10x\n", "../step-10\n", ""}) {
+  std::ofstream(run / "latest") << "step-77\n";  // one that was to come
+  BOOST_TEST((tried() == std::vector<std::string>{"step-10", "step-9", "step-5"}));
+  // Back to step 5, and stopped before step-8 was in place: the later ones stay out.
+  std::ofstream(run / "latest") << "step-8\n";
+  BOOST_TEST((tried() == std::vector<std::string>{"step-5"}));
+  for (const char* content : {"step-\n", "step-10x\n", "../step-10\n", ""}) {
     std::ofstream(run / "latest") << content;
     BOOST_TEST((tried() == std::vector<std::string>{"step-10", "step-9", "step-5"}), content);
   }

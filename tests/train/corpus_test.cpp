@@ -82,6 +82,28 @@ BOOST_AUTO_TEST_CASE(a_corpus_can_be_moved) {
   BOOST_TEST(second.bytes(Split::all)[5] == 'b');
 }
 
+// Small corpora by all their bytes, large ones by the first, the last, and pieces at equal distances.
+BOOST_AUTO_TEST_CASE(a_corpus_is_known_by_size_and_content) {
+  const test::TempDir dir;
+  const auto identity = [&](const std::string& text) {
+    return Corpus(file_config(dir.write("text", text))).identity();
+  };
+  const std::string small = "some bytes", large(65 << 20, 'x');
+  BOOST_TEST((identity(small) == identity(small)));
+  BOOST_TEST(identity(small).bytes == 10);
+  BOOST_TEST(identity(small + "x").bytes == 11);
+  const auto of_large = identity(large);
+  BOOST_TEST(of_large.bytes == 65 << 20);
+  for (const std::string& text : {small, large})
+    for (const size_t at : {size_t{0}, text.size() / 3, text.size() - 1}) {
+      std::string other = text;
+      other[at] = 'y';
+      const auto found = identity(other);
+      BOOST_TEST(found.hash != (text.size() > 10 ? of_large : identity(small)).hash, at);
+      BOOST_TEST(static_cast<size_t>(found.bytes) == text.size());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(recall_is_a_corpus_too) {
   DataConfig config;
   config.kind = DataKind::recall;

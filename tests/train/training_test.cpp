@@ -6,6 +6,7 @@
 
 #include "nn/init.h"
 #include "tests/small_training.h"
+#include "train/checkpoint/checkpoint.h"
 #include "train/checkpoint/weights.h"
 
 namespace fade {
@@ -136,6 +137,71 @@ BOOST_AUTO_TEST_CASE(every_optimizer_resumes) {
     resume(resumed, run);
     BOOST_TEST((train(straight, 5) == train(resumed, 5)));
     BOOST_TEST((all_values(resumed) == all_values(straight)));
+  }
+}
+
+// The moments of one optimizer mean nothing to another. It starts from zero, as it would on the weights alone.
+BOOST_AUTO_TEST_CASE(another_optimizer_starts_with_its_own_state) {
+  const test::TempDir dir;
+  const auto kinds = {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::adagrad};
+  Config c = eventful_config(dir);
+  const Corpus corpus(c.data);
+  const auto is_adam = [](OptimizerKind k) { return k == OptimizerKind::adam || k == OptimizerKind::adamw; };
+  for (const OptimizerKind before : kinds)
+    for (const OptimizerKind now : kinds) {
+      c.train.optimizer.kind = before;
+      Trainer first(c, corpus);
+      train(first, 5);
+      const std::string run = dir.path(std::string(name_of(before)));
+      if (now == *kinds.begin()) save(first, run);
+      c.train.optimizer.kind = now;
+      Trainer resumed(c, corpus), expected(c, corpus);
+      resume(resumed, run);
+      TrainState state = first.state();
+      if (before != now && !(is_adam(before) && is_adam(now))) {
+        state.optimizer.clear();
+        state.optimizer_steps = 0;
+      }
+      expected.restore(state);
+      BOOST_TEST(resumed.steps_done() == 5);
+      BOOST_TEST((train(resumed, 3) == train(expected, 3)), name_of(before) << " to " << name_of(now));
+      BOOST_TEST((all_values(resumed) == all_values(expected)), name_of(before) << " to " << name_of(now));
+      save(resumed, dir.path("again"));
+      Trainer again(c, corpus);
+      resume(again, dir.path("again"));
+      train(resumed, 2);
+      train(again, 2);
+      BOOST_TEST((all_values(again) == all_values(resumed)), "its count of updates is kept");
+      fs::remove_all(dir.path("again"));
+    }
+}
+
+// State files that call all moments first.NAME and second.NAME, and have no count of the optimizer's own.
+BOOST_AUTO_TEST_CASE(checkpoints_with_unnamed_moments_resume) {
+  const test::TempDir dir;
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adagrad}) {
+    Config c = eventful_config(dir);
+    c.train.optimizer.kind = kind;
+    const Corpus corpus(c.data);
+    const std::string run = dir.path(std::string(name_of(kind)));
+    Trainer straight(c, corpus), resumed(c, corpus);
+    train(straight, 5);
+    save(straight, run);
+    TensorFile state = load_safetensors(run + "/step-5/state.safetensors");
+    BOOST_TEST(state.metadata.erase("optimizer.steps") == 1u);
+    const std::vector<std::string> names = state_names(kind);
+    int renamed = 0;
+    for (NamedTensor& t : state.tensors)
+      for (size_t s = 0; s < names.size(); ++s)
+        if (t.name.starts_with(names[s])) {
+          t.name.replace(0, names[s].size(), s == 0 ? "first." : "second.");
+          ++renamed;
+        }
+    BOOST_TEST(renamed > 10);
+    save_safetensors(run + "/step-5/state.safetensors", state);
+    resume(resumed, run);
+    BOOST_TEST((train(straight, 5) == train(resumed, 5)), name_of(kind));
+    BOOST_TEST((all_values(resumed) == all_values(straight)), name_of(kind));
   }
 }
 

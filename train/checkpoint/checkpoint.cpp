@@ -10,6 +10,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kWeightsKey = "weights";  ///< in the state's metadata: the hash of the weights file
+constexpr const char* kOptimizerSteps = "optimizer.steps";
 
 void put_memory(TensorFile& file, const Memory& memory) {
   for (size_t l = 0; l < memory.layers(); ++l) {
@@ -90,17 +91,32 @@ void check_pair(const Checkpoint& c) {
     refuse("{}: {} and {} were not written together", c.folder.string(), kModelFile, kStateFile);
 }
 
+// Older checkpoints call an optimizer's states first.NAME and second.NAME, whatever they are, and count
+// its updates as the run's. Gives them their names.
+void name_moments(Checkpoint& c) {
+  if (c.state.metadata.contains(kOptimizerSteps)) return;
+  c.state.metadata[kOptimizerSteps] = c.state.metadata["step"];
+  const std::vector<std::string> names =
+      state_names(config_of(c.weights, c.folder / kModelFile).train.optimizer.kind);
+  constexpr std::string_view before[] = {"first.", "second."};
+  for (NamedTensor& t : c.state.tensors)
+    for (size_t s = 0; s < names.size(); ++s)
+      if (t.name.starts_with(before[s])) t.name.replace(0, before[s].size(), names[s]);
+}
+
 }  // namespace
 
 void save_checkpoint(const fs::path& run, const Config& config, const TrainState& state,
                      const std::optional<BestResult>& best) {
   TensorFile file;
   file.metadata = {{"step", fmt::to_string(state.steps)},
-                   {"updates", fmt::to_string(state.steps)},
+                   {kOptimizerSteps, fmt::to_string(state.optimizer_steps)},
                    {"skipped", fmt::to_string(state.skipped)},
                    {"random.stream", fmt::to_string(state.random_stream)},
                    {"data.epoch", fmt::to_string(state.position.epoch)},
                    {"data.offset", fmt::to_string(state.position.offset)},
+                   {"corpus.bytes", fmt::to_string(state.corpus.bytes)},
+                   {"corpus.hash", state.corpus.hash},
                    {"memory.read", fmt::to_string(state.memory[0].read)}};
   if (best) {
     file.metadata["best.step"] = fmt::to_string(best->step);
@@ -118,6 +134,7 @@ Checkpoint read_checkpoint(const fs::path& checkpoint, const OnDamaged& on_damag
   return first_whole(checkpoints_meant_by(checkpoint), on_damaged, [](const fs::path& folder) {
     Checkpoint c{folder, load_safetensors(folder / kModelFile), load_safetensors(folder / kStateFile)};
     check_pair(c);
+    name_moments(c);
     return c;
   });
 }
@@ -130,8 +147,15 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
                    .random_stream = file.number<uint64_t>("random.stream"),
                    .memory = like.memory,
                    .weights = matching_weights(checkpoint.weights, checkpoint.folder, like.weights)};
-  for (const auto& [name, value] : like.optimizer)
-    state.optimizer.push_back({name, file.tensor(name, value.shape(), value.dtype())});
+  if (std::ranges::any_of(like.optimizer,
+                          [&](const NamedTensor& t) { return checkpoint.state.has(t.name); })) {
+    for (const auto& [name, value] : like.optimizer)
+      state.optimizer.push_back({name, file.tensor(name, value.shape(), value.dtype())});
+    state.optimizer_steps = file.number<int64_t>(kOptimizerSteps);
+  }
+  if (const auto hash = checkpoint.state.metadata.find("corpus.hash");
+      hash != checkpoint.state.metadata.end())
+    state.corpus = {file.number<int64_t>("corpus.bytes"), hash->second};
   state.memory = file.memory(config.model, like.memory);
   if (state.memory.streams() != like.memory.streams())
     refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",

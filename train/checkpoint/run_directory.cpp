@@ -4,28 +4,53 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "engine/io/output.h"
+#include "train/call.h"
 #include "train/config/file.h"
 #include "train/config/schema.h"
 
 namespace fade {
 namespace fs = std::filesystem;
 
-constexpr const char* kConfig = "config.yaml";
 constexpr const char* kLock = "lock";
 
+namespace {
+
+void require_run(const fs::path& path) {
+  if (!path_exists(path / kConfigFile) && !holds_checkpoints(path))
+    refuse("--resume: {} holds no run (leave --resume out to start)", path.string());
+}
+
+}  // namespace
+
+bool is_run(const fs::path& path) {
+  return path_exists(path / kLock) || holds_checkpoints(path);
+}
+
+fs::path run_to_resume(const fs::path& path) {
+  const fs::path name = path.filename(), run = path.has_parent_path() ? path.parent_path() : ".";
+  if (name == kConfigFile || name == kLatest) return run;
+  std::error_code ignored;
+  if (name == kBest || fs::exists(path / kModelFile, ignored))
+    refuse("--resume {0}: one checkpoint of a run (write its name into {1}, then {2} continues from it)",
+           path.string(), (run / kLatest).string(), call_of({"train", "--resume", run.string()}));
+  require_run(path);
+  return path;
+}
+
 RunDirectory::RunDirectory(const fs::path& path, bool resume) : path_(path) {
+  if (resume) require_run(path);
   std::error_code error;
-  const bool there = path_exists(path / kConfig) || holds_checkpoints(path);
-  if (resume && !there) refuse("--resume: {} holds no run (leave --resume out to start)", path.string());
   fs::create_directories(path, error);
   if (error) refuse("--out {}: cannot be created: {}", path.string(), error.message());
   lock_ = locked();
   if (!resume && holds_checkpoints(path))
-    refuse("{}: already holds a run (--resume continues it, --out DIR starts another)", path.string());
+    refuse("{}: already holds a run ({} continues it, --out DIR starts another)", path.string(),
+           call_of({"train", "--resume", path.string()}));
   remove_leftovers(path);
 }
 
@@ -52,7 +77,7 @@ std::optional<Checkpoint> RunDirectory::newest_checkpoint(std::vector<std::strin
 }
 
 void RunDirectory::write_config(const Config& config) const {
-  write_file_atomically(path_ / kConfig, to_yaml(config));
+  write_file_atomically(path_ / kConfigFile, to_yaml(config));
 }
 
 bool RunDirectory::recreate_if_gone(const Config& config) {
@@ -70,20 +95,25 @@ bool RunDirectory::recreate_if_gone(const Config& config) {
   return true;
 }
 
+bool stays_when_resumed(std::string_view key) {
+  constexpr std::string_view kMayChange[] = {"model.attention", "model.dropout", "model.span.loss",
+                                             "model.span.noisy"};
+  constexpr std::string_view kMustStay[] = {"data.vocab", "train.batch", "dtype", "seed"};
+  return std::ranges::find(kMustStay, key) != std::end(kMustStay) ||
+         (key.starts_with("model.") && std::ranges::find(kMayChange, key) == std::end(kMayChange));
+}
+
 std::vector<std::string> changed_settings(const Config& before, const Config& now, const fs::path& run) {
-  std::vector<std::string> of_the_model, others;
+  std::vector<std::string> kept, others;
   for (const Key& key : config_keys()) {
     const std::string was = value_text(key, before), is = value_text(key, now);
     if (was == is) continue;
-    const bool of_model =
-        (key.path.starts_with("model.") && key.path != "model.attention") || key.path == "data.vocab";
-    (of_model ? of_the_model : others).push_back(fmt::format("{} was {}, is {}", key.path, was, is));
+    (stays_when_resumed(key.path) ? kept : others)
+        .push_back(fmt::format("{} was {}, is {}", key.path, was, is));
   }
-  if (!of_the_model.empty())
-    refuse(
-        "--resume: {0} holds a run of another model: {1} (give {0}/config.yaml to resume it, "
-        "or --out for a new run)",
-        run.string(), fmt::join(of_the_model, "; "));
+  if (!kept.empty())
+    refuse("--resume: {} was trained with other settings, which must stay: {} (put them back, as {} does)",
+           run.string(), fmt::join(kept, "; "), call_of({"train", "--resume", run.string()}));
   return others;
 }
 

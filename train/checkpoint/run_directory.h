@@ -18,6 +18,15 @@
 
 namespace fade {
 
+inline constexpr const char* kConfigFile = "config.yaml";
+
+/// True when a run was begun in the directory.
+bool is_run(const std::filesystem::path& path);
+
+/// The directory of the run that `path` means: the directory, its `latest`, or its config.yaml. Throws InputError
+/// when there is no run, and, saying how to go back to it, for one of its checkpoints.
+std::filesystem::path run_to_resume(const std::filesystem::path& path);
+
 class RunDirectory {
  public:
   /// Creates the directory of a new run, or opens that of a run to resume, and locks it (flock(2)) for the
@@ -46,8 +55,12 @@ class RunDirectory {
   std::unique_ptr<Descriptor> lock_;
 };
 
+/// True for keys that a run keeps: those of the model, except what only training uses and the way it is computed;
+/// data.vocab, train.batch, dtype and seed.
+bool stays_when_resumed(std::string_view key);
+
 /// The differences between the configuration of a run so far and the one to resume with, a line per key.
-/// Throws InputError, naming all of them, when keys of the model differ.
+/// Throws InputError, naming all of them, when keys differ that must stay.
 std::vector<std::string> changed_settings(const Config& before, const Config& now,
                                           const std::filesystem::path& run);
 

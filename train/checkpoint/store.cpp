@@ -11,8 +11,6 @@ namespace fade {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kLatest = "latest";
-constexpr const char* kBest = "best";
 constexpr std::string_view kPrefix = "step-";
 
 std::string name_of_step(int64_t step) { return fmt::format("{}{}", kPrefix, step); }
@@ -81,10 +79,9 @@ bool holds_checkpoints(const fs::path& run) { return path_exists(run / kLatest) 
 std::vector<fs::path> checkpoints_to_try(const fs::path& run) {
   const std::vector<int64_t> steps = steps_of(run);
   const auto latest = pointed_step(run, kLatest);
-  const auto start = latest ? std::ranges::find(steps, *latest) : steps.begin();
   std::vector<fs::path> found;
-  for (auto step = start == steps.end() ? steps.begin() : start; step != steps.end(); ++step)
-    found.push_back(run / name_of_step(*step));
+  for (const int64_t step : steps)
+    if (!latest || step <= *latest) found.push_back(run / name_of_step(step));
   return found;
 }
 
@@ -98,17 +95,24 @@ void add_checkpoint(const fs::path& run, int64_t step,
     if (error) fail("{}: cannot be created: {}", beside.string(), error.message());
     write(beside);
     if (fs::exists(checkpoint, error)) remove_checkpoint(checkpoint);  // the run went back to an older one
+    // Named first: from the instant at which the folder is there, it is the one to take.
+    write_file_atomically(run / kLatest, name_of_step(step) + "\n");
     rename_durably(beside, checkpoint);
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(beside, ignored);  // half a checkpoint must not occupy a full disk
     throw;
   }
-  write_file_atomically(run / kLatest, name_of_step(step) + "\n");
 }
 
 void mark_best(const fs::path& run, int64_t step) {
   write_file_atomically(run / kBest, name_of_step(step) + "\n");
+}
+
+void unmark_best(const fs::path& run) {
+  std::error_code error;
+  fs::remove(run / kBest, error);
+  if (error) fail("{}: cannot be removed: {}", (run / kBest).string(), error.message());
 }
 
 void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Retention& keep) {

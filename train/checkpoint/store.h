@@ -2,12 +2,13 @@
 // when they are removed.
 //
 //   RUN/step-N/        one checkpoint: model.safetensors, state.safetensors
-//   RUN/latest         the name of the newest
+//   RUN/latest         the name of the newest, or of an older one to which a user goes back
 //   RUN/best           the name of the one with the best validation so far
 //
 // A checkpoint is written under another name, which ends in .tmp, flushed, and renamed; before it is
 // removed, it is renamed to such a name again. A folder called step-N is therefore always whole,
-// whenever the process or the machine stops.
+// whenever the process or the machine stops. `latest` names a checkpoint just before its folder appears: a process
+// that is stopped between the two leaves a name without a folder, and the newest before it counts.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,8 @@ namespace fade {
 
 inline constexpr const char* kModelFile = "model.safetensors";
 inline constexpr const char* kStateFile = "state.safetensors";
+inline constexpr const char* kLatest = "latest";
+inline constexpr const char* kBest = "best";
 
 /// Which checkpoints stay when a new one has been written.
 struct Retention {
@@ -32,18 +35,21 @@ struct Retention {
 /// True when the directory has, or had, a checkpoint.
 bool holds_checkpoints(const std::filesystem::path& run);
 
-/// The run's checkpoints in the order in which to try them: the one that `latest` names, then the older ones.
-/// All of them, newest first, when `latest` cannot be read or names none.
+/// The run's checkpoints in the order in which to try them, newest first: the one that `latest` names and the
+/// older ones; all of them when `latest` cannot be read or names no step.
 std::vector<std::filesystem::path> checkpoints_to_try(const std::filesystem::path& run);
 
-/// Creates RUN/step-N with the files that `write` puts into the folder it is given (flushed, as Output
-/// does), and points `latest` at it. Passes on the exceptions of `write`; throws Error with the system's
-/// reason. Then nothing new is left behind.
+/// Creates RUN/step-N with the files that `write` puts into the folder it is given (flushed, as Output does), and
+/// points `latest` at it before the folder gets this name. Passes on the exceptions of `write`; throws Error with the
+/// system's reason. Then nothing new is left behind.
 void add_checkpoint(const std::filesystem::path& run, int64_t step,
                     const std::function<void(const std::filesystem::path& folder)>& write);
 
 /// Points `best` at the checkpoint of `step`.
 void mark_best(const std::filesystem::path& run, int64_t step);
+
+/// Removes `best`: the run's best validation is not known, because it reads other bytes now. Throws Error.
+void unmark_best(const std::filesystem::path& run);
 
 /// Removes the checkpoints before `newest_step` that `keep` does not name. The one called `best`
 /// stays. Throws Error.

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "engine/error.h"
+#include "engine/io/hash.h"
 #include "train/config/corpus_path.h"
 #include "train/data/recall.h"
 
@@ -33,6 +34,17 @@ Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.s
     all_ = file_->bytes();
   }
   check_vocabulary(all_, config.vocab, name_);
+}
+
+CorpusIdentity Corpus::identity() const {
+  constexpr size_t kPieces = 64, kPiece = 1 << 20;
+  ContentHash hash;
+  if (all_.size() <= kPieces * kPiece)
+    hash.add(all_.data(), all_.size());
+  else
+    for (size_t i = 0; i < kPieces; ++i)
+      hash.add(all_.data() + (all_.size() - kPiece) * i / (kPieces - 1), kPiece);
+  return {static_cast<int64_t>(all_.size()), hash.digits()};
 }
 
 std::span<const uint8_t> Corpus::bytes(Split split) const {

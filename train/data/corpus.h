@@ -22,6 +22,14 @@ constexpr auto spellings(Split) { return std::to_array<std::string_view>({"train
 /// vocabulary of 256, not at all.
 void check_vocabulary(std::span<const uint8_t> bytes, int vocab, const std::string& name);
 
+/// What tells one corpus from another: its size, and the hash of its bytes or, above 64 MiB, of a sample of them, so
+/// that a run starts at once: 64 pieces of 1 MiB, the first and the last among them, at equal distances.
+struct CorpusIdentity {
+  int64_t bytes = 0;
+  std::string hash;  ///< XXH3 (engine/io/hash.h); empty when nothing is known
+  bool operator==(const CorpusIdentity&) const = default;
+};
+
 /// A memory-mapped file, or the recall corpus, which is generated. Its bytes are the tokens.
 class Corpus {
  public:
@@ -36,6 +44,9 @@ class Corpus {
   /// The bytes of one part. Parts lie one after the other, training first; each ends at its cumulative
   /// percentage of the corpus, rounded down to a whole byte. May be empty.
   std::span<const uint8_t> bytes(Split split) const;
+
+  /// Reads all of it, or the sample.
+  CorpusIdentity identity() const;
 
  private:
   std::string name_;

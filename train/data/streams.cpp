@@ -49,14 +49,24 @@ bool TrainReader::next(std::span<int32_t> tokens, std::span<int32_t> targets) {
   return starts_epoch;
 }
 
+bool TrainReader::exists(StreamPosition position) const {
+  if (position.epoch < 0) return false;
+  const int64_t read = position.offset - start_of(position.epoch);
+  return read >= 0 && read % block_ == 0 && position.offset < static_cast<int64_t>(streams_.stride);
+}
+
+StreamPosition TrainReader::possible(StreamPosition position) const {
+  if (exists(position)) return position;
+  const int64_t epoch = std::max<int64_t>(position.epoch, 0) + 1;
+  return {epoch, start_of(epoch)};
+}
+
 void TrainReader::restore(StreamPosition position) {
-  const int64_t length = static_cast<int64_t>(streams_.stride);
-  const int64_t read = position.epoch < 0 ? -1 : position.offset - start_of(position.epoch);
-  if (read < 0 || read % block_ != 0 || position.offset >= length)
+  if (!exists(position))
     refuse(
         "data position: epoch {}, offset {} does not exist in streams of {} bytes in blocks of {} with seed {} "
         "(resume with the corpus and configuration of the run)",
-        position.epoch, position.offset, length, block_, seed_);
+        position.epoch, position.offset, streams_.stride, block_, seed_);
   position_ = position;
 }
 

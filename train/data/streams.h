@@ -42,12 +42,16 @@ class TrainReader {
 
   StreamPosition position() const { return position_; }
 
+  /// `position`, or the start of the next epoch when no block of these streams can start there.
+  StreamPosition possible(StreamPosition position) const;
+
   /// Continues from a position of a reader of the same bytes, sizes and seed. Throws InputError when no block
   /// of these streams can start there.
   void restore(StreamPosition position);
 
  private:
   int64_t start_of(int64_t epoch) const;
+  bool exists(StreamPosition position) const;
 
   Streams streams_;
   int64_t block_;
