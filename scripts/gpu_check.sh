@@ -63,7 +63,7 @@ results=${FADE_RESULTS:-bench/results}
 mkdir -p "$results"
 out=$results/$(tr 'A-Z ' 'a-z-' <<<"$gpu" | tr -cd 'a-z0-9-')-$(date +%F).json
 cuda=$(sed -n 's/^set(CMAKE_CUDA_COMPILER_VERSION "\(.*\)")/\1/p' "$build"/CMakeFiles/*/CMakeCUDACompiler.cmake 2>/dev/null | head -n 1) || true
-python3 - "$gpu" "$driver" "${cuda:-unknown}" "$(git describe --always --dirty)" "${sanitized[*]:-}" "$lines" >"$out" <<'END'
+python3 - "$gpu" "$driver" "${cuda:-unknown}" "$(git describe --always --dirty 2>/dev/null || echo unknown)" "${sanitized[*]:-}" "$lines" >"$out" <<'END'
 import json, sys
 
 gpu, driver, cuda, commit, sanitized, lines = sys.argv[1:]
