@@ -17,6 +17,7 @@
 #include "train/config/schema.h"
 #include "train/config/suggestion.h"
 #include "train/config/text_preset.h"
+#include "train/config/unread.h"
 
 namespace fade {
 
@@ -60,6 +61,11 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, T& value, const 
 /// The numbers that a configuration's key may take, for an option that stands for it.
 inline const Range& range_of(std::string_view key) { return find_key(key)->range; }
 
+/// Adds the option --set, which may be repeated.
+inline void add_sets(CLI::App& app, std::vector<std::string>& sets, const std::string& description) {
+  app.add_option("--set", sets, description)->allow_extra_args(false);
+}
+
 /// Adds a command to the program. A C declares its arguments in its constructor, and they are filled before
 /// its run() is called.
 template <class C>
@@ -85,11 +91,11 @@ struct ConfigArguments {
                    std::string("configuration file (YAML; docs/configuration.md lists the keys)") +
                        (takes_text ? ", or a text: any file not named .yaml or .yml" : ""))
         ->required();
-    app.add_option("--set", sets, "key.path=value: overrides a key of the configuration; may be repeated")
-        ->allow_extra_args(false);
+    add_sets(app, sets, "key.path=value: overrides a key of the configuration; may be repeated");
   }
   /// Of keys set more than once, the last wins: a command's defaults, --set, then a command's own options.
-  /// Sets the number of threads, too. `note` receives what to tell about a text's configuration.
+  /// Sets the number of threads, too. `note` receives what to tell at the start: about a text's configuration,
+  /// and about settings without effect.
   Config load(const std::vector<std::string>& options = {}, const std::vector<std::string>& defaults = {},
               std::string* note = nullptr) const {
     std::vector<std::string> all = defaults;
@@ -97,7 +103,11 @@ struct ConfigArguments {
     all.insert(all.end(), options.begin(), options.end());
     const bool text = takes_text && !is_configuration_name(path);
     const TextConfig read = text ? config_for_text(path, all) : TextConfig{load_config(path, all), ""};
-    if (note) *note = read.note;
+    if (note) {
+      *note = read.note;
+      for (const std::string& unread : unread_settings(read.config, sets))
+        *note += (note->empty() ? "" : "\n") + unread;
+    }
     set_threads(read.config.threads);
     return read.config;
   }

@@ -14,21 +14,34 @@ namespace {
 
 // Where the configuration of a weights file lies: in its run, or beside the file.
 std::filesystem::path folder_of(const std::filesystem::path& weights) {
-  const std::filesystem::path folder = weights.parent_path(), run = folder.has_parent_path()
-                                                                        ? folder.parent_path()
-                                                                    : folder.empty() ? ".."
-                                                                                     : ".";
+  const std::filesystem::path folder = weights.parent_path(), run = folder.parent_path();
   std::error_code ignored;
   return std::filesystem::exists(run / "config.yaml", ignored) ? run : folder;
 }
 
+// The configuration of a checkpoint with overrides of what an evaluation reads. The model is what it is.
+Config overridden(const Config& config, const std::vector<std::string>& sets) {
+  const Config changed = parse_config(to_yaml(config), "the checkpoint's configuration", sets);
+  for (const Key& key : config_keys()) {
+    const std::string was = value_text(key, config), is = value_text(key, changed);
+    const bool read = (key.path.starts_with("data.") && key.path != "data.vocab") ||
+                      key.path == "train.batch" || key.path == "threads";
+    if (was != is && !read)
+      refuse("--set {}={}: an evaluation does not read it (it reads data.*, train.batch and threads)",
+             key.path, is);
+  }
+  return changed;
+}
+
 struct Eval {
   CheckpointArguments checkpoint;
+  std::vector<std::string> sets;
   std::string data, split;
   int streams = 0;
   bool json = false;
 
   explicit Eval(CLI::App& app) : checkpoint(app) {
+    add_sets(app, sets, "key.path=value: overrides data.*, train.batch or threads; may be repeated");
     app.add_option("--data", data, "a file to evaluate instead of the configuration's corpus");
     app.add_option("--split", split, "train, valid, test or all (default: valid; all of --data FILE)");
     add_number(app, "--streams", streams, range_of("train.batch"),
@@ -37,6 +50,10 @@ struct Eval {
   }
   void run() const {
     LoadedModel loaded = checkpoint.load();
+    if (!sets.empty()) {
+      loaded.config = overridden(loaded.config, sets);
+      if (!checkpoint.threads) set_threads(loaded.config.threads);
+    }
     DataConfig& d = loaded.config.data;
     if (!data.empty()) {
       d.kind = DataKind::file;

@@ -35,8 +35,7 @@ struct Compare {
 
   explicit Compare(CLI::App& app) {
     app.add_option("CONFIG", paths, "configuration files, one per run")->required();
-    app.add_option("--set", sets, "key.path=value: overrides a key of every configuration; may be repeated")
-        ->allow_extra_args(false);
+    add_sets(app, sets, "key.path=value: overrides a key of every configuration; may be repeated");
     add_number(app, "--steps", steps, range_of("train.steps"), "updates of each run: overrides train.steps");
     add_number(app, "--minutes", minutes, {0.01, 1e6},
                "training time of each run, which then ends before train.steps are done");
@@ -55,7 +54,9 @@ struct Compare {
   /// runs are kept, interrupted ones are resumed. Prints the table, and writes it and plots to `out`. Throws
   /// InputError, before anything is written, when the configurations differ in data or seed.
   void run() const {
-    const std::vector<Plan> all = plans();
+    std::vector<std::string> notes;
+    const std::vector<Plan> all = plans(notes);
+    for (const std::string& note : notes) print_stderr("{}", note);
     const fs::path folder = out.empty() ? fs::path("runs/compare") : fs::path(out);
     std::vector<RunResult> results;
     const InterruptGuard guard;  // outlives those of the runs, so that an interrupt ends the comparison, too
@@ -86,7 +87,8 @@ struct Compare {
     Config config;
   };
 
-  std::vector<Plan> plans() const {
+  // `notes` receives what to tell about them.
+  std::vector<Plan> plans(std::vector<std::string>& notes) const {
     std::vector<std::string> overrides = sets;
     if (steps) overrides.push_back(fmt::format("train.steps={}", steps));
     for (const std::string& override : device_override(device)) overrides.push_back(override);
@@ -111,6 +113,11 @@ struct Compare {
         plan(fmt::format("{}-span-loss-{:g}", stem, loss), stem, varied);
       }
     }
+    // What one of the configurations reads has an effect.
+    for (const std::string& set : sets)
+      if (std::ranges::none_of(plans,
+                               [&](const Plan& p) { return unread_settings(p.config, {set}).empty(); }))
+        notes.push_back(unread_settings(plans.front().config, {set}).front());
     return plans;
   }
 };

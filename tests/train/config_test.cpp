@@ -1,6 +1,7 @@
 // Configuration files: values, errors, and the agreement of code and documentation.
 #include <fmt/format.h>
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <limits>
 #include <random>
@@ -9,6 +10,7 @@
 #include "tests/support.h"
 #include "train/config/file.h"
 #include "train/config/schema.h"
+#include "train/config/unread.h"
 
 using namespace fade;
 using test::contains;
@@ -127,6 +129,58 @@ BOOST_AUTO_TEST_CASE(keys_of_other_kinds_are_ignored) {
                  .model.block == 10);
 }
 
+BOOST_AUTO_TEST_CASE(overrides_without_effect_are_told) {
+  const auto told = [](const std::string& yaml, const std::string& set) {
+    const auto notes = unread_settings(parse_config(yaml, "c", {set}), {set});
+    return notes.empty() ? "" : notes.front();
+  };
+  BOOST_TEST(told("data: {kind: recall}", "data.path=a") ==
+             "--set data.path=a has no effect: data.kind is recall");
+  BOOST_TEST(told(minimal, "data.recall.keys=3") ==
+             "--set data.recall.keys=3 has no effect: data.kind is file");
+  BOOST_TEST(told(minimal, "train.optimizer.momentum=0.9") ==
+             "--set train.optimizer.momentum=0.9 has no effect: train.optimizer.kind is adam");
+  for (const auto& [kind, read, unread] : std::vector<std::array<const char*, 3>>{
+           {"transformer_xl", "model.block=8", "model.span.ramp=4"},
+           {"adaptive_span", "model.span.ramp=4", "model.span.noisy=true"},
+           {"expire_span", "model.span.noisy=true", "model.compress.rate=2"},
+           {"compressive", "model.compress.rate=2", "model.span.loss=0"}}) {
+    const std::string yaml = fmt::format("model: {{kind: {}}}", kind);
+    BOOST_TEST(told(yaml, read) == "");
+    BOOST_TEST(told(yaml, unread) == fmt::format("--set {} has no effect: model.kind is {}", unread, kind));
+  }
+}
+
+// YAML's merge type: own keys win, then earlier maps; a merged section replaces none that is there.
+BOOST_AUTO_TEST_CASE(maps_are_merged) {
+  const Config c = parse_config(R"(
+x-small: &small {hidden: 32, heads: 2, block: 16, span: &span {ramp: 8, pre_div: 2}}
+x-deep: &deep {layers: 12, hidden: 48, <<: {ff: 7}}
+model:
+  <<: [*small, *deep]
+  block: 24
+  span: {<<: *span, ramp: 9}
+train: {<<: {steps: 5}}
+)",
+                                "c");
+  BOOST_TEST(c.model.hidden == 32);
+  BOOST_TEST(c.model.heads == 2);
+  BOOST_TEST(c.model.layers == 12);
+  BOOST_TEST(c.model.ff == 7);
+  BOOST_TEST(c.model.block == 24);
+  BOOST_TEST(c.model.span.ramp == 9);
+  BOOST_TEST(c.model.span.pre_div == 2);
+  BOOST_TEST(c.train.steps == 5);
+  BOOST_TEST(
+      parse_config("x-b: &b {span: {ramp: 8}}\nmodel: {<<: *b, span: {loss: 0}}", "c").model.span.ramp ==
+      SpanConfig{}.ramp);
+  // A map inside itself, and one that would be merged 2^40 times.
+  BOOST_TEST(parse_config("model: &m {layers: 3, <<: *m}", "c").model.layers == 3);
+  std::string yaml = "x-0: &a0 {layers: 5}\n";
+  for (int i = 1; i <= 40; ++i) yaml += fmt::format("x-{0}: &a{0} {{<<: [*a{1}, *a{1}]}}\n", i, i - 1);
+  BOOST_TEST(parse_config(yaml + "model: {<<: *a40}\n", "c").model.layers == 5);
+}
+
 BOOST_AUTO_TEST_CASE(deep_nesting_and_empty_text_are_refused) {
   BOOST_TEST(refusal_of("").find("c.yaml: empty") == 0);
   BOOST_TEST(refusal_of(std::string(100'000, '[')).find("c.yaml:1: not YAML: ") == 0);
@@ -175,7 +229,8 @@ BOOST_AUTO_TEST_CASE(a_written_configuration_reads_back_the_same) {
 BOOST_AUTO_TEST_CASE(the_bytes_of_a_path_come_back) {
   std::string all;
   for (int c = 1; c < 256; ++c) all += static_cast<char>(c);
-  for (const std::string& path : {std::string("caf\xe9.txt"), all, std::string("\xc3"), std::string("\xff\xfe")}) {
+  for (const std::string& path :
+       {std::string("caf\xe9.txt"), all, std::string("\xc3"), std::string("\xff\xfe")}) {
     const std::string yaml = to_yaml(parse_config("seed: 1", "c", {"data.path=" + path}));
     BOOST_TEST(find_invalid_utf8(yaml) == std::string::npos);  // it also stands in JSON, in model.safetensors
     BOOST_TEST(parse_config(yaml, "written").data.path == path);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include "engine/error.h"
@@ -53,12 +54,59 @@ void store(const Key& key, const YAML::Node& node, const std::string& place, Con
            node.IsScalar() ? suggestion(node.Scalar(), value_names(key)) : "");
 }
 
+using Entries = std::vector<std::pair<YAML::Node, YAML::Node>>;  ///< keys and values
+
+std::string place_of(const YAML::Node& node, const std::string& source) {
+  return fmt::format("{}:{}", source, node.Mark().line + 1);
+}
+
+bool is_merge(const YAML::Node& key) { return key.IsScalar() && key.Scalar() == "<<" && key.Tag() != "!"; }
+
+/// Appends the map's own entries, then those of the maps that its key << names (YAML's merge type), but of no
+/// key that is there already: own keys win, then earlier maps. A map that was merged before, even one inside
+/// itself, holds nothing new.
+void add_entries(const YAML::Node& map, const std::string& source, std::vector<YAML::Node>& merged,
+                 Entries& entries) {
+  constexpr size_t kMostMerged = 1000;
+  if (std::ranges::any_of(merged, [&](const YAML::Node& node) { return node.is(map); })) return;
+  if (merged.size() > kMostMerged)
+    refuse("{}: <<: more than {} maps in one, allowed: fewer", place_of(map, source), kMostMerged);
+  merged.push_back(map);
+  std::set<std::string> before;
+  for (const auto& entry : entries)
+    if (entry.first.IsScalar()) before.insert(entry.first.Scalar());
+  YAML::Node merge;
+  for (const auto& entry : map) {
+    if (!is_merge(entry.first)) {
+      if (!entry.first.IsScalar() || !before.contains(entry.first.Scalar()))
+        entries.emplace_back(entry.first, entry.second);
+      continue;
+    }
+    if (!merge.IsNull())
+      refuse("{}: <<: given twice (name several maps in a list)", place_of(entry.first, source));
+    merge.reset(entry.second);
+    const bool maps =
+        merge.IsMap() || (merge.IsSequence() &&
+                          std::all_of(merge.begin(), merge.end(), [](const auto& m) { return m.IsMap(); }));
+    if (!maps)
+      refuse("{}: <<: found {}, allowed: a map or a list of maps, as in `<<: *base`",
+             place_of(entry.first, source), found(merge));
+  }
+  if (merge.IsMap()) add_entries(merge, source, merged, entries);
+  if (merge.IsSequence())
+    for (const YAML::Node& one : merge) add_entries(one, source, merged, entries);
+}
+
 /// Stores the values of a map, and notes where they were set. `prefix` is "" at the top of a document and
 /// "model." or "model.span." further down.
 void read_map(const YAML::Node& map, const std::string& prefix, Config& config, Origins& origins) {
-  for (const auto& entry : map) {
-    const YAML::Node &name = entry.first, &value = entry.second;
-    const std::string place = fmt::format("{}:{}", origins.source, name.Mark().line + 1);
+  Entries entries;
+  std::vector<YAML::Node> merged;
+  add_entries(map, origins.source, merged, entries);
+  for (const auto& [name, value] : entries) {
+    const std::string place = place_of(name, origins.source);
+    if (prefix.empty() && name.IsScalar() && name.Scalar().starts_with("x-"))
+      continue;  // a place for anchors
     if (!name.IsScalar()) refuse("{}: found {} for a key, allowed: a name", place, found(name));
     const std::string path = prefix + name.Scalar();
     const bool section = is_section(path);
