@@ -1,4 +1,5 @@
-// The command line: `fade train | compare | eval | generate | compress | decompress | grad | bench | info`.
+// The command line: `fade train | compare | eval | generate | compress | decompress | grad | bench | info`, and
+// `fade --version`.
 #pragma once
 
 namespace fade {

@@ -43,7 +43,9 @@ void generate(const Transformer& model, std::string_view prompt, const GenerateO
     logits = y.rows(n - 1, n).to(DType::f64).to_vector<double>();
   };
 
-  const std::string_view text = prompt.empty() ? "\n" : prompt;
+  // Without a prompt, a newline comes first, or the last byte of a vocabulary that has none.
+  const char start = static_cast<char>(std::min<int64_t>('\n', model.config().vocab - 1));
+  const std::string_view text = prompt.empty() ? std::string_view(&start, 1) : prompt;
   const std::span bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size());
   check_vocabulary(bytes, model.config().vocab, options.prompt_name);
   std::ranges::for_each(prompt, emit);

@@ -8,6 +8,9 @@ small_run_files
 
 # Help, everywhere.
 works "--help" --help
+works "--version" --version
+holds "says what runs where" sh -c 'grep -qE "^fade [0-9]+\.[0-9]+" out && grep -q "^compiler: .*, " out && grep -q "^devices: cpu" out'
+holds "with the instruction set" grep -qE "^instruction set: [A-Z]" out
 for command in train compare eval generate compress decompress grad bench info; do
   works "$command --help" $command --help
   holds "names its arguments" grep -q "Usage: fade $command" out
@@ -33,6 +36,19 @@ works "streams that do not fill the text" eval run --data text --streams 11
 holds "say what they leave out" grep -q "(4686 bytes predicted: all but the first and the last 5; 11 streams)" out
 works "a file that is not read to its end" eval run --data text --streams 1
 holds "one stream leaves out the first byte" grep -q "all but the first; 1 streams)" out
+
+works "settings of an evaluation" eval run --set train.batch=7 --set 'data.split=[50,50,0]' --json
+holds "are read" grep -q '"split":"valid","streams":7,' out
+works "a setting without effect" train c.yaml --out recall --set data.kind=recall --set data.path=none --set train.steps=1
+holds "is told" grep -q "^--set data.path=none has no effect: data.kind is recall$" err
+works "a comparison with one" compare c.yaml --set model.compress.rate=2 --out compared
+holds "is told, too" grep -q "^--set model.compress.rate=2 has no effect: model.kind is expire_span$" err
+
+# A vocabulary without a newline.
+tr -c '\000' '\001' <text >ones
+works "a vocabulary of two" train c.yaml --out two --set data.path=ones --set data.vocab=2
+works "generates without a prompt" generate two --bytes 5
+holds "bytes that it has" sh -c 'test "$(tr -d "\000\001" <out | wc -c)" -eq 0 && test "$(wc -c <out)" -eq 5'
 
 # A figure that a kind does not have is left out.
 works "a kind without spans" train c.yaml --out window --set model.kind=transformer_xl --set train.log_every=1
