@@ -12,7 +12,8 @@ enum Saved : int { kSpan, kAge };
 
 // Σ_i g·dm/de of each row, [B, G, L].
 Tensor dspan_by_row(BackwardCtx& ctx) {
-  const Tensor span = ctx.saved(kSpan), age = ctx.saved(kAge), g = ctx.grad();
+  const Tensor span = ctx.saved(kSpan), age = ctx.saved(kAge);
+  const Tensor& g = ctx.grad();
   const auto& mask = ctx.attrs<SoftMask>();
   const int64_t B = age.size(0), L = age.size(1), G = mask.kind == MaskKind::adaptive ? span.size(0) : 1;
   const Tensor dspan = Tensor::empty({B, G, L}, span.dtype(), span.device());
