@@ -18,11 +18,13 @@ struct Grad {
     app.add_option("--tokens", tokens, "file whose bytes are the tokens; stream b takes the b-th part")
         ->required();
     add_number(app, "--blocks", blocks, {1, 1e6}, "blocks to read, carrying memory")->required();
-    app.add_option("--out", out, "safetensors file to write: loss, aux, grad.NAME")->required();
+    app.add_option("--out", out, "safetensors file to write: loss, aux, grad.NAME; - is standard output")
+        ->required();
     app.add_option("--dtype", dtype, "f32 or f64 (default: f64, or what --set says)");
     app.add_option("--device", device, "cpu or cuda (default: cpu, or what --set says)");
   }
   void run() const {
+    refuse_terminal(out);
     check_output(out, {config.path, weights, tokens});
     std::vector<std::string> options = device_override(device);
     if (!dtype.empty())

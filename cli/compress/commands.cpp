@@ -82,6 +82,7 @@ struct Compress {
     app.add_flag("--json", json, "print one JSON object");
   }
   void run() const {
+    refuse_terminal(arguments.out);
     Input in = arguments.open();
     const std::string bytes = in.read_all();
     const auto text = bytes_of(bytes);

@@ -111,6 +111,11 @@ void check_output(const fs::path& path, const std::vector<fs::path>& inputs) {
            path.string(), folder.string(), std::strerror(errno));
 }
 
+void refuse_terminal(const fs::path& path) {
+  if (is_standard_output(path) && ::isatty(STDOUT_FILENO) == 1)
+    refuse("standard output: a terminal, which cannot show binary data (redirect it, or name a file)");
+}
+
 bool is_temporary(const fs::path& path) {
   const std::string name = path.filename().string();
   return name.starts_with(kTemporaryPrefix) && name.ends_with(kTemporarySuffix);

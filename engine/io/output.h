@@ -44,6 +44,9 @@ bool is_standard_output(const std::filesystem::path& path);
 /// replace one of the `inputs`: to be called before long work.
 void check_output(const std::filesystem::path& path, const std::vector<std::filesystem::path>& inputs);
 
+/// Throws InputError when `path` is standard output and that is a terminal, which binary data would confuse.
+void refuse_terminal(const std::filesystem::path& path);
+
 /// True for the temporary names of Output: such a file is left behind when a process is killed.
 bool is_temporary(const std::filesystem::path& path);
 

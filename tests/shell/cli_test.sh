@@ -19,6 +19,10 @@ done
 works "a run" train c.yaml --out run
 head -c 100 text >tokens
 works "grad" grad c.yaml --weights run/step-4/model.safetensors --tokens tokens --blocks 2 --out g.safetensors
+"$fade" grad c.yaml --weights - --tokens tokens --blocks 2 --out - <run/step-4/model.safetensors >out 2>err
+holds "grad reads and writes standard streams" cmp g.safetensors out
+works "and reads a pipe" grad c.yaml --weights run/step-4/model.safetensors --tokens <(cat tokens) --blocks 2 --out g2
+holds "as it reads a file" cmp g.safetensors g2
 
 # Results go to standard output, alone.
 works "eval --json" eval run --json

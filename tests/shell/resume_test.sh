@@ -23,9 +23,10 @@ rm -r killed/step-200
 echo step-100 >killed/latest
 mkdir killed/step-200.tmp
 echo half >killed/step-200.tmp/model.safetensors
+echo half >killed/fade-4711-0.tmp
 works "a killed run resumes" train c.yaml --out killed --resume
 holds "to the same weights and state" same_checkpoint straight/step-200 killed/step-200
-holds "without leftovers" test ! -e killed/step-200.tmp
+holds "without leftovers" test ! -e killed/step-200.tmp -a ! -e killed/fade-4711-0.tmp
 holds "each line of the metrics is there once" test "$(grep -c valid_bpb killed/metrics.jsonl)" -eq 2
 
 # Ctrl-C, at any step. The run would never end by itself, however fast the machine.

@@ -149,11 +149,17 @@ def erases():
         code_of(process)
         assert (b"\x1b" in seen) == expected, (name, seen)
 
+def binary():
+    process, terminal = start([FADE, "compress", "run", "text", "-"])
+    seen = read_until(terminal, b")")
+    assert code_of(process) == 2 and b"standard output: a terminal, which cannot show binary data" in seen, seen
+
 globals()[sys.argv[1]]()
 PY
 for case in "hang_up a run whose terminal goes away ends in a checkpoint" \
   "nohup with SIGHUP ignored, it goes on" \
   "tee a run ends in a checkpoint when Ctrl-C also ends the reader of its messages" \
+  "binary an archive is not written to a terminal" \
   "erases only a terminal that can erase gets escape sequences"; do
   python3 terminal.py ${case%% *} >log 2>&1
   holds "${case#* }" test $? -eq 0
