@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 corpus=${1:-auto}
 case $corpus in auto | recall | enwik8) ;; *) echo "usage: scripts/demo.sh [recall|enwik8]" >&2; exit 2 ;; esac
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold='' plain=''
+if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
 say "1. Install and build"
 scripts/install_dependencies.sh --no-tests

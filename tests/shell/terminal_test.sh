@@ -34,6 +34,7 @@ compress run text new.fade
 decompress run text.fade back
 compress run text -
 bench c.yaml --live 16 --steps 1
+--version
 --help
 train --help
 CALLS
