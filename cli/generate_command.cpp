@@ -1,4 +1,6 @@
 // `fade generate`: text from a checkpoint.
+#include <optional>
+
 #include "cli/command.h"
 #include "engine/io/input.h"
 #include "train/generate.h"
@@ -8,7 +10,8 @@ namespace {
 
 struct Generate {
   CheckpointArguments checkpoint;
-  std::string prompt, prompt_file;
+  std::string prompt;
+  std::optional<std::string> prompt_file;
   GenerateOptions options;
 
   explicit Generate(CLI::App& app) : checkpoint(app) {
@@ -25,8 +28,8 @@ struct Generate {
   void run() const {
     std::string text = prompt;
     GenerateOptions with = options;
-    if (!prompt_file.empty()) {
-      Input in(prompt_file);
+    if (prompt_file) {
+      Input in(*prompt_file);
       text = in.read_all();
       with.prompt_name = in.name();
     }

@@ -21,6 +21,7 @@ Descriptor::~Descriptor() {
 }
 
 void refuse_path(const fs::path& path, int reason, std::string_view if_missing) {
+  if (path.empty()) refuse("a file without a name (give its path)");
   const std::string name = path.string();
   std::error_code ignored;
   switch (reason) {

@@ -95,7 +95,7 @@ bool is_standard_output(const fs::path& path) {
 
 void check_output(const fs::path& path, const std::vector<fs::path>& inputs) {
   const auto there = status_of(path, STDOUT_FILENO);
-  if (!there && errno != ENOENT) refuse_path(name_of(path), errno);
+  if (path.empty() || (!there && errno != ENOENT)) refuse_path(name_of(path), errno);
   if (there && S_ISDIR(there->st_mode)) refuse_path(path, EISDIR);
   for (const fs::path& input : inputs)
     if (const auto read = status_of(input, STDIN_FILENO); there && read && S_ISREG(read->st_mode))

@@ -40,7 +40,7 @@ train secret.yaml|secret.yaml: permission denied
 compare secret.yaml|secret.yaml: permission denied
 train c.yaml --out closed/new|--out closed/new: cannot be created: Permission denied
 train c.yaml --out new --set data.path=secret|secret: permission denied
-train c.yaml --out hidden|permission denied
+train c.yaml --out hidden|hidden/lock: permission denied
 train c.yaml --out hidden --resume|hidden/config.yaml: permission denied
 eval hidden|permission denied
 eval shut|shut/step-4/model.safetensors: permission denied
@@ -56,7 +56,7 @@ $grad --weights $weights --tokens secret --out new|secret: permission denied
 $grad --weights $weights --tokens tokens --out closed/new|closed/new: the directory closed cannot be written to
 train loop|loop: too many levels of symbolic links
 train c.yaml --out new --set data.path=loop|loop: too many levels of symbolic links
-train c.yaml --out loop|loop/config.yaml: too many levels of symbolic links
+train c.yaml --out loop|loop/lock: too many levels of symbolic links
 train c.yaml --out loop --resume|loop/config.yaml: too many levels of symbolic links
 eval loop|loop: too many levels of symbolic links
 eval run --data loop|loop: too many levels of symbolic links

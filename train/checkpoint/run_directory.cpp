@@ -43,7 +43,10 @@ fs::path run_to_resume(const fs::path& path) {
 }
 
 RunDirectory::RunDirectory(const fs::path& path, bool resume) : path_(path) {
-  if (resume) require_run(path);
+  if (resume)
+    require_run(path);
+  else
+    is_run(path);  // refuses a path that cannot be used, with the reason
   std::error_code error;
   fs::create_directories(path, error);
   if (error) refuse("--out {}: cannot be created: {}", path.string(), error.message());
