@@ -1,5 +1,4 @@
-// The command line: `fade train | compare | eval | generate | compress | decompress | grad | bench | info`, and
-// `fade --version`.
+// The command line of the program: its commands, their errors and exit codes.
 #pragma once
 
 namespace fade {

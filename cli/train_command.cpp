@@ -123,7 +123,7 @@ struct Train {
     return path.filename() == kConfigFile && is_run(path.has_parent_path() ? path.parent_path() : ".");
   }
   static bool is_configuration(const fs::path& path) {
-    return (path.extension() == ".yaml" || path.extension() == ".yml") && !is_config_of_run(path);
+    return is_configuration_name(path) && !is_config_of_run(path);
   }
 };
 

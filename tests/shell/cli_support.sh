@@ -34,9 +34,9 @@ holds() {
   shift
   "$@" >/dev/null && echo "ok      $what" || failed "$what"
 }
-# comes COMMAND..: waits until the command succeeds, a minute at most
+# comes COMMAND..: waits until the command succeeds, ten minutes at most: that is for a slow machine, not for a test
 comes() {
-  for _ in $(seq 1200); do
+  for _ in $(seq 12000); do
     "$@" && return
     sleep 0.05
   done
