@@ -119,7 +119,7 @@ MappedFile::MappedFile(const fs::path& path) {
   if (S_ISDIR(status.st_mode)) refuse_path(path, EISDIR);
   if (!S_ISREG(status.st_mode))
     refuse("{}: not a regular file, so it cannot be mapped (copy it to one)", path.string());
-  if (status.st_size == 0) refuse("{}: empty", path.string());
+  if (status.st_size == 0) refuse("{}: empty (name a file with text in it)", path.string());
   const auto size = static_cast<size_t>(status.st_size);
   void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (memory == MAP_FAILED) fail("{}: cannot be mapped into memory: {}", path.string(), std::strerror(errno));

@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(files_that_cannot_be_a_corpus_are_refused) {
   BOOST_TEST(open("").find("data.path: not set") == 0);
   BOOST_TEST(open(dir.path("none")).find(dir.path("none") + ": no such file") == 0);
   BOOST_TEST(open(dir.path()) == dir.path() + ": a directory, where a file was expected (name a file)");
-  BOOST_TEST(open(dir.write("empty", "")) == dir.path("empty") + ": empty");
+  BOOST_TEST(open(dir.write("empty", "")) == dir.path("empty") + ": empty (name a file with text in it)");
   BOOST_TEST(::mkfifo(dir.path("pipe").c_str(), 0600) == 0);
   BOOST_TEST(open(dir.path("pipe")).find(dir.path("pipe") + ": not a regular file") == 0);
 }

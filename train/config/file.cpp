@@ -15,6 +15,7 @@
 #include "train/config/corpus_path.h"
 #include "train/config/schema.h"
 #include "train/config/suggestion.h"
+#include "train/config/text_preset.h"
 
 namespace fade {
 
@@ -193,6 +194,17 @@ void apply_override(const std::string& text, Config& config, Origins& origins) {
   store(*key, node, place, config);
 }
 
+/// Refuses a text where a configuration was expected: an error of the YAML in it would only confuse.
+void refuse_text(const std::string& path, const std::string& text) {
+  bool map = false;
+  try {
+    map = YAML::Load(text).IsMap();
+  } catch (const YAML::Exception&) {
+  }
+  if (!map && !text.empty())
+    refuse("{}: not a configuration, which is YAML named .yaml (fade train takes a text, too)", path);
+}
+
 }  // namespace
 
 Config parse_config(std::string_view text, const std::string& source,
@@ -208,16 +220,16 @@ Config parse_config(std::string_view text, const std::string& source,
 }
 
 bool reads_as_config(const std::string& text) {
+  YAML::Node root;
   try {
-    const YAML::Node root = YAML::Load(text);
-    if (!root.IsMap() || root.size() == 0) return false;
-    for (const auto& entry : root)
-      if (!entry.first.IsScalar() || (!is_section(entry.first.Scalar()) && !find_key(entry.first.Scalar())))
-        return false;
-    return true;
+    root = YAML::Load(text);
   } catch (const YAML::Exception&) {
     return false;
   }
+  if (!root.IsMap() || root.size() == 0) return false;
+  return std::all_of(root.begin(), root.end(), [](const auto& entry) {
+    return entry.first.IsScalar() && (is_section(entry.first.Scalar()) || find_key(entry.first.Scalar()));
+  });
 }
 
 Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
@@ -227,6 +239,7 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
   if (file.size() > kMaxSize) refuse("{}: longer than {} bytes (is this a configuration?)", path, kMaxSize);
   std::string text(file.size(), '\0');
   file.read(text.data(), text.size());
+  if (!is_configuration_name(path)) refuse_text(path, text);
   Config config = parse_config(text, file.name(), overrides);
   find_corpus(config.data, std::filesystem::path(path).parent_path());
   return config;
