@@ -1,6 +1,7 @@
 #include "engine/io/files.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,10 +60,16 @@ void cannot_write(const fs::path& path) {
        std::strerror(reason));
 }
 
+bool try_again(int fd, short events) {
+  if (errno != EAGAIN) return errno == EINTR;
+  pollfd descriptor{fd, events, 0};
+  return ::poll(&descriptor, 1, -1) >= 0 || errno == EINTR;
+}
+
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && try_again(fd, POLLOUT)) continue;
     if (n < 0) return false;
     bytes.remove_prefix(static_cast<size_t>(n));
   }

@@ -39,6 +39,10 @@ bool path_exists(const std::filesystem::path& path);
 /// Throws Error: the path cannot be written, and the system's reason in errno.
 [[noreturn]] void cannot_write(const std::filesystem::path& path);
 
+/// After a read or a write that failed: true when it is to be tried again, because a signal has interrupted it, or,
+/// once it has waited for that, because a descriptor that does not block is ready for `events` of poll(2).
+bool try_again(int fd, short events);
+
 /// Writes all bytes to a descriptor. False, and errno set, when that failed.
 bool write_all(int fd, std::string_view bytes);
 

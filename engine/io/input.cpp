@@ -1,6 +1,7 @@
 #include "engine/io/input.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,11 +26,11 @@ namespace {
   fail("{}: its {} bytes do not fit into memory (use a smaller file, or split it)", name, bytes);
 }
 
-// The result of pread(2), or of read(2) where there is no offset, once no signal has interrupted it.
+// The result of pread(2), or of read(2) where there is no offset, once it need not be tried again.
 ssize_t read_some(int fd, void* bytes, size_t count, const off_t* offset) {
   ssize_t n = 0;
   do n = offset ? ::pread(fd, bytes, count, *offset) : ::read(fd, bytes, count);
-  while (n < 0 && errno == EINTR);
+  while (n < 0 && try_again(fd, POLLIN));
   return n;
 }
 

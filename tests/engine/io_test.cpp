@@ -32,8 +32,8 @@ struct Pipe {
 
 /// While in scope, a standard stream is another file.
 struct Redirected {
-  Redirected(int standard, const std::string& path, int flags)
-      : stream(standard), before(::dup(standard)), file(path, flags) {
+  Redirected(int standard, Descriptor other)
+      : stream(standard), before(::dup(standard)), file(std::move(other)) {
     ::dup2(file.get(), stream);
   }
   Redirected(const Redirected&) = delete;
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(files_and_pipes_are_read_alike) {
     const Pipe pipe(dir, kText);
     check(pipe.path, pipe.path);
   }
-  const Redirected in(STDIN_FILENO, file, O_RDONLY);
+  const Redirected in(STDIN_FILENO, Descriptor(file, O_RDONLY));
   check("-", "standard input");
   BOOST_TEST(read_file("/dev/null") == "");
   BOOST_TEST(!read_file("/proc/self/stat").empty());  // a regular file whose size is said to be 0
@@ -99,6 +99,18 @@ BOOST_AUTO_TEST_CASE(a_long_pipe_is_read_to_its_end) {
   for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * i % 251);
   const Pipe pipe(dir, text);
   BOOST_TEST((read_file(pipe.path) == text));
+}
+
+// A descriptor of another program may not block.
+BOOST_AUTO_TEST_CASE(a_pipe_that_does_not_block_is_waited_for) {
+  const std::string text(1'000'000, 'x');
+  std::array<int, 2> ends{};
+  BOOST_REQUIRE(::pipe2(ends.data(), O_NONBLOCK) == 0);
+  const Redirected in(STDIN_FILENO, Descriptor(ends[0]));
+  std::thread writer([to = Descriptor(ends[1]), &text] { write_all(to.get(), text); });
+  const std::string got = read_file("-");
+  writer.join();
+  BOOST_TEST((got == text));
 }
 
 BOOST_AUTO_TEST_CASE(an_endless_device_is_refused) {
@@ -231,7 +243,7 @@ BOOST_AUTO_TEST_CASE(standard_output_is_written_directly) {
   const std::string path = dir.write("file", "before;"), link = dir.path("stdout");
   fs::create_symlink("/proc/self/fd/1", link);  // as /dev/stdout is, which a fault would replace
   {
-    const Redirected out(STDOUT_FILENO, path, O_WRONLY | O_APPEND);
+    const Redirected out(STDOUT_FILENO, Descriptor(path, O_WRONLY | O_APPEND));
     BOOST_TEST(is_standard_output("-"));
     BOOST_TEST(is_standard_output(link));
     BOOST_TEST(is_standard_output(path));
@@ -265,7 +277,7 @@ BOOST_AUTO_TEST_CASE(an_output_does_not_replace_its_input) {
   for (const std::string& name : {file, link, twin})
     BOOST_TEST(why_no_output(name, {dir.path("none"), file}) ==
                name + ": is to be read and written (give another name for the output)");
-  const Redirected in(STDIN_FILENO, file, O_RDONLY);
+  const Redirected in(STDIN_FILENO, Descriptor(file, O_RDONLY));
   BOOST_TEST(contains(why_no_output(file, {"-"}), "is to be read and written"));
 }
 
