@@ -15,9 +15,11 @@ namespace fs = std::filesystem;
 namespace {
 
 // Bits per byte of the text's own byte frequencies: the best that a model without any context can reach.
-double order0_bits(std::span<const uint8_t> text) {
+double order0_bits(const Bytes& text) {
   std::array<double, 256> count{};
-  for (const uint8_t c : text) ++count[c];
+  text.each_piece([&](std::span<const uint8_t> piece) {
+    for (const uint8_t c : piece) ++count[c];
+  });
   double bits = 0;
   for (const double k : count)
     if (k > 0) bits -= k / text.size() * std::log2(k / text.size());
@@ -46,7 +48,7 @@ void print_recall(const std::vector<RecallScore>& scores, const RecallConfig& co
              bounds.forgetful);
 }
 
-void print_validation(const Report& report, std::span<const uint8_t> text, const Config& config) {
+void print_validation(const Report& report, const Bytes& text, const Config& config) {
   const EvalResult& v = report.validation;
   fmt::print("validation: {} bits per byte over {} bytes in {} streams\n", figure(v.bits_per_byte, 4),
              v.bytes, v.streams);

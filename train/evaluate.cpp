@@ -25,7 +25,7 @@ std::vector<double> bits_of(const Tensor& logits, std::span<const int32_t> targe
 
 }  // namespace
 
-EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, const std::string& name,
+EvalResult evaluate(const Transformer& model, const Bytes& text, const std::string& name,
                     const EvalOptions& options) {
   const NoGrad off;
   const Streams streams = eval_streams(text, options.streams, name);

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "models/transformer.h"
+#include "train/data/bytes.h"
 
 namespace fade {
 
@@ -40,8 +41,9 @@ struct EvalResult {
 };
 
 /// Reads `text` once in `streams` streams, carrying memory from block to block, with dropout and noise off
-/// (section 9 of the specification). Throws InputError, naming the text by `name`, when it is too short.
-EvalResult evaluate(const Transformer& model, std::span<const uint8_t> text, const std::string& name,
+/// (section 9 of the specification). Throws InputError, naming the text by `name`, when it is too short or cannot be
+/// read to its end.
+EvalResult evaluate(const Transformer& model, const Bytes& text, const std::string& name,
                     const EvalOptions& options);
 
 }  // namespace fade

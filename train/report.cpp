@@ -33,13 +33,13 @@ struct SpanSums {
   std::vector<std::array<double, kMaxKinds>> sum = {};  ///< [layer][kind]
   std::array<int64_t, kMaxKinds> count = {};
 
-  /// `kind_at` gives the kind of the byte at a place in the text.
-  void add(const EvalBlock& block, const std::function<size_t(size_t place)>& kind_at) {
+  /// `kind_of` gives the kind of token i of a block.
+  void add(const EvalBlock& block, const std::function<size_t(const EvalBlock&, size_t i)>& kind_of) {
     std::vector<std::vector<double>> spans;  // [layer][B·n]
     for (const Tensor& layer : block.report.spans) spans.push_back(layer.to(DType::f64).to_vector<double>());
     sum.resize(spans.size());
     for (size_t i = 0; i < block.tokens.size(); ++i) {
-      const size_t kind = kind_at(block.place(i));
+      const size_t kind = kind_of(block, i);
       ++count[kind];
       for (size_t l = 0; l < sum.size(); ++l) sum[l][kind] += spans[l][i];
     }
@@ -93,17 +93,18 @@ std::string memory_text(const EvalResult& result, const ModelConfig& model) {
 
 Report report_on(const Trainer& trainer, const std::function<void(const EvalBlock&)>& on_block) {
   const Config& config = trainer.config();
-  const auto text = trainer.validation_text();
   const bool recall = config.data.kind == DataKind::recall;
+  const std::vector<uint8_t> text = recall ? trainer.validation_text().all() : std::vector<uint8_t>{};
   const std::vector<RecallRole> roles = recall ? recall_roles(text) : std::vector<RecallRole>{};
   std::vector<bool> right(roles.size());
   SpanSums spans;
-  const auto kind_at = [&](size_t place) {
-    return recall ? static_cast<size_t>(roles[place]) : kind_of_text(text[place]);
+  const auto kind_of = [&](const EvalBlock& block, size_t i) {
+    return recall ? static_cast<size_t>(roles[block.place(i)])
+                  : kind_of_text(static_cast<uint8_t>(block.tokens[i]));
   };
   Report report;
   report.validation = trainer.validate([&](const EvalBlock& block) {
-    if (kind_info(config.model.kind).spans == Spans::of_rows) spans.add(block, kind_at);
+    if (kind_info(config.model.kind).spans == Spans::of_rows) spans.add(block, kind_of);
     if (recall) mark_right(block, right);
     if (on_block) on_block(block);
   });

@@ -34,18 +34,22 @@ class Run {
   bool train() {
     try {
       loop();
+      if (over())
+        finish();
+      else
+        log_.note("interrupted after step {}; checkpoint written{}", trainer_.steps_done(), hint());
     } catch (const NonfiniteError& e) {
       fail("{}; {}", e.what(), checkpoints_.last_good());
+    } catch (const InputError& e) {  // the corpus cannot be read: what it gave so far is intact
+      checkpoints_.save_final();
+      refuse("{}; step {} has a checkpoint{}", e.what(), trainer_.steps_done(), hint());
     }
-    if (over())
-      finish();
-    else
-      log_.note("interrupted after step {}; checkpoint written{}", trainer_.steps_done(),
-                options_.hint.empty() ? "" : "; " + options_.hint);
     return over() && !InterruptGuard::requested();  // the closing report may have been interrupted
   }
 
  private:
+  std::string hint() const { return options_.hint.empty() ? "" : "; " + options_.hint; }
+
   void loop() {
     reset_peak(trainer_.model().device());
     if (first_step_) validate_again();

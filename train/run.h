@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 
 #include "train/checkpoint/checkpoint.h"
@@ -18,7 +17,7 @@ struct FinishedRun {
   std::filesystem::path checkpoint;  ///< the last one
   int64_t step = 0;                  ///< of it
   std::optional<Report> report;    ///< of the validation split; none when it is empty, or after an interrupt
-  std::span<const uint8_t> text;   ///< that split, or its first train.eval_bytes
+  Bytes text;                      ///< that split, or its first train.eval_bytes
   std::optional<BestResult> best;  ///< of all validations
 };
 
@@ -28,7 +27,7 @@ struct RunOptions {
   double minutes = 0;            ///< of training, after which the run ends early; 0: no limit
   bool same_validation = false;  ///< refuse to resume when the validation reads other bytes than before
   std::string note = {};         ///< said at the start
-  std::string hint = {};         ///< for the end of an interrupted run: "resume with: ..."
+  std::string hint = {};         ///< for the end of a run that can be continued: "resume with: ..."
   bool check_finite = false;     ///< check the result and the gradient of every operation
   /// Called at the end of the run, unless nothing was left to do.
   std::function<void(const FinishedRun&)> on_end = {};
@@ -39,7 +38,8 @@ struct RunOptions {
 /// written on the way, for want of space or because the directory has vanished, a warning says so and
 /// it is tried again later; Error when the last checkpoint cannot be written either. Throws InputError
 /// when `out` already holds a run and resume is off, holds none and resume is on, holds one of another
-/// model, or when another process trains there.
+/// model, or when another process trains there; and, after a checkpoint of the last step, when the corpus
+/// cannot be read any more.
 bool run_training(const Config& config, const RunOptions& options);
 
 }  // namespace fade

@@ -76,7 +76,13 @@ Trainer::Step Trainer::step() {
       memory_ = memory;
     };
     FiniteCheck check = finite_check();
-    Step result = try_step(check_finite_ ? &check : nullptr);
+    Step result;
+    try {
+      result = try_step(check_finite_ ? &check : nullptr);
+    } catch (const InputError&) {  // the corpus cannot be read: nothing was updated yet
+      rewind();
+      throw;
+    }
     if (std::isfinite(result.grad_norm)) {
       result.skipped = skipped;
       return result;
@@ -121,10 +127,10 @@ void Trainer::check_weights() const {
           steps_done(), p.name, p.value().shape().str(), what));
 }
 
-std::span<const uint8_t> Trainer::validation_text() const {
-  const auto all = corpus_.bytes(Split::valid);
+Bytes Trainer::validation_text() const {
+  const Bytes all = corpus_.bytes(Split::valid);
   const auto limit = static_cast<size_t>(config_.train.eval_bytes);
-  return limit && limit < all.size() ? all.first(limit) : all;
+  return limit && limit < all.size() ? all.part(0, limit) : all;
 }
 
 EvalResult Trainer::validate(const std::function<void(const EvalBlock&)>& on_block) const {

@@ -31,8 +31,8 @@ class Trainer {
     double grad_norm = 0;  ///< before clipping
     double lr = 0;
     std::optional<double> mean_span = {};  ///< in positions; none for kinds without spans
-    double mean_rows = 0;             ///< rows in memory per stream and layer, after the step
-    int skipped = 0;                  ///< attempts before it that were not finite
+    double mean_rows = 0;                  ///< rows in memory per stream and layer, after the step
+    int skipped = 0;                       ///< attempts before it that were not finite
   };
 
   /// Throws InputError when the training split is too small for the batch.
@@ -43,6 +43,7 @@ class Trainer {
   /// NonfiniteError, which names the step, the first tensor that is not finite (found by repeating the step
   /// and checking every tensor), and which settings to lower; the trainer is then as it was before the step.
   /// skip: the bytes are passed over, memories are emptied, and the next bytes are tried, at most 20 times.
+  /// When the corpus cannot be read, throws InputError; the trainer is then as it was before the step.
   Step step();
 
   /// Checks the result and the gradient of every operation, forward and backward. Slow.
@@ -62,7 +63,7 @@ class Trainer {
   /// False when data.split leaves the validation split less than two bytes: there is nothing to predict.
   bool can_validate() const { return validation_text().size() >= 2; }
   /// The validation split, or its first train.eval_bytes.
-  std::span<const uint8_t> validation_text() const;
+  Bytes validation_text() const;
   /// Reads it in as many streams as training does, or as many as it has bytes for.
   EvalResult validate(const std::function<void(const EvalBlock&)>& on_block = {}) const;
 

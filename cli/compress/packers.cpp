@@ -21,26 +21,26 @@ using Buffer = std::array<uint8_t, 1 << 16>;
 
 }  // namespace
 
-int64_t gzip_size(std::span<const uint8_t> text) {
+int64_t gzip_size(const Bytes& text) {
   constexpr int kGzipWindow = 15 + 16, kMemory = 8;  // deflate's largest window, in gzip's wrapping
-  constexpr size_t kPiece = 1 << 30;                 // zlib counts input in 32 bits
   z_stream z{};
   if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY) != Z_OK)
     out_of_memory("zlib", text.size());
   const std::unique_ptr<z_stream, decltype(&deflateEnd)> owned(&z, deflateEnd);
   Buffer buffer;
   int64_t size = 0;
-  for (int state = Z_OK; state != Z_STREAM_END;) {
-    if (z.avail_in == 0 && !text.empty()) {
-      z.next_in = const_cast<uint8_t*>(text.data());
-      z.avail_in = static_cast<uInt>(std::min(text.size(), kPiece));
-      text = text.subspan(z.avail_in);
-    }
-    z.next_out = buffer.data();
-    z.avail_out = buffer.size();
-    state = deflate(&z, text.empty() ? Z_FINISH : Z_NO_FLUSH);
-    size += static_cast<int64_t>(buffer.size() - z.avail_out);
-  }
+  const auto deflate_piece = [&](std::span<const uint8_t> piece, int flush) {
+    z.next_in = const_cast<uint8_t*>(piece.data());
+    z.avail_in = static_cast<uInt>(piece.size());
+    do {
+      z.next_out = buffer.data();
+      z.avail_out = buffer.size();
+      deflate(&z, flush);
+      size += static_cast<int64_t>(buffer.size() - z.avail_out);
+    } while (z.avail_out == 0);
+  };
+  text.each_piece([&](std::span<const uint8_t> piece) { deflate_piece(piece, Z_NO_FLUSH); });
+  deflate_piece({}, Z_FINISH);
   return size;
 }
 

@@ -92,6 +92,23 @@ works "another corpus, before its first validation" train --resume corpus --set 
   --set train.checkpoint_every=1 --set 'data.split=[100, 0, 0]'
 holds "has no best" test ! -e corpus/best
 
+# The corpus is cut short while it is read: one error, after a checkpoint of the last step.
+bottles 200 >text
+"$fade" train c.yaml --out short --set train.steps=1000000000 --set train.checkpoint_every=0 >out 2>log &
+pid=$!
+comes grep -q "step 8: validation" log
+: >text
+wait $pid
+holds "a corpus that is cut short ends the run" test $? -eq 2
+holds "with an error" grep -q "^fade: text: cut short while it was read: it had .* bytes, it has 0 now" log
+holds "that says how to go on" grep -q "step .* has a checkpoint; resume with: .* train --resume short$" log
+bottles 200 >text
+step=$(sed s/step-// short/latest)
+works "it resumes when the corpus is whole" train --resume short --set train.steps=$((step + 20))
+works "a run whose corpus was always whole" train c.yaml --out whole --set train.steps=$((step + 20)) \
+  --set train.checkpoint_every=0
+holds "ends with the same bits" same_checkpoint whole/step-$((step + 20)) short/step-$((step + 20))
+
 # A comparison needs the same bytes for all its runs.
 bottles 200 >text
 works "a comparison" compare c.yaml --out compared

@@ -140,6 +140,27 @@ BOOST_AUTO_TEST_CASE(every_optimizer_resumes) {
   }
 }
 
+// The file is cut short, at a block of an update of two, and later whole again.
+BOOST_AUTO_TEST_CASE(a_corpus_that_cannot_be_read_changes_nothing) {
+  const test::TempDir dir;
+  const Config c = eventful_config(dir);
+  const std::string text = test::file_text(c.data.path);
+  const Corpus corpus(c.data);
+  Trainer straight(c, corpus), interrupted(c, corpus);
+  train(straight, 40);
+  for (const size_t left : {size_t{0}, text.size() / 2, text.size() * 3 / 4}) {
+    fs::resize_file(c.data.path, left);
+    const std::string message = test::refusal([&] {
+      while (interrupted.steps_done() < 40) interrupted.step();
+    });
+    BOOST_TEST(test::contains(message, "cut short while it was read"), message);
+    std::ofstream(c.data.path, std::ios::in | std::ios::binary) << text;
+    train(interrupted, 7);
+  }
+  while (interrupted.steps_done() < 40) interrupted.step();
+  BOOST_TEST((all_values(interrupted) == all_values(straight)));
+}
+
 // The moments of one optimizer mean nothing to another. It starts from zero, as it would on the weights alone.
 BOOST_AUTO_TEST_CASE(another_optimizer_starts_with_its_own_state) {
   const test::TempDir dir;

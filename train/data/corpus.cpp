@@ -10,14 +10,24 @@
 
 namespace fade {
 
-void check_vocabulary(std::span<const uint8_t> bytes, int vocab, const std::string& name) {
+void check_vocabulary(const Bytes& bytes, int vocab, const std::string& name) {
   if (vocab == 256) return;
-  uint8_t greatest = 0;  // a maximum vectorises, so a large file is checked as fast as it is read
-  for (const uint8_t byte : bytes) greatest = std::max(greatest, byte);
-  if (bytes.empty() || greatest < vocab) return;
-  const auto outside = std::ranges::find_if(bytes, [&](int byte) { return byte >= vocab; });
+  uint8_t greatest = 0;
+  size_t at = 0, first = bytes.size();
+  bytes.each_piece([&](std::span<const uint8_t> piece) {
+    uint8_t here = 0;  // a maximum vectorises, so a large file is checked as fast as it is read
+    for (const uint8_t byte : piece) here = std::max(here, byte);
+    if (here >= vocab && first == bytes.size())
+      first = at + static_cast<size_t>(std::ranges::find_if(piece, [&](int byte) { return byte >= vocab; }) -
+                                       piece.begin());
+    greatest = std::max(greatest, here);
+    at += piece.size();
+  });
+  if (first == bytes.size()) return;
+  uint8_t byte = 0;
+  bytes.read(first, {&byte, 1});
   refuse("{}: byte {} at offset {} is outside the vocabulary: data.vocab is {}, these bytes need {}", name,
-         int{*outside}, outside - bytes.begin(), vocab, greatest + 1);
+         int{byte}, first, vocab, greatest + 1);
 }
 
 Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.split) {
@@ -30,8 +40,9 @@ Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.s
     if (!path_exists(config.path))
       refuse("{}: no such file{} (set data.path to any file; scripts/get_enwik8.sh fetches enwik8)",
              config.path, searched_folders(config));
-    file_.emplace(config.path);
-    all_ = file_->bytes();
+    file_ = std::make_unique<const Input>(config.path);
+    all_ = Bytes(*file_);
+    if (all_.empty()) refuse("{}: empty (set data.path to a file with bytes to train on)", config.path);
   }
   check_vocabulary(all_, config.vocab, name_);
 }
@@ -39,24 +50,26 @@ Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.s
 CorpusIdentity Corpus::identity() const {
   constexpr size_t kPieces = 64, kPiece = 1 << 20;
   ContentHash hash;
+  const auto add = [&](const Bytes& bytes) {
+    bytes.each_piece([&](std::span<const uint8_t> piece) { hash.add(piece.data(), piece.size()); });
+  };
   if (all_.size() <= kPieces * kPiece)
-    hash.add(all_.data(), all_.size());
+    add(all_);
   else
-    for (size_t i = 0; i < kPieces; ++i)
-      hash.add(all_.data() + (all_.size() - kPiece) * i / (kPieces - 1), kPiece);
+    for (size_t i = 0; i < kPieces; ++i) add(all_.part((all_.size() - kPiece) * i / (kPieces - 1), kPiece));
   return {static_cast<int64_t>(all_.size()), hash.digits()};
 }
 
-std::span<const uint8_t> Corpus::bytes(Split split) const {
+Bytes Corpus::bytes(Split split) const {
   if (split == Split::all) return all_;
   const auto end_of = [&](int percent) {  // whole hundreds first: size * percent cannot overflow
     const size_t share = static_cast<size_t>(percent);
     return all_.size() / 100 * share + all_.size() % 100 * share / 100;
   };
   const size_t train = end_of(percent_[0]), valid = end_of(percent_[0] + percent_[1]);
-  if (split == Split::train) return all_.first(train);
-  if (split == Split::valid) return all_.subspan(train, valid - train);
-  return all_.subspan(valid);
+  if (split == Split::train) return all_.part(0, train);
+  if (split == Split::valid) return all_.part(train, valid - train);
+  return all_.part(valid, all_.size() - valid);
 }
 
 }  // namespace fade

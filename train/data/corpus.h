@@ -4,13 +4,13 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
-#include <span>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/io/input.h"
 #include "train/config/config.h"
+#include "train/data/bytes.h"
 
 namespace fade {
 
@@ -20,7 +20,7 @@ constexpr auto spellings(Split) { return std::to_array<std::string_view>({"train
 /// Throws InputError, naming the text by `name`, when a byte is not below `vocab`: the message gives the
 /// first such byte, its offset, and the vocabulary that the text needs. Reads the text once; with a
 /// vocabulary of 256, not at all.
-void check_vocabulary(std::span<const uint8_t> bytes, int vocab, const std::string& name);
+void check_vocabulary(const Bytes& bytes, int vocab, const std::string& name);
 
 /// What tells one corpus from another: its size, and the hash of its bytes or, above 64 MiB, of a sample of them, so
 /// that a run starts at once: 64 pieces of 1 MiB, the first and the last among them, at equal distances.
@@ -30,7 +30,7 @@ struct CorpusIdentity {
   bool operator==(const CorpusIdentity&) const = default;
 };
 
-/// A memory-mapped file, or the recall corpus, which is generated. Its bytes are the tokens.
+/// A file, of which only what is asked for is read, or the recall corpus, which is generated. Its bytes are the tokens.
 class Corpus {
  public:
   /// Opens or generates the corpus of a checked configuration. Throws InputError if the file is
@@ -43,16 +43,16 @@ class Corpus {
 
   /// The bytes of one part. Parts lie one after the other, training first; each ends at its cumulative
   /// percentage of the corpus, rounded down to a whole byte. May be empty.
-  std::span<const uint8_t> bytes(Split split) const;
+  Bytes bytes(Split split) const;
 
   /// Reads all of it, or the sample.
   CorpusIdentity identity() const;
 
  private:
   std::string name_;
-  std::optional<MappedFile> file_;
+  std::unique_ptr<const Input> file_;
   std::vector<uint8_t> generated_;
-  std::span<const uint8_t> all_;  ///< of the file, or generated_
+  Bytes all_;  ///< of the file, or generated_
   std::array<int, 3> percent_;
 };
 

@@ -11,15 +11,15 @@ namespace fade {
 constexpr uint64_t kOffsetsStream = uint64_t{1} << 63;
 
 void Streams::read(size_t begin, size_t length, std::span<int32_t> tokens, std::span<int32_t> targets) const {
+  std::vector<uint8_t> text(length + 1);
   for (size_t stream = 0; stream < count; ++stream) {
-    const auto text = bytes.subspan(stream * stride + begin, length + 1);
+    bytes.read(stream * stride + begin, text);
     std::copy_n(text.begin(), length, tokens.begin() + stream * length);
     std::copy_n(text.begin() + 1, length, targets.begin() + stream * length);
   }
 }
 
-TrainReader::TrainReader(std::span<const uint8_t> bytes, int streams, int block, uint64_t seed,
-                         const std::string& name)
+TrainReader::TrainReader(const Bytes& bytes, int streams, int block, uint64_t seed, const std::string& name)
     : streams_{bytes, static_cast<size_t>(streams), bytes.size() / static_cast<size_t>(streams)},
       block_(block),
       seed_(seed) {
@@ -39,14 +39,12 @@ int64_t TrainReader::start_of(int64_t epoch) const {
 }
 
 bool TrainReader::next(std::span<int32_t> tokens, std::span<int32_t> targets) {
-  if (position_.offset + block_ + 1 > static_cast<int64_t>(streams_.stride)) {
-    ++position_.epoch;
-    position_.offset = start_of(position_.epoch);
-  }
-  const bool starts_epoch = position_.offset == start_of(position_.epoch);
-  streams_.read(position_.offset, block_, tokens, targets);
-  position_.offset += block_;
-  return starts_epoch;
+  StreamPosition at = position_;
+  if (at.offset + block_ + 1 > static_cast<int64_t>(streams_.stride))
+    at = {at.epoch + 1, start_of(at.epoch + 1)};
+  streams_.read(at.offset, block_, tokens, targets);
+  position_ = {at.epoch, at.offset + block_};
+  return at.offset == start_of(at.epoch);
 }
 
 bool TrainReader::exists(StreamPosition position) const {
@@ -70,7 +68,7 @@ void TrainReader::restore(StreamPosition position) {
   position_ = position;
 }
 
-Streams eval_streams(std::span<const uint8_t> bytes, int count, const std::string& name) {
+Streams eval_streams(const Bytes& bytes, int count, const std::string& name) {
   const size_t streams = static_cast<size_t>(count);
   if (bytes.size() < streams + 1)
     refuse(

@@ -6,16 +6,18 @@
 #include <span>
 #include <string>
 
+#include "train/data/bytes.h"
+
 namespace fade {
 
 /// A stretch of bytes cut into `count` contiguous streams: stream b starts at b * stride.
 struct Streams {
-  std::span<const uint8_t> bytes;
+  Bytes bytes;
   size_t count;
   size_t stride;
 
   /// Writes tokens [begin, begin + length) of every stream to `tokens` and the byte after each to `targets`,
-  /// both [count, length]. The caller keeps begin + length + (count - 1) * stride below the number of bytes.
+  /// both [count, length]. Throws as Bytes::read does. The caller keeps begin + length + (count - 1) * stride below the number of bytes.
   void read(size_t begin, size_t length, std::span<int32_t> tokens, std::span<int32_t> targets) const;
 };
 
@@ -34,10 +36,10 @@ struct StreamPosition {
 class TrainReader {
  public:
   /// Throws InputError, naming the bytes by `name`, when there are fewer than B·(M + 1).
-  TrainReader(std::span<const uint8_t> bytes, int streams, int block, uint64_t seed, const std::string& name);
+  TrainReader(const Bytes& bytes, int streams, int block, uint64_t seed, const std::string& name);
 
   /// Fills tokens and targets, both [B, M]. True when this block starts an epoch: memories must be
-  /// cleared before it.
+  /// cleared before it. Throws as Bytes::read does; the next call then tries the same block again.
   bool next(std::span<int32_t> tokens, std::span<int32_t> targets);
 
   StreamPosition position() const { return position_; }
@@ -64,6 +66,6 @@ class TrainReader {
 /// except the very first and, where B does not divide size − 1, fewer than B at the end. With one stream:
 /// every byte except the first. Throws InputError, naming the bytes by `name`, unless every stream has a
 /// byte to predict.
-Streams eval_streams(std::span<const uint8_t> bytes, int count, const std::string& name);
+Streams eval_streams(const Bytes& bytes, int count, const std::string& name);
 
 }  // namespace fade
