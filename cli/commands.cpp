@@ -32,6 +32,8 @@ int complain(const CLI::App& app, const std::string& first, const CLI::ParseErro
   }
   if (first.empty())
     print_stderr("fade: a command is missing (commands: {})", fmt::join(names, ", "));
+  else if (first.starts_with('-'))
+    print_stderr("fade: {}: no such option{}", printable(first), suggestion(first, {"--help", "--version"}));
   else
     print_stderr("fade: {}: no such command{} (commands: {})", printable(first),
                  suggestion(first, {names.begin(), names.end()}), fmt::join(names, ", "));

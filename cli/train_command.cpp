@@ -92,11 +92,11 @@ struct Train {
   }
   void run() {
     const fs::path directory = take_run();
-    std::string note;
-    const Config c = config.load(device_override(device), {}, &note);
+    std::vector<std::string> notes;
+    const Config c = config.load(device_override(device), {}, &notes);
     run_training(c, {.out = directory,
                      .resume = resume->count() > 0,
-                     .note = note,
+                     .notes = notes,
                      .hint = "resume with: " + call_of({"train", "--resume", directory.string()}),
                      .check_finite = check_finite,
                      .on_end = [&](const FinishedRun& run) { print_report(run, c); }});

@@ -164,7 +164,7 @@ bool run_training(const Config& config, const RunOptions& options) {
   RunLog log(options.minutes, directory.path(), trainer.steps_done());
 
   const InterruptGuard guard;
-  if (!options.note.empty()) log.note("{}", options.note);
+  for (const std::string& note : options.notes) log.note("{}", note);
   announce(corpus, trainer, directory.path(), log);
   for (const std::string& note : from.notes) log.note("{}", note);
   return Run(options, trainer, directory, log, from).train();

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "train/checkpoint/checkpoint.h"
 #include "train/config/config.h"
@@ -26,9 +27,9 @@ struct RunOptions {
   bool resume = false;           ///< continue from its newest checkpoint
   double minutes = 0;            ///< of training, after which the run ends early; 0: no limit
   bool same_validation = false;  ///< refuse to resume when the validation reads other bytes than before
-  std::string note = {};         ///< said at the start
-  std::string hint = {};         ///< for the end of a run that can be continued: "resume with: ..."
-  bool check_finite = false;     ///< check the result and the gradient of every operation
+  std::vector<std::string> notes = {};  ///< said at the start
+  std::string hint = {};                ///< for the end of a run that can be continued: "resume with: ..."
+  bool check_finite = false;            ///< check the result and the gradient of every operation
   /// Called at the end of the run, unless nothing was left to do.
   std::function<void(const FinishedRun&)> on_end = {};
 };

@@ -10,6 +10,7 @@
 
 #include "engine/error.h"
 #include "engine/io/files.h"
+#include "engine/io/utf8.h"
 #include "train/progress.h"
 #include "train/report.h"
 #include "train/trainer.h"
@@ -26,10 +27,10 @@ class RunLog {
   /// resumed run writes them again. Throws Error when it cannot be written.
   RunLog(double minutes, const std::filesystem::path& run, int64_t step);
 
-  /// A formatted message that stays on the console.
+  /// A formatted message, of one line, that stays on the console.
   template <class... A>
   void note(fmt::format_string<A...> format, A&&... args) {
-    progress_.note(fmt::format(format, std::forward<A>(args)...));
+    progress_.note(printable(fmt::format(format, std::forward<A>(args)...)));
   }
 
   /// Counts the time of a step.

@@ -33,6 +33,10 @@ holds "are fewer warm-up steps and validations" grep -q "short, train.schedule.w
 works "any bytes" train random.bin $quick
 mkdir -p "a folder"
 cp text "a folder/Größe 1.md"
+cp text $'caf\351\001'
+works "a name that is not UTF-8" train $'caf\351\001' $quick
+holds "is shown, and kept" sh -c 'grep -q "^caf.xe9.x01: a text" err && grep -q "binary.*# caf.xe9.x01$" "$1"' - runs/caf*/config.yaml
+works "and found again" eval runs/caf*
 works "any name" train "a folder/Größe 1.md" $quick
 holds "names the run" test -d "runs/Größe 1"
 works "bench takes configurations only" bench c.yaml --live 8 --steps 1
