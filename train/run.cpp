@@ -8,6 +8,7 @@
 #include "train/checkpoint/run_directory.h"
 #include "train/checkpoint_policy.h"
 #include "train/data/corpus.h"
+#include "train/figure.h"
 #include "train/interrupt.h"
 #include "train/progress.h"
 #include "train/resume.h"
@@ -87,8 +88,9 @@ class Run {
     if (!trainer_.can_validate()) return;
     try {
       const EvalResult v = trainer_.validate([](const EvalBlock&) { InterruptGuard::check(); });
-      log_.note("step {}: validation {:.4f} bits per byte ({} bytes, {} streams), {:.1f} rows in memory",
-                trainer_.steps_done(), v.bits_per_byte, v.bytes, v.streams, v.mean_rows);
+      log_.note("step {}: validation {} bits per byte ({} bytes, {} streams), {} rows in memory",
+                trainer_.steps_done(), figure(v.bits_per_byte, 4), v.bytes, v.streams,
+                figure(v.mean_rows, 1));
       record({.validation = v});
     } catch (const Interrupted&) {
     }

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/compare/comparison.h"
 #include "train/config/schema.h"
+#include "train/data/corpus.h"
 #include "train/interrupt.h"
 #include "train/run.h"
 
@@ -24,6 +25,14 @@ void check_common(const Config& first, const std::string& first_path, const Conf
       refuse("{}: {}: found {}, but {} has {} (--set {}=... sets it for all)", path, key.path, b, first_path,
              a, key.path);
   }
+}
+
+// The runs are compared by their last validation, of the same bytes.
+void check_validation(const Config& config, const std::string& path) {
+  const bool cut = config.train.eval_bytes == 1;
+  if (cut || Corpus(config.data).bytes(Split::valid).size() < 2)
+    refuse("{}: {} leaves less than two bytes for the validation by which runs are compared", path,
+           cut ? "train.eval_bytes" : "data.split");
 }
 
 struct Compare {
@@ -101,8 +110,6 @@ struct Compare {
     };
     for (const std::string& path : paths) {
       const Config config = load_config(path, overrides);
-      if (config.data.split[1] == 0)
-        refuse("{}: data.split leaves nothing for the validation by which runs are compared", path);
       if (!plans.empty()) check_common(plans.front().config, paths.front(), config, path);
       const std::string stem = fs::path(path).stem().string();
       plan(stem, stem, config);
@@ -113,6 +120,7 @@ struct Compare {
         plan(fmt::format("{}-span-loss-{:g}", stem, loss), stem, varied);
       }
     }
+    check_validation(plans.front().config, paths.front());
     // What one of the configurations reads has an effect.
     for (const std::string& set : sets)
       if (std::ranges::none_of(plans,

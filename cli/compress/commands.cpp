@@ -7,6 +7,7 @@
 #include "cli/compress/packers.h"
 #include "engine/io/input.h"
 #include "engine/io/output.h"
+#include "train/figure.h"
 #include "train/progress.h"
 
 namespace fade {
@@ -107,12 +108,12 @@ struct Compress {
       return;
     }
     arguments.print(
-        "{}: {} bytes in {}: {:.4f} bits per byte, {}", arguments.name_of_output(), archive.size(),
-        text.size(), bits(archive.size()),
+        "{}: {} bytes in {}: {} bits per byte, {}", arguments.name_of_output(), archive.size(), text.size(),
+        figure(bits(archive.size()), 4),
         is_stored(archive) ? "stored (the model does not predict it)" : fmt::format("{} streams", count));
     for (const auto& [name, size] : others)
-      arguments.print("  {:<9} {:>12} bytes: {:.4f} bits per byte", name, size,
-                      bits(static_cast<size_t>(size)));
+      arguments.print("  {:<9} {:>12} bytes: {} bits per byte", name, size,
+                      figure(bits(static_cast<size_t>(size)), 4));
   }
 };
 
