@@ -122,8 +122,7 @@ BOOST_AUTO_TEST_CASE(files_that_cannot_be_a_corpus_are_refused) {
   BOOST_TEST(open("").find("data.path: not set") == 0);
   BOOST_TEST(open(dir.path("none")).find(dir.path("none") + ": no such file") == 0);
   BOOST_TEST(open(dir.path()) == dir.path() + ": a directory, where a file was expected (name a file)");
-  BOOST_TEST(open(dir.write("empty", "")) ==
-             dir.path("empty") + ": empty (set data.path to a file with bytes to train on)");
+  BOOST_TEST(open(dir.write("empty", "")) == dir.path("empty") + ": empty (name a file with text in it)");
 }
 
 BOOST_AUTO_TEST_CASE(a_pipe_is_a_corpus_of_what_comes_through_it) {

@@ -42,7 +42,7 @@ Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.s
              config.path, searched_folders(config));
     file_ = std::make_unique<const Input>(config.path);
     all_ = Bytes(*file_);
-    if (all_.empty()) refuse("{}: empty (set data.path to a file with bytes to train on)", config.path);
+    if (all_.empty()) refuse("{}: empty (name a file with text in it)", config.path);
   }
   check_vocabulary(all_, config.vocab, name_);
 }
