@@ -42,7 +42,8 @@ struct Eval {
 
   explicit Eval(CLI::App& app) : checkpoint(app) {
     add_sets(app, sets, "key.path=value: overrides data.*, train.batch or threads; may be repeated");
-    app.add_option("--data", data, "a file to evaluate instead of the configuration's corpus");
+    app.add_option("--data", data,
+                   "a file to evaluate instead of the configuration's corpus; - is standard input");
     app.add_option("--split", split, "train, valid, test or all (default: valid; all of --data FILE)");
     add_number(app, "--streams", streams, range_of("train.batch"),
                "streams read in parallel; 1 is the strict figure (default: train.batch)");

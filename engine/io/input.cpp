@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -112,21 +111,5 @@ std::string Input::read_all() {
 }
 
 std::string read_file(const fs::path& path) { return Input(path).read_all(); }
-
-MappedFile::MappedFile(const fs::path& path) {
-  const Descriptor file(path, O_RDONLY | O_NONBLOCK);  // or opening a pipe would wait for its writer
-  struct stat status {};
-  if (!file.ok() || ::fstat(file.get(), &status) != 0) refuse_path(path, errno);
-  if (S_ISDIR(status.st_mode)) refuse_path(path, EISDIR);
-  if (!S_ISREG(status.st_mode))
-    refuse("{}: not a regular file, so it cannot be mapped (copy it to one)", path.string());
-  if (status.st_size == 0) refuse("{}: empty (name a file with text in it)", path.string());
-  const auto size = static_cast<size_t>(status.st_size);
-  void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (memory == MAP_FAILED) fail("{}: cannot be mapped into memory: {}", path.string(), std::strerror(errno));
-  memory_ = {static_cast<uint8_t*>(memory), Unmap{size}};
-}
-
-void MappedFile::Unmap::operator()(void* memory) const { ::munmap(memory, size); }
 
 }  // namespace fade

@@ -1,12 +1,11 @@
-// Reading: files, pipes, devices and standard input, all of known size. And regular files as mapped memory.
+// Reading: files, pipes, devices and standard input, all of known size.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
-#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/io/files.h"
@@ -55,20 +54,5 @@ class Input {
 
 /// All bytes of an Input, whose exceptions it passes on.
 std::string read_file(const std::filesystem::path& path);
-
-/// A whole regular file as read-only memory, which the system reads where it is accessed.
-class MappedFile {
- public:
-  /// Throws InputError when it is missing, a directory, not a regular file, empty, or cannot be read.
-  explicit MappedFile(const std::filesystem::path& path);
-  std::span<const uint8_t> bytes() const { return {memory_.get(), memory_.get_deleter().size}; }
-
- private:
-  struct Unmap {
-    size_t size;
-    void operator()(void* memory) const;
-  };
-  std::unique_ptr<uint8_t[], Unmap> memory_;
-};
 
 }  // namespace fade

@@ -73,6 +73,12 @@ works "lines that end as on DOS" train c.yaml --out dos_run --set data.path=dos
 holds "end in newlines" sh -c 'grep -q "^  newlines " out && ! grep -q "other bytes" out'
 works "no room for a validation" train c.yaml --out none --set train.eval_bytes=1
 holds "names the reason" grep -q "no validation: train.eval_bytes leaves it less than two bytes" err
+works "eval of a file" eval run --data text --json
+cp out file.json
+cat text | "$fade" eval run --data - --json >out 2>err
+holds "reads standard input as it reads the file" cmp file.json out
+works "eval of a pipe" eval run --data <(cat text) --json
+holds "too" cmp file.json out
 works "generate" generate run --prompt "12 bott" --bytes 5 --temperature 0
 holds "continues the prompt, without a newline of its own" sh -c 'head -c 7 out | grep -qx "12 bott" && test "$(wc -c <out)" -eq 12'
 cp out continued

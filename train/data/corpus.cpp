@@ -37,12 +37,13 @@ Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.s
     all_ = generated_;
   } else {
     if (config.path.empty()) refuse("data.path: not set (give the file to train on: any file will do)");
-    if (!path_exists(config.path))
+    if (config.path != "-" && !path_exists(config.path))
       refuse("{}: no such file{} (set data.path to any file; scripts/get_enwik8.sh fetches enwik8)",
              config.path, searched_folders(config));
     file_ = std::make_unique<const Input>(config.path);
+    name_ = file_->name();
     all_ = Bytes(*file_);
-    if (all_.empty()) refuse("{}: empty (name a file with text in it)", config.path);
+    if (all_.empty()) refuse("{}: empty (name a file with text in it)", name_);
   }
   check_vocabulary(all_, config.vocab, name_);
 }
