@@ -8,6 +8,7 @@
 
 #include "engine/io/input.h"
 #include "engine/io/output.h"
+#include "tests/engine/system_calls.h"
 #include "tests/support.h"
 
 namespace fade::test {
@@ -189,6 +190,27 @@ BOOST_AUTO_TEST_CASE(a_file_is_the_old_one_or_the_whole_new_one) {
   out.commit();
   BOOST_TEST(file_text(path) == "new");
   BOOST_TEST(names_in(dir) == std::vector<std::string>{"file"}, boost::test_tools::per_element());
+}
+
+// The n-th system call finds the disk full, for every n.
+BOOST_AUTO_TEST_CASE(a_write_that_fails_leaves_the_old_file_and_nothing_else) {
+  const TempDir dir;
+  const std::string path = dir.write("file", "old");
+  int failures = 0;
+  for (bool done = false; !done; ++failures) {
+    int calls = 0;
+    const std::string said = error_of([&] {
+      const Intercepting on([&](const SystemCall&) { return calls++ == failures ? ENOSPC : kMake; });
+      write_file_atomically(path, "new");
+      done = true;
+    });
+    if (done) break;
+    BOOST_TEST(contains(said, ": cannot be written: No space left on device"), said);
+    // Only the flush of the folder comes after the file has its name.
+    BOOST_TEST(file_text(path) == (failures < 3 ? "old" : "new"), failures);
+    BOOST_TEST(names_in(dir) == std::vector<std::string>{"file"}, boost::test_tools::per_element());
+  }
+  BOOST_TEST(failures == 4);
 }
 
 BOOST_AUTO_TEST_CASE(files_of_others_stay) {
