@@ -33,6 +33,11 @@ holds "are fewer warm-up steps and validations" grep -q "short, train.schedule.w
 works "any bytes" train random.bin $quick
 mkdir -p "a folder"
 cp text "a folder/Größe 1.md"
+works "a pipe" train /dev/stdin $quick < <(cat text)
+holds "into a run of its name" test -d runs/stdin/step-2
+"$fade" compare c.yaml --set data.path=/dev/stdin --out pipes >out 2>err < <(cat text)
+holds "a comparison of a pipe: exit code 2" test $? -eq 2
+holds "which each run would read" grep -q "^fade: /dev/stdin: not a regular file, but every run reads it (copy it to one)" err
 cp text $'caf\351\001'
 works "a name that is not UTF-8" train $'caf\351\001' $quick
 holds "is shown, and kept" sh -c 'grep -q "^caf.xe9.x01: a text" err && grep -q "binary.*# caf.xe9.x01$" "$1"' - runs/caf*/config.yaml
