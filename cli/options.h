@@ -1,0 +1,70 @@
+// Options of the command line: their values are read as those of a configuration's keys are.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "engine/error.h"
+#include "train/config/config.h"
+#include "train/config/number.h"
+#include "train/config/schema.h"
+#include "train/config/suggestion.h"
+
+namespace fade {
+
+/// The value of an enum by the name that configurations give it. Throws InputError, naming the option.
+template <class E>
+E parse_name(const std::string& option, const std::string& name) {
+  const std::vector<std::string_view> names(names_of<E>.begin(), names_of<E>.end());
+  const auto it = std::ranges::find(names, name);
+  if (it == names.end())
+    refuse("{}: found {}, allowed: {}{}", option, name, fmt::join(names, " | "), suggestion(name, names));
+  return static_cast<E>(it - names.begin());
+}
+
+/// Adds an option for numbers in `range`, which are read as in configurations: CLI11's own conversions would
+/// take 010 for eight, cut off what does not fit, and accept infinities. `store` receives each number.
+template <class T, class Store>
+CLI::Option* add_numbers(CLI::App& app, const std::string& name, const Range& range,
+                         const std::string& description, const Store& store) {
+  const CLI::callback_t read = [name, range, store](const CLI::results_t& texts) {
+    for (const std::string& text : texts) {
+      const auto number = parse_number<T>(text, range);
+      if (!number)
+        throw CLI::ValidationError(name, fmt::format("found {}, allowed: {}", text, numbers_in<T>(range)));
+      store(*number);
+    }
+    return true;
+  };
+  return app.add_option(name, read, description)->type_name(std::is_integral_v<T> ? "INTEGER" : "NUMBER");
+}
+
+/// The same for one number. `value` keeps its default where the option is not given.
+template <class T>
+CLI::Option* add_number(CLI::App& app, const std::string& name, T& value, const Range& range,
+                        const std::string& description) {
+  CLI::Option* const option =
+      add_numbers<T>(app, name, range, description, [&value](T number) { value = number; });
+  option->default_function([&value] { return fmt::format("{}", value); });
+  return option;
+}
+
+/// The numbers that a configuration's key may take, for an option that stands for it.
+inline const Range& range_of(std::string_view key) { return find_key(key)->range; }
+
+/// Adds the option --set, which may be repeated.
+inline void add_sets(CLI::App& app, std::vector<std::string>& sets, const std::string& description) {
+  app.add_option("--set", sets, description)->allow_extra_args(false);
+}
+
+/// The override of a configuration for which an option --device stands; none when it was not given.
+inline std::vector<std::string> device_override(const std::string& device) {
+  if (device.empty()) return {};
+  return {fmt::format("device={}", name_of(parse_name<DeviceChoice>("--device", device)))};
+}
+
+}  // namespace fade
