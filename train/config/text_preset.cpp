@@ -7,6 +7,7 @@
 
 #include "engine/error.h"
 #include "engine/io/input.h"
+#include "train/call.h"
 #include "train/config/file.h"
 
 namespace fade {
@@ -56,6 +57,9 @@ bool is_configuration_name(const fs::path& path) {
 TextConfig config_for_text(const std::string& path, const std::vector<std::string>& overrides) {
   if (!path_exists(path))
     refuse("{}: no such file (give a text to train on, or a configuration, whose name ends in .yaml)", path);
+  if (fs::is_directory(path))
+    refuse("{}: a directory, where a text or a configuration was expected (to continue a run: {})", path,
+           call_of({"train", "--resume", path}));
   refuse_configuration(path);
   std::vector<std::string> all = {"data.path=" + path};
   all.insert(all.end(), overrides.begin(), overrides.end());
