@@ -65,6 +65,8 @@ int run_command_line(int argc, char** argv) {
   } catch (const InputError& e) {
     print_stderr("fade: {}", printable(e.what()));
     return 2;
+  } catch (const ReaderGone&) {
+    return 1;  // in silence, as other programs in a pipeline
   } catch (const std::bad_alloc&) {
     print_stderr("fade: out of memory (use a smaller model, batch or file, or a machine with more)");
   } catch (const std::exception& e) {

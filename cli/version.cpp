@@ -21,9 +21,11 @@ std::string version_text() {
     if (has_backend(device)) devices.push_back(name_of(device));
   const int64_t usable = hwy::SupportedTargets() & HWY_TARGETS;
   const int64_t best = usable & -usable;  // the lowest bit stands for the best instruction set
+  const std::string_view set = hwy::TargetName(best);
   return fmt::format("fade {}{}\ncompiler: {}, {}\ndevices: {}\ninstruction set: {}", kVersion,
                      *kCommit ? fmt::format(" (commit {})", kCommit) : "", compiler, kBuildType,
-                     fmt::join(devices, ", "), hwy::TargetName(best));
+                     fmt::join(devices, ", "),
+                     set.starts_with("AVX3") ? "AVX-512" : set);  // Highway counts on from AVX2
 }
 
 }  // namespace fade

@@ -54,6 +54,7 @@ void write_stdout(std::string_view text) {
 void flush_stdout(int reason) {
   errno = reason;
   if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
+  if (errno == EPIPE) throw ReaderGone("standard output: its reader has ended");
   fail("standard output: cannot be written: {} (results are lost: check where it leads)",
        std::strerror(errno));
 }

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <string_view>
 
+#include "engine/error.h"
+
 namespace fade {
 
 /// To be called before anything is opened. A standard stream that the caller has closed leads to nothing from then
@@ -29,10 +31,15 @@ bool stderr_can_erase();
 /// True when standard output is a terminal.
 bool stdout_is_terminal();
 
-/// Writes to standard output at once. Throws Error with the system's reason.
+/// Standard output is a pipe whose reader has ended, as `head` does: it wants no more, and no message.
+struct ReaderGone : Error {
+  using Error::Error;
+};
+
+/// Writes to standard output at once. Throws ReaderGone, or Error with the system's reason.
 void write_stdout(std::string_view text);
 
-/// Flushes standard output. Throws Error, with the system's reason, when that fails or an earlier write has failed;
+/// Flushes standard output. Throws ReaderGone, or Error with the system's reason, when that fails or an earlier write has failed;
 /// `reason` is that of the earlier write, if it is known.
 void flush_stdout(int reason = EIO);
 

@@ -44,9 +44,9 @@ import os, subprocess
 reader, writer = os.pipe()
 os.close(reader)
 found = subprocess.run([os.environ["FADE"], "generate", "run"], stdout=writer, stderr=subprocess.PIPE)
-assert found.returncode == 1 and b"standard output: cannot be written: Broken pipe" in found.stderr, found
+assert found.returncode == 1 and not found.stderr, found
 PY
-holds "text for a reader that is gone is an error" test $? -eq 0
+holds "a program whose reader has ended, as head does, ends in silence, with exit code 1" test $? -eq 0
 "$fade" train c.yaml --out lost >/dev/full 2>err
 holds "a closing report that cannot be written is an error" test $? -eq 1
 holds "after the last checkpoint" grep -qx step-4 lost/latest
