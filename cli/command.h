@@ -60,25 +60,38 @@ struct ConfigArguments {
 
 /// A checkpoint to load, and where.
 struct CheckpointArguments {
-  std::string path, device = "auto";
+  std::string path, device = "auto", config;
   int threads = 0;
 
   explicit CheckpointArguments(CLI::App& app) {
-    app.add_option("CHECKPOINT", path, "a run directory, a checkpoint directory, or a model.safetensors")
+    app.add_option(
+           "CHECKPOINT", path,
+           "a run directory (its best checkpoint is taken, or else its newest), a run's best or latest, a "
+           "checkpoint directory, or a model.safetensors")
         ->required();
+    app.add_option("--config", config, "configuration file, for weights without one in their metadata");
     app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
     add_number(app, "--threads", threads, {1, range_of("threads").high},
                "threads to use (default: the configuration's)");
   }
-  LoadedModel load() const {
-    LoadedModel loaded = load_model(path, parse_name<DeviceChoice>("--device", device),
-                                    [](const std::filesystem::path&, const std::string& what) {
-                                      print_stderr("warning: {}; taking the checkpoint before it", what);
-                                    });
+  LoadedModel load() const { return load(path); }
+  LoadedModel load(const std::filesystem::path& checkpoint) const {
+    LoadedModel loaded =
+        load_model(checkpoint, {parse_name<DeviceChoice>("--device", device), config},
+                   [](const std::filesystem::path&, const std::string& what) {
+                     print_stderr("warning: {}; taking the next checkpoint of the run", what);
+                   });
     set_threads(threads ? threads : loaded.config.threads);
     return loaded;
   }
 };
+
+/// Says which checkpoint of a run was taken. Call it after the results: an error is the first line on standard error.
+inline void say_which(const LoadedModel& loaded) {
+  if (loaded.which.empty()) return;
+  flush_stdout();
+  print_stderr("checkpoint: {}", loaded.which);
+}
 
 // The commands, each in a file of its own.
 void add_train(CLI::App& program);

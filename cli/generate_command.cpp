@@ -36,6 +36,7 @@ struct Generate {
     const LoadedModel loaded = checkpoint.load();
     generate(*loaded.model, text, with, [](char c) { write_stdout({&c, 1}); });
     if (stdout_is_terminal()) write_stdout("\n");  // a file or a program gets the text alone
+    say_which(loaded);
   }
 };
 

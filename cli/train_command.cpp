@@ -74,7 +74,7 @@ void print_report(const FinishedRun& run, const Config& config) {
 
 struct Train {
   ConfigArguments config;
-  std::string out, device;
+  std::string out, device, from;
   std::vector<std::string> resumed;  // the value of --resume, if it has one
   const CLI::Option* resume;
   bool check_finite = false;
@@ -87,6 +87,12 @@ struct Train {
                             "continue from the newest checkpoint of RUN, or of CONFIG's run directory")
                  ->type_name("RUN")
                  ->expected(0, 1);
+    app.add_option(
+           "--from", from,
+           "begin with the weights of another run (its best checkpoint) or checkpoint; the optimizer, the "
+           "schedule, memories and data start anew")
+        ->type_name("RUN")
+        ->excludes("--resume");
     app.add_flag("--check-finite", check_finite,
                  "check the result and the gradient of every operation for infinities and NaNs (slow)");
   }
@@ -95,6 +101,7 @@ struct Train {
     std::vector<std::string> notes;
     const Config c = config.load(device_override(device), {}, &notes);
     run_training(c, {.out = directory,
+                     .from = from,
                      .resume = resume->count() > 0,
                      .notes = notes,
                      .hint = "resume with: " + call_of({"train", "--resume", directory.string()}),

@@ -39,7 +39,7 @@ bool CheckpointPolicy::save() {
   const int64_t step = trainer_.steps_done();
   // Written once: replacing the newest checkpoint by itself would leave an instant without one.
   if (saved_step_ == step) return true;
-  trainer_.check_weights();
+  trainer_.check_state();
   const bool saved =
       try_or_warn("no checkpoint was written, the next attempt is a minute or a checkpoint away", [&] {
         if (directory_.recreate_if_gone(trainer_.config()))

@@ -6,6 +6,7 @@
 
 #include "engine/alloc.h"
 #include "train/checkpoint/run_directory.h"
+#include "train/checkpoint/weights.h"
 #include "train/checkpoint_policy.h"
 #include "train/data/corpus.h"
 #include "train/figure.h"
@@ -40,7 +41,7 @@ class Run {
       else
         log_.note("interrupted after step {}; checkpoint written{}", trainer_.steps_done(), hint());
     } catch (const NonfiniteError& e) {
-      fail("{}; {}", e.what(), checkpoints_.last_good());
+      throw NonfiniteError(fmt::format("{}; {}", e.what(), checkpoints_.last_good()));
     } catch (const InputError& e) {  // the corpus cannot be read: what it gave so far is intact
       checkpoints_.save_final();
       refuse("{}; step {} has a checkpoint{}", e.what(), trainer_.steps_done(), hint());
@@ -53,6 +54,7 @@ class Run {
 
   void loop() {
     reset_peak(trainer_.model().device());
+    if (!options_.from.empty()) checkpoints_.save();  // resuming knows these weights from step 0 on
     if (first_step_) validate_again();
     while (!over() && !InterruptGuard::requested()) {
       const auto start = std::chrono::steady_clock::now();
@@ -160,6 +162,12 @@ bool run_training(const Config& config, const RunOptions& options) {
   const Corpus corpus(config.data);
   Trainer trainer(config, corpus);
   trainer.check_finite(options.check_finite);
+  std::string which;
+  if (!options.from.empty()) {
+    const WeightsFile weights = read_weights(options.from);
+    load_weights(weights.file, weights.path, trainer.model());
+    which = weights.which.empty() ? weights.path.string() : weights.which;
+  }
   RunDirectory directory(options.out, options.resume);
   const Resumed from = options.resume ? resume(trainer, directory, options.same_validation) : Resumed{};
   directory.write_config(config);  // nothing is written before everything has been checked
@@ -168,6 +176,7 @@ bool run_training(const Config& config, const RunOptions& options) {
   const InterruptGuard guard;
   for (const std::string& note : options.notes) log.note("{}", note);
   announce(corpus, trainer, directory.path(), log);
+  if (!which.empty()) log.note("begins with the weights of {}", which);
   for (const std::string& note : from.notes) log.note("{}", note);
   return Run(options, trainer, directory, log, from).train();
 }

@@ -119,12 +119,18 @@ FiniteCheck Trainer::finite_check() const {
   });
 }
 
-void Trainer::check_weights() const {
-  for (const Parameter& p : model_.parameters().all())
-    if (const std::string what = not_finite(p.value()); !what.empty())
-      throw NonfiniteError(fmt::format(
-          "step {}: {} {}: {} after the update (lower train.optimizer.lr, or lengthen train.schedule.warmup)",
-          steps_done(), p.name, p.value().shape().str(), what));
+void Trainer::check_state() const {
+  const TrainState now = state();
+  std::vector<NamedTensor> tensors = now.weights;
+  tensors.insert(tensors.end(), now.optimizer.begin(), now.optimizer.end());
+  for (size_t l = 0; l < memory_.layers(); ++l)
+    tensors.push_back({fmt::format("the memory of layer {}", l), memory_[l].rows});
+  for (const auto& [name, t] : tensors)
+    if (const std::string what = not_finite(t); !what.empty())
+      throw NonfiniteError(
+          fmt::format("step {}: {} {}: {} after the update "
+                      "(lower train.optimizer.lr, {} train.clip, or lengthen train.schedule.warmup)",
+                      steps_done(), name, t.shape().str(), what, config_.train.clip > 0 ? "lower" : "set"));
 }
 
 Bytes Trainer::validation_text() const {

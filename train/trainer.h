@@ -48,9 +48,9 @@ class Trainer {
 
   /// Checks the result and the gradient of every operation, forward and backward. Slow.
   void check_finite(bool on) { check_finite_ = on; }
-  /// Throws NonfiniteError, naming the parameter, when a weight is not finite: such a model must
-  /// not be saved.
-  void check_weights() const;
+  /// Throws NonfiniteError, naming the tensor, when a weight, a state of the optimizer or a row in memory is not
+  /// finite: such a state must not be saved.
+  void check_state() const;
 
   /// Steps skipped so far because they were not finite.
   int64_t skipped() const { return skipped_; }

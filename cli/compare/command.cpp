@@ -62,7 +62,8 @@ struct Compare {
   }
 
   /// Trains the configurations one after the other, each in a run directory of its own in `out`: finished
-  /// runs are kept, interrupted ones are resumed. Prints the table, and writes it and plots to `out`. Throws
+  /// runs are kept, interrupted ones are resumed. Prints the table, and writes it and plots to `out`. A run that
+  /// diverges is left out of them, and an Error at the end names it. Throws
   /// InputError, before anything is written, when the configurations differ in data or seed.
   void run() const {
     std::vector<std::string> notes;
@@ -70,25 +71,33 @@ struct Compare {
     for (const std::string& note : notes) print_stderr("{}", note);
     const fs::path folder = out.empty() ? fs::path("runs/compare") : fs::path(out);
     std::vector<RunResult> results;
+    std::vector<std::string> diverged;
     const InterruptGuard guard;  // outlives those of the runs, so that an interrupt ends the comparison, too
     for (const Plan& plan : all) {
       const fs::path directory = folder / plan.name;
       set_threads(plan.config.threads);
       std::error_code ignored;
       const bool resume = fs::exists(directory / "latest", ignored);
-      const bool finished = run_training(
-          plan.config, {.out = directory, .resume = resume, .minutes = minutes, .same_validation = true});
-      if (finished) {
-        results.push_back(read_result(directory, plan.name, plan.family));
-        write_comparison(folder, results);
+      try {
+        const bool finished = run_training(
+            plan.config, {.out = directory, .resume = resume, .minutes = minutes, .same_validation = true});
+        if (finished) {
+          results.push_back(read_result(directory, plan.name, plan.family));
+          write_comparison(folder, results);
+        }
+      } catch (const NonfiniteError& e) {  // the others can be compared all the same
+        print_stderr("{}: {}; it is left out of the comparison", plan.name, e.what());
+        diverged.push_back(plan.name);
       }
-      if (InterruptGuard::requested() && results.size() < all.size()) {
+      if (InterruptGuard::requested() && results.size() + diverged.size() < all.size()) {
         print_stderr("{} of {} runs are finished; the same call of fade compare continues", results.size(),
                      all.size());
         return;
       }
     }
-    fmt::print("{}", comparison_table(results));
+    if (!results.empty()) fmt::print("{}", comparison_table(results));
+    if (!diverged.empty())
+      fail("{} of {} runs diverged: {}", diverged.size(), all.size(), fmt::join(diverged, ", "));
   }
 
  private:

@@ -168,14 +168,18 @@ RunResult read_result(const fs::path& run, const std::string& name, const std::s
               .published = kind.published};
   std::vector<double> ms;
   bool validated = false;
+  // JSON has no NaN: it is written as null.
+  const auto number = [](const nlohmann::ordered_json& value) {
+    return value.is_number() ? value.get<double>() : NAN;
+  };
   for (const auto& line : read_metrics(run)) {
     r.steps = line.value("step", r.steps);
-    if (line.contains("ms")) ms.push_back(line["ms"]);
+    if (line.contains("ms") && line["ms"].is_number()) ms.push_back(line["ms"]);
     r.peak_bytes = std::max(r.peak_bytes, line.value("peak_bytes", int64_t{0}));
     validated = line.contains("valid_bpb");
     if (!validated) continue;
-    r.bits_per_byte = line["valid_bpb"];
-    r.mean_rows = line["valid_mean_rows"];
+    r.bits_per_byte = number(line["valid_bpb"]);
+    r.mean_rows = number(line.value("valid_mean_rows", nlohmann::ordered_json()));
     r.recall.clear();
     if (!line.contains("recall")) continue;
     for (const auto& s : line["recall"])

@@ -191,6 +191,12 @@ bool is_stored(std::span<const uint8_t> archive) {
   return archive.size() > kMagic.size() && archive[kMagic.size()] == kStored;
 }
 
+bool was_compressed_with(const Transformer& model, std::span<const uint8_t> archive,
+                         const std::string& name) {
+  const std::span<const uint8_t> content = checked_content(archive, name);
+  return is_stored(archive) || read_header(content, name).model == crc_of(model);
+}
+
 std::vector<uint8_t> decompress(const Transformer& model, std::span<const uint8_t> archive,
                                 const std::string& name, const OnProgress& on_progress) {
   const std::span<const uint8_t> content = checked_content(archive, name);

@@ -45,6 +45,10 @@ std::vector<uint8_t> compress(const Transformer& model, std::span<const uint8_t>
 /// True for an archive whose text is stored.
 bool is_stored(std::span<const uint8_t> archive);
 
+/// True when the archive was compressed with this model, or needs none. Throws InputError, naming it by `name`, when it is damaged or
+/// not an archive.
+bool was_compressed_with(const Transformer& model, std::span<const uint8_t> archive, const std::string& name);
+
 /// The text of an archive. Throws InputError, naming it by `name`, when it is damaged, not an archive, or
 /// coded with another model or on a machine whose arithmetic differs. A damaged or forged archive cannot make it
 /// allocate: memory grows as bytes are decoded, and decoding ends where the code ends.

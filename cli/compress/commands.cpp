@@ -31,8 +31,21 @@ struct CodingArguments {
     check_output(out, {in});
     return Input(in);
   }
-  LoadedModel load() const {
-    LoadedModel loaded = checkpoint.load();
+  LoadedModel load() const { return checked(checkpoint.load()); }
+  /// The model with which the archive was compressed, among the checkpoints that the argument means: the best of a run
+  /// may be another by now.
+  LoadedModel load_for(std::span<const uint8_t> archive, const std::string& name) const {
+    LoadedModel first = load();
+    if (was_compressed_with(*first.model, archive, name)) return first;
+    for (const std::filesystem::path& other : checkpoints_meant_by(checkpoint.path, Prefer::newest)) try {
+        LoadedModel loaded = checkpoint.load(other);
+        loaded.which = other.string();
+        if (was_compressed_with(*loaded.model, archive, name)) return checked(std::move(loaded));
+      } catch (const InputError&) {  // a damaged one
+      }
+    return first;
+  }
+  LoadedModel checked(LoadedModel loaded) const {
     check_output(out, {loaded.file});
     return loaded;
   }
@@ -105,7 +118,7 @@ struct Compress {
                                      {"stored", is_stored(archive)}};
       for (const auto& [name, size] : others) line["others"][name] = size;
       arguments.print("{}", line.dump());
-      return;
+      return say_which(loaded);
     }
     arguments.print(
         "{}: {} bytes in {}: {} bits per byte, {}", arguments.name_of_output(), archive.size(), text.size(),
@@ -114,6 +127,7 @@ struct Compress {
     for (const auto& [name, size] : others)
       arguments.print("  {:<9} {:>12} bytes: {} bits per byte", name, size,
                       figure(bits(static_cast<size_t>(size)), 4));
+    say_which(loaded);
   }
 };
 
@@ -126,11 +140,12 @@ struct Decompress {
   void run() const {
     Input in = arguments.open();
     const std::string archive = in.read_all();
-    const LoadedModel loaded = arguments.load();
+    const LoadedModel loaded = arguments.load_for(bytes_of(archive), in.name());
     const std::vector<uint8_t> text = arguments.write([&](const OnProgress& on_progress) {
       return decompress(*loaded.model, bytes_of(archive), in.name(), on_progress);
     });
     arguments.print("{}: {} bytes from {}", arguments.name_of_output(), text.size(), archive.size());
+    say_which(loaded);
   }
 };
 

@@ -39,6 +39,7 @@ sed 's/model: {/model: {kind: transformer_xl, /' c.yaml >window.yaml
 sed 's/batch: 2/batch: 2, eval_bytes: 9/' c.yaml >less.yaml
 sed 's/^device/seed: 2\ndevice/' c.yaml >seeded.yaml
 printf 'model:\n  hiden: 16\n' >misspelt.yaml
+sed 's/hidden: 16/hidden: 32/' c.yaml >wide.yaml
 
 works "a run" train c.yaml --out run
 works "another" train c.yaml --out other --set seed=2
@@ -51,6 +52,28 @@ cp -r run lame # its weights are
 truncate -s 300 lame/step-4/model.safetensors
 cp -r run gone # its checkpoint is gone
 rm -r gone/step-4
+
+# Weights, or a state, that hold a value which is no number: files without hashes, in which element 5 is overwritten.
+overwritten() { # FILE TENSOR BYTES
+  python3 - "$@" <<'PY'
+import json, sys
+path, name, value = sys.argv[1], sys.argv[2], bytes.fromhex(sys.argv[3])
+data = open(path, "rb").read()
+length = int.from_bytes(data[:8], "little")
+header = json.loads(data[8:8 + length])
+header["__metadata__"].pop("xxh3_128")
+at = header[name]["data_offsets"][0] + 20 if name else 0
+if not name: header["__metadata__"].pop("config")
+body = bytearray(data[8 + length:])
+body[at:at + len(value)] = value
+text = json.dumps(header).encode()
+open(path, "wb").write(len(text).to_bytes(8, "little") + text + body)
+PY
+}
+cp -r run nan
+overwritten nan/step-4/model.safetensors out.bias 0000c07f
+cp run/step-4/model.safetensors bare.safetensors
+overwritten bare.safetensors "" ""
 
 # names and contents
 everything() {

@@ -143,8 +143,9 @@ holds "and nothing is renamed" test -d torn/step-600
 truncate -s -1 torn/step-590/model.safetensors
 rm -rf torn
 cp -r straight torn
-truncate -s -1 torn/step-600/model.safetensors
-holds "fade eval takes the checkpoint before" sh -c '"$FADE" eval torn 2>log && grep -q "warning: torn/step-600.*taking the checkpoint before" log'
+truncate -s -1 torn/"$(cat torn/best)"/model.safetensors
+holds "fade eval takes the next checkpoint" sh -c '
+  "$FADE" eval torn 2>log && grep -q "warning: torn/$(cat torn/best).*taking the next checkpoint" log'
 
 # Killed before the first checkpoint.
 mkdir young

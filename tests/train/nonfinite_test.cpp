@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "engine/io/safetensors.h"
 #include "models/kinds.h"
 #include "nn/init.h"
 #include "tests/small_training.h"
@@ -98,7 +99,7 @@ BOOST_AUTO_TEST_CASE(an_overflow_within_the_model_is_found) {
 
 BOOST_AUTO_TEST_CASE(steps_are_skipped_and_counted) {
   RareByteTraining t(OnNonfinite::skip);
-  init_constant(t.weights("embed.weight").rows(31, 32), NAN);
+  init_constant(t.weights("embed.weight").rows(31, 32), 3e38);  // finite, but not its square
   std::vector<int> skipped;
   for (int i = 0; i < 8; ++i) {
     const Trainer::Step s = t.trainer->step();
@@ -127,11 +128,34 @@ BOOST_AUTO_TEST_CASE(a_model_that_is_wrong_for_good_is_not_skipped_for_ever) {
   BOOST_TEST(contains(message, "out.bias [32]: nan at element 0"), message);
 }
 
+// Tensors of a state share the trainer's storage.
+BOOST_AUTO_TEST_CASE(a_state_that_is_not_finite_is_neither_saved_nor_resumed) {
+  RareByteTraining t(OnNonfinite::stop);
+  t.trainer->step();
+  const test::TempDir dir;
+  test::save(*t.trainer, dir.path("run"));
+  const std::string path = dir.path("run/step-1/state.safetensors");
+  for (const char* name : {"adam.v.out.bias", "memory.1.rows"}) {
+    TensorFile file = load_safetensors(path);
+    file.at(name).mutate<float>()[3] = NAN;
+    const std::string other = dir.path(name);
+    std::filesystem::copy(dir.path("run"), other, std::filesystem::copy_options::recursive);
+    save_safetensors(other + "/step-1/state.safetensors", file);
+    const std::string message = test::refusal([&] { test::resume(*t.trainer, other); });
+    BOOST_TEST(contains(message, fmt::format("state.safetensors: {} [", name)), message);
+    BOOST_TEST(contains(message, "nan at element 3"), message);
+  }
+  for (const NamedTensor& tensor : t.trainer->state().optimizer)
+    if (tensor.name == "adam.v.out.bias") init_constant(tensor.tensor, INFINITY);
+  const std::string message = test::error_of<NonfiniteError>([&] { t.trainer->check_state(); });
+  BOOST_TEST(contains(message, "step 1: adam.v.out.bias [32]: inf at element 0"), message);
+}
+
 BOOST_AUTO_TEST_CASE(a_checkpoint_of_weights_that_are_not_finite_is_refused) {
   RareByteTraining t(OnNonfinite::stop);
-  t.trainer->check_weights();
+  t.trainer->check_state();
   init_constant(t.weights("layers.0.norm2.bias"), INFINITY);
-  const std::string message = test::error_of<NonfiniteError>([&] { t.trainer->check_weights(); });
+  const std::string message = test::error_of<NonfiniteError>([&] { t.trainer->check_state(); });
   BOOST_TEST(contains(message, "step 0: layers.0.norm2.bias [16]: inf at element 0"), message);
 }
 

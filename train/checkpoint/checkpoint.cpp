@@ -9,7 +9,6 @@ namespace fade {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kWeightsKey = "weights";  ///< in the state's metadata: the hash of the weights file
 constexpr const char* kOptimizerSteps = "optimizer.steps";
 
 void put_memory(TensorFile& file, const Memory& memory) {
@@ -42,6 +41,7 @@ class StateReader {
     if (t.shape() != shape || t.dtype() != dtype)
       refuse("{}: {} is {} {}, needs {} {} (from a run with another model?)", path_, name,
              fade::name_of(t.dtype()), t.shape().str(), fade::name_of(dtype), shape.str());
+    refuse_not_finite({name, t}, path_);
     return t;
   }
 
@@ -131,12 +131,13 @@ void save_checkpoint(const fs::path& run, const Config& config, const TrainState
 }
 
 Checkpoint read_checkpoint(const fs::path& checkpoint, const OnDamaged& on_damaged) {
-  return first_whole(checkpoints_meant_by(checkpoint), on_damaged, [](const fs::path& folder) {
-    Checkpoint c{folder, load_safetensors(folder / kModelFile), load_safetensors(folder / kStateFile)};
-    check_pair(c);
-    name_moments(c);
-    return c;
-  });
+  return first_whole(
+      checkpoints_meant_by(checkpoint, Prefer::newest), on_damaged, [](const fs::path& folder) {
+        Checkpoint c{folder, load_safetensors(folder / kModelFile), load_safetensors(folder / kStateFile)};
+        check_pair(c);
+        name_moments(c);
+        return c;
+      });
 }
 
 TrainState state_of(const Checkpoint& checkpoint, const Config& config, const TrainState& like) {

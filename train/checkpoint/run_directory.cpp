@@ -27,9 +27,7 @@ void require_run(const fs::path& path) {
 
 }  // namespace
 
-bool is_run(const fs::path& path) {
-  return path_exists(path / kLock) || holds_checkpoints(path);
-}
+bool is_run(const fs::path& path) { return path_exists(path / kLock) || holds_checkpoints(path); }
 
 fs::path run_to_resume(const fs::path& path) {
   const fs::path name = path.filename(), run = path.has_parent_path() ? path.parent_path() : ".";

@@ -109,6 +109,11 @@ void mark_best(const fs::path& run, int64_t step) {
   write_file_atomically(run / kBest, name_of_step(step) + "\n");
 }
 
+bool is_marked_best(const fs::path& checkpoint) {
+  const auto best = pointed_step(checkpoint.parent_path(), kBest);
+  return best && checkpoint.filename() == name_of_step(*best);
+}
+
 void unmark_best(const fs::path& run) {
   std::error_code error;
   fs::remove(run / kBest, error);
@@ -139,15 +144,31 @@ void set_aside(const fs::path& checkpoint) {
   rename_durably(checkpoint, aside);
 }
 
-std::vector<fs::path> checkpoints_meant_by(const fs::path& path) {
+std::vector<fs::path> checkpoints_meant_by(const fs::path& path, Prefer prefer) {
   if (!path_exists(path))
     refuse("{}: there is no such run, checkpoint or file (fade train writes runs, by itself into runs/)",
            path.string());
-  if (!fs::is_directory(path) || path_exists(path / kModelFile)) return {path};
-  std::vector<fs::path> found = checkpoints_to_try(path);
-  if (found.empty())
-    refuse("{}: neither a checkpoint (no {}) nor a run with one (no step-N)", path.string(), kModelFile);
-  return found;
+  if (fs::is_directory(path) && !path_exists(path / kModelFile)) {
+    std::vector<fs::path> found = checkpoints_to_try(path);
+    if (found.empty())
+      refuse("{}: neither a checkpoint (no {}) nor a run with one (no step-N)", path.string(), kModelFile);
+    const auto best = pointed_step(path, kBest);
+    if (prefer == Prefer::best && best)
+      if (const auto at = std::ranges::find(found, path / name_of_step(*best)); at != found.end())
+        std::rotate(found.begin(), at, at + 1);
+    return found;
+  }
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  if (path.filename() == kBest || path.filename() == kLatest) {
+    const auto step = pointed_step(folder, path.filename().c_str());
+    if (step && path_exists(folder / name_of_step(*step))) return {folder / name_of_step(*step)};
+    refuse("{}: names no checkpoint of {} (give the run, or one of its step-N)", path.string(),
+           folder.string());
+  }
+  if (path.extension() == ".yaml" || path.extension() == ".yml")
+    refuse("{}: a configuration, not a checkpoint (give a run: {})", path.string(),
+           holds_checkpoints(folder) ? folder.string() : "fade train writes one");
+  return {path};
 }
 
 }  // namespace fade

@@ -23,6 +23,8 @@ namespace fade {
 
 inline constexpr const char* kModelFile = "model.safetensors";
 inline constexpr const char* kStateFile = "state.safetensors";
+inline constexpr const char* kWeightsKey =
+    "weights";  ///< in a state's metadata: the hash of its weights file
 inline constexpr const char* kLatest = "latest";
 inline constexpr const char* kBest = "best";
 
@@ -48,6 +50,9 @@ void add_checkpoint(const std::filesystem::path& run, int64_t step,
 /// Points `best` at the checkpoint of `step`.
 void mark_best(const std::filesystem::path& run, int64_t step);
 
+/// True when `best` of its run names the checkpoint.
+bool is_marked_best(const std::filesystem::path& checkpoint);
+
 /// Removes `best`: the run's best validation is not known, because it reads other bytes now. Throws Error.
 void unmark_best(const std::filesystem::path& run);
 
@@ -64,9 +69,13 @@ void set_aside(const std::filesystem::path& checkpoint);
 /// Called with a damaged checkpoint and a description of the damage.
 using OnDamaged = std::function<void(const std::filesystem::path& checkpoint, const std::string& what)>;
 
-/// The checkpoints of a run directory in the order in which to try them, or the one checkpoint directory or
-/// file that `path` is. Never empty: throws InputError when there is none.
-std::vector<std::filesystem::path> checkpoints_meant_by(const std::filesystem::path& path);
+/// Which checkpoint of a run is taken first: its newest, to train on, or its best, where there is one, to use it.
+enum class Prefer { newest, best };
+
+/// The checkpoints that `path` means, in the order in which to try them. A run directory: all of them. A run's `best`
+/// or `latest`: the one that it names. Else the checkpoint directory or file that it is. Never empty: throws InputError
+/// when there is none, and for a configuration.
+std::vector<std::filesystem::path> checkpoints_meant_by(const std::filesystem::path& path, Prefer prefer);
 
 /// `read` of the first path for which it throws no InputError; the others go to `on_damaged`. Throws the last
 /// path's error when all are damaged.

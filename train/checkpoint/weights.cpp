@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/finite.h"
 #include "train/config/file.h"
 #include "train/config/resolve.h"
 
@@ -16,8 +17,13 @@ fs::path weights_in(const fs::path& checkpoint) {
 
 }  // namespace
 
+void refuse_not_finite(const NamedTensor& t, const fs::path& path) {
+  if (const std::string what = not_finite(t.tensor); !what.empty())
+    refuse("{}: {} {}: {} (take an earlier checkpoint)", path.string(), t.name, t.tensor.shape().str(), what);
+}
+
 fs::path find_weights(const fs::path& checkpoint) {
-  return weights_in(checkpoints_meant_by(checkpoint).front());
+  return weights_in(checkpoints_meant_by(checkpoint, Prefer::newest).front());
 }
 
 std::string save_weights(const fs::path& file, const std::vector<NamedTensor>& weights,
@@ -28,9 +34,12 @@ std::string save_weights(const fs::path& file, const std::vector<NamedTensor>& w
 
 Config config_of(const TensorFile& weights, const fs::path& path) {
   const auto text = weights.metadata.find("config");
-  if (text == weights.metadata.end())
-    refuse("{}: has no configuration in its metadata (was it written by fade?)", path.string());
-  return parse_config(text->second, path.string() + " (its configuration)");
+  if (text != weights.metadata.end())
+    return parse_config(text->second, path.string() + " (its configuration)");
+  if (weights.metadata.contains(kWeightsKey))
+    refuse("{}: the state of a run, without its weights (give its folder, or the {} there)", path.string(),
+           kModelFile);
+  refuse("{}: has no configuration in its metadata (give it with --config FILE)", path.string());
 }
 
 std::vector<NamedTensor> matching_weights(const TensorFile& file, const fs::path& path,
@@ -48,6 +57,7 @@ std::vector<NamedTensor> matching_weights(const TensorFile& file, const fs::path
     if (t.dtype() != DType::f32 && t.dtype() != DType::f64)
       refuse("{}: {} is a tensor of {}, needs f32 or f64", path.string(), name, fade::name_of(t.dtype()));
     weights.push_back({name, t.to(value.dtype())});
+    refuse_not_finite(weights.back(), path);
   }
   return weights;
 }
@@ -59,18 +69,27 @@ void load_weights(const TensorFile& file, const fs::path& path, const Transforme
   for (size_t i = 0; i < weights.size(); ++i) expected[i].tensor.copy_from(weights[i].tensor);
 }
 
-LoadedModel load_model(const fs::path& checkpoint, DeviceChoice device, const OnDamaged& on_damaged) {
-  LoadedModel loaded;
-  const TensorFile file =
-      first_whole(checkpoints_meant_by(checkpoint), on_damaged, [&](const fs::path& path) {
-        loaded.file = weights_in(path);
-        return load_safetensors(loaded.file);
-      });
-  loaded.config = config_of(file, loaded.file);
+WeightsFile read_weights(const fs::path& checkpoint, const OnDamaged& on_damaged) {
+  return first_whole(checkpoints_meant_by(checkpoint, Prefer::best), on_damaged, [&](const fs::path& path) {
+    WeightsFile read{weights_in(path), {}, load_safetensors(weights_in(path))};
+    if (path != checkpoint) {
+      const bool best = is_marked_best(path);
+      read.which = fmt::format("{}, the {} checkpoint of {}", path.string(), best ? "best" : "newest",
+                               path.parent_path().string());
+    }
+    return read;
+  });
+}
+
+LoadedModel load_model(const fs::path& checkpoint, const ModelOptions& options, const OnDamaged& on_damaged) {
+  const WeightsFile weights = read_weights(checkpoint, on_damaged);
+  LoadedModel loaded{
+      weights.path, weights.which,
+      options.config.empty() ? config_of(weights.file, weights.path) : load_config(options.config), nullptr};
   const Config& c = loaded.config;
-  const Device on = device_for(device == DeviceChoice::automatic ? c.device : device);
+  const Device on = device_for(options.device == DeviceChoice::automatic ? c.device : options.device);
   loaded.model = std::make_unique<Transformer>(c.model, dtype_for(c.dtype), on, c.seed);
-  load_weights(file, loaded.file, *loaded.model);
+  load_weights(weights.file, weights.path, *loaded.model);
   return loaded;
 }
 

@@ -25,8 +25,11 @@ std::string save_weights(const std::filesystem::path& file, const std::vector<Na
 /// The configuration in the metadata of a weights file, which `path` names in errors.
 Config config_of(const TensorFile& weights, const std::filesystem::path& path);
 
-/// The file's tensors in the order of `expected`, converted to its data types; F32 and F64 are. Throws
-/// InputError, naming `path` and the tensor, when one is missing, unknown, or of another shape.
+/// Throws InputError, naming the file, the tensor and the element, when the tensor of that file is not finite.
+void refuse_not_finite(const NamedTensor& t, const std::filesystem::path& path);
+
+/// The file's tensors in the order of `expected`, converted to its data types; F32 and F64 are. Throws InputError,
+/// naming `path` and the tensor, when one is missing, unknown, of another shape, or not finite in that type.
 std::vector<NamedTensor> matching_weights(const TensorFile& file, const std::filesystem::path& path,
                                           const std::vector<NamedTensor>& expected);
 
@@ -34,15 +37,30 @@ std::vector<NamedTensor> matching_weights(const TensorFile& file, const std::fil
 /// InputError as matching_weights does.
 void load_weights(const TensorFile& file, const std::filesystem::path& path, const Transformer& model);
 
+struct WeightsFile {
+  std::filesystem::path path;
+  std::string which;  ///< "runs/a/step-40, the best checkpoint of runs/a"; empty unless a run was to be read
+  TensorFile file;
+};
+
+/// Reads the weights of a checkpoint: of a run directory the best, where there is one, or else the newest whose weights
+/// are whole; damaged ones are handed to `on_damaged`. Throws InputError when none is whole.
+WeightsFile read_weights(const std::filesystem::path& checkpoint, const OnDamaged& on_damaged = {});
+
+struct ModelOptions {
+  DeviceChoice device = DeviceChoice::automatic;
+  std::string config = {};  ///< a file, instead of the configuration in the weights' metadata
+};
+
 struct LoadedModel {
   std::filesystem::path file;
+  std::string which;  ///< as in WeightsFile
   Config config;
   std::unique_ptr<Transformer> model;
 };
 
-/// The model of a checkpoint, made from the configuration that is inside it. Of a run directory: the newest
-/// whose weights are whole; damaged ones are handed to `on_damaged`. Throws InputError when none is whole.
-LoadedModel load_model(const std::filesystem::path& checkpoint, DeviceChoice device = DeviceChoice::automatic,
+/// The model of a checkpoint (read_weights), made from the configuration that is inside it. Throws InputError.
+LoadedModel load_model(const std::filesystem::path& checkpoint, const ModelOptions& options = {},
                        const OnDamaged& on_damaged = {});
 
 }  // namespace fade
