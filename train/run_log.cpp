@@ -29,15 +29,15 @@ nlohmann::ordered_json number_or_null(const std::optional<double>& number) {
 
 }  // namespace
 
-std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& run) {
+std::vector<MetricsLine> read_metrics(const std::filesystem::path& run) {
   const std::filesystem::path path = run / "metrics.jsonl";
   if (!path_exists(path)) return {};
-  std::vector<nlohmann::ordered_json> lines;
+  std::vector<MetricsLine> lines;
   std::istringstream text(read_file(path));
   for (std::string line; std::getline(text, line);) {
     auto json = nlohmann::ordered_json::parse(line, nullptr, false);
     if (json.is_object() && json.contains("step") && json["step"].is_number_integer())
-      lines.push_back(std::move(json));
+      lines.push_back({line, std::move(json)});
   }
   return lines;
 }
@@ -45,12 +45,12 @@ std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& ru
 RunLog::RunLog(double minutes, const std::filesystem::path& run, int64_t step)
     : minutes_(minutes), metrics_(run / "metrics.jsonl") {
   std::string kept;
-  for (const auto& line : read_metrics(run)) {
+  for (const auto& [text, line] : read_metrics(run)) {
     if (line["step"] > step) continue;
     if (line["step"] == step && line.contains("valid_bpb") && line["valid_bpb"].is_number())
       validation_before_ = line["valid_bpb"].get<double>();
     if (line.contains("seconds") && line["seconds"].is_number()) seconds_ = line["seconds"];
-    kept += line.dump() + "\n";
+    kept += text + '\n';  // (written anew, a number could change)
   }
   write_file_atomically(metrics_, kept);
 }

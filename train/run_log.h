@@ -3,7 +3,7 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,9 +17,15 @@
 
 namespace fade {
 
+/// A line of metrics.jsonl.
+struct MetricsLine {
+  std::string text;  ///< without its end
+  nlohmann::ordered_json values;
+};
+
 /// The lines of RUN/metrics.jsonl, in order; none when there is no such file. Lines that are not JSON objects
 /// with an integer `step`, such as one that was cut off, are left out.
-std::vector<nlohmann::ordered_json> read_metrics(const std::filesystem::path& run);
+std::vector<MetricsLine> read_metrics(const std::filesystem::path& run);
 
 class RunLog {
  public:

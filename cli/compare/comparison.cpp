@@ -172,7 +172,7 @@ RunResult read_result(const fs::path& run, const std::string& name, const std::s
   const auto number = [](const nlohmann::ordered_json& value) {
     return value.is_number() ? value.get<double>() : NAN;
   };
-  for (const auto& line : read_metrics(run)) {
+  for (const auto& [text, line] : read_metrics(run)) {
     r.steps = line.value("step", r.steps);
     if (line.contains("ms") && line["ms"].is_number()) ms.push_back(line["ms"]);
     r.peak_bytes = std::max(r.peak_bytes, line.value("peak_bytes", int64_t{0}));

@@ -10,6 +10,7 @@
 #include "engine/io/hash.h"
 #include "engine/io/input.h"
 #include "engine/io/output.h"
+#include "engine/io/utf8.h"
 
 namespace fade {
 namespace {
@@ -104,7 +105,7 @@ class SafetensorsReader {
   void read_metadata(const nlohmann::json& entry, TensorFile& out) const {
     if (!entry.is_object()) wrong("__metadata__ is not an object");
     for (const auto& [key, value] : entry.items()) {
-      if (!value.is_string()) wrong(fmt::format("__metadata__.{} is not a string", key));
+      if (!value.is_string()) wrong(fmt::format("__metadata__.{} is not a string", shown(key)));
       (key == kHashKey ? out.content_hash : out.metadata[key]) = value.get<std::string>();
     }
   }
@@ -114,32 +115,32 @@ class SafetensorsReader {
   }
 
   Extent read_entry(const std::string& name, const nlohmann::json& entry) const {
+    const std::string tensor = "tensor " + shown(name);
     const auto member = [&](const char* key) {
       return entry.is_object() && entry.contains(key) ? entry[key] : nlohmann::json();
     };
     const auto type = member("dtype"), sizes = member("shape"), offsets = member("data_offsets");
     if (!type.is_string() || !sizes.is_array() || !offsets.is_array() || offsets.size() != 2)
-      wrong(fmt::format("tensor {} lacks dtype, shape or data_offsets", name));
+      wrong(tensor + " lacks dtype, shape or data_offsets");
     const auto known = std::ranges::find(kTypes, type.get<std::string>(), &FileType::name);
     if (known == std::end(kTypes))
-      wrong(fmt::format("tensor {} is of {}, only F32, F64, F16, BF16, I32 and U8 are known", name,
-                        type.get<std::string>()));
-    if (sizes.size() > kMaxDims) wrong(fmt::format("tensor {} has {} dimensions", name, sizes.size()));
+      wrong(fmt::format("{} is of {}, only F32, F64, F16, BF16, I32 and U8 are known", tensor,
+                        shown(type.get<std::string>())));
+    if (sizes.size() > kMaxDims) wrong(fmt::format("{} has {} dimensions", tensor, sizes.size()));
 
     const uint64_t begin = natural(offsets[0]), end = natural(offsets[1]);
-    if (begin > end || end > data_size_) wrong(fmt::format("tensor {} lies outside the file", name));
+    if (begin > end || end > data_size_) wrong(tensor + " lies outside the file");
     Shape shape;
     uint64_t expected = known->bytes;
     for (const auto& size : sizes) {
       const uint64_t n = natural(size);
-      if (n > kLargestSize || (n && expected > kLargestSize / n))
-        wrong(fmt::format("tensor {} has an impossible shape", name));
+      if (n > kLargestSize || (n && expected > kLargestSize / n)) wrong(tensor + " has an impossible shape");
       expected *= n;
       shape.append(static_cast<int64_t>(n));
     }
     if (expected != end - begin)
-      wrong(fmt::format("tensor {} of shape {} takes {} bytes, the file gives it {}", name, shape.str(),
-                        expected, end - begin));
+      wrong(fmt::format("{} of shape {} takes {} bytes, the file gives it {}", tensor, shape.str(), expected,
+                        end - begin));
     return {name, known, shape, begin, end};
   }
 
@@ -150,8 +151,8 @@ class SafetensorsReader {
     uint64_t at = 0;
     for (const Extent& e : extents) {
       if (e.begin != at)
-        wrong(fmt::format("tensor {} starts at byte {} of the data, the one before it ends at {}", e.name,
-                          e.begin, at));
+        wrong(fmt::format("tensor {} starts at byte {} of the data, the one before it ends at {}",
+                          shown(e.name), e.begin, at));
       at = e.end;
     }
     if (at != data_size_) wrong(fmt::format("its tensors take {} bytes, it holds {}", at, data_size_));

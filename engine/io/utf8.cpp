@@ -64,4 +64,12 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string shown(std::string_view text) {
+  constexpr size_t kMaxShown = 60;
+  std::string out = printable(text);
+  if (out.size() <= kMaxShown) return out;
+  out.resize(kMaxShown);
+  return out.substr(0, find_invalid_utf8(out)) + "..";
+}
+
 }  // namespace fade

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/finite.h"
+#include "engine/io/utf8.h"
 #include "train/config/file.h"
 #include "train/config/resolve.h"
 
@@ -46,7 +47,8 @@ std::vector<NamedTensor> matching_weights(const TensorFile& file, const fs::path
                                           const std::vector<NamedTensor>& expected) {
   for (const auto& [name, t] : file.tensors)
     if (std::ranges::find(expected, name, &NamedTensor::name) == expected.end())
-      refuse("{}: tensor {} is not a parameter of this model (another kind or size?)", path.string(), name);
+      refuse("{}: tensor {} is not a parameter of this model (another kind or size?)", path.string(),
+             shown(name));
   std::vector<NamedTensor> weights;
   for (const auto& [name, value] : expected) {
     if (!file.has(name)) refuse("{}: tensor {} is missing", path.string(), name);

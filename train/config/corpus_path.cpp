@@ -11,7 +11,9 @@ void find_corpus(DataConfig& data, const fs::path& folder) {
   data.folder = folder.string();
   const fs::path path = data.path;
   std::error_code ignored;  // what cannot be looked at is not there; opening it gives the reason
-  if (data.path.empty() || data.path == "-" || path.is_absolute() || folder.empty() || fs::exists(path, ignored)) return;
+  if (data.path.empty() || data.path == "-" || path.is_absolute() || folder.empty() ||
+      fs::exists(path, ignored))
+    return;
   if (fs::exists(folder / path, ignored)) data.path = (folder / path).string();
 }
 

@@ -21,15 +21,6 @@ namespace fade {
 
 namespace {
 
-/// Text from a file or argument for one line of an error message: without control characters, and cut off.
-std::string shown(std::string text) {
-  constexpr size_t kMaxShown = 60;
-  text = printable(text);
-  if (text.size() <= kMaxShown) return text;
-  text.resize(kMaxShown);
-  return text.substr(0, find_invalid_utf8(text)) + "..";
-}
-
 std::string found(const YAML::Node& node) {
   if (node.IsNull()) return "nothing";
   if (node.IsMap()) return "a map";
