@@ -46,7 +46,13 @@ int run_command_line(int argc, char** argv) {
   CLI::App app{"fade: train transformers that learn what to forget (Expire-Span)", "fade"};
   app.require_subcommand(1);
   if (argc > 0) set_program(argv[0]);
-  app.set_version_flag("--version", version_text, "print version, compiler, devices and instruction set");
+  app.add_flag_callback(
+      "--version",
+      [] {
+        write_stdout(version_text() + "\n");
+        throw CLI::Success();
+      },
+      "print version, compiler, devices and instruction set");
   for (const auto add : {add_train, add_compare, add_eval, add_generate, add_compress, add_decompress,
                          add_grad, add_bench, add_info})
     add(app);

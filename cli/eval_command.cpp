@@ -61,7 +61,7 @@ struct Eval {
       d.path = data;
     } else if (d.kind == DataKind::file) {
       find_corpus(d, folder_of(loaded.file));
-      if (!path_exists(d.path))
+      if (d.path != "-" && !path_exists(d.path))
         refuse("{}: no such file{} (give the text with --data FILE)", d.path, searched_folders(d));
     }
     const std::string part = !split.empty() ? split : data.empty() ? "valid" : "all";

@@ -117,7 +117,7 @@ struct Train {
       config.path = std::exchange(run, "");  // --resume CONFIG
     if (!run.empty()) {
       const fs::path directory = run_to_resume(run);
-      if (!out.empty() && fs::path(out) != directory)
+      if (!out.empty() && fs::weakly_canonical(out) != fs::weakly_canonical(directory))
         refuse("--out {}: --resume {} continues that run where it is (leave --out out)", out, run);
       if (config.path.empty()) config.path = (directory / kConfigFile).string();
       return directory;
@@ -125,7 +125,7 @@ struct Train {
     if (config.path.empty()) throw CLI::RequiredError("CONFIG");
     if (!out.empty()) return out;
     if (resume->count() && is_config_of_run(config.path)) return run_to_resume(config.path);
-    return "runs" / fs::path(config.path).stem();
+    return "runs" / (config.path == "-" ? "stdin" : fs::path(config.path).stem());
   }
 
   static bool is_config_of_run(const fs::path& path) {

@@ -11,6 +11,7 @@
 #include <exception>
 #include <mutex>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -71,7 +72,7 @@ class Pool {
   };
 
   static void offer(Worker& worker) {
-    worker.offered.store(1, std::memory_order_release);
+    worker.offered = 1;  // ordered before the look, in notify_one, for a thread that sleeps
     worker.offered.notify_one();
   }
   // Whoever takes a piece runs it; only then may it look at the loop, which lasts until all pieces are done.
@@ -97,12 +98,17 @@ class Pool {
     while (static_cast<int>(workers_.size()) < count) {
       Worker& worker = workers_.emplace_back();
       const int piece = static_cast<int>(workers_.size());
-      std::thread([this, &worker, piece] {
-        for (;;) {
-          wait_while(worker.offered, 0);
-          if (take(worker)) finish(piece);
-        }
-      }).detach();
+      if (no_more_threads_) continue;  // the caller takes over all that is offered
+      try {
+        std::thread([this, &worker, piece] {
+          for (;;) {
+            wait_while(worker.offered, 0);
+            if (take(worker)) finish(piece);
+          }
+        }).detach();
+      } catch (const std::system_error&) {
+        no_more_threads_ = true;
+      }
     }
   }
 
@@ -111,6 +117,7 @@ class Pool {
   void (*call_)(const void*, int) = nullptr;
   const void* context_ = nullptr;
   std::exception_ptr error_;
+  bool no_more_threads_ = false;  ///< the system gives the process no more
   alignas(64) std::atomic<int> unfinished_{0};
 };
 
@@ -130,12 +137,14 @@ int usable_threads() {
                       : static_cast<int>(std::thread::hardware_concurrency());
   const char* const limit = std::getenv("OMP_NUM_THREADS");
   if (!limit || !*limit) return std::max(all, 1);
-  // (of a list, for nested loops, the first)
+  // Of a list, for nested loops, the first; blanks around it are allowed.
   const std::string_view text(limit);
+  std::string_view first = text.substr(0, text.find(','));
+  while (first.starts_with(' ')) first.remove_prefix(1);
+  while (first.ends_with(' ')) first.remove_suffix(1);
   int most = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), most);
-  const bool whole = stop == text.data() + text.size() || *stop == ',';
-  if (error != std::errc{} || !whole || most < 1)
+  const auto [stop, error] = std::from_chars(first.data(), first.data() + first.size(), most);
+  if (error != std::errc{} || stop != first.data() + first.size() || most < 1)
     refuse("OMP_NUM_THREADS: found {}, allowed: a number of at least 1 (or unset it)", text);
   return std::min(all, most);
 }
@@ -154,14 +163,15 @@ bool in_parallel() { return inside; }
 
 void run_pieces(int pieces, void (*call)(const void* context, int piece), const void* context) {
   if (pool().load()->run(pieces, call, context)) return;
+  std::exception_ptr error;
   inside = true;
-  try {
-    for (int p = 0; p < pieces; ++p) call(context, p);
-  } catch (...) {
-    inside = false;
-    throw;
-  }
+  for (int p = 0; p < pieces; ++p) try {
+      call(context, p);
+    } catch (...) {
+      error = std::current_exception();
+    }
   inside = false;
+  if (error) std::rethrow_exception(error);
 }
 
 OneThread::OneThread() : before_(std::exchange(alone, true)) {}

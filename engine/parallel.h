@@ -18,7 +18,8 @@ bool in_parallel();
 /// Calls call(context, p) for each piece 0 ≤ p < pieces, on several threads; returns when all are done. Piece p
 /// belongs to thread p, the caller's is 0, but the caller takes over what another thread has not begun when its
 /// own is done, so that a thread that gets no core delays nothing. Idle threads wait actively for a short while
-/// and then sleep. When the pool serves another thread of the program, the caller runs all pieces. An exception of
+/// and then sleep. When the pool serves another thread of the program, or the system gives no more threads, the caller
+/// runs what they do not. An exception of
 /// a piece is rethrown when all are done.
 void run_pieces(int pieces, void (*call)(const void* context, int piece), const void* context);
 

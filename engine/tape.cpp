@@ -173,6 +173,9 @@ void BackwardCtx::check(int i, const Tensor& g) const {
 }
 
 Tensor BackwardCtx::accumulate(int i) {
+  if (!needs(i))
+    fail("{}: its gradient rule accumulates into input {}, which needs no gradient (ask needs({}) first)",
+         node_.op->name, i, i);
   Tape::Slot& slot = tape_.slots_[node_.inputs[i]];
   if (!slot.grad)
     slot.grad = Tensor::zeros(slot.shape, slot.dtype, slot.device);

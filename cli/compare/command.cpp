@@ -29,7 +29,8 @@ void check_common(const Config& first, const std::string& first_path, const Conf
 
 // The runs are compared by their last validation, of the same bytes, which each of them reads.
 void check_validation(const Config& config, const std::string& path) {
-  if (config.data.kind == DataKind::file && fs::exists(config.data.path) && fs::is_other(config.data.path))
+  const fs::path corpus = config.data.path;
+  if (config.data.kind == DataKind::file && (corpus == "-" || (fs::exists(corpus) && fs::is_other(corpus))))
     refuse("{}: not a regular file, but every run reads it (copy it to one)", config.data.path);
   const bool cut = config.train.eval_bytes == 1;
   if (cut || Corpus(config.data).bytes(Split::valid).size() < 2)

@@ -37,11 +37,13 @@ void refuse_path(const fs::path& path, int reason, std::string_view if_missing) 
       refuse("{}: a directory, where a file was expected (name a file)", name);
     case EACCES:
     case EPERM:
-      refuse("{}: permission denied (change the permissions of the file or of its directories)", name);
+      throw Unreadable(fmt::format(
+          "{}: permission denied (change the permissions of the file or of its directories)", name));
     case ELOOP:
-      refuse("{}: too many levels of symbolic links (a link leads back to itself: remove it)", name);
+      throw Unreadable(fmt::format(
+          "{}: too many levels of symbolic links (a link leads back to itself: remove it)", name));
     default:
-      refuse("{}: cannot be used: {} (check the path)", name, std::strerror(reason));
+      throw Unreadable(fmt::format("{}: cannot be used: {} (check the path)", name, std::strerror(reason)));
   }
 }
 

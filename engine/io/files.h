@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/error.h"
+
 namespace fade {
 
 /// An open file, closed by the destructor.
@@ -28,7 +30,13 @@ class Descriptor {
   int fd_;
 };
 
-/// Throws InputError: the path, the reason that errno gave for not opening it, and a remedy. `if_missing` is the
+/// A file that is there and cannot be read: its permissions, its disk. What it holds is not known.
+struct Unreadable : InputError {
+  using InputError::InputError;
+};
+
+/// Throws InputError: the path, the reason that errno gave for not opening it, and a remedy; Unreadable where something
+/// is at the path. `if_missing` is the
 /// remedy where nothing is at the path.
 [[noreturn]] void refuse_path(const std::filesystem::path& path, int reason,
                               std::string_view if_missing = "check its name");

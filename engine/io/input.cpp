@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void cannot_read(const std::string& name, int reason) {
-  refuse("{}: cannot be read: {} (check the disk, or where it comes from)", name, std::strerror(reason));
+  throw Unreadable(fmt::format("{}: cannot be read: {} (check the disk, or where it comes from)", name,
+                               std::strerror(reason)));
 }
 
 [[noreturn]] void too_large(const std::string& name, size_t bytes) {

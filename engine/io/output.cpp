@@ -39,6 +39,10 @@ fs::path followed(fs::path path) {
 
 fs::path name_of(const fs::path& path) { return path == "-" ? "standard output" : path; }
 
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : "."; }
 
 }  // namespace
@@ -52,7 +56,7 @@ Output::Output(const fs::path& path) : name_(name_of(path)) {
   } else {
     target_ = followed(path);
     open_temporary();
-    if (there && file_.ok() && ::fchmod(file_.get(), there->st_mode & 07777) != 0) cannot_write(name_);
+    if (there && file_.ok()) ::fchmod(file_.get(), there->st_mode & 0777);  // where files have permissions
   }
   if (!file_.ok()) cannot_write(name_);
 }
@@ -117,8 +121,17 @@ void refuse_terminal(const fs::path& path) {
 }
 
 bool is_temporary(const fs::path& path) {
+  std::error_code ignored;
   const std::string name = path.filename().string();
-  return name.starts_with(kTemporaryPrefix) && name.ends_with(kTemporarySuffix);
+  if (!name.starts_with(kTemporaryPrefix) || !name.ends_with(kTemporarySuffix) ||
+      !fs::is_regular_file(fs::symlink_status(path, ignored)))
+    return false;
+  std::string_view numbers(name);  // PID-N
+  numbers.remove_prefix(kTemporaryPrefix.size());
+  numbers.remove_suffix(kTemporarySuffix.size());
+  const size_t dash = numbers.find('-');
+  return dash != std::string_view::npos && is_number(numbers.substr(0, dash)) &&
+         is_number(numbers.substr(dash + 1));
 }
 
 }  // namespace fade

@@ -47,7 +47,7 @@ void check_output(const std::filesystem::path& path, const std::vector<std::file
 /// Throws InputError when `path` is standard output and that is a terminal, which binary data would confuse.
 void refuse_terminal(const std::filesystem::path& path);
 
-/// True for the temporary names of Output: such a file is left behind when a process is killed.
+/// True for a file with a temporary name of Output, fade-PID-N.tmp: it is left behind when a process is killed.
 bool is_temporary(const std::filesystem::path& path);
 
 }  // namespace fade

@@ -2,6 +2,7 @@
 #include "engine/parallel.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -138,8 +139,25 @@ BOOST_AUTO_TEST_CASE(a_forked_process_has_a_pool_of_its_own) {
   const pid_t child = ::fork();
   BOOST_REQUIRE(child >= 0);
   if (child == 0) {
-    ::alarm(60);  // ends a process that waits for threads it does not have
+    ::alarm(600);  // ends a process that waits for threads it does not have
     ::_exit(ranges_of(1000, 1) == expected ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  BOOST_TEST(status == 0);
+}
+
+// As in a container with a limit on its processes.
+BOOST_AUTO_TEST_CASE(a_process_that_gets_no_more_threads_goes_on) {
+  const Threads five(5);
+  const pid_t child = ::fork();
+  BOOST_REQUIRE(child >= 0);
+  if (child == 0) {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_NPROC, &none);
+    if (::getuid() == 0 && ::setuid(65534) != 0) ::_exit(0);  // for root there is no limit
+    ::alarm(600);
+    ::_exit(ranges_of(1000, 1).size() == 5 ? 0 : 1);
   }
   int status = -1;
   ::waitpid(child, &status, 0);
@@ -175,7 +193,7 @@ BOOST_AUTO_TEST_CASE(zero_threads_are_all_that_the_process_may_use) {
 
 BOOST_AUTO_TEST_CASE(zero_threads_respect_omp_num_threads) {
   const Threads restored(threads());
-  for (const char* limit : {"1", "1,4"}) {
+  for (const char* limit : {"1", "1,4", " 1 , 2"}) {
     const Limit one(limit);
     set_threads(0);
     BOOST_TEST(threads() == 1);

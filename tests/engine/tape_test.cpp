@@ -154,6 +154,13 @@ BOOST_AUTO_TEST_CASE(a_rule_that_asks_for_what_was_not_recorded_is_refused) {
                       "planted: its gradient rule asks for input 2, record was given 2"));
   BOOST_TEST(contains(error_of_rule([](BackwardCtx& ctx) { ctx.add(0, ctx.saved(1)); }),
                       "planted: its gradient rule asks for saved tensor 1, record was given 1"));
+  const Tensor constant = Tensor::zeros({2, 3}, DType::f64), x = leaf(1, {2, 3});
+  const OpDef op{"planted", [](BackwardCtx& ctx) { ctx.accumulate(0); }};
+  const Recording on;
+  Tensor y = Tensor::zeros({2, 3}, DType::f64);
+  record(op, y, {&constant, &x}, {});
+  BOOST_TEST(contains(error_of([&] { backward(sum(y)); }),
+                      "planted: its gradient rule accumulates into input 0, which needs no gradient"));
   BOOST_TEST(contains(error_of_rule([](BackwardCtx& ctx) { ctx.attrs<double>(); }),
                       "planted: its gradient rule asks for attributes of 8 bytes, record was given 1"));
 }

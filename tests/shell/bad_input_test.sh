@@ -29,6 +29,7 @@ refused() {
 
 small_run_files
 : >empty
+ln -s nowhere dangling
 printf 'a short text' >short
 printf a >letter
 cp c.yaml conf

@@ -30,6 +30,7 @@ holds "continues to the same bits" same_checkpoint run/step-12 "my run's/step-12
 copy again
 works "--resume RUN/latest" train --resume again/latest --set train.steps=10
 copy again
+works "--resume RUN with its own --out" train --resume again/ --out ./again
 works "RUN/config.yaml --resume" train again/config.yaml --resume
 holds "means the run in whose folder it is" same_checkpoint run/step-12 again/step-12
 mkdir -p runs

@@ -56,7 +56,7 @@ $grad --weights $weights --tokens secret --out new|secret: permission denied
 $grad --weights $weights --tokens tokens --out closed/new|closed/new: the directory closed cannot be written to
 train loop|loop: too many levels of symbolic links
 train c.yaml --out new --set data.path=loop|loop: too many levels of symbolic links
-train c.yaml --out loop|loop/lock: too many levels of symbolic links
+train c.yaml --out loop|loop: too many levels of symbolic links
 train c.yaml --out loop --resume|loop/config.yaml: too many levels of symbolic links
 eval loop|loop: too many levels of symbolic links
 eval run --data loop|loop: too many levels of symbolic links

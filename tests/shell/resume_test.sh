@@ -24,9 +24,12 @@ echo step-100 >killed/latest
 mkdir killed/step-200.tmp
 echo half >killed/step-200.tmp/model.safetensors
 echo half >killed/fade-4711-0.tmp
+echo mine >killed/fade-mine.tmp # (others are not the run's)
+mkdir killed/step-notes.tmp killed/fade-1-2.tmp
 works "a killed run resumes" train c.yaml --out killed --resume
 holds "to the same weights and state" same_checkpoint straight/step-200 killed/step-200
 holds "without leftovers" test ! -e killed/step-200.tmp -a ! -e killed/fade-4711-0.tmp
+holds "and nothing else is removed" test -s killed/fade-mine.tmp -a -d killed/step-notes.tmp -a -d killed/fade-1-2.tmp
 holds "each line of the metrics is there once" test "$(grep -c valid_bpb killed/metrics.jsonl)" -eq 2
 
 # Ctrl-C, at any step. The run would never end by itself, however fast the machine.

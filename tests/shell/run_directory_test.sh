@@ -147,6 +147,21 @@ truncate -s -1 torn/"$(cat torn/best)"/model.safetensors
 holds "fade eval takes the next checkpoint" sh -c '
   "$FADE" eval torn 2>log && grep -q "warning: torn/$(cat torn/best).*taking the next checkpoint" log'
 
+# A checkpoint that cannot be read for now may be whole: it is not passed over.
+rm -rf torn
+cp -r straight torn
+chmod -R a+rwX torn
+chmod 000 torn/step-600/state.safetensors
+"${as_user[@]}" "$fade" train c.yaml --out torn --resume >out 2>log
+holds "a newest checkpoint without permission to read: exit code 2" test $? -eq 2
+holds "and the reason" says "^fade: torn/step-600/state.safetensors: permission denied"
+holds "and nothing is renamed" test -d torn/step-600
+chmod -R a+rX,a-w torn
+"${as_user[@]}" "$fade" train c.yaml --out torn --resume >out 2>log
+holds "a run without permission to write: exit code 2" test $? -eq 2
+holds "and the reason" says "^fade: torn/lock: permission denied"
+chmod -R u+w torn
+
 # Killed before the first checkpoint.
 mkdir young
 cp straight/config.yaml young

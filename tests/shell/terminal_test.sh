@@ -39,7 +39,7 @@ bench c.yaml --live 16 --steps 1
 train --help
 CALLS
 lost "fade info >&-" sh -c '"$FADE" info run >&-'
-timeout 120 python3 - >log 2>&1 <<'PY'
+timeout 600 python3 - >log 2>&1 <<'PY'
 import os, subprocess
 reader, writer = os.pipe()
 os.close(reader)
@@ -69,7 +69,7 @@ for bad in 2\>/dev/full "2>&-"; do
 done
 "$fade" eval none 2>/dev/full
 holds "an error that cannot be written keeps its exit code" test $? -eq 2
-timeout 120 python3 - >log 2>&1 <<'PY'
+timeout 600 python3 - >log 2>&1 <<'PY'
 import os, subprocess
 reader, writer = os.pipe()  # nobody reads: 64 KiB of lines, and it is full
 call = [os.environ["FADE"], "train", "c.yaml", "--out", "stalled.run", "--set", "train.steps=3000",
@@ -162,7 +162,7 @@ for case in "hang_up a run whose terminal goes away ends in a checkpoint" \
   "tee a run ends in a checkpoint when Ctrl-C also ends the reader of its messages" \
   "binary an archive is not written to a terminal" \
   "erases only a terminal that can erase gets escape sequences"; do
-  timeout 120 python3 terminal.py ${case%% *} >log 2>&1
+  timeout 600 python3 terminal.py ${case%% *} >log 2>&1
   holds "${case#* }" test $? -eq 0
 done
 finish

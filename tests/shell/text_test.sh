@@ -12,8 +12,8 @@ cp text my_text.txt
 works "a text trains" train my_text.txt $quick
 holds "into a run named after it" test -s runs/my_text/step-2/model.safetensors
 holds "with the preset" grep -q "max_span: 512" runs/my_text/config.yaml
-holds "which is said" grep -q "^my_text.txt: a text, trained with the laptop preset; as it is short, " err
-holds "with what was chosen for a short text" grep -q " train.batch=8 train.schedule.warmup=0 train.eval_every=0 (--set" err
+holds "which is said" grep -q "^my_text.txt: a text, trained with the laptop preset; fitted to its length and steps: " err
+holds "with what was chosen for a short text" grep -q " train.batch=8 train.schedule.warmup=0 train.eval_every=1 (--set" err
 holds "which is in the configuration" grep -q "batch: 8$" runs/my_text/config.yaml
 works "a chosen value gives way" train my_text.txt $quick --set train.batch=3 --out three
 holds "to --set" grep -q "batch: 3$" three/config.yaml
@@ -29,12 +29,16 @@ for bytes in 20 70 300; do
 done
 head -c 3000 /dev/urandom >random.bin
 works "other steps" train text $quick --set train.steps=120 --set train.batch=2
-holds "are fewer warm-up steps and validations" grep -q "short, train.schedule.warmup=12 train.eval_every=13 (--set" err
+holds "are fewer warm-up steps and validations" grep -q "steps: train.schedule.warmup=12 train.eval_every=13 (--set" err
 works "any bytes" train random.bin $quick
 mkdir -p "a folder"
 cp text "a folder/Größe 1.md"
 works "a pipe" train /dev/stdin $quick < <(cat text)
 holds "into a run of its name" test -d runs/stdin/step-2
+works "standard input" train - $quick --out piped < <(cat text)
+works "and its evaluation on standard input" eval piped < <(cat text)
+"$fade" compare c.yaml --set data.path=- --out pipes >out 2>err < <(cat text)
+holds "a comparison of standard input: exit code 2" test $? -eq 2
 "$fade" compare c.yaml --set data.path=/dev/stdin --out pipes >out 2>err < <(cat text)
 holds "a comparison of a pipe: exit code 2" test $? -eq 2
 holds "which each run would read" grep -q "^fade: /dev/stdin: not a regular file, but every run reads it (copy it to one)" err
@@ -51,7 +55,7 @@ mkdir -p conf elsewhere
 sed 's/path: text/path: beside.txt/' c.yaml >conf/c.yaml
 bottles 100 >conf/beside.txt
 works "a corpus beside the configuration" train conf/c.yaml --out beside
-holds "is written so that it is found again" grep -q 'path: "conf/beside.txt"' beside/config.yaml
+holds "is written so that it is found again" grep -qF "path: \"$dir/conf/beside.txt\"" beside/config.yaml
 works "and evaluated" eval beside
 bottles 300 >beside.txt
 works "a corpus in the working directory" train conf/c.yaml --out here
@@ -67,6 +71,6 @@ holds "names its own remedy" grep -q "in .*/elsewhere, nor beside the configurat
 works "the remedy" eval ../here --data ../text
 cp ../text ../here/beside.txt
 works "a corpus in the run directory" eval ../here
-holds "is found" grep -q "of ../here/beside.txt" out
+holds "is found" grep -qF "of $dir/here/beside.txt" out
 cd ..
 finish

@@ -222,6 +222,19 @@ BOOST_AUTO_TEST_CASE(latest_names_the_checkpoint_to_resume_from) {
   BOOST_TEST((tried() == std::vector<std::string>{"step-10", "step-9", "step-5"}));
 }
 
+// A run that went back to an older checkpoint never continues from a later one of before: not even when it is stopped
+// after `latest` has got the name of a checkpoint, and before its folder is there.
+BOOST_AUTO_TEST_CASE(what_a_run_went_back_from_is_set_aside) {
+  const test::TempDir dir;
+  const fs::path run = dir.path("run");
+  for (const int step : {20, 40, 60}) add_checkpoint(run, step, [](const fs::path&) {});
+  std::ofstream(run / "latest") << "step-20\n";
+  add_checkpoint(run, 50, [](const fs::path&) {});
+  BOOST_TEST(fs::exists(run / "step-40.abandoned"));
+  fs::remove(run / "step-50");
+  BOOST_TEST((checkpoints_to_try(run) == std::vector<fs::path>{run / "step-20"}));
+}
+
 BOOST_AUTO_TEST_CASE(damaged_checkpoints_are_passed_over_and_set_aside) {
   SmallRun r;
   for (int i = 0; i < 3; ++i) {

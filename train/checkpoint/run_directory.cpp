@@ -43,8 +43,8 @@ fs::path run_to_resume(const fs::path& path) {
 RunDirectory::RunDirectory(const fs::path& path, bool resume) : path_(path) {
   if (resume)
     require_run(path);
-  else
-    is_run(path);  // refuses a path that cannot be used, with the reason
+  else if (path_exists(path))
+    is_run(path);  // both refuse a path that cannot be used, with the reason
   std::error_code error;
   fs::create_directories(path, error);
   if (error) refuse("--out {}: cannot be created: {}", path.string(), error.message());
@@ -58,7 +58,7 @@ RunDirectory::RunDirectory(const fs::path& path, bool resume) : path_(path) {
 std::unique_ptr<Descriptor> RunDirectory::locked() const {
   const fs::path file = path_ / kLock;
   auto lock = std::make_unique<Descriptor>(file, O_RDWR | O_CREAT);
-  if (!lock->ok()) fail("{}: cannot be opened: {}", file.string(), std::strerror(errno));
+  if (!lock->ok()) refuse_path(file, errno);
   if (::flock(lock->get(), LOCK_EX | LOCK_NB) == 0) return lock;
   if (errno == EWOULDBLOCK)
     refuse("{}: another process is training there (wait for it or stop it, or start another run with --out)",

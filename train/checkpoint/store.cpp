@@ -72,6 +72,29 @@ void remove_checkpoint(const fs::path& checkpoint) {
   remove_tree(going);
 }
 
+void rename_with_suffix(const fs::path& checkpoint, const char* suffix) {
+  const fs::path aside = with_suffix(checkpoint, suffix);
+  remove_tree(aside);
+  rename_durably(checkpoint, aside);
+}
+
+// The checkpoints that a user has gone back from, up to `step`: they would be taken for the newest when the process is
+// stopped after `latest` names `step`, and before its folder is there.
+void set_aside_abandoned(const fs::path& run, int64_t step) {
+  const auto latest = pointed_step(run, kLatest);
+  for (const int64_t other : steps_of(run))
+    if (latest && other > *latest && other < step)
+      rename_with_suffix(run / name_of_step(other), ".abandoned");
+}
+
+// A folder that a process left when it was killed while it wrote or removed a checkpoint: step-N.tmp, step-N.old.tmp.
+bool is_leftover(const fs::path& entry) {
+  std::error_code ignored;
+  const fs::path beside = entry.stem();
+  const fs::path name = beside.extension() == ".old" ? beside.stem() : beside;
+  return entry.extension() == ".tmp" && step_of_name(name.string()) && fs::is_directory(entry, ignored);
+}
+
 }  // namespace
 
 bool holds_checkpoints(const fs::path& run) { return path_exists(run / kLatest) || !steps_of(run).empty(); }
@@ -95,6 +118,7 @@ void add_checkpoint(const fs::path& run, int64_t step,
     if (error) fail("{}: cannot be created: {}", beside.string(), error.message());
     write(beside);
     if (fs::exists(checkpoint, error)) remove_checkpoint(checkpoint);  // the run went back to an older one
+    set_aside_abandoned(run, step);
     // Named first: from the instant at which the folder is there, it is the one to take.
     write_file_atomically(run / kLatest, name_of_step(step) + "\n");
     rename_durably(beside, checkpoint);
@@ -132,17 +156,11 @@ void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Rete
 }
 
 void remove_leftovers(const fs::path& run) {
-  for (const fs::path& entry : entries(run)) {
-    const bool checkpoint = entry.extension() == ".tmp" && entry.filename().string().starts_with(kPrefix);
-    if (checkpoint || is_temporary(entry)) remove_tree(entry);
-  }
+  for (const fs::path& entry : entries(run))
+    if (is_leftover(entry) || is_temporary(entry)) remove_tree(entry);
 }
 
-void set_aside(const fs::path& checkpoint) {
-  const fs::path aside = with_suffix(checkpoint, ".damaged");
-  remove_tree(aside);
-  rename_durably(checkpoint, aside);
-}
+void set_aside(const fs::path& checkpoint) { rename_with_suffix(checkpoint, ".damaged"); }
 
 std::vector<fs::path> checkpoints_meant_by(const fs::path& path, Prefer prefer) {
   if (!path_exists(path))

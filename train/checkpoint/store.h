@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/error.h"
+#include "engine/io/files.h"
 
 namespace fade {
 
@@ -77,14 +77,16 @@ enum class Prefer { newest, best };
 /// when there is none, and for a configuration.
 std::vector<std::filesystem::path> checkpoints_meant_by(const std::filesystem::path& path, Prefer prefer);
 
-/// `read` of the first path for which it throws no InputError; the others go to `on_damaged`. Throws the last
-/// path's error when all are damaged.
+/// `read` of the first path for which it throws no InputError; the others go to `on_damaged`. Throws the last path's
+/// error when all are damaged. One that cannot be read for now (Unreadable) may be whole: its error is passed on.
 template <class Read>
 auto first_whole(const std::vector<std::filesystem::path>& paths, const OnDamaged& on_damaged,
                  const Read& read) {
   for (size_t i = 0; i + 1 < paths.size(); ++i) {
     try {
       return read(paths[i]);
+    } catch (const Unreadable&) {
+      throw;
     } catch (const InputError& e) {
       if (on_damaged) on_damaged(paths[i], e.what());
     }

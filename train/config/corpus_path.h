@@ -9,7 +9,7 @@
 namespace fade {
 
 /// Has a relative data.path looked for in the working directory, then in `folder`, that of the configuration
-/// file: `data` keeps the place where something is, or the path as it was where nothing is.
+/// file: there, `data` keeps the absolute path. Where nothing is, the path stays as it was.
 void find_corpus(DataConfig& data, const std::filesystem::path& folder);
 
 /// Where find_corpus has looked, for an error: " in /home/me, nor beside the configuration in conf"; nothing for

@@ -44,7 +44,7 @@ std::vector<std::string> settings_for(int64_t bytes, const Config& preset,
   const int64_t epochs = std::max(kEpochs * text / (batch * block), kFewestSteps);
   const int64_t steps = lowered("train.steps", train.steps, epochs);
   lowered("train.schedule.warmup", train.schedule.warmup, steps / 10);
-  lowered("train.eval_every", train.eval_every, steps / kValidations);
+  lowered("train.eval_every", train.eval_every, std::max<int64_t>(steps / kValidations, 1));
   return settings;
 }
 
@@ -55,7 +55,7 @@ bool is_configuration_name(const fs::path& path) {
 }
 
 TextConfig config_for_text(const std::string& path, const std::vector<std::string>& overrides) {
-  if (!path_exists(path))
+  if (path != "-" && !path_exists(path))
     refuse("{}: no such file (give a text to train on, or a configuration, whose name ends in .yaml)", path);
   if (fs::is_directory(path))
     refuse("{}: a directory, where a text or a configuration was expected (to continue a run: {})", path,
@@ -75,7 +75,7 @@ TextConfig config_for_text(const std::string& path, const std::vector<std::strin
   if (chosen.empty()) return {config, note};
   all.insert(all.begin(), chosen.begin(), chosen.end());
   for (const std::string& setting : chosen)
-    note += (&setting == &chosen.front() ? "; as it is short, " : " ") + setting;
+    note += (&setting == &chosen.front() ? "; fitted to its length and steps: " : " ") + setting;
   return {read(), note + " (--set changes them)"};
 }
 
