@@ -69,7 +69,8 @@ struct CheckpointArguments {
            "a run directory (its best checkpoint is taken, or else its newest), a run's best or latest, a "
            "checkpoint directory, or a model.safetensors")
         ->required();
-    app.add_option("--config", config, "configuration file, for weights without one in their metadata");
+    app.add_option("--config", config, "configuration file, for weights without one in their metadata")
+        ->check(not_empty());
     app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
     add_number(app, "--threads", threads, {1, range_of("threads").high},
                "threads to use (default: the configuration's)");

@@ -1,4 +1,5 @@
 // `fade eval`: bits per byte of a checkpoint.
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -70,6 +71,9 @@ struct Eval {
     const auto text = corpus.bytes(parsed);
     const EvalResult r = evaluate(*loaded.model, text, fmt::format("{} ({})", corpus.name(), part),
                                   {.streams = streams ? streams : loaded.config.train.batch});
+    if (!std::isfinite(r.bits_per_byte))
+      fail("{}: its predictions of {} are not numbers (a damaged or diverged model)", loaded.file.string(),
+           printable(corpus.name()));
     if (json) {
       nlohmann::ordered_json out = {{"bits_per_byte", r.bits_per_byte},
                                     {"bytes", r.bytes},

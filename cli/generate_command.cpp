@@ -35,7 +35,10 @@ struct Generate {
     }
     const LoadedModel loaded = checkpoint.load();
     generate(*loaded.model, text, with, [](char c) { write_stdout({&c, 1}); });
-    if (stdout_is_terminal()) write_stdout("\n");  // a file or a program gets the text alone
+    if (stdout_is_terminal())
+      write_stdout("\n");  // a file or a program gets the text alone
+    else if (standard_streams_meet())
+      write_stderr("\n");
     say_which(loaded);
   }
 };

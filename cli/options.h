@@ -26,6 +26,13 @@ E parse_name(const std::string& option, const std::string& name) {
   return static_cast<E>(it - names.begin());
 }
 
+/// A check of options that name a file: refuses an empty value, such as that of a variable that is not set.
+inline CLI::Validator not_empty() {
+  return CLI::Validator(
+      [](const std::string& text) { return text.empty() ? "found nothing, allowed: a path" : std::string(); },
+      "");
+}
+
 /// Adds an option for numbers in `range`, which are read as in configurations: CLI11's own conversions would
 /// take 010 for eight, cut off what does not fit, and accept infinities. `store` receives each number.
 template <class T, class Store>

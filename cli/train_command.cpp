@@ -92,6 +92,7 @@ struct Train {
            "begin with the weights of another run (its best checkpoint) or checkpoint; the optimizer, the "
            "schedule, memories and data start anew")
         ->type_name("RUN")
+        ->check(not_empty())
         ->excludes("--resume");
     app.add_flag("--check-finite", check_finite,
                  "check the result and the gradient of every operation for infinities and NaNs (slow)");

@@ -8,20 +8,6 @@
 
 namespace fade {
 
-CheckpointPolicy::CheckpointPolicy(const Trainer& trainer, RunDirectory& directory, RunLog& log,
-                                   std::optional<int64_t> saved_step, const std::optional<BestResult>& best)
-    : trainer_(trainer),
-      config_(trainer.config().train),
-      directory_(directory),
-      log_(log),
-      saved_step_(saved_step),
-      best_(best) {}
-
-bool CheckpointPolicy::is_due() const {
-  const int every = config_.checkpoint_every;
-  return (every && trainer_.steps_done() % every == 0) || (retry_at_ && Clock::now() >= *retry_at_);
-}
-
 // Runs an optional action; warns on failure. False, after a warning, when it fails.
 template <class Action>
 bool CheckpointPolicy::try_or_warn(const char* what, const Action& action) {
@@ -32,6 +18,28 @@ bool CheckpointPolicy::try_or_warn(const char* what, const Action& action) {
     log_.note("warning: step {}: {}: {}; training continues", trainer_.steps_done(), what, e.what());
     return false;
   }
+}
+
+CheckpointPolicy::CheckpointPolicy(const Trainer& trainer, RunDirectory& directory, RunLog& log,
+                                   std::optional<int64_t> saved_step, const std::optional<BestResult>& best)
+    : trainer_(trainer),
+      config_(trainer.config().train),
+      directory_(directory),
+      log_(log),
+      saved_step_(saved_step),
+      best_(best) {
+  if (saved_step)
+    mark_best_so_far();  // the run may have gone back, or have been stopped before it was marked
+}
+
+void CheckpointPolicy::mark_best_so_far() {
+  try_or_warn("best",
+              [&] { mark_best(directory_.path(), best_ ? std::optional(best_->step) : std::nullopt); });
+}
+
+bool CheckpointPolicy::is_due() const {
+  const int every = config_.checkpoint_every;
+  return (every && trainer_.steps_done() % every == 0) || (retry_at_ && Clock::now() >= *retry_at_);
 }
 
 bool CheckpointPolicy::save() {
@@ -46,11 +54,11 @@ bool CheckpointPolicy::save() {
           log_.note("warning: {} had vanished and was created again", directory_.path().string());
         log_.flush();
         save_checkpoint(directory_.path(), trainer_.config(), trainer_.state(), best_);
-        if (!best_) unmark_best(directory_.path());
       });
   retry_at_ = saved ? std::nullopt : std::optional(Clock::now() + kRetry);
   if (!saved) return false;
   saved_step_ = step;
+  mark_best_so_far();
   try_or_warn("an old checkpoint stays", [&] {
     remove_old_checkpoints(directory_.path(), step, {config_.keep_checkpoints, config_.keep_every});
   });
@@ -74,8 +82,7 @@ void CheckpointPolicy::note_validation(double bits_per_byte) {
   if (best_ && best_->bits_per_byte <= bits_per_byte) return;
   const int64_t step = trainer_.steps_done();
   best_ = {bits_per_byte, step};
-  if (!config_.checkpoint_every || !save()) return;
-  try_or_warn("best", [&] { mark_best(directory_.path(), step); });
+  if (config_.checkpoint_every && save()) mark_best_so_far();
 }
 
 std::string CheckpointPolicy::last_good() const {

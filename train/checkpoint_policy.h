@@ -40,6 +40,8 @@ class CheckpointPolicy {
 
  private:
   using Clock = std::chrono::steady_clock;
+  /// RUN/best names the checkpoint of best().
+  void mark_best_so_far();
   template <class Action>
   bool try_or_warn(const char* what, const Action& action);
 

@@ -41,6 +41,8 @@ void generate(const Transformer& model, std::string_view prompt, const GenerateO
     const Tensor y = model.forward(Tensor::from(block, {1, n}).to(model.device()), memory, {}, report);
     memory.drop_forgotten();
     logits = y.rows(n - 1, n).to(DType::f64).to_vector<double>();
+    for (const double x : logits)
+      if (!std::isfinite(x)) fail("the model's prediction holds {} (a damaged or diverged model)", x);
   };
 
   // Without a prompt, a newline comes first, or the last byte of a vocabulary that has none.

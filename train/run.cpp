@@ -163,8 +163,11 @@ bool run_training(const Config& config, const RunOptions& options) {
   Trainer trainer(config, corpus);
   trainer.check_finite(options.check_finite);
   std::string which;
+  std::vector<std::string> warnings;
   if (!options.from.empty()) {
-    const WeightsFile weights = read_weights(options.from);
+    const WeightsFile weights = read_weights(options.from, [&](const auto&, const std::string& what) {
+      warnings.push_back(fmt::format("warning: {}; taking the next checkpoint of the run", what));
+    });
     load_weights(weights.file, weights.path, trainer.model());
     which = weights.which.empty() ? weights.path.string() : weights.which;
   }
@@ -176,6 +179,7 @@ bool run_training(const Config& config, const RunOptions& options) {
   const InterruptGuard guard;
   for (const std::string& note : options.notes) log.note("{}", note);
   announce(corpus, trainer, directory.path(), log);
+  for (const std::string& warning : warnings) log.note("{}", warning);
   if (!which.empty()) log.note("begins with the weights of {}", which);
   for (const std::string& note : from.notes) log.note("{}", note);
   return Run(options, trainer, directory, log, from).train();

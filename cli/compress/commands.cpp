@@ -28,7 +28,7 @@ struct CodingArguments {
   }
   /// The input. Throws InputError when it or the output cannot be used, before the long work begins.
   Input open() const {
-    check_output(out, {in});
+    check_output(out, {in, checkpoint.config});
     return Input(in);
   }
   LoadedModel load() const { return checked(checkpoint.load()); }
@@ -37,12 +37,19 @@ struct CodingArguments {
   LoadedModel load_for(std::span<const uint8_t> archive, const std::string& name) const {
     LoadedModel first = load();
     if (was_compressed_with(*first.model, archive, name)) return first;
-    for (const std::filesystem::path& other : checkpoints_meant_by(checkpoint.path, Prefer::newest)) try {
-        LoadedModel loaded = checkpoint.load(other);
-        loaded.which = other.string();
-        if (was_compressed_with(*loaded.model, archive, name)) return checked(std::move(loaded));
-      } catch (const InputError&) {  // a damaged one
+    for (const std::filesystem::path& other : checkpoints_meant_by(checkpoint.path, Prefer::newest)) {
+      LoadedModel loaded;
+      try {
+        loaded = checkpoint.load(other);
+      } catch (const Unreadable&) {
+        throw;
+      } catch (const InputError& e) {
+        print_stderr("warning: {}; trying the other checkpoints of the run", e.what());
+        continue;
       }
+      loaded.which = other.string();
+      if (was_compressed_with(*loaded.model, archive, name)) return checked(std::move(loaded));
+    }
     return first;
   }
   LoadedModel checked(LoadedModel loaded) const {

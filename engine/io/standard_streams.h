@@ -31,6 +31,9 @@ bool stderr_can_erase();
 /// True when standard output is a terminal.
 bool stdout_is_terminal();
 
+/// True when standard output and standard error are the same file, pipe or terminal.
+bool standard_streams_meet();
+
 /// Standard output is a pipe whose reader has ended, as `head` does: it wants no more, and no message.
 struct ReaderGone : Error {
   using Error::Error;

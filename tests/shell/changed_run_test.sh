@@ -35,6 +35,8 @@ works "RUN/config.yaml --resume" train again/config.yaml --resume
 holds "means the run in whose folder it is" same_checkpoint run/step-12 again/step-12
 mkdir -p runs
 copy runs/c
+cp -r again latest
+works "a run called latest" train --resume latest
 works "CONFIG --resume" train c.yaml --resume
 holds "means the run that CONFIG makes" same_checkpoint run/step-12 runs/c/step-12
 copy runs/c

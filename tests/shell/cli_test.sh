@@ -87,6 +87,8 @@ works "generate --prompt-file" generate run --prompt-file prompt --bytes 5 --tem
 holds "continues the file" cmp continued out
 "$fade" generate run --prompt-file - --bytes 5 --temperature 0 <prompt >out 2>err
 holds "and standard input" cmp continued out
+"$fade" generate run --prompt "12 bott" --bytes 0 >both 2>&1
+holds "in one log, the text and messages have lines of their own" grep -qx "12 bott" both
 works "info" info run
 holds "counts parameters" grep -q "parameters in 18 tensors" out
 

@@ -147,6 +147,13 @@ truncate -s -1 torn/"$(cat torn/best)"/model.safetensors
 holds "fade eval takes the next checkpoint" sh -c '
   "$FADE" eval torn 2>log && grep -q "warning: torn/$(cat torn/best).*taking the next checkpoint" log'
 
+# Back to an older checkpoint: `best` is the best of the steps so far, and no later one.
+cp -r straight back
+echo step-250 >back/latest
+works "a run goes back" train c.yaml --out back --resume --set train.steps=255
+holds "to what was best until then" sh -c 'test ! -e back/best || {
+  step=$(sed s/step-// back/best) && test "$step" -le 255 && test -d "back/step-$step"; }'
+
 # A checkpoint that cannot be read for now may be whole: it is not passed over.
 rm -rf torn
 cp -r straight torn

@@ -31,9 +31,10 @@ bool is_run(const fs::path& path) { return path_exists(path / kLock) || holds_ch
 
 fs::path run_to_resume(const fs::path& path) {
   const fs::path name = path.filename(), run = path.has_parent_path() ? path.parent_path() : ".";
-  if (name == kConfigFile || name == kLatest) return run;
   std::error_code ignored;
-  if (name == kBest || fs::exists(path / kModelFile, ignored))
+  const bool file = !fs::is_directory(path, ignored);
+  if (name == kConfigFile || (file && name == kLatest)) return run;
+  if ((file && name == kBest) || fs::exists(path / kModelFile, ignored))
     refuse("--resume {0}: one checkpoint of a run (write its name into {1}, then {2} continues from it)",
            path.string(), (run / kLatest).string(), call_of({"train", "--resume", run.string()}));
   require_run(path);

@@ -83,7 +83,7 @@ void rename_with_suffix(const fs::path& checkpoint, const char* suffix) {
 void set_aside_abandoned(const fs::path& run, int64_t step) {
   const auto latest = pointed_step(run, kLatest);
   for (const int64_t other : steps_of(run))
-    if (latest && other > *latest && other < step)
+    if (latest && other > *latest && other <= step)
       rename_with_suffix(run / name_of_step(other), ".abandoned");
 }
 
@@ -117,8 +117,8 @@ void add_checkpoint(const fs::path& run, int64_t step,
     fs::create_directories(beside, error);
     if (error) fail("{}: cannot be created: {}", beside.string(), error.message());
     write(beside);
-    if (fs::exists(checkpoint, error)) remove_checkpoint(checkpoint);  // the run went back to an older one
     set_aside_abandoned(run, step);
+    if (fs::exists(checkpoint, error)) remove_checkpoint(checkpoint);
     // Named first: from the instant at which the folder is there, it is the one to take.
     write_file_atomically(run / kLatest, name_of_step(step) + "\n");
     rename_durably(beside, checkpoint);
@@ -129,19 +129,19 @@ void add_checkpoint(const fs::path& run, int64_t step,
   }
 }
 
-void mark_best(const fs::path& run, int64_t step) {
-  write_file_atomically(run / kBest, name_of_step(step) + "\n");
+void mark_best(const fs::path& run, std::optional<int64_t> step) {
+  if (step && path_exists(run / name_of_step(*step))) {
+    if (pointed_step(run, kBest) != step) write_file_atomically(run / kBest, name_of_step(*step) + "\n");
+    return;
+  }
+  std::error_code error;
+  fs::remove(run / kBest, error);
+  if (error) fail("{}: cannot be removed: {}", (run / kBest).string(), error.message());
 }
 
 bool is_marked_best(const fs::path& checkpoint) {
   const auto best = pointed_step(checkpoint.parent_path(), kBest);
   return best && checkpoint.filename() == name_of_step(*best);
-}
-
-void unmark_best(const fs::path& run) {
-  std::error_code error;
-  fs::remove(run / kBest, error);
-  if (error) fail("{}: cannot be removed: {}", (run / kBest).string(), error.message());
 }
 
 void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Retention& keep) {
@@ -156,8 +156,9 @@ void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Rete
 }
 
 void remove_leftovers(const fs::path& run) {
+  std::error_code ignored;  // one that stays, such as another user's, does no harm
   for (const fs::path& entry : entries(run))
-    if (is_leftover(entry) || is_temporary(entry)) remove_tree(entry);
+    if (is_leftover(entry) || is_temporary(entry)) fs::remove_all(entry, ignored);
 }
 
 void set_aside(const fs::path& checkpoint) { rename_with_suffix(checkpoint, ".damaged"); }
@@ -177,7 +178,7 @@ std::vector<fs::path> checkpoints_meant_by(const fs::path& path, Prefer prefer) 
     return found;
   }
   const fs::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  if (path.filename() == kBest || path.filename() == kLatest) {
+  if (!fs::is_directory(path) && (path.filename() == kBest || path.filename() == kLatest)) {
     const auto step = pointed_step(folder, path.filename().c_str());
     if (step && path_exists(folder / name_of_step(*step))) return {folder / name_of_step(*step)};
     refuse("{}: names no checkpoint of {} (give the run, or one of its step-N)", path.string(),

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,14 +48,11 @@ std::vector<std::filesystem::path> checkpoints_to_try(const std::filesystem::pat
 void add_checkpoint(const std::filesystem::path& run, int64_t step,
                     const std::function<void(const std::filesystem::path& folder)>& write);
 
-/// Points `best` at the checkpoint of `step`.
-void mark_best(const std::filesystem::path& run, int64_t step);
+/// Points `best` at the checkpoint of `step`; removes it when there is no step, or no such checkpoint. Throws Error.
+void mark_best(const std::filesystem::path& run, std::optional<int64_t> step);
 
 /// True when `best` of its run names the checkpoint.
 bool is_marked_best(const std::filesystem::path& checkpoint);
-
-/// Removes `best`: the run's best validation is not known, because it reads other bytes now. Throws Error.
-void unmark_best(const std::filesystem::path& run);
 
 /// Removes the checkpoints before `newest_step` that `keep` does not name. The one called `best`
 /// stays. Throws Error.

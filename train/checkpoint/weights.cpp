@@ -85,6 +85,9 @@ WeightsFile read_weights(const fs::path& checkpoint, const OnDamaged& on_damaged
 
 LoadedModel load_model(const fs::path& checkpoint, const ModelOptions& options, const OnDamaged& on_damaged) {
   const WeightsFile weights = read_weights(checkpoint, on_damaged);
+  if (!options.config.empty() && weights.file.metadata.contains("config"))
+    refuse("--config {}: {} has its own configuration (leave --config out)", options.config,
+           weights.path.string());
   LoadedModel loaded{
       weights.path, weights.which,
       options.config.empty() ? config_of(weights.file, weights.path) : load_config(options.config), nullptr};

@@ -14,7 +14,7 @@ void find_corpus(DataConfig& data, const fs::path& folder) {
   if (data.path.empty() || data.path == "-" || path.is_absolute() || folder.empty() ||
       fs::exists(path, ignored))
     return;
-  if (fs::exists(folder / path, ignored)) data.path = fs::absolute(folder / path).lexically_normal().string();
+  if (fs::exists(folder / path, ignored)) data.path = (fs::weakly_canonical(folder, ignored) / path).string();
 }
 
 std::string searched_folders(const DataConfig& data) {
