@@ -40,8 +40,8 @@ struct ConfigArguments {
     add_sets(app, sets, "key.path=value: overrides a key of the configuration; may be repeated");
   }
   /// Of keys set more than once, the last wins: a command's defaults, --set, then a command's own options.
-  /// Sets the number of threads, too. `notes` receives what to tell at the start: about a text's configuration,
-  /// and about settings without effect.
+  /// Sets the number of threads, too. `notes` receives what to tell at the start: about a text's
+  /// configuration, and about settings without effect.
   Config load(const std::vector<std::string>& options = {}, const std::vector<std::string>& defaults = {},
               std::vector<std::string>* notes = nullptr) const {
     std::vector<std::string> all = defaults;
@@ -87,7 +87,8 @@ struct CheckpointArguments {
   }
 };
 
-/// Says which checkpoint of a run was taken. Call it after the results: an error is the first line on standard error.
+/// Says which checkpoint of a run was taken. Call it after the results: an error is the first line
+/// on standard error.
 inline void say_which(const LoadedModel& loaded) {
   if (loaded.which.empty()) return;
   flush_stdout();

@@ -8,7 +8,8 @@
 namespace fade {
 namespace {
 
-// The arguments that a command does not have, in their order, and the option that the first one may be meant to be.
+// The arguments that a command does not have, in their order, and the option that the first one may be
+// meant to be.
 std::string unexpected(const CLI::App& command) {
   std::vector<std::string> options;
   for (const CLI::Option* option : command.get_options())

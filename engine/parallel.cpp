@@ -23,8 +23,8 @@ namespace {
 thread_local bool alone = false, inside = false;
 std::atomic<int> wanted{0};  ///< threads of a loop; 0: not yet set
 
-/// How long a thread waits actively before it sleeps. Loops follow each other within microseconds, waking a thread
-/// takes tens of them; but a thread that waits longer takes its core from other processes.
+/// How long a thread waits actively before it sleeps. Loops follow each other within microseconds, waking a
+/// thread takes tens of them; but a thread that waits longer takes its core from other processes.
 constexpr std::chrono::microseconds kActive{100};
 
 void pause() {
@@ -66,7 +66,8 @@ class Pool {
   }
 
  private:
-  /// A thread, and whether its piece of the current loop is still to be begun. Each has its own line of the cache.
+  /// A thread, and whether its piece of the current loop is still to be begun. Each has its own line
+  /// of the cache.
   struct alignas(64) Worker {
     std::atomic<int> offered{0};
   };
@@ -121,7 +122,8 @@ class Pool {
   alignas(64) std::atomic<int> unfinished_{0};
 };
 
-// Never destroyed: its threads run until the process ends. They do not survive fork(): the new process gets a new pool.
+// Never destroyed: its threads run until the process ends. They do not survive fork(): the new process gets
+// a new pool.
 std::atomic<Pool*>& pool() {
   static std::atomic<Pool*> current = [] {
     ::pthread_atfork(nullptr, nullptr, [] { pool() = new Pool; });

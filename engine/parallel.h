@@ -6,8 +6,9 @@
 
 namespace fade {
 
-/// Sets the number of threads that parallel loops use. 0: one for each core that the process may run on, and at
-/// most OMP_NUM_THREADS where that is set. Throws InputError when it is set to something else than a number.
+/// Sets the number of threads that parallel loops use. 0: one for each core that the process may run on,
+/// and at most OMP_NUM_THREADS where that is set. Throws InputError when it is set to something else
+/// than a number.
 void set_threads(int n);
 /// That number; 1 while a OneThread of this thread is in scope.
 int threads();
@@ -15,12 +16,11 @@ int threads();
 /// True inside a parallel loop: loops within it are plain calls.
 bool in_parallel();
 
-/// Calls call(context, p) for each piece 0 ≤ p < pieces, on several threads; returns when all are done. Piece p
-/// belongs to thread p, the caller's is 0, but the caller takes over what another thread has not begun when its
-/// own is done, so that a thread that gets no core delays nothing. Idle threads wait actively for a short while
-/// and then sleep. When the pool serves another thread of the program, or the system gives no more threads, the caller
-/// runs what they do not. An exception of
-/// a piece is rethrown when all are done.
+/// Calls call(context, p) for each piece 0 ≤ p < pieces, on several threads; returns when all are done. Piece
+/// p belongs to thread p, the caller's is 0, but the caller takes over what another thread has not begun when
+/// its own is done, so that a thread that gets no core delays nothing. Idle threads wait actively for a short
+/// while and then sleep. When the pool serves another thread of the program, or the system gives no more
+/// threads, the caller runs what they do not. An exception of a piece is rethrown when all are done.
 void run_pieces(int pieces, void (*call)(const void* context, int piece), const void* context);
 
 /// Calls f(begin, end) for each range of a partition of [0, n), on several threads; `grain` is the fewest
@@ -58,7 +58,8 @@ void parallel_rows(int64_t rows, int64_t width, F&& f) {
   });
 }
 
-/// While in scope, loops that this thread starts run on it alone, so that results do not depend on the threads.
+/// While in scope, loops that this thread starts run on it alone, so that results do not depend
+/// on the threads.
 class OneThread {
  public:
   OneThread();

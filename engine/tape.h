@@ -80,10 +80,10 @@ class Tape {
   const Node& node(size_t i) const { return nodes_[i]; }  ///< node i, in the order of recording
   bool has(const Tensor& t) const { return t.impl()->tape_id == id_; }
 
-  /// Walks the tape backwards from `loss` and adds the gradients to grad() of the leaves. `cotangent`
-  /// (of the loss's shape and type) is the gradient to start from; without one, loss must have one element and
-  /// starts from 1. The tape is empty afterwards, also when a gradient rule throws. Throws when `loss`
-  /// was not recorded here.
+  /// Walks the tape backwards from `loss` and adds the gradients to grad() of the leaves. `cotangent` (of
+  /// the loss's shape and type) is the gradient to start from; without one, loss must have one element and
+  /// starts from 1. The tape is empty afterwards, also when a gradient rule throws. Throws when `loss` was
+  /// not recorded here.
   void backward(const Tensor& loss, const Tensor& cotangent = {});
 
   /// Forgets all that was recorded. Tensors produced so far become constants.
@@ -197,8 +197,8 @@ class BackwardCtx {
 
   const Tensor& grad() const { return grad_; }  ///< gradient of the loss with respect to the output
 
-  /// True iff input i needs a gradient. A rule does not compute a gradient that nothing needs. Throws when the
-  /// operation has no input i.
+  /// True iff input i needs a gradient. A rule does not compute a gradient that nothing needs. Throws when
+  /// the operation has no input i.
   bool needs(int i) const {
     check_index("input", i, node_.input_count);
     return node_.inputs[i] != kNoSlot;

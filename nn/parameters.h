@@ -9,8 +9,9 @@
 
 namespace fade {
 
-/// Whether weight decay acts on a parameter. It does on weight matrices: linear weights and embedding tables. It
-/// does not on biases, gains, spans' parameters and ratios, whose size is their meaning: zero is no smaller model.
+/// Whether weight decay acts on a parameter. It does on weight matrices: linear weights and embedding
+/// tables. It does not on biases, gains, spans' parameters and ratios, whose size is their meaning: zero is
+/// no smaller model.
 enum class Decay { no, yes };
 
 /// A named parameter: rows [begin, end) of a leaf tensor. Several parameters may share a leaf (the weights of

@@ -130,8 +130,8 @@ BOOST_AUTO_TEST_CASE(includes_point_left) {
   BOOST_TEST(seen > 50);
 }
 
-// A write to standard error that fails must not end a run: one file does it. (The emulated device reports the fault of
-// a kernel, and ends the process.)
+// A write to standard error that fails must not end a run: one file does it. (The emulated device reports the
+// fault of a kernel, and ends the process.)
 BOOST_AUTO_TEST_CASE(one_file_writes_to_standard_error) {
   const std::regex stream(R"(\b(stderr|cerr|clog|STDERR_FILENO|perror)\b)");
   std::set<std::string> users;

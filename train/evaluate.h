@@ -41,8 +41,8 @@ struct EvalResult {
 };
 
 /// Reads `text` once in `streams` streams, carrying memory from block to block, with dropout and noise off
-/// (section 9 of the specification). Throws InputError, naming the text by `name`, when it is too short or cannot be
-/// read to its end.
+/// (section 9 of the specification). Throws InputError, naming the text by `name`, when it is too short or
+/// cannot be read to its end.
 EvalResult evaluate(const Transformer& model, const Bytes& text, const std::string& name,
                     const EvalOptions& options);
 

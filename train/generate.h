@@ -17,9 +17,10 @@ struct GenerateOptions {
   std::string prompt_name = "--prompt";  ///< in errors
 };
 
-/// Reads the prompt (when it is empty, a newline, or the last byte of a vocabulary without one) and passes it and then each sampled byte to `emit`. Memory
-/// is carried and forgotten as in evaluation, so the text may be of any length. Throws InputError, before
-/// anything is emitted, for prompt bytes outside the vocabulary; Error when a prediction is not finite.
+/// Reads the prompt (when it is empty, a newline, or the last byte of a vocabulary without one) and passes it
+/// and then each sampled byte to `emit`. Memory is carried and forgotten as in evaluation, so the text may be
+/// of any length. Throws InputError, before anything is emitted, for prompt bytes outside the vocabulary;
+/// Error when a prediction is not finite.
 void generate(const Transformer& model, std::string_view prompt, const GenerateOptions& options,
               const std::function<void(char)>& emit);
 

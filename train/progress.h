@@ -1,4 +1,5 @@
-// Progress on standard error: one live line on a terminal, a plain line per log step elsewhere. It never fails.
+// Progress on standard error: one live line on a terminal, a plain line per log step elsewhere.
+// It never fails.
 #pragma once
 
 #include <chrono>

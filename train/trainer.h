@@ -48,8 +48,8 @@ class Trainer {
 
   /// Checks the result and the gradient of every operation, forward and backward. Slow.
   void check_finite(bool on) { check_finite_ = on; }
-  /// Throws NonfiniteError, naming the tensor, when a weight, a state of the optimizer or a row in memory is not
-  /// finite: such a state must not be saved.
+  /// Throws NonfiniteError, naming the tensor, when a weight, a state of the optimizer or a row in memory is
+  /// not finite: such a state must not be saved.
   void check_state() const;
 
   /// Steps skipped so far because they were not finite.
@@ -70,8 +70,8 @@ class Trainer {
   /// The state after the last step. It shares the tensors of the model and the optimizer.
   TrainState state() const;
   /// Continues from a state, bit for bit. It must be of a trainer with the same configuration, on any device;
-  /// without a state of the optimizer, that starts from zero. Throws InputError, and changes nothing, when the
-  /// corpus has no such position.
+  /// without a state of the optimizer, that starts from zero. Throws InputError, and changes nothing, when
+  /// the corpus has no such position.
   void restore(const TrainState& state);
 
  private:

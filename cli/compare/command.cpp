@@ -63,9 +63,9 @@ struct Compare {
   }
 
   /// Trains the configurations one after the other, each in a run directory of its own in `out`: finished
-  /// runs are kept, interrupted ones are resumed. Prints the table, and writes it and plots to `out`. A run that
-  /// diverges is left out of them, and an Error at the end names it. Throws
-  /// InputError, before anything is written, when the configurations differ in data or seed.
+  /// runs are kept, interrupted ones are resumed. Prints the table, and writes it and plots to `out`. A run
+  /// that diverges is left out of them, and an Error at the end names it. Throws InputError, before anything
+  /// is written, when the configurations differ in data or seed.
   void run() const {
     std::vector<std::string> notes;
     const std::vector<Plan> all = plans(notes);

@@ -97,6 +97,7 @@ std::string markdown_cell(std::string cell) {
   for (size_t bar = 0; (bar = cell.find('|', bar)) != std::string::npos; bar += 2) cell.insert(bar, 1, '\\');
   return cell;
 }
+
 std::string markdown(const std::vector<RunResult>& results) {
   std::string rule = "|";
   for (size_t c = 0; c < kColumns.size(); ++c) rule += "---|";

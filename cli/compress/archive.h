@@ -6,7 +6,8 @@
 //   "fade"            4 bytes
 //   format            1 byte: 1, coded, or 2, stored
 //   checksum          CRC-32 of everything after it
-// Stored, the text follows as it is: a text that the model does not predict takes 9 bytes more than it has. Coded:
+// Stored, the text follows as it is: a text that the model does not predict takes 9 bytes more than
+// it has. Coded:
 //   model             CRC-32 of the model's configuration and weights
 //   arithmetic        CRC-32 of the model's predictions of a fixed text, on the machine that compressed
 //   content           CRC-32 of the text
@@ -37,21 +38,22 @@ inline constexpr int kMostStreams = 4096;
 /// these, an archive is larger than `fade eval` predicts by at most 64 bytes and 0.1 %.
 int default_streams(size_t length);
 
-/// The archive of `text`, the same on any number of threads; stored where coding would not make it smaller. Throws
-/// InputError, naming the text by `name`, when a byte is outside the vocabulary or there are fewer than `streams` + 1 bytes for several streams.
+/// The archive of `text`, the same on any number of threads; stored where coding would not make it smaller.
+/// Throws InputError, naming the text by `name`, when a byte is outside the vocabulary or there are fewer
+/// than `streams` + 1 bytes for several streams.
 std::vector<uint8_t> compress(const Transformer& model, std::span<const uint8_t> text,
                               const std::string& name, int streams, const OnProgress& on_progress = {});
 
 /// True for an archive whose text is stored.
 bool is_stored(std::span<const uint8_t> archive);
 
-/// True when the archive was compressed with this model, or needs none. Throws InputError, naming it by `name`, when it is damaged or
-/// not an archive.
+/// True when the archive was compressed with this model, or needs none. Throws InputError, naming it by
+/// `name`, when it is damaged or not an archive.
 bool was_compressed_with(const Transformer& model, std::span<const uint8_t> archive, const std::string& name);
 
 /// The text of an archive. Throws InputError, naming it by `name`, when it is damaged, not an archive, or
-/// coded with another model or on a machine whose arithmetic differs. A damaged or forged archive cannot make it
-/// allocate: memory grows as bytes are decoded, and decoding ends where the code ends.
+/// coded with another model or on a machine whose arithmetic differs. A damaged or forged archive cannot make
+/// it allocate: memory grows as bytes are decoded, and decoding ends where the code ends.
 std::vector<uint8_t> decompress(const Transformer& model, std::span<const uint8_t> archive,
                                 const std::string& name, const OnProgress& on_progress = {});
 

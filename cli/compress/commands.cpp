@@ -32,8 +32,8 @@ struct CodingArguments {
     return Input(in);
   }
   LoadedModel load() const { return checked(checkpoint.load()); }
-  /// The model with which the archive was compressed, among the checkpoints that the argument means: the best of a run
-  /// may be another by now.
+  /// The model with which the archive was compressed, among the checkpoints that the argument means: the best
+  /// of a run may be another by now.
   LoadedModel load_for(std::span<const uint8_t> archive, const std::string& name) const {
     LoadedModel first = load();
     if (was_compressed_with(*first.model, archive, name)) return first;

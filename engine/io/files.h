@@ -2,6 +2,8 @@
 // engine/io/input.h reads files, engine/io/output.h writes them.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <string_view>
 #include <utility>
@@ -15,7 +17,8 @@ class Descriptor {
  public:
   /// Takes ownership of an open descriptor; of none, if it is negative.
   explicit Descriptor(int fd = -1) : fd_(fd) {}
-  /// As open(2), with the permissions that the umask leaves a new file. ok() is false, and errno set, when it fails.
+  /// As open(2), with the permissions that the umask leaves a new file. ok() is false, and errno set,
+  /// when it fails.
   Descriptor(const std::filesystem::path& path, int flags);
   ~Descriptor();
   Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -35,20 +38,26 @@ struct Unreadable : InputError {
   using InputError::InputError;
 };
 
-/// Throws InputError: the path, the reason that errno gave for not opening it, and a remedy; Unreadable where something
-/// is at the path. `if_missing` is the
-/// remedy where nothing is at the path.
+/// Throws InputError: the path, the reason that errno gave for not opening it, and a remedy; Unreadable where
+/// something is at the path. `if_missing` is the remedy where nothing is.
 [[noreturn]] void refuse_path(const std::filesystem::path& path, int reason,
                               std::string_view if_missing = "check its name");
 
-/// False when nothing is at the path. Throws InputError when that cannot be known, or a link leads to nothing.
+/// True when two statuses are of one file, whatever it is called.
+inline bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/// False when nothing is at the path. Throws InputError when that cannot be known, or a link
+/// leads to nothing.
 bool path_exists(const std::filesystem::path& path);
 
 /// Throws Error: the path cannot be written, and the system's reason in errno.
 [[noreturn]] void cannot_write(const std::filesystem::path& path);
 
-/// After a read or a write that failed: true when it is to be tried again, because a signal has interrupted it, or,
-/// once it has waited for that, because a descriptor that does not block is ready for `events` of poll(2).
+/// After a read or a write that failed: true when it is to be tried again, because a signal has
+/// interrupted it, or, once it has waited for that, because a descriptor that does not block is ready for
+/// `events` of poll(2).
 bool try_again(int fd, short events);
 
 /// Writes all bytes to a descriptor. False, and errno set, when that failed.

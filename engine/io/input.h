@@ -12,8 +12,8 @@
 
 namespace fade {
 
-/// Something to read. A regular file is read in place. Anything else (a pipe, a device, standard input) is read to
-/// its end into memory when it is opened.
+/// Something to read. A regular file is read in place. Anything else (a pipe, a device, standard input) is
+/// read to its end into memory when it is opened.
 class Input {
  public:
   struct Options {
@@ -21,8 +21,8 @@ class Input {
     size_t most_in_memory = size_t{2} << 30;         ///< bytes: more are not read from a pipe or a device
   };
 
-  /// "-" is standard input. Throws InputError, with the reason and a remedy, when there is nothing at the path,
-  /// a directory, or something that cannot be read; Error when it does not fit into memory.
+  /// "-" is standard input. Throws InputError, with the reason and a remedy, when there is nothing at the
+  /// path, a directory, or something that cannot be read; Error when it does not fit into memory.
   explicit Input(const std::filesystem::path& path, const Options& options);
   explicit Input(const std::filesystem::path& path) : Input(path, Options{}) {}
 
@@ -38,8 +38,9 @@ class Input {
   /// All bytes that are left. Throws as read_at does, and Error when they do not fit into memory.
   std::string read_all();
 
-  /// The `count` bytes from `offset`, which must lie inside the input. Any number of threads may call it at the
-  /// same time. Throws InputError when the file has become shorter since it was opened, or cannot be read.
+  /// The `count` bytes from `offset`, which must lie inside the input. Any number of threads may call
+  /// it at the same time. Throws InputError when the file has become shorter since it was opened, or
+  /// cannot be read.
   void read_at(size_t offset, void* bytes, size_t count) const;
 
  private:

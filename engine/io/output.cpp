@@ -17,18 +17,16 @@ namespace {
 
 constexpr std::string_view kTemporaryPrefix = "fade-", kTemporarySuffix = ".tmp";
 
-// The status of what is at a path, or of the standard stream that "-" stands for; none, and errno set, without it.
+// The status of what is at a path, or of the standard stream that "-" stands for; none, and errno
+// set, without it.
 std::optional<struct stat> status_of(const fs::path& path, int standard) {
   struct stat status {};
   const int error = path == "-" ? ::fstat(standard, &status) : ::stat(path.c_str(), &status);
   return error ? std::nullopt : std::optional(status);
 }
 
-bool same_file(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-// The file that a path is or will be once symbolic links are followed; the last of them may lead to nothing yet.
+// The file that a path is or will be once symbolic links are followed; the last of them may lead
+// to nothing yet.
 fs::path followed(fs::path path) {
   constexpr int kMostLinks = 40;  // as the system allows
   std::error_code ignored;

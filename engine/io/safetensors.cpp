@@ -17,7 +17,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
-/// A type of the format: its name, the type of the tensor into which it is read, and bytes per number in the file.
+/// A type of the format: its name, the type of the tensor into which it is read, and bytes per number
+/// in the file.
 struct FileType {
   std::string_view name;
   DType dtype;

@@ -29,9 +29,9 @@ struct TensorFile {
 std::string save_safetensors(const std::filesystem::path& path, const TensorFile& file);
 
 /// Reads a file into CPU tensors, in the order of their data in the file. Throws InputError, naming the file
-/// and the fault, for anything that is not a well-formed file of F32, F64, F16, BF16, I32 and U8 tensors or does
-/// not have the content hash of its metadata. F16 and BF16 become f32. A tensor is allocated only if the file is
-/// long enough to hold it.
+/// and the fault, for anything that is not a well-formed file of F32, F64, F16, BF16, I32 and U8 tensors or
+/// does not have the content hash of its metadata. F16 and BF16 become f32. A tensor is allocated only if the
+/// file is long enough to hold it.
 TensorFile load_safetensors(const std::filesystem::path& path);
 
 }  // namespace fade

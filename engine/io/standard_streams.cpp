@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "engine/error.h"
+#include "engine/io/files.h"
 
 namespace fade {
 
@@ -50,8 +51,7 @@ bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 bool standard_streams_meet() {
   struct stat out {
   }, error{};
-  return ::fstat(STDOUT_FILENO, &out) == 0 && ::fstat(STDERR_FILENO, &error) == 0 &&
-         out.st_dev == error.st_dev && out.st_ino == error.st_ino;
+  return ::fstat(STDOUT_FILENO, &out) == 0 && ::fstat(STDERR_FILENO, &error) == 0 && same_file(out, error);
 }
 
 void write_stdout(std::string_view text) {

@@ -17,7 +17,8 @@ size_t utf8_length(std::string_view text);
 /// `text` as well-formed UTF-8 without control characters: each byte of another kind is written as \xNN.
 std::string printable(std::string_view text);
 
-/// The same, cut off after 60 bytes: a name or a value from a file or argument, for an error message of one line.
+/// The same, cut off after 60 bytes: a name or a value from a file or argument, for an error message
+/// of one line.
 std::string shown(std::string_view text);
 
 }  // namespace fade

@@ -63,8 +63,8 @@ TensorFile every_type() {
 
 BOOST_AUTO_TEST_SUITE(safetensors)
 
-// Weights that other programs saved in 16 bits: zeros, ones, the largest, the smallest, one without its implied
-// leading 1, infinities and NaNs of both types.
+// Weights that other programs saved in 16 bits: zeros, ones, the largest, the smallest, one without its
+// implied leading 1, infinities and NaNs of both types.
 BOOST_AUTO_TEST_CASE(numbers_of_16_bits_become_f32) {
   const test::TempDir dir;
   const auto values = [&](const char* dtype, const std::vector<uint16_t>& numbers) {

@@ -35,8 +35,8 @@ Tensor maybe_mul(const Tensor& a, const Tensor& b) {
   return y;
 }
 
-// An operation of the inputs x and w whose gradient rule is `rule`, and the error of its backward. x, w and the
-// result are f64 [2,3], [3] and [2,3].
+// An operation of the inputs x and w whose gradient rule is `rule`, and the error of its backward. x, w and
+// the result are f64 [2,3], [3] and [2,3].
 std::string error_of_rule(void (*rule)(BackwardCtx&)) {
   const OpDef op{"planted", rule};
   const Tensor x = leaf(5, {2, 3}), w = leaf(7, {3});

@@ -27,7 +27,8 @@ const Transformer& model() {
   return smallest;
 }
 
-/// Corrects the format, in a coded archive the checksums of the model and of the arithmetic, then the checksum.
+/// Corrects the format, in a coded archive the checksums of the model and of the arithmetic,
+/// then the checksum.
 void make_right(std::vector<uint8_t>& archive) {
   static const std::vector<uint8_t> coded = compress(model(), std::vector<uint8_t>(1000), "fuzz", 1);
   constexpr size_t format = 4, checksum = 5, models = 9, content = 17;

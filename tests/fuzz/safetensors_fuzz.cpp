@@ -1,5 +1,5 @@
-// Safetensors files: an accepted file needs no more memory than its size (twice that of numbers of 16 bits) and
-// one record per tensor, and it is written and read back the same.
+// Safetensors files: an accepted file needs no more memory than its size (twice that of numbers of 16 bits)
+// and one record per tensor, and it is written and read back the same.
 #include <algorithm>
 
 #include "engine/alloc.h"

@@ -222,8 +222,8 @@ BOOST_AUTO_TEST_CASE(latest_names_the_checkpoint_to_resume_from) {
   BOOST_TEST((tried() == std::vector<std::string>{"step-10", "step-9", "step-5"}));
 }
 
-// A run that went back to an older checkpoint never continues from a later one of before: not even when it is stopped
-// after `latest` has got the name of a checkpoint, and before its folder is there.
+// A run that went back to an older checkpoint never continues from a later one of before: not even when it is
+// stopped after `latest` has got the name of a checkpoint, and before its folder is there.
 BOOST_AUTO_TEST_CASE(what_a_run_went_back_from_is_set_aside) {
   const test::TempDir dir;
   const fs::path run = dir.path("run");

@@ -161,7 +161,8 @@ BOOST_AUTO_TEST_CASE(a_corpus_that_cannot_be_read_changes_nothing) {
   BOOST_TEST((all_values(interrupted) == all_values(straight)));
 }
 
-// The moments of one optimizer mean nothing to another. It starts from zero, as it would on the weights alone.
+// The moments of one optimizer mean nothing to another. It starts from zero, as it would on
+// the weights alone.
 BOOST_AUTO_TEST_CASE(another_optimizer_starts_with_its_own_state) {
   const test::TempDir dir;
   const auto kinds = {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::adagrad};

@@ -35,9 +35,9 @@ void save_checkpoint(const std::filesystem::path& run, const Config& config, con
 Checkpoint read_checkpoint(const std::filesystem::path& checkpoint, const OnDamaged& on_damaged = {});
 
 /// The state in a checkpoint, for a trainer of this configuration whose own state, `like`, gives the names,
-/// shapes, types and device. Without a state of the optimizer when the checkpoint has none by these names: it was
-/// trained by another optimizer. Throws InputError, naming the file, when the checkpoint belongs to another model
-/// or number of streams.
+/// shapes, types and device. Without a state of the optimizer when the checkpoint has none by these names: it
+/// was trained by another optimizer. Throws InputError, naming the file, when the checkpoint belongs to
+/// another model or number of streams.
 TrainState state_of(const Checkpoint& checkpoint, const Config& config, const TrainState& like);
 
 /// The best validation up to the checkpoint, if there was one.

@@ -86,7 +86,7 @@ bool RunDirectory::recreate_if_gone(const Config& config) {
   struct stat ours {
   }, there{};
   if (::fstat(lock_->get(), &ours) == 0 && ::stat((path_ / kLock).c_str(), &there) == 0 &&
-      ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
+      same_file(ours, there))
     return false;
   std::error_code error;
   fs::create_directories(path_, error);

@@ -23,8 +23,8 @@ inline constexpr const char* kConfigFile = "config.yaml";
 /// True when a run was begun in the directory.
 bool is_run(const std::filesystem::path& path);
 
-/// The directory of the run that `path` means: the directory, its `latest`, or its config.yaml. Throws InputError
-/// when there is no run, and, saying how to go back to it, for one of its checkpoints.
+/// The directory of the run that `path` means: the directory, its `latest`, or its config.yaml. Throws
+/// InputError when there is no run, and, saying how to go back to it, for one of its checkpoints.
 std::filesystem::path run_to_resume(const std::filesystem::path& path);
 
 class RunDirectory {
@@ -55,8 +55,8 @@ class RunDirectory {
   std::unique_ptr<Descriptor> lock_;
 };
 
-/// True for keys that a run keeps: those of the model, except what only training uses and the way it is computed;
-/// data.vocab, train.batch, dtype and seed.
+/// True for keys that a run keeps: those of the model, except what only training uses and the way it is
+/// computed; data.vocab, train.batch, dtype and seed.
 bool stays_when_resumed(std::string_view key);
 
 /// The differences between the configuration of a run so far and the one to resume with, a line per key.

@@ -78,8 +78,8 @@ void rename_with_suffix(const fs::path& checkpoint, const char* suffix) {
   rename_durably(checkpoint, aside);
 }
 
-// The checkpoints that a user has gone back from, up to `step`: they would be taken for the newest when the process is
-// stopped after `latest` names `step`, and before its folder is there.
+// The checkpoints that a user has gone back from, up to `step`: they would be taken for the newest when the
+// process is stopped after `latest` names `step`, and before its folder is there.
 void set_aside_abandoned(const fs::path& run, int64_t step) {
   const auto latest = pointed_step(run, kLatest);
   for (const int64_t other : steps_of(run))
@@ -87,7 +87,8 @@ void set_aside_abandoned(const fs::path& run, int64_t step) {
       rename_with_suffix(run / name_of_step(other), ".abandoned");
 }
 
-// A folder that a process left when it was killed while it wrote or removed a checkpoint: step-N.tmp, step-N.old.tmp.
+// A folder that a process left when it was killed while it wrote or removed a
+// checkpoint: step-N.tmp, step-N.old.tmp.
 bool is_leftover(const fs::path& entry) {
   std::error_code ignored;
   const fs::path beside = entry.stem();

@@ -5,10 +5,10 @@
 //   RUN/latest         the name of the newest, or of an older one to which a user goes back
 //   RUN/best           the name of the one with the best validation so far
 //
-// A checkpoint is written under another name, which ends in .tmp, flushed, and renamed; before it is
-// removed, it is renamed to such a name again. A folder called step-N is therefore always whole,
-// whenever the process or the machine stops. `latest` names a checkpoint just before its folder appears: a process
-// that is stopped between the two leaves a name without a folder, and the newest before it counts.
+// A checkpoint is written under another name, which ends in .tmp, flushed, and renamed; before it is removed,
+// it is renamed to such a name again. A folder called step-N is therefore always whole, whenever the process
+// or the machine stops. `latest` names a checkpoint just before its folder appears: a process that is stopped
+// between the two leaves a name without a folder, and the newest before it counts.
 #pragma once
 
 #include <cstdint>
@@ -42,13 +42,14 @@ bool holds_checkpoints(const std::filesystem::path& run);
 /// older ones; all of them when `latest` cannot be read or names no step.
 std::vector<std::filesystem::path> checkpoints_to_try(const std::filesystem::path& run);
 
-/// Creates RUN/step-N with the files that `write` puts into the folder it is given (flushed, as Output does), and
-/// points `latest` at it before the folder gets this name. Passes on the exceptions of `write`; throws Error with the
-/// system's reason. Then nothing new is left behind.
+/// Creates RUN/step-N with the files that `write` puts into the folder it is given (flushed, as Output does),
+/// and points `latest` at it before the folder gets this name. Passes on the exceptions of `write`; throws
+/// Error with the system's reason. Then nothing new is left behind.
 void add_checkpoint(const std::filesystem::path& run, int64_t step,
                     const std::function<void(const std::filesystem::path& folder)>& write);
 
-/// Points `best` at the checkpoint of `step`; removes it when there is no step, or no such checkpoint. Throws Error.
+/// Points `best` at the checkpoint of `step`; removes it when there is no step, or no such
+/// checkpoint. Throws Error.
 void mark_best(const std::filesystem::path& run, std::optional<int64_t> step);
 
 /// True when `best` of its run names the checkpoint.
@@ -58,7 +59,8 @@ bool is_marked_best(const std::filesystem::path& checkpoint);
 /// stays. Throws Error.
 void remove_old_checkpoints(const std::filesystem::path& run, int64_t newest_step, const Retention& keep);
 
-/// Removes unfinished folders and files: left by a process that was killed while it wrote or removed a checkpoint.
+/// Removes unfinished folders and files: left by a process that was killed while it wrote or
+/// removed a checkpoint.
 void remove_leftovers(const std::filesystem::path& run);
 
 /// Renames a damaged checkpoint to step-N.damaged, so that it is not tried again.
@@ -67,16 +69,18 @@ void set_aside(const std::filesystem::path& checkpoint);
 /// Called with a damaged checkpoint and a description of the damage.
 using OnDamaged = std::function<void(const std::filesystem::path& checkpoint, const std::string& what)>;
 
-/// Which checkpoint of a run is taken first: its newest, to train on, or its best, where there is one, to use it.
+/// Which checkpoint of a run is taken first: its newest, to train on, or its best, where there is one,
+/// to use it.
 enum class Prefer { newest, best };
 
-/// The checkpoints that `path` means, in the order in which to try them. A run directory: all of them. A run's `best`
-/// or `latest`: the one that it names. Else the checkpoint directory or file that it is. Never empty: throws InputError
-/// when there is none, and for a configuration.
+/// The checkpoints that `path` means, in the order in which to try them. A run directory: all of them. A
+/// run's `best` or `latest`: the one that it names. Else the checkpoint directory or file that it is. Never
+/// empty: throws InputError when there is none, and for a configuration.
 std::vector<std::filesystem::path> checkpoints_meant_by(const std::filesystem::path& path, Prefer prefer);
 
-/// `read` of the first path for which it throws no InputError; the others go to `on_damaged`. Throws the last path's
-/// error when all are damaged. One that cannot be read for now (Unreadable) may be whole: its error is passed on.
+/// `read` of the first path for which it throws no InputError; the others go to `on_damaged`. Throws the
+/// last path's error when all are damaged. One that cannot be read for now (Unreadable) may be whole: its
+/// error is passed on.
 template <class Read>
 auto first_whole(const std::vector<std::filesystem::path>& paths, const OnDamaged& on_damaged,
                  const Read& read) {

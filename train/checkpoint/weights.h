@@ -25,11 +25,13 @@ std::string save_weights(const std::filesystem::path& file, const std::vector<Na
 /// The configuration in the metadata of a weights file, which `path` names in errors.
 Config config_of(const TensorFile& weights, const std::filesystem::path& path);
 
-/// Throws InputError, naming the file, the tensor and the element, when the tensor of that file is not finite.
+/// Throws InputError, naming the file, the tensor and the element, when the tensor of that file
+/// is not finite.
 void refuse_not_finite(const NamedTensor& t, const std::filesystem::path& path);
 
-/// The file's tensors in the order of `expected`, converted to its data types; F32 and F64 are. Throws InputError,
-/// naming `path` and the tensor, when one is missing, unknown, of another shape, or not finite in that type.
+/// The file's tensors in the order of `expected`, converted to its data types; F32 and F64 are. Throws
+/// InputError, naming `path` and the tensor, when one is missing, unknown, of another shape, or not finite
+/// in that type.
 std::vector<NamedTensor> matching_weights(const TensorFile& file, const std::filesystem::path& path,
                                           const std::vector<NamedTensor>& expected);
 
@@ -43,8 +45,8 @@ struct WeightsFile {
   TensorFile file;
 };
 
-/// Reads the weights of a checkpoint: of a run directory the best, where there is one, or else the newest whose weights
-/// are whole; damaged ones are handed to `on_damaged`. Throws InputError when none is whole.
+/// Reads the weights of a checkpoint: of a run directory the best, where there is one, or else the newest
+/// whose weights are whole; damaged ones are handed to `on_damaged`. Throws InputError when none is whole.
 WeightsFile read_weights(const std::filesystem::path& checkpoint, const OnDamaged& on_damaged = {});
 
 struct ModelOptions {
@@ -59,7 +61,8 @@ struct LoadedModel {
   std::unique_ptr<Transformer> model;
 };
 
-/// The model of a checkpoint (read_weights), made from the configuration that is inside it. Throws InputError.
+/// The model of a checkpoint (read_weights), made from the configuration that is inside
+/// it. Throws InputError.
 LoadedModel load_model(const std::filesystem::path& checkpoint, const ModelOptions& options = {},
                        const OnDamaged& on_damaged = {});
 

@@ -12,8 +12,8 @@ namespace fade {
 /// file: there, `data` keeps the absolute path. Where nothing is, the path stays as it was.
 void find_corpus(DataConfig& data, const std::filesystem::path& folder);
 
-/// Where find_corpus has looked, for an error: " in /home/me, nor beside the configuration in conf"; nothing for
-/// an absolute path.
+/// Where find_corpus has looked, for an error: " in /home/me, nor beside the configuration in conf"; nothing
+/// for an absolute path.
 std::string searched_folders(const DataConfig& data);
 
 }  // namespace fade

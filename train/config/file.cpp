@@ -228,8 +228,7 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
   Input file(
       path, {.if_missing = "give a YAML configuration; configs/ holds examples", .most_in_memory = kMaxSize});
   if (file.size() > kMaxSize) refuse("{}: longer than {} bytes (is this a configuration?)", path, kMaxSize);
-  std::string text(file.size(), '\0');
-  file.read(text.data(), text.size());
+  const std::string text = file.read_all();
   if (!is_configuration_name(path)) refuse_text(path, text);
   Config config = parse_config(text, file.name(), overrides);
   find_corpus(config.data, std::filesystem::path(path).parent_path());

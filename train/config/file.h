@@ -12,9 +12,10 @@ namespace fade {
 /// Reads and checks a YAML configuration. `overrides` are "key.path=value" as given to --set; they are
 /// applied after the file, in order, and the last one wins. Keys left out keep the defaults of
 /// train/config/config.h. A relative data.path is looked for in the working directory, then beside the file
-/// (train/config/corpus_path.h). Throws InputError, its text beginning with FILE:LINE or `--set key.path=value`, for
-/// a missing or unreadable file, broken YAML, an unknown or repeated key, a value of the wrong type or out of
-/// range, and values that contradict each other. Allocates nothing whose size depends on the values read.
+/// (train/config/corpus_path.h). Throws InputError, its text beginning with FILE:LINE or `--set
+/// key.path=value`, for a missing or unreadable file, broken YAML, an unknown or repeated key, a value of the
+/// wrong type or out of range, and values that contradict each other. Allocates nothing whose size depends on
+/// the values read.
 Config load_config(const std::string& path, const std::vector<std::string>& overrides = {});
 
 /// The same for a configuration in memory; `source` takes the file's place in errors.

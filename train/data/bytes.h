@@ -1,4 +1,5 @@
-// Bytes to read, wherever they are: in memory, or in a file of any size, of which only what is asked for is read.
+// Bytes to read, wherever they are: in memory, or in a file of any size, of which only what is asked
+// for is read.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +25,8 @@ class Bytes {
   /// `count` of these bytes from `offset` on, which the caller keeps inside.
   Bytes part(size_t offset, size_t count) const;
 
-  /// Copies the bytes from `offset` on to `to`. Any number of threads may call it at the same time. Throws InputError
-  /// when the file cannot be read, or has become shorter since it was opened.
+  /// Copies the bytes from `offset` on to `to`. Any number of threads may call it at the same time. Throws
+  /// InputError when the file cannot be read, or has become shorter since it was opened.
   void read(size_t offset, std::span<uint8_t> to) const;
 
   /// A copy of all of them. Throws as read does.

@@ -22,15 +22,17 @@ constexpr auto spellings(Split) { return std::to_array<std::string_view>({"train
 /// vocabulary of 256, not at all.
 void check_vocabulary(const Bytes& bytes, int vocab, const std::string& name);
 
-/// What tells one corpus from another: its size, and the hash of its bytes or, above 64 MiB, of a sample of them, so
-/// that a run starts at once: 64 pieces of 1 MiB, the first and the last among them, at equal distances.
+/// What tells one corpus from another: its size, and the hash of its bytes or, above 64 MiB, of a
+/// sample of them, so that a run starts at once: 64 pieces of 1 MiB, the first and the last among them,
+/// at equal distances.
 struct CorpusIdentity {
   int64_t bytes = 0;
   std::string hash;  ///< XXH3 (engine/io/hash.h); empty when nothing is known
   bool operator==(const CorpusIdentity&) const = default;
 };
 
-/// A file, of which only what is asked for is read, or the recall corpus, which is generated. Its bytes are the tokens.
+/// A file, of which only what is asked for is read, or the recall corpus, which is generated. Its bytes
+/// are the tokens.
 class Corpus {
  public:
   /// Opens or generates the corpus of a checked configuration. Throws InputError if the file is

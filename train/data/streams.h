@@ -17,7 +17,8 @@ struct Streams {
   size_t stride;
 
   /// Writes tokens [begin, begin + length) of every stream to `tokens` and the byte after each to `targets`,
-  /// both [count, length]. Throws as Bytes::read does. The caller keeps begin + length + (count - 1) * stride below the number of bytes.
+  /// both [count, length]. Throws as Bytes::read does. The caller keeps begin + length + (count - 1) * stride
+  /// below the number of bytes.
   void read(size_t begin, size_t length, std::span<int32_t> tokens, std::span<int32_t> targets) const;
 };
 
