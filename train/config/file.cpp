@@ -25,7 +25,7 @@ std::string found(const YAML::Node& node) {
   if (node.IsNull()) return "nothing";
   if (node.IsMap()) return "a map";
   if (node.IsScalar())
-    return node.Tag() == "!" ? fmt::format("\"{}\"", shown(node.Scalar())) : shown(node.Scalar());
+    return is_string(node) ? fmt::format("\"{}\"", shown(node.Scalar())) : shown(node.Scalar());
   YAML::Emitter flow;
   flow.SetSeqFormat(YAML::Flow);
   flow.SetMapFormat(YAML::Flow);
@@ -52,7 +52,7 @@ std::string place_of(const YAML::Node& node, const std::string& source) {
   return fmt::format("{}:{}", source, node.Mark().line + 1);
 }
 
-bool is_merge(const YAML::Node& key) { return key.IsScalar() && key.Scalar() == "<<" && key.Tag() != "!"; }
+bool is_merge(const YAML::Node& key) { return key.IsScalar() && key.Scalar() == "<<" && !is_string(key); }
 
 /// Appends the map's own entries, then those of the maps that its key << names (YAML's merge type), but of no
 /// key that is there already: own keys win, then earlier maps. A map that was merged before, even one inside

@@ -53,6 +53,9 @@ std::string nearest_key(std::string_view path);
 /// no such section: "kind, lr, beta1, ..".
 std::string names_near(std::string_view path);
 
+/// True for a scalar in quotes, or with !!str or !!binary: "256" is then no number, nor "true" a switch.
+bool is_string(const YAML::Node& scalar);
+
 /// The names of the key's values: of an enum, "true" and "false" of a switch; none of other types.
 std::vector<std::string_view> value_names(const Key& key);
 

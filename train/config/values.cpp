@@ -14,13 +14,15 @@ namespace fade {
 
 namespace {
 
-/// The text of a plain (unquoted) scalar; "256" in quotes is a string and no number.
+// Tags as they are read: of text in quotes, of !!str, of !!binary.
+constexpr const char *kQuoted = "!", *kString = "tag:yaml.org,2002:str",
+                     *kBinary = "tag:yaml.org,2002:binary";
+
+/// The text of a scalar that is not a string by its form.
 std::optional<std::string> plain_text(const YAML::Node& node) {
-  if (!node.IsScalar() || node.Tag() == "!") return std::nullopt;
+  if (!node.IsScalar() || is_string(node)) return std::nullopt;
   return node.Scalar();
 }
-
-constexpr const char* kBinaryTag = "tag:yaml.org,2002:binary";  // as !!binary is read
 
 /// The bytes that a text in base 64 stands for, if it is one.
 std::optional<std::string> decoded(const std::string& text) {
@@ -41,7 +43,7 @@ bool read(const YAML::Node& node, const Range&, bool& value) {
 
 bool read(const YAML::Node& node, const Range&, std::string& value) {
   if (!node.IsScalar()) return false;
-  const auto text = node.Tag() == kBinaryTag ? decoded(node.Scalar()) : node.Scalar();
+  const auto text = node.Tag() == kBinary ? decoded(node.Scalar()) : node.Scalar();
   if (!text || text->find('\0') != std::string::npos) return false;  // a path would end at a NUL
   value = *text;
   return true;
@@ -112,6 +114,11 @@ template <class E>
 requires std::is_enum_v<E> std::string write(E value) { return std::string(name_of(value)); }
 
 }  // namespace
+
+bool is_string(const YAML::Node& scalar) {
+  const std::string& tag = scalar.Tag();
+  return tag == kQuoted || tag == kString || tag == kBinary;
+}
 
 std::vector<std::string_view> value_names(const Key& key) {
   return std::visit(
