@@ -105,7 +105,8 @@ struct Train {
                      .from = from,
                      .resume = resume->count() > 0,
                      .notes = notes,
-                     .hint = "resume with: " + call_of({"train", "--resume", directory.string()}),
+                     .hint = "resume with: " + call_of({"train", "--resume", directory.string()}) +
+                             (c.data.path == "-" ? " < TEXT" : ""),
                      .check_finite = check_finite,
                      .on_end = [&](const FinishedRun& run) { print_report(run, c); }});
   }

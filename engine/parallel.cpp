@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "engine/error.h"
+#include "engine/held_signals.h"
 
 namespace fade {
 namespace {
@@ -100,6 +101,7 @@ class Pool {
       Worker& worker = workers_.emplace_back();
       const int piece = static_cast<int>(workers_.size());
       if (no_more_threads_) continue;  // the caller takes over all that is offered
+      const HeldSignals from_workers;  // a signal to the process is one to the thread that began it
       try {
         std::thread([this, &worker, piece] {
           for (;;) {

@@ -43,8 +43,7 @@ class Run {
     } catch (const NonfiniteError& e) {
       throw NonfiniteError(fmt::format("{}; {}", e.what(), checkpoints_.last_good()));
     } catch (const InputError& e) {  // the corpus cannot be read: what it gave so far is intact
-      checkpoints_.save_final();
-      refuse("{}; step {} has a checkpoint{}", e.what(), trainer_.steps_done(), hint());
+      refuse("{}; {}", e.what(), save_after_failure());
     }
     return over() && !InterruptGuard::requested();  // the closing report may have been interrupted
   }
@@ -52,9 +51,18 @@ class Run {
  private:
   std::string hint() const { return options_.hint.empty() ? "" : "; " + options_.hint; }
 
+  // Returns what there is to resume from.
+  std::string save_after_failure() {
+    try {
+      checkpoints_.save_final();
+      return fmt::format("step {} has a checkpoint{}", trainer_.steps_done(), hint());
+    } catch (const Error& e) {
+      return e.what();
+    }
+  }
+
   void loop() {
     reset_peak(trainer_.model().device());
-    if (!options_.from.empty()) checkpoints_.save();  // resuming knows these weights from step 0 on
     if (first_step_) validate_again();
     while (!over() && !InterruptGuard::requested()) {
       const auto start = std::chrono::steady_clock::now();
@@ -172,8 +180,15 @@ bool run_training(const Config& config, const RunOptions& options) {
     which = weights.which.empty() ? weights.path.string() : weights.which;
   }
   RunDirectory directory(options.out, options.resume);
-  const Resumed from = options.resume ? resume(trainer, directory, options.same_validation) : Resumed{};
-  directory.write_config(config);  // nothing is written before everything has been checked
+  // Nothing is written before everything has been checked.
+  Resumed from;
+  if (options.resume) {
+    from = resume(trainer, directory, options.same_validation);
+  } else if (!options.from.empty()) {  // before the run can be resumed, which would begin with other weights
+    save_checkpoint(directory.path(), config, trainer.state(), {});
+    from.step = 0;
+  }
+  directory.write_config(config);
   RunLog log(options.minutes, directory.path(), trainer.steps_done());
 
   const InterruptGuard guard;

@@ -42,6 +42,14 @@ void refuse_path(const fs::path& path, int reason, std::string_view if_missing) 
     case ELOOP:
       throw Unreadable(fmt::format(
           "{}: too many levels of symbolic links (a link leads back to itself: remove it)", name));
+    case ENOSPC:
+    case EDQUOT:
+    case EIO:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      fail("{}: cannot be opened: {} (check the disk and the limits of the system)", name,
+           std::strerror(reason));
     default:
       throw Unreadable(fmt::format("{}: cannot be used: {} (check the path)", name, std::strerror(reason)));
   }

@@ -61,6 +61,7 @@ Output::Output(const fs::path& path) : name_(name_of(path)) {
 
 // A name that nobody has: other processes may write beside it.
 void Output::open_temporary() {
+  held_.emplace();
   for (int n = 0; !file_.ok() && (n == 0 || errno == EEXIST); ++n) {
     temporary_ =
         folder_of(target_) / fmt::format("{}{}-{}{}", kTemporaryPrefix, ::getpid(), n, kTemporarySuffix);
@@ -81,6 +82,7 @@ void Output::commit() {
   if (::fsync(file_.get()) != 0) cannot_write(name_);
   rename_durably(temporary_, target_);
   temporary_.clear();
+  held_.reset();
 }
 
 void write_file_atomically(const fs::path& path, std::string_view bytes) {

@@ -2,17 +2,19 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "engine/held_signals.h"
 #include "engine/io/files.h"
 
 namespace fade {
 
 /// Something to write. A regular file, new or replaced, is written under a temporary name in its folder,
 /// which commit() renames: at any time the path is the old file or the whole new one, and without commit()
-/// nothing remains. A symbolic link is followed, and a replaced file keeps its permissions. A device, a pipe
+/// nothing remains; signals that end the process wait until then. A symbolic link is followed, and a replaced file keeps its permissions. A device, a pipe
 /// and standard output are written directly. All methods throw Error with the system's reason.
 class Output {
  public:
@@ -29,6 +31,7 @@ class Output {
  private:
   void open_temporary();
 
+  std::optional<HeldSignals> held_;           ///< while there is a temporary file
   std::filesystem::path name_;                ///< in messages
   std::filesystem::path target_, temporary_;  ///< of a regular file; else empty
   Descriptor file_;

@@ -46,6 +46,7 @@ bool stderr_can_erase() {
          std::strcmp(terminal, "dumb") != 0;
 }
 
+bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
 bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 
 bool standard_streams_meet() {

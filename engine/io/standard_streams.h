@@ -29,7 +29,8 @@ void print_stderr(fmt::format_string<A...> format, A&&... args) {
 /// True when standard error is a terminal that understands escape sequences, as $TERM says.
 bool stderr_can_erase();
 
-/// True when standard output is a terminal.
+/// True when standard input or output is a terminal.
+bool stdin_is_terminal();
 bool stdout_is_terminal();
 
 /// True when standard output and standard error are the same file, pipe or terminal.

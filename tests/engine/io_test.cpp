@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <csignal>
 #include <thread>
 
 #include "engine/io/input.h"
 #include "engine/io/output.h"
+#include "engine/parallel.h"
 #include "tests/engine/system_calls.h"
 #include "tests/support.h"
 
@@ -168,6 +170,9 @@ BOOST_AUTO_TEST_CASE(an_error_says_why_a_path_cannot_be_used) {
              dangling + ": a symbolic link to away, which does not exist (remove or mend the link)");
   BOOST_TEST(
       contains(refusal([] { refuse_path("x", EACCES); }), "x: permission denied (change the permissions"));
+  for (const int reason : {ENOSPC, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM})  // none of the path
+    BOOST_CHECK_EXCEPTION(refuse_path("x", reason), Error,
+                          [](const Error& e) { return dynamic_cast<const InputError*>(&e) == nullptr; });
   BOOST_TEST(path_exists(file));
   BOOST_TEST(!path_exists(dir.path("none")));
   BOOST_TEST(!path_exists(file + "/x"));
@@ -190,6 +195,33 @@ BOOST_AUTO_TEST_CASE(a_file_is_the_old_one_or_the_whole_new_one) {
   out.commit();
   BOOST_TEST(file_text(path) == "new");
   BOOST_TEST(names_in(dir) == std::vector<std::string>{"file"}, boost::test_tools::per_element());
+}
+
+// Whichever thread the system would give it to.
+BOOST_AUTO_TEST_CASE(a_signal_that_ends_the_process_waits_for_a_file) {
+  static volatile std::sig_atomic_t came;
+  came = 0;
+  parallel_for(2, 1, [](int64_t, int64_t) {});  // the workers are there
+  const TempDir dir;
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = [](int) { came = 1; };
+  ::sigaction(SIGTERM, &action, &before);
+  {
+    Output out(dir.path("file"));
+    ::kill(::getpid(), SIGTERM);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    BOOST_TEST(came == 0);
+    out.commit();
+    BOOST_TEST(came == 1);
+    came = 0;
+    const Output part(dir.path("part"));
+    ::kill(::getpid(), SIGTERM);
+    BOOST_TEST(came == 0);
+  }
+  BOOST_TEST(came == 1);
+  BOOST_TEST(names_in(dir) == std::vector<std::string>{"file"}, boost::test_tools::per_element());
+  ::sigaction(SIGTERM, &before, nullptr);
 }
 
 // The n-th system call finds the disk full, for every n.

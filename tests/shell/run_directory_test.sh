@@ -90,6 +90,31 @@ wait $pid
 holds "a run without its last checkpoint fails" test $? -eq 1
 holds "with an error" says "fade: step 20 has no checkpoint"
 
+# Nor for an error of the corpus, which is named all the same.
+cp text cut_text
+(
+  ulimit -S -f 16
+  exec "$fade" train c.yaml --out never_read --set data.path=cut_text --set train.steps=1000000000
+) >/dev/null 2>log &
+pid=$!
+until_says "step 10/"
+: >cut_text
+until_says "the last checkpoint is tried again"
+kill -TERM $pid
+wait $pid
+holds "a corpus that fails is named" says "^fade: cut_text: cut short while it was read"
+holds "and what is lost with it" says "^fade: .*; step .* has no checkpoint"
+
+# The weights that a run begins with are its first checkpoint: without it, resuming would begin with others.
+(
+  ulimit -S -f 16
+  exec "$fade" train c.yaml --out begun --from straight
+) >/dev/null 2>log
+holds "no room for the weights to begin with" test $? -eq 1
+holds "is an error" says "^fade: .*begun/step-0.* cannot be written: File too large"
+"$fade" train c.yaml --out begun --resume >/dev/null 2>log
+holds "and there is no run" says "begun holds no run"
+
 # Read-only.
 mkdir readonly
 chmod 777 readonly

@@ -78,6 +78,14 @@ assert subprocess.run(call, stdout=subprocess.DEVNULL, stderr=writer).returncode
 PY
 holds "a reader that has stalled does not hold up a run" test $? -eq 0
 
+timeout 600 python3 - >log 2>&1 <<'PY'
+import os, pty, subprocess
+side, terminal = pty.openpty()
+found = subprocess.run([os.environ["FADE"], "train", "-"], stdin=terminal, capture_output=True)
+assert found.returncode == 2 and found.stderr.startswith(b"fade: standard input: a terminal, where"), found
+PY
+holds "a terminal is no text to train on" test $? -eq 0
+
 # The terminal goes away; the whole group is interrupted. One process of python3 is the terminal, or starts the group.
 cat >terminal.py <<'PY'
 import os, pty, signal, subprocess, sys, time

@@ -37,6 +37,13 @@ works "a pipe" train /dev/stdin $quick < <(cat text)
 holds "into a run of its name" test -d runs/stdin/step-2
 works "standard input" train - $quick --out piped < <(cat text)
 works "and its evaluation on standard input" eval piped < <(cat text)
+"$fade" train --resume piped --set train.steps=3 >out 2>err </dev/null
+holds "a run from standard input, resumed without: exit code 2" test $? -eq 2
+holds "says what is missing" grep -q "^fade: standard input: empty (add < FILE to the command)" err
+works "and goes on with it" train --resume piped --set train.steps=3 < <(cat text)
+"$fade" train runs/my_text/step-2/model.safetensors >out 2>err
+holds "weights are no text: exit code 2" test $? -eq 2
+holds "but to begin with" grep -q "model.safetensors: weights, where a text was expected (--from begins a run with them)" err
 "$fade" compare c.yaml --set data.path=- --out pipes >out 2>err < <(cat text)
 holds "a comparison of standard input: exit code 2" test $? -eq 2
 "$fade" compare c.yaml --set data.path=/dev/stdin --out pipes >out 2>err < <(cat text)
@@ -63,7 +70,7 @@ holds "comes first" grep -q 'path: "beside.txt"' here/config.yaml
 rm beside.txt conf/beside.txt
 "$fade" train conf/c.yaml --out none >out 2>err
 holds "no corpus: exit code 2" test $? -eq 2
-holds "says where it was looked for" grep -q "^fade: beside.txt: no such file in $dir, nor beside the configuration in conf (set data.path" err
+holds "says where it was looked for" grep -q "^fade: beside.txt: no such file in $dir, nor beside the configuration in conf (--set data.path=FILE names" err
 cd elsewhere || exit 1
 "$fade" eval ../here >out 2>err
 holds "eval from another folder: exit code 2" test $? -eq 2

@@ -234,6 +234,10 @@ BOOST_AUTO_TEST_CASE(what_a_run_went_back_from_is_set_aside) {
   std::ofstream(run / "latest") << "step-20\n";
   add_checkpoint(run, 50, [](const fs::path&) {});  // the same step again
   BOOST_TEST(fs::exists(run / "step-50.abandoned"));
+  std::ofstream(run / "latest") << "step-20\n";
+  add_checkpoint(run, 50, [](const fs::path&) {});  // and once more
+  BOOST_TEST(fs::exists(run / "step-50.abandoned"));
+  BOOST_TEST(fs::exists(run / "step-50.abandoned-2"));
   fs::remove(run / "step-50");
   BOOST_TEST((checkpoints_to_try(run) == std::vector<fs::path>{run / "step-20"}));
 }

@@ -56,7 +56,7 @@ std::vector<int64_t> steps_of(const fs::path& run) {
   return steps;
 }
 
-fs::path with_suffix(fs::path path, const char* suffix) { return path += suffix; }
+fs::path with_suffix(fs::path path, const std::string& suffix) { return path += suffix; }
 
 void remove_tree(const fs::path& folder) {
   std::error_code error;
@@ -72,9 +72,10 @@ void remove_checkpoint(const fs::path& checkpoint) {
   remove_tree(going);
 }
 
-void rename_with_suffix(const fs::path& checkpoint, const char* suffix) {
-  const fs::path aside = with_suffix(checkpoint, suffix);
-  remove_tree(aside);
+// To step-N.suffix, or step-N.suffix-2, .. where that is taken.
+void rename_with_suffix(const fs::path& checkpoint, const std::string& suffix) {
+  fs::path aside = with_suffix(checkpoint, suffix);
+  for (int n = 2; path_exists(aside); ++n) aside = with_suffix(checkpoint, fmt::format("{}-{}", suffix, n));
   rename_durably(checkpoint, aside);
 }
 

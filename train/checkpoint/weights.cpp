@@ -20,7 +20,8 @@ fs::path weights_in(const fs::path& checkpoint) {
 
 void refuse_not_finite(const NamedTensor& t, const fs::path& path) {
   if (const std::string what = not_finite(t.tensor); !what.empty())
-    refuse("{}: {} {}: {} (take an earlier checkpoint)", path.string(), t.name, t.tensor.shape().str(), what);
+    refuse("{}: {} {}: {} (use an earlier step-N of the run; to train on from it, write its name into {})",
+           path.string(), t.name, t.tensor.shape().str(), what, kLatest);
 }
 
 fs::path find_weights(const fs::path& checkpoint) {

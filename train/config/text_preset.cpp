@@ -60,6 +60,8 @@ TextConfig config_for_text(const std::string& path, const std::vector<std::strin
   if (fs::is_directory(path))
     refuse("{}: a directory, where a text or a configuration was expected (to continue a run: {})", path,
            call_of({"train", "--resume", path}));
+  if (fs::path(path).extension() == ".safetensors")
+    refuse("{}: weights, where a text was expected (--from begins a run with them)", path);
   refuse_configuration(path);
   std::vector<std::string> all = {"data.path=" + path};
   all.insert(all.end(), overrides.begin(), overrides.end());

@@ -5,6 +5,7 @@
 
 #include "engine/error.h"
 #include "engine/io/hash.h"
+#include "engine/io/standard_streams.h"
 #include "train/config/corpus_path.h"
 #include "train/data/recall.h"
 
@@ -38,12 +39,19 @@ Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.s
   } else {
     if (config.path.empty()) refuse("data.path: not set (give the file to train on: any file will do)");
     if (config.path != "-" && !path_exists(config.path))
-      refuse("{}: no such file{} (set data.path to any file; scripts/get_enwik8.sh fetches enwik8)",
-             config.path, searched_folders(config));
+      refuse(
+          "{}: no such file{} (--set data.path=FILE names another place, or any other file; "
+          "scripts/get_enwik8.sh fetches enwik8)",
+          config.path, searched_folders(config));
+    const bool piped = config.path == "-";
+    if (piped && stdin_is_terminal())
+      refuse(
+          "standard input: a terminal, where the text to train on was expected (add < FILE to the command)");
     file_ = std::make_unique<const Input>(config.path);
     name_ = file_->name();
     all_ = Bytes(*file_);
-    if (all_.empty()) refuse("{}: empty (name a file with text in it)", name_);
+    if (all_.empty())
+      refuse("{}: empty ({})", name_, piped ? "add < FILE to the command" : "name a file with text in it");
   }
   check_vocabulary(all_, config.vocab, name_);
 }
