@@ -6,6 +6,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Compilers and tests write temporary files: where there is no room for them, there is on the disk of the build.
+free=$(df -Pk "${TMPDIR:-/tmp}" 2>/dev/null | awk 'NR == 2 { print $4 }')
+if [ "${free:-0}" -lt 1048576 ]; then
+  mkdir -p build/tmp
+  export TMPDIR=$PWD/build/tmp
+  echo "${free:-0} KiB are free for temporary files: they go to build/tmp"
+fi
+
 scripts/install_dependencies.sh
 
 # Formatting: the style is clang-format 14's, and other versions differ in details.
