@@ -58,17 +58,21 @@ struct ConfigArguments {
   }
 };
 
+constexpr const char* kCheckpointForms =
+    "a run directory (its best checkpoint is taken, or else its newest), a run's best or latest, a "
+    "checkpoint directory, or a model.safetensors";
+
+inline void warn_of_damage(const std::filesystem::path&, const std::string& what) {
+  print_stderr("warning: {}; taking the next checkpoint of the run", what);
+}
+
 /// A checkpoint to load, and where.
 struct CheckpointArguments {
   std::string path, device = "auto", config;
   int threads = 0;
 
   explicit CheckpointArguments(CLI::App& app) {
-    app.add_option(
-           "CHECKPOINT", path,
-           "a run directory (its best checkpoint is taken, or else its newest), a run's best or latest, a "
-           "checkpoint directory, or a model.safetensors")
-        ->required();
+    app.add_option("CHECKPOINT", path, kCheckpointForms)->required();
     app.add_option("--config", config, "configuration file, for weights without one in their metadata")
         ->check(not_empty());
     app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
@@ -78,21 +82,18 @@ struct CheckpointArguments {
   LoadedModel load() const { return load(path); }
   LoadedModel load(const std::filesystem::path& checkpoint) const {
     LoadedModel loaded =
-        load_model(checkpoint, {parse_name<DeviceChoice>("--device", device), config},
-                   [](const std::filesystem::path&, const std::string& what) {
-                     print_stderr("warning: {}; taking the next checkpoint of the run", what);
-                   });
+        load_model(checkpoint, {parse_name<DeviceChoice>("--device", device), config}, warn_of_damage);
     set_threads(threads ? threads : loaded.config.threads);
     return loaded;
   }
 };
 
-/// Says which checkpoint of a run was taken. Call it after the results: an error is the first line
-/// on standard error.
-inline void say_which(const LoadedModel& loaded) {
-  if (loaded.which.empty()) return;
+/// Says which checkpoint of a run was taken; nothing where `which` is empty. Call it after the results: an
+/// error is the first line on standard error.
+inline void say_which(const std::string& which) {
+  if (which.empty()) return;
   flush_stdout();
-  print_stderr("checkpoint: {}", loaded.which);
+  print_stderr("checkpoint: {}", which);
 }
 
 // The commands, each in a file of its own.

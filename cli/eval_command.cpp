@@ -82,14 +82,14 @@ struct Eval {
                                     {"mean_rows", r.mean_rows}};
       if (r.mean_span) out["mean_span"] = *r.mean_span;
       fmt::print("{}\n", out.dump());
-      return say_which(loaded);
+      return say_which(loaded.which);
     }
     const int64_t last = static_cast<int64_t>(text.size()) - 1 - r.bytes;  // streams are equally long
     fmt::print("{} bits per byte on {} of {} ({} bytes predicted: all but the first{}; {} streams)\n",
                figure(r.bits_per_byte, 4), part, printable(corpus.name()), r.bytes,
                last ? fmt::format(" and the last {}", last) : "", r.streams);
     fmt::print("memory: {}\n", memory_text(r, loaded.config.model));
-    say_which(loaded);
+    say_which(loaded.which);
   }
 };
 

@@ -39,7 +39,7 @@ struct Generate {
       write_stdout("\n");  // a file or a program gets the text alone
     else if (standard_streams_meet())
       write_stderr("\n");
-    say_which(loaded);
+    say_which(loaded.which);
   }
 };
 

@@ -14,7 +14,7 @@ struct Grad {
   int blocks = 1;
 
   explicit Grad(CLI::App& app) : config(app) {
-    app.add_option("--weights", weights, "safetensors file of the parameters")->required();
+    app.add_option("--weights", weights, fmt::format("the parameters: {}", kCheckpointForms))->required();
     app.add_option("--tokens", tokens, "file whose bytes are the tokens; stream b takes the b-th part")
         ->required();
     add_number(app, "--blocks", blocks, {1, 1e6}, "blocks to read, carrying memory")->required();
@@ -25,16 +25,19 @@ struct Grad {
   }
   void run() const {
     refuse_terminal(out);
-    check_output(out, {config.path, weights, tokens});
+    check_output(out, {config.path, tokens});
     std::vector<std::string> options = device_override(device);
     if (!dtype.empty())
       options.push_back(fmt::format("dtype={}", name_of(parse_name<Precision>("--dtype", dtype))));
     const Config c = config.load(options, {"dtype=f64", "device=cpu"});
     const Transformer model(c.model, dtype_for(c.dtype), device_for(c.device), c.seed);
-    load_weights(load_safetensors(weights), weights, model);
+    const WeightsFile read = read_weights(weights, warn_of_damage);
+    check_output(out, {read.path});
+    load_weights(read.file, read.path, model);
     const std::string bytes = read_file(tokens);
     save_safetensors(out, gradients(model, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()},
                                     c.train.batch, blocks));
+    say_which(read.which);
   }
 };
 

@@ -16,7 +16,7 @@ struct Info {
     for (const Parameter& p : loaded.model->parameters().all())
       fmt::print("  {:<34} {}\n", p.name, p.value().shape().str());
     fmt::print("\n{}", to_yaml(loaded.config));
-    say_which(loaded);
+    say_which(loaded.which);
   }
 };
 

@@ -125,7 +125,7 @@ struct Compress {
                                      {"stored", is_stored(archive)}};
       for (const auto& [name, size] : others) line["others"][name] = size;
       arguments.print("{}", line.dump());
-      return say_which(loaded);
+      return say_which(loaded.which);
     }
     arguments.print(
         "{}: {} bytes in {}: {} bits per byte, {}", arguments.name_of_output(), archive.size(), text.size(),
@@ -134,7 +134,7 @@ struct Compress {
     for (const auto& [name, size] : others)
       arguments.print("  {:<9} {:>12} bytes: {} bits per byte", name, size,
                       figure(bits(static_cast<size_t>(size)), 4));
-    say_which(loaded);
+    say_which(loaded.which);
   }
 };
 
@@ -152,7 +152,7 @@ struct Decompress {
       return decompress(*loaded.model, bytes_of(archive), in.name(), on_progress);
     });
     arguments.print("{}: {} bytes from {}", arguments.name_of_output(), text.size(), archive.size());
-    say_which(loaded);
+    say_which(loaded.which);
   }
 };
 

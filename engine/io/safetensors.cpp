@@ -34,6 +34,8 @@ constexpr FileType kTypes[] = {{"F32", DType::f32, 4},           {"F64", DType::
 /// Key of the metadata: the hash of the whole file, computed with zeros in the place of its own digits.
 constexpr const char* kHashKey = "xxh3_128";
 
+constexpr uint64_t kLongestHeader = 100'000'000;  ///< in bytes: as the reference implementation allows
+
 constexpr uint64_t kLargestSize = uint64_t{1} << 62;  ///< of a tensor: far below overflow, above any file
 
 // Calls `use` with the bytes of each tensor, of which one at a time is copied to the host.
@@ -95,6 +97,11 @@ class SafetensorsReader {
   std::string read_header() {
     uint64_t length = 0;
     if (file_.read(&length, sizeof length) < sizeof length) wrong("it ends before its header");
+    if (length > kLongestHeader)
+      refuse(
+          "{}: not a safetensors file: its first 8 bytes are not the length of a header "
+          "(give a model.safetensors, or a run that holds one)",
+          path_);
     if (length > file_.size() - sizeof length)
       wrong(fmt::format("its header claims {} of the file's {} bytes", length, file_.size()));
     data_size_ = file_.size() - sizeof length - length;

@@ -166,6 +166,7 @@ void remove_leftovers(const fs::path& run) {
 void set_aside(const fs::path& checkpoint) { rename_with_suffix(checkpoint, ".damaged"); }
 
 std::vector<fs::path> checkpoints_meant_by(const fs::path& path, Prefer prefer) {
+  if (path == "-") return {path};
   if (!path_exists(path))
     refuse("{}: there is no such run, checkpoint or file (fade train writes runs, by itself into runs/)",
            path.string());
@@ -186,8 +187,10 @@ std::vector<fs::path> checkpoints_meant_by(const fs::path& path, Prefer prefer) 
     refuse("{}: names no checkpoint of {} (give the run, or one of its step-N)", path.string(),
            folder.string());
   }
-  if (path.extension() == ".yaml" || path.extension() == ".yml")
-    refuse("{}: a configuration, not a checkpoint (give a run: {})", path.string(),
+  const fs::path kind = path.extension();
+  if (kind == ".yaml" || kind == ".yml" || kind == ".jsonl")
+    refuse("{}: {}, not a checkpoint (give a run: {})", path.string(),
+           kind == ".jsonl" ? "the metrics of a run" : "a configuration",
            holds_checkpoints(folder) ? folder.string() : "fade train writes one");
   return {path};
 }

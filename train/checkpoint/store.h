@@ -74,8 +74,8 @@ using OnDamaged = std::function<void(const std::filesystem::path& checkpoint, co
 enum class Prefer { newest, best };
 
 /// The checkpoints that `path` means, in the order in which to try them. A run directory: all of them. A
-/// run's `best` or `latest`: the one that it names. Else the checkpoint directory or file that it is. Never
-/// empty: throws InputError when there is none, and for a configuration.
+/// run's `best` or `latest`: the one that it names. Else the checkpoint directory or file that it is, or "-",
+/// standard input. Never empty: throws InputError when there is none, and for a configuration or metrics.
 std::vector<std::filesystem::path> checkpoints_meant_by(const std::filesystem::path& path, Prefer prefer);
 
 /// `read` of the first path for which it throws no InputError; the others go to `on_damaged`. Throws the
