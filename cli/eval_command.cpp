@@ -47,7 +47,7 @@ struct Eval {
                    "a file to evaluate instead of the configuration's corpus; - is standard input");
     app.add_option("--split", split, "train, valid, test or all (default: valid; all of --data FILE)");
     add_number(app, "--streams", streams, range_of("train.batch"),
-               "streams read in parallel; 1 is the strict figure (default: train.batch)");
+               "streams read in parallel, 1 for the strict figure (default: train.batch)");
     app.add_flag("--json", json, "print one JSON object");
   }
   void run() const {

@@ -21,7 +21,7 @@ struct Generate {
     add_number(app, "--bytes", options.bytes, {0, 1e12}, "how many bytes to write")->capture_default_str();
     add_number(app, "--temperature", options.temperature, {0, 1000}, "0: always the likeliest byte")
         ->capture_default_str();
-    add_number(app, "--top-k", options.top_k, {0, 256}, "sample among the k likeliest bytes; 0: all")
+    add_number(app, "--top-k", options.top_k, {0, 256}, "sample among the k likeliest bytes (0: all)")
         ->capture_default_str();
     add_number(app, "--seed", options.seed, range_of("seed"), "of the random samples")->capture_default_str();
   }

@@ -33,31 +33,53 @@ inline CLI::Validator not_empty() {
       "");
 }
 
-/// Adds an option for numbers in `range`, which are read as in configurations: CLI11's own conversions would
-/// take 010 for eight, cut off what does not fit, and accept infinities. `store` receives each number.
-template <class T, class Store>
-CLI::Option* add_numbers(CLI::App& app, const std::string& name, const Range& range,
-                         const std::string& description, const Store& store) {
-  const CLI::callback_t read = [name, range, store](const CLI::results_t& texts) {
-    for (const std::string& text : texts) {
-      const auto number = parse_number<T>(text, range);
-      if (!number)
-        throw CLI::ValidationError(name, fmt::format("found {}, allowed: {}", text, numbers_in<T>(range)));
-      store(*number);
-    }
-    return true;
-  };
-  return app.add_option(name, read, description)->type_name(std::is_integral_v<T> ? "INTEGER" : "NUMBER");
+/// The number that a text is, read as in configurations: CLI11's own conversions would take 010 for eight, cut
+/// off what does not fit, and accept infinities. Throws CLI::ValidationError, naming the option.
+template <class T>
+T number_in(const Range& range, const std::string& option, const std::string& text) {
+  const auto number = parse_number<T>(text, range);
+  if (!number)
+    throw CLI::ValidationError(
+        option, fmt::format("found {}, allowed: {}", text.empty() ? "nothing" : text, numbers_in<T>(range)));
+  return *number;
 }
 
-/// The same for one number. `value` keeps its default where the option is not given.
+/// Adds an option whose texts `read` takes for numbers in `range`, which the help names.
+template <class T, class Read>
+CLI::Option* add_number_option(CLI::App& app, const std::string& name, const Range& range,
+                               const std::string& description, const Read& read) {
+  const CLI::callback_t read_all = [read](const CLI::results_t& texts) {
+    for (const std::string& text : texts) read(text);
+    return true;
+  };
+  return app.add_option(name, read_all, fmt::format("{}; {}", description, numbers_in<T>(range)))
+      ->type_name(std::is_integral_v<T> ? "INTEGER" : "NUMBER");
+}
+
+/// Adds an option for a number. `value` keeps its default where the option is not given.
 template <class T>
 CLI::Option* add_number(CLI::App& app, const std::string& name, T& value, const Range& range,
                         const std::string& description) {
-  CLI::Option* const option =
-      add_numbers<T>(app, name, range, description, [&value](T number) { value = number; });
-  option->default_function([&value] { return fmt::format("{}", value); });
-  return option;
+  return add_number_option<T>(
+             app, name, range, description,
+             [&value, name, range](const std::string& text) { value = number_in<T>(range, name, text); })
+      ->default_function([&value] { return fmt::format("{}", value); });
+}
+
+/// Adds an option for numbers with commas between them (CLI11's own lists pass over a missing one). They are
+/// appended to `values`.
+template <class T>
+CLI::Option* add_numbers(CLI::App& app, const std::string& name, std::vector<T>& values, const Range& range,
+                         const std::string& description) {
+  return add_number_option<T>(
+             app, name, range, description,
+             [&values, name, range](const std::string& text) {
+               for (size_t begin = 0, comma = 0; comma != std::string::npos; begin = comma + 1) {
+                 comma = text.find(',', begin);
+                 values.push_back(number_in<T>(range, name, text.substr(begin, comma - begin)));
+               }
+             })
+      ->take_all();
 }
 
 /// The numbers that a configuration's key may take, for an option that stands for it.

@@ -51,13 +51,8 @@ struct Compare {
     add_number(app, "--steps", steps, range_of("train.steps"), "updates of each run: overrides train.steps");
     add_number(app, "--minutes", minutes, {0.01, 1e6},
                "training time of each run, which then ends before train.steps are done");
-    add_numbers<double>(
-        app, "--span-loss", range_of("model.span.loss"),
-        "A,B,..: trains configurations with learned spans with each of these coefficients, too",
-        [this](double loss) { span_losses.push_back(loss); })
-        ->delimiter(',')
-        ->expected(1, 100)
-        ->allow_extra_args(false);
+    add_numbers(app, "--span-loss", span_losses, range_of("model.span.loss"),
+                "A,B,..: trains configurations with learned spans with each of these coefficients, too");
     app.add_option("--out", out, "directory of the runs and results (default: runs/compare)");
     app.add_option("--device", device, "auto, cpu or cuda: overrides the configurations'");
   }

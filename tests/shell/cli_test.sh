@@ -14,6 +14,7 @@ holds "with the instruction set" grep -qE "^instruction set: [A-Z]" out
 for command in train compare eval generate compress decompress grad bench info; do
   works "$command --help" $command --help
   holds "names its arguments" grep -q "Usage: fade $command" out
+  holds "and the numbers that they may be" sh -c '! grep -E " (INTEGER|NUMBER)\b" out | grep -vE "; an? (integer|number) of at least "'
 done
 
 works "a run" train c.yaml --out run
