@@ -124,7 +124,7 @@ struct Compare {
         if (!has_span_loss(config) || loss == config.model.span.loss) continue;
         Config varied = config;
         varied.model.span.loss = loss;
-        plan(fmt::format("{}-span-loss-{:g}", stem, loss), stem, varied);
+        plan(fmt::format("{}-span-loss-{}", stem, loss), stem, varied);
       }
     }
     check_validation(plans.front().config, paths.front());

@@ -44,7 +44,7 @@ const std::vector<Column> kColumns = {
     {"mean rows", [](const RunResult& r) { return figure(r.mean_rows, 1); }},
     {"span loss",
      [](const RunResult& r) {
-       return r.span_loss > 0 ? fmt::format("{:g}", r.span_loss) : std::string("-");
+       return r.span_loss > 0 ? fmt::format("{}", r.span_loss) : std::string("-");
      }},
     {"published bits/byte",
      [](const RunResult& r) { return published(r, &Published::bits_per_byte, "{:.2f}"); }},
@@ -134,7 +134,7 @@ std::string tradeoff(const std::vector<RunResult>& results) {
   for (const RunResult& r : results)
     line_of(families, r.family, r.kind)
         .points.push_back({std::max(r.mean_rows, 1.0), r.bits_per_byte,
-                           r.span_loss > 0 ? fmt::format("{:g}", r.span_loss) : ""});
+                           r.span_loss > 0 ? fmt::format("{}", r.span_loss) : ""});
   for (PlotLine& family : families) std::ranges::sort(family.points, {}, &PlotPoint::x);
   return line_plot("Bits per byte against memory, by coefficient of the span loss",
                    {.title = "rows in memory per stream and layer", .logarithmic = true},

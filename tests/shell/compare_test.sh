@@ -65,8 +65,10 @@ holds "says how to continue" grep -q "0 of 2 runs are finished; the same call of
 holds "with a checkpoint" test -s stopped/window/latest
 holds "and begins no other run" test ! -e stopped/rows
 
-works "a sweep over coefficients" compare rows.yaml window.yaml --span-loss 0.1,0.001,0 --steps 6 --out sweep
+works "a sweep over coefficients" compare rows.yaml window.yaml --span-loss 0.1,0.001,0,0.10000001 --steps 6 --out sweep
 holds "trains each" test -d sweep/rows-span-loss-0.1/step-6 -a -d sweep/rows-span-loss-0/step-6
+holds "also one that is nearly another" sh -c 'test -d sweep/rows-span-loss-0.10000001/step-6 &&
+  grep -q ",0.10000001," sweep/comparison.csv'
 holds "the configuration's own only once" test ! -e sweep/rows-span-loss-0.001
 holds "and none without spans" test ! -e sweep/window-span-loss-0.1
 holds "draws the trade-off" grep -q "Bits per byte against memory" sweep/tradeoff.svg
