@@ -1,23 +1,55 @@
 #include "train/resume.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <functional>
 
 #include "train/call.h"
 #include "train/checkpoint/weights.h"
+#include "train/config/schema.h"
 
 namespace fade {
 namespace {
 
-// Why training reads other bytes than before; empty when it does not, as far as is known.
-std::string change_of_training(const Config& before, const CorpusIdentity& trained, const Trainer& trainer) {
-  const CorpusIdentity corpus = trainer.state().corpus;
-  const std::string& name = trainer.corpus().name();
-  if (!trained.hash.empty() && trained.bytes != corpus.bytes)
+// The settings that differ, of those for which `concerns` holds: "train.steps was 100, is 200".
+std::vector<std::string> changed_settings(const Config& before, const Config& now,
+                                          const std::function<bool(std::string_view key)>& concerns) {
+  std::vector<std::string> changes;
+  for (const Key& key : config_keys()) {
+    const std::string was = value_text(key, before), is = value_text(key, now);
+    if (was != is && concerns(key.path))
+      changes.push_back(fmt::format("{} was {}, is {}", key.path, was, is));
+  }
+  return changes;
+}
+
+// True for keys that a run keeps: those of the model, except what only training uses and the way it is
+// computed; data.vocab, train.batch, dtype and seed.
+bool stays_when_resumed(std::string_view key) {
+  constexpr std::string_view kMayChange[] = {"model.attention", "model.dropout", "model.span.loss",
+                                             "model.span.noisy"};
+  constexpr std::string_view kMustStay[] = {"data.vocab", "train.batch", "dtype", "seed"};
+  return std::ranges::find(kMustStay, key) != std::end(kMustStay) ||
+         (key.starts_with("model.") && std::ranges::find(kMayChange, key) == std::end(kMayChange));
+}
+
+// True for keys that change no figure of a run: what it logs and keeps, and the path of the corpus, whose
+// bytes are compared.
+bool changes_no_figure(std::string_view key) {
+  return key == "train.log_every" || key == "train.checkpoint_every" || key.starts_with("train.keep_") ||
+         key == "data.path";
+}
+
+// How the corpus differs from what was trained on; empty when it does not, as far as is known.
+std::string change_of_corpus(const CorpusIdentity& trained, const CorpusIdentity& now,
+                             const std::string& name) {
+  if (trained.hash.empty() || trained == now) return "";
+  if (trained.bytes != now.bytes)
     return fmt::format("{} has changed: {} bytes were trained on, it has {} now", name, trained.bytes,
-                       corpus.bytes);
-  if (!trained.hash.empty() && trained.hash != corpus.hash)
-    return fmt::format("{} has changed: it has {} bytes as before, but other ones", name, corpus.bytes);
-  return before.data.split != trainer.config().data.split ? "data.split has changed" : "";
+                       now.bytes);
+  return fmt::format("{} has changed: it has {} bytes as before, but other ones", name, now.bytes);
 }
 
 // Lets the state continue on other bytes, and says how.
@@ -32,7 +64,26 @@ std::string continue_on_other_bytes(const Trainer& trainer, TrainState& state) {
 
 }  // namespace
 
-Resumed resume(Trainer& trainer, const RunDirectory& directory, bool same_validation) {
+void require_unchanged(const Config& config, const std::filesystem::path& run) {
+  if (checkpoints_to_try(run).empty()) return;  // it was stopped before its first checkpoint
+  const Checkpoint checkpoint = read_checkpoint(run);
+  const Config before = config_of(checkpoint.weights, checkpoint.folder);
+  const auto changes = changed_settings(before, config, [&](std::string_view key) {
+    return key == "train.steps" ? config.train.steps < before.train.steps : !changes_no_figure(key);
+  });
+  if (!changes.empty())
+    refuse("{0}: was trained with other settings: {1} (put them back, give another --out, or remove {0})",
+           run.string(), fmt::join(changes, "; "));
+  const Corpus corpus(config.data);
+  const std::string change = change_of_corpus(corpus_of(checkpoint), corpus.identity(), corpus.name());
+  if (!change.empty())
+    refuse(
+        "{0}: {1}: figures of other bytes cannot be compared "
+        "(put it back, give another --out, or remove {0})",
+        run.string(), change);
+}
+
+Resumed resume(Trainer& trainer, const RunDirectory& directory) {
   const Config& config = trainer.config();
   Resumed from;
   const std::optional<Checkpoint> checkpoint = directory.newest_checkpoint(from.notes);
@@ -41,22 +92,25 @@ Resumed resume(Trainer& trainer, const RunDirectory& directory, bool same_valida
     return from;
   }
   const Config before = config_of(checkpoint->weights, checkpoint->folder);
-  for (const std::string& change : changed_settings(before, config, directory.path()))
+  const std::string run = directory.path().string();
+  if (const auto kept = changed_settings(before, config, stays_when_resumed); !kept.empty())
+    refuse("--resume: {} was trained with other settings, which must stay: {} (put them back, as {} does)",
+           run, fmt::join(kept, "; "), call_of({"train", "--resume", run}));
+  for (const std::string& change : changed_settings(before, config, std::not_fn(stays_when_resumed)))
     from.notes.push_back("resumed with another setting: " + change);
   TrainState state = state_of(*checkpoint, config, trainer.state());
   if (state.steps > config.train.steps)
-    refuse("--resume: {} has done {} steps, train.steps is {} (raise it to train on)",
-           directory.path().string(), state.steps, config.train.steps);
+    refuse("--resume: {} has done {} steps, train.steps is {} (raise it to train on)", run, state.steps,
+           config.train.steps);
   from.best = best_of(*checkpoint);
-  std::string change = change_of_training(before, state.corpus, trainer), follows;
+  std::string change = change_of_corpus(state.corpus, trainer.state().corpus, trainer.corpus().name()),
+              follows;
+  if (change.empty() && before.data.split != config.data.split) change = "data.split has changed";
   if (!change.empty()) follows = continue_on_other_bytes(trainer, state) + "; ";
   if (change.empty() && before.train.eval_bytes != config.train.eval_bytes)
     change = "train.eval_bytes has changed";
   from.other_validation = !change.empty();
   if (from.other_validation) {
-    if (same_validation)
-      refuse("{}: {}: validations on other bytes cannot be compared (put it back, or give another --out)",
-             directory.path().string(), change);
     from.notes.push_back(fmt::format("warning: {}: {}the best validation starts anew", change, follows));
     from.best.reset();
   }

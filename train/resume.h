@@ -19,12 +19,17 @@ struct Resumed {
   std::vector<std::string> notes;  ///< for the console
 };
 
+/// Throws InputError, naming what differs, when there is a checkpoint in `run`, and it was trained with other
+/// settings than `config` or on other bytes: its figures, or those after more training, would not be the
+/// configuration's. More train.steps may be set, and what changes no figure: data.path, and what a run logs
+/// and keeps. Throws as resume does when there are checkpoints and none is whole.
+void require_unchanged(const Config& config, const std::filesystem::path& run);
+
 /// Restores the trainer, which is new, from the newest whole checkpoint of `directory`. When the corpus
 /// or its split is another, streams continue at the same offset if they are long enough, with empty
-/// memories, and the best validation starts anew; `same_validation`: that is refused instead. Another
-/// optimizer starts with moments of zero. Throws InputError, naming all of them, when settings differ
-/// that must stay (stays_when_resumed), when there are checkpoints and none is whole, or when the run has
-/// done more than train.steps.
-Resumed resume(Trainer& trainer, const RunDirectory& directory, bool same_validation);
+/// memories, and the best validation starts anew. Another optimizer starts with moments of zero. Throws
+/// InputError, naming all of them, when settings differ that must stay (docs/runs.md), when there are
+/// checkpoints and none is whole, or when the run has done more than train.steps.
+Resumed resume(Trainer& trainer, const RunDirectory& directory);
 
 }  // namespace fade

@@ -182,9 +182,8 @@ bool run_training(const Config& config, const RunOptions& options) {
   RunDirectory directory(options.out, options.resume);
   // Nothing is written before everything has been checked.
   Resumed from;
-  if (options.resume) {
-    from = resume(trainer, directory, options.same_validation);
-  } else if (!options.from.empty()) {  // before the run can be resumed, which would begin with other weights
+  if (options.resume) from = resume(trainer, directory);
+  if (!options.from.empty()) {  // before the run can be resumed, which would begin with other weights
     save_checkpoint(directory.path(), config, trainer.state(), {});
     from.step = 0;
   }

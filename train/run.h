@@ -23,11 +23,10 @@ struct FinishedRun {
 };
 
 struct RunOptions {
-  std::filesystem::path out;        ///< the run directory
-  std::filesystem::path from = {};  ///< a checkpoint whose weights a new run begins with
-  bool resume = false;              ///< continue from its newest checkpoint
-  double minutes = 0;               ///< of training, after which the run ends early; 0: no limit
-  bool same_validation = false;     ///< refuse to resume when the validation reads other bytes than before
+  std::filesystem::path out;            ///< the run directory
+  std::filesystem::path from = {};      ///< a checkpoint whose weights a new run begins with
+  bool resume = false;                  ///< continue from its newest checkpoint
+  double minutes = 0;                   ///< of training, after which the run ends early; 0: no limit
   std::vector<std::string> notes = {};  ///< said at the start
   std::string hint = {};                ///< for the end of a run that can be continued: "resume with: ..."
   bool check_finite = false;            ///< check the result and the gradient of every operation

@@ -7,6 +7,7 @@
 #include "train/config/schema.h"
 #include "train/data/corpus.h"
 #include "train/interrupt.h"
+#include "train/resume.h"
 #include "train/run.h"
 
 namespace fade {
@@ -38,6 +39,14 @@ void check_validation(const Config& config, const std::string& path) {
            cut ? "train.eval_bytes" : "data.split");
 }
 
+// True when there is a run to go on with. Throws InputError when it was trained with other settings or bytes.
+bool is_begun(const Config& config, const fs::path& run) {
+  std::error_code ignored;
+  if (!fs::exists(run / kLatest, ignored)) return false;
+  require_unchanged(config, run);
+  return true;
+}
+
 struct Compare {
   std::vector<std::string> paths, sets;
   std::string out, device;
@@ -60,23 +69,23 @@ struct Compare {
   /// Trains the configurations one after the other, each in a run directory of its own in `out`: finished
   /// runs are kept, interrupted ones are resumed. Prints the table, and writes it and plots to `out`. A run
   /// that diverges is left out of them, and an Error at the end names it. Throws InputError, before anything
-  /// is written, when the configurations differ in data or seed.
+  /// is written, when the configurations differ in data or seed, or from runs that are there.
   void run() const {
     std::vector<std::string> notes;
     const std::vector<Plan> all = plans(notes);
-    for (const std::string& note : notes) print_stderr("{}", note);
     const fs::path folder = out.empty() ? fs::path("runs/compare") : fs::path(out);
+    for (const Plan& plan : all) is_begun(plan.config, folder / plan.name);  // refused before any trains
+    for (const std::string& note : notes) print_stderr("{}", note);
     std::vector<RunResult> results;
     std::vector<std::string> diverged;
     const InterruptGuard guard;  // outlives those of the runs, so that an interrupt ends the comparison, too
     for (const Plan& plan : all) {
       const fs::path directory = folder / plan.name;
       set_threads(plan.config.threads);
-      std::error_code ignored;
-      const bool resume = fs::exists(directory / "latest", ignored);
+      const bool resume = is_begun(plan.config, directory);
       try {
-        const bool finished = run_training(
-            plan.config, {.out = directory, .resume = resume, .minutes = minutes, .same_validation = true});
+        const bool finished =
+            run_training(plan.config, {.out = directory, .resume = resume, .minutes = minutes});
         if (finished) {
           results.push_back(read_result(directory, plan.name, plan.family));
           write_comparison(folder, results);

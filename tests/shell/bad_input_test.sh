@@ -35,6 +35,7 @@ printf a >letter
 cp c.yaml conf
 printf 'caf\303\251 %.0s' $(seq 200) >latin
 head -c 100 text >tokens
+bottles 230 >longer
 echo 'model: {layers: [}' >broken.yaml
 sed 's/model: {/model: {kind: transformer_xl, /' c.yaml >window.yaml
 sed 's/batch: 2/batch: 2, eval_bytes: 9/' c.yaml >less.yaml

@@ -118,7 +118,7 @@ works "a comparison" compare c.yaml --out compared
 bottles 230 >text
 "$fade" compare c.yaml --out compared --steps 20 >out 2>err
 holds "does not go on with another corpus" test $? -eq 2
-holds "and says why" says "^fade: compared/c: text has changed: .* validations on other bytes cannot be compared"
+holds "and says why" says "^fade: compared/c: text has changed: .* figures of other bytes cannot be compared"
 bottles 200 >text
 "$fade" compare c.yaml --out compared --set train.eval_bytes=300 >out 2>err
 holds "nor with another validation" test $? -eq 2

@@ -55,6 +55,16 @@ sed -i '$d' again/rows/metrics.jsonl
 works "a run without its validation" compare window.yaml rows.yaml --out again
 holds "is validated" grep -q valid_bpb again/rows/metrics.jsonl
 
+# What changes no figure may differ; more steps are trained on.
+mv text moved
+works "the corpus elsewhere, other lines in the log" compare window.yaml rows.yaml --out again --set data.path=moved \
+  --set train.log_every=5 --set train.checkpoint_every=2 --set train.keep_checkpoints=1
+holds "are the same comparison" sh -c 'cut -d, -f1-5 four/comparison.csv | grep -E "^(run|window|rows)," >a
+  cut -d, -f1-5 again/comparison.csv | cmp - a'
+mv moved text
+works "more steps" compare window.yaml rows.yaml --out again --steps 15
+holds "are trained on" sh -c 'test "$(cut -d, -f4 again/comparison.csv | xargs)" = "steps 15 15"'
+
 # Ctrl-C, in whatever run it comes: the comparison ends, and nothing after that run begins.
 "$fade" compare window.yaml rows.yaml --set train.steps=100000000 --set train.log_every=1 --out stopped >out 2>err &
 pid=$!

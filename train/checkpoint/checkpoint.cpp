@@ -154,14 +154,18 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
       state.optimizer.push_back({name, file.tensor(name, value.shape(), value.dtype())});
     state.optimizer_steps = file.number<int64_t>(kOptimizerSteps);
   }
-  if (const auto hash = checkpoint.state.metadata.find("corpus.hash");
-      hash != checkpoint.state.metadata.end())
-    state.corpus = {file.number<int64_t>("corpus.bytes"), hash->second};
+  state.corpus = corpus_of(checkpoint);
   state.memory = file.memory(config.model, like.memory);
   if (state.memory.streams() != like.memory.streams())
     refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
            checkpoint.folder.string(), state.memory.streams(), like.memory.streams());
   return state;
+}
+
+CorpusIdentity corpus_of(const Checkpoint& checkpoint) {
+  const auto hash = checkpoint.state.metadata.find("corpus.hash");
+  if (hash == checkpoint.state.metadata.end()) return {};
+  return {StateReader(checkpoint).number<int64_t>("corpus.bytes"), hash->second};
 }
 
 std::optional<BestResult> best_of(const Checkpoint& checkpoint) {

@@ -4,14 +4,12 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "engine/io/output.h"
 #include "train/call.h"
 #include "train/config/file.h"
-#include "train/config/schema.h"
 
 namespace fade {
 namespace fs = std::filesystem;
@@ -95,28 +93,6 @@ bool RunDirectory::recreate_if_gone(const Config& config) {
   write_config(config);
   lock_ = std::move(lock);
   return true;
-}
-
-bool stays_when_resumed(std::string_view key) {
-  constexpr std::string_view kMayChange[] = {"model.attention", "model.dropout", "model.span.loss",
-                                             "model.span.noisy"};
-  constexpr std::string_view kMustStay[] = {"data.vocab", "train.batch", "dtype", "seed"};
-  return std::ranges::find(kMustStay, key) != std::end(kMustStay) ||
-         (key.starts_with("model.") && std::ranges::find(kMayChange, key) == std::end(kMayChange));
-}
-
-std::vector<std::string> changed_settings(const Config& before, const Config& now, const fs::path& run) {
-  std::vector<std::string> kept, others;
-  for (const Key& key : config_keys()) {
-    const std::string was = value_text(key, before), is = value_text(key, now);
-    if (was == is) continue;
-    (stays_when_resumed(key.path) ? kept : others)
-        .push_back(fmt::format("{} was {}, is {}", key.path, was, is));
-  }
-  if (!kept.empty())
-    refuse("--resume: {} was trained with other settings, which must stay: {} (put them back, as {} does)",
-           run.string(), fmt::join(kept, "; "), call_of({"train", "--resume", run.string()}));
-  return others;
 }
 
 }  // namespace fade

@@ -55,13 +55,4 @@ class RunDirectory {
   std::unique_ptr<Descriptor> lock_;
 };
 
-/// True for keys that a run keeps: those of the model, except what only training uses and the way it is
-/// computed; data.vocab, train.batch, dtype and seed.
-bool stays_when_resumed(std::string_view key);
-
-/// The differences between the configuration of a run so far and the one to resume with, a line per key.
-/// Throws InputError, naming all of them, when keys differ that must stay.
-std::vector<std::string> changed_settings(const Config& before, const Config& now,
-                                          const std::filesystem::path& run);
-
 }  // namespace fade
