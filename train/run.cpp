@@ -183,10 +183,12 @@ bool run_training(const Config& config, const RunOptions& options) {
   // Nothing is written before everything has been checked.
   Resumed from;
   if (options.resume) from = resume(trainer, directory);
+  if (options.on_begin) options.on_begin();
   if (!options.from.empty()) {  // before the run can be resumed, which would begin with other weights
     save_checkpoint(directory.path(), config, trainer.state(), {});
     from.step = 0;
   }
+  directory.write_config(config);
   directory.write_config(config);
   RunLog log(options.minutes, directory.path(), trainer.steps_done());
 

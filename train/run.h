@@ -30,6 +30,8 @@ struct RunOptions {
   std::vector<std::string> notes = {};  ///< said at the start
   std::string hint = {};                ///< for the end of a run that can be continued: "resume with: ..."
   bool check_finite = false;            ///< check the result and the gradient of every operation
+  /// Called when all has been checked, before the run changes a file.
+  std::function<void()> on_begin = {};
   /// Called at the end of the run, unless nothing was left to do.
   std::function<void(const FinishedRun&)> on_end = {};
 };

@@ -67,9 +67,10 @@ struct Compare {
   }
 
   /// Trains the configurations one after the other, each in a run directory of its own in `out`: finished
-  /// runs are kept, interrupted ones are resumed. Prints the table, and writes it and plots to `out`. A run
-  /// that diverges is left out of them, and an Error at the end names it. Throws InputError, before anything
-  /// is written, when the configurations differ in data or seed, or from runs that are there.
+  /// runs are kept, interrupted ones are resumed. Prints the table, and writes it and plots to `out`, where
+  /// those of an earlier call go when the first run begins. A run that diverges is left out of them, and an
+  /// Error at the end names it. Throws InputError, before anything is written, when the configurations differ
+  /// in data or seed, or from runs that are there.
   void run() const {
     std::vector<std::string> notes;
     const std::vector<Plan> all = plans(notes);
@@ -78,17 +79,18 @@ struct Compare {
     for (const std::string& note : notes) print_stderr("{}", note);
     std::vector<RunResult> results;
     std::vector<std::string> diverged;
+    const auto write = [&] { write_comparison(folder, results); };
     const InterruptGuard guard;  // outlives those of the runs, so that an interrupt ends the comparison, too
     for (const Plan& plan : all) {
       const fs::path directory = folder / plan.name;
       set_threads(plan.config.threads);
       const bool resume = is_begun(plan.config, directory);
       try {
-        const bool finished =
-            run_training(plan.config, {.out = directory, .resume = resume, .minutes = minutes});
+        const bool finished = run_training(
+            plan.config, {.out = directory, .resume = resume, .minutes = minutes, .on_begin = write});
         if (finished) {
           results.push_back(read_result(directory, plan.name, plan.family));
-          write_comparison(folder, results);
+          write();
         }
       } catch (const NonfiniteError& e) {  // the others can be compared all the same
         print_stderr("{}: {}; it is left out of the comparison", plan.name, e.what());

@@ -43,9 +43,7 @@ const std::vector<Column> kColumns = {
     {"peak MiB", [](const RunResult& r) { return figure(mebibytes(r), 1); }},
     {"mean rows", [](const RunResult& r) { return figure(r.mean_rows, 1); }},
     {"span loss",
-     [](const RunResult& r) {
-       return r.span_loss > 0 ? fmt::format("{}", r.span_loss) : std::string("-");
-     }},
+     [](const RunResult& r) { return r.span_loss > 0 ? fmt::format("{}", r.span_loss) : std::string("-"); }},
     {"published bits/byte",
      [](const RunResult& r) { return published(r, &Published::bits_per_byte, "{:.2f}"); }},
     {"GB", [](const RunResult& r) { return published(r, &Published::gigabytes); }},
@@ -102,6 +100,10 @@ std::string markdown(const std::vector<RunResult>& results) {
   std::string rule = "|";
   for (size_t c = 0; c < kColumns.size(); ++c) rule += "---|";
   return lines(results, {"| ", " | ", " |\n", true, rule + "\n", markdown_cell});
+}
+
+std::string csv(const std::vector<RunResult>& results) {
+  return lines(results, {"", ",", "\n", false, "", csv_cell});
 }
 
 std::string bars(const std::vector<RunResult>& results) {
@@ -200,13 +202,20 @@ std::string comparison_table(const std::vector<RunResult>& results) {
 }
 
 void write_comparison(const fs::path& out, const std::vector<RunResult>& results) {
-  write_file_atomically(out / "comparison.csv", lines(results, {"", ",", "\n", false, "", csv_cell}));
-  write_file_atomically(out / "comparison.md", markdown(results));
-  write_file_atomically(out / "comparison.svg", bars(results));
+  const auto put = [&](const char* name, bool wanted, const auto& text) {
+    if (wanted)
+      write_file_atomically(out / name, text(results));
+    else
+      remove_file(out / name);
+  };
+  const bool any = !results.empty();
   const bool families = std::ranges::any_of(results, [](const RunResult& r) { return r.family != r.name; });
-  if (families) write_file_atomically(out / "tradeoff.svg", tradeoff(results));
   const bool asked = std::ranges::any_of(results, [](const RunResult& r) { return !r.recall.empty(); });
-  if (asked) write_file_atomically(out / "recall.svg", recall(results));
+  put("comparison.csv", any, csv);
+  put("comparison.md", any, markdown);
+  put("comparison.svg", any, bars);
+  put("tradeoff.svg", families, tradeoff);
+  put("recall.svg", asked, recall);
 }
 
 }  // namespace fade

@@ -101,6 +101,12 @@ void flush_file(const fs::path& path) {
   if (const Descriptor file(path, O_RDONLY); file.ok()) ::fsync(file.get());
 }
 
+void remove_file(const fs::path& path) {
+  std::error_code error;
+  fs::remove(path, error);
+  if (error) fail("{}: cannot be removed: {}", path.string(), error.message());
+}
+
 void rename_durably(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) cannot_write(to);
   const fs::path directory = to.parent_path();

@@ -70,6 +70,9 @@ void append_to_file(const std::filesystem::path& path, std::string_view bytes);
 /// Flushes a file to the disk, as far as that is possible.
 void flush_file(const std::filesystem::path& path);
 
+/// Removes a file, if it is there. Throws Error with the system's reason.
+void remove_file(const std::filesystem::path& path);
+
 /// Renames within a directory, and flushes the directory's entries to the disk, so that the rename survives a
 /// power cut. Throws Error with the system's reason.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);

@@ -72,8 +72,9 @@ holds "names the run" says "^fade: 1 of 2 runs diverged: wild$"
 holds "and what is not finite" says "^wild: step .* not finite.*; it is left out of the comparison$"
 holds "but compares the others" grep -q "^calm " out
 holds "and writes the table" grep -q "^calm," compared/comparison.csv
-"$fade" compare wild.yaml --out alone >out 2>err
+"$fade" compare wild.yaml --out compared >out 2>err
 holds "a comparison of which all runs diverge fails" test $? -eq 1
+holds "and leaves no table of an earlier one" sh -c '! ls compared/comparison.*'
 sed -i 's/"valid_mean_rows":[^,]*,/"valid_mean_rows":null,/; s/"ms":[^,]*,/"ms":null,/' compared/calm/metrics.jsonl
 sed -i '1i {"step":1,"ms":2.5}' compared/calm/metrics.jsonl
 works "figures that are not finite" compare calm.yaml --out compared

@@ -84,6 +84,16 @@ holds "and none without spans" test ! -e sweep/window-span-loss-0.1
 holds "draws the trade-off" grep -q "Bits per byte against memory" sweep/tradeoff.svg
 works "a time limit" compare window.yaml --minutes 0.01 --set train.steps=100000000 --set train.checkpoint_every=0 --out brief
 holds "ends the run" sh -c 'tail -n 1 brief/window/metrics.jsonl | grep -q valid_bpb'
+# Tables and pictures are of the last call.
+works "fewer runs in the same place" compare rows.yaml --steps 6 --out sweep
+holds "leave no picture of more" test ! -e sweep/tradeoff.svg
+holds "and a table of theirs" sh -c 'test "$(cut -d, -f1 sweep/comparison.csv | xargs)" = "run rows"'
+"$fade" compare rows.yaml --set train.steps=100000000 --out sweep >out 2>err &
+pid=$!
+holds "a call that trains" comes grep -qs "resumed after step 6" err
+holds "removes those of the call before it first" sh -c '! ls sweep/comparison.*'
+kill -INT $pid
+wait $pid
 works "the recall corpus" compare rows.yaml --set data.kind=recall --set data.recall.bytes=20000 --out recall
 holds "draws the answers by distance" grep -q "Questions answered, by distance" recall/recall.svg
 finish

@@ -136,9 +136,7 @@ void mark_best(const fs::path& run, std::optional<int64_t> step) {
     if (pointed_step(run, kBest) != step) write_file_atomically(run / kBest, name_of_step(*step) + "\n");
     return;
   }
-  std::error_code error;
-  fs::remove(run / kBest, error);
-  if (error) fail("{}: cannot be removed: {}", (run / kBest).string(), error.message());
+  remove_file(run / kBest);
 }
 
 bool is_marked_best(const fs::path& checkpoint) {
