@@ -180,15 +180,13 @@ bool run_training(const Config& config, const RunOptions& options) {
     which = weights.which.empty() ? weights.path.string() : weights.which;
   }
   RunDirectory directory(options.out, options.resume);
-  // Nothing is written before everything has been checked.
   Resumed from;
   if (options.resume) from = resume(trainer, directory);
-  if (options.on_begin) options.on_begin();
+  if (options.on_begin) options.on_begin();  // nothing is written before everything has been checked
   if (!options.from.empty()) {  // before the run can be resumed, which would begin with other weights
     save_checkpoint(directory.path(), config, trainer.state(), {});
     from.step = 0;
   }
-  directory.write_config(config);
   directory.write_config(config);
   RunLog log(options.minutes, directory.path(), trainer.steps_done());
 
