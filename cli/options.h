@@ -33,8 +33,8 @@ inline CLI::Validator not_empty() {
       "");
 }
 
-/// The number that a text is, read as in configurations: CLI11's own conversions would take 010 for eight, cut
-/// off what does not fit, and accept infinities. Throws CLI::ValidationError, naming the option.
+/// The number that a text is, read as in configurations: CLI11's own conversions would take 010 for eight,
+/// cut off what does not fit, and accept infinities. Throws CLI::ValidationError, naming the option.
 template <class T>
 T number_in(const Range& range, const std::string& option, const std::string& text) {
   const auto number = parse_number<T>(text, range);

@@ -39,7 +39,8 @@ struct Unreadable : InputError {
 };
 
 /// Throws InputError: the path, the reason that errno gave for not opening it, and a remedy; Unreadable where
-/// something is at the path; Error where not the path is the reason but a full disk, say. `if_missing` is the remedy where nothing is.
+/// something is at the path; Error where not the path is the reason but a full disk, say. `if_missing` is the
+/// remedy where nothing is.
 [[noreturn]] void refuse_path(const std::filesystem::path& path, int reason,
                               std::string_view if_missing = "check its name");
 
