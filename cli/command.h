@@ -35,7 +35,7 @@ struct ConfigArguments {
   explicit ConfigArguments(CLI::App& app, bool text_too = false) : takes_text(text_too) {
     app.add_option("CONFIG", path,
                    std::string("configuration file (YAML; docs/configuration.md lists the keys)") +
-                       (takes_text ? ", or a text: any file not named .yaml or .yml" : ""))
+                       (takes_text ? ", or a text: any file not named .yaml, .yml or .safetensors" : ""))
         ->required();
     add_sets(app, sets, "key.path=value: overrides a key of the configuration; may be repeated");
   }
@@ -60,7 +60,7 @@ struct ConfigArguments {
 
 constexpr const char* kCheckpointForms =
     "a run directory (its best checkpoint is taken, or else its newest), a run's best or latest, a "
-    "checkpoint directory, or a model.safetensors";
+    "checkpoint directory, or a model.safetensors (- is one on standard input)";
 
 inline void warn_of_damage(const std::filesystem::path&, const std::string& what) {
   print_stderr("warning: {}; taking the next checkpoint of the run", what);

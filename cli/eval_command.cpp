@@ -1,4 +1,5 @@
 // `fade eval`: bits per byte of a checkpoint.
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -74,6 +75,13 @@ struct Eval {
     if (!std::isfinite(r.bits_per_byte))
       fail("{}: its predictions of {} are not numbers (a damaged or diverged model)", loaded.file.string(),
            printable(corpus.name()));
+    const auto say = [&] {
+      say_which(loaded.which);
+      const auto sets_data = [](const std::string& set) { return set.starts_with("data."); };
+      if (!data.empty() || std::ranges::any_of(sets, sets_data)) return;
+      const std::string change = change_of_corpus(loaded.corpus, corpus.identity(), corpus.name());
+      if (!change.empty()) print_stderr("warning: {} (--data FILE chooses the text)", printable(change));
+    };
     if (json) {
       nlohmann::ordered_json out = {{"bits_per_byte", r.bits_per_byte},
                                     {"bytes", r.bytes},
@@ -82,14 +90,14 @@ struct Eval {
                                     {"mean_rows", r.mean_rows}};
       if (r.mean_span) out["mean_span"] = *r.mean_span;
       fmt::print("{}\n", out.dump());
-      return say_which(loaded.which);
+      return say();
     }
     const int64_t last = static_cast<int64_t>(text.size()) - 1 - r.bytes;  // streams are equally long
     fmt::print("{} bits per byte on {} of {} ({} bytes predicted: all but the first{}; {} streams)\n",
                figure(r.bits_per_byte, 4), part, printable(corpus.name()), r.bytes,
                last ? fmt::format(" and the last {}", last) : "", r.streams);
     fmt::print("memory: {}\n", memory_text(r, loaded.config.model));
-    say_which(loaded.which);
+    say();
   }
 };
 

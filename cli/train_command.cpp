@@ -101,6 +101,9 @@ struct Train {
     const fs::path directory = take_run();
     std::vector<std::string> notes;
     const Config c = config.load(device_override(device), {}, &notes);
+    if (c.data.kind == DataKind::file && c.data.path == "-" && stdin_is_terminal())
+      refuse(
+          "standard input: a terminal, where the text to train on was expected (add < FILE to the command)");
     run_training(c, {.out = directory,
                      .from = from,
                      .resume = resume->count() > 0,
@@ -121,7 +124,11 @@ struct Train {
       const fs::path directory = run_to_resume(run);
       if (!out.empty() && fs::weakly_canonical(out) != fs::weakly_canonical(directory))
         refuse("--out {}: --resume {} continues that run where it is (leave --out out)", out, run);
-      if (config.path.empty()) config.path = (directory / kConfigFile).string();
+      if (!config.path.empty()) return directory;
+      config.path = (directory / kConfigFile).string();
+      if (!path_exists(config.path))
+        refuse("{}: no such file (give the run's configuration: {})", config.path,
+               call_of({"train", "CONFIG", "--out", directory.string(), "--resume"}));
       return directory;
     }
     if (config.path.empty()) throw CLI::RequiredError("CONFIG");

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Compilers and tests write temporary files: where there is no room for them, there is on the disk of the build.
-free=$(df -Pk "${TMPDIR:-/tmp}" 2>/dev/null | awk 'NR == 2 { print $4 }')
+free=$(df -Pk "${TMPDIR:-/tmp}" 2>/dev/null | awk 'NR == 2 { print $4 }') || free=0
 if [ "${free:-0}" -lt 1048576 ]; then
   mkdir -p build/tmp
   export TMPDIR=$PWD/build/tmp

@@ -15,7 +15,7 @@ bool CheckpointPolicy::try_or_warn(const char* what, const Action& action) {
     action();
     return true;
   } catch (const Error& e) {
-    log_.note("warning: step {}: {}: {}; training continues", trainer_.steps_done(), what, e.what());
+    log_.note("warning: step {}: {}: {}", trainer_.steps_done(), what, e.what());
     return false;
   }
 }
@@ -43,24 +43,31 @@ bool CheckpointPolicy::is_due() const {
 }
 
 bool CheckpointPolicy::save() {
+  const bool saved = try_to_save();
+  if (!saved) log_.note("training continues; the next attempt is a minute or a checkpoint away");
+  return saved;
+}
+
+bool CheckpointPolicy::try_to_save() {
   constexpr auto kRetry = std::chrono::seconds(60);
   const int64_t step = trainer_.steps_done();
   // Written once: replacing the newest checkpoint by itself would leave an instant without one.
   if (saved_step_ == step) return true;
   trainer_.check_state();
-  const bool saved =
-      try_or_warn("no checkpoint was written, the next attempt is a minute or a checkpoint away", [&] {
-        if (directory_.recreate_if_gone(trainer_.config()))
-          log_.note("warning: {} had vanished and was created again", directory_.path().string());
-        log_.flush();
-        save_checkpoint(directory_.path(), trainer_.config(), trainer_.state(), best_);
-      });
+  const TrainState state = trainer_.state();
+  const bool saved = try_or_warn("no checkpoint was written", [&] {
+    if (directory_.recreate_if_gone(trainer_.config()))
+      log_.note("warning: {} had vanished and was created again", directory_.path().string());
+    log_.flush();
+    save_checkpoint(directory_.path(), trainer_.config(), state, best_);
+  });
   retry_at_ = saved ? std::nullopt : std::optional(Clock::now() + kRetry);
   if (!saved) return false;
   saved_step_ = step;
   mark_best_so_far();
   try_or_warn("an old checkpoint stays", [&] {
-    remove_old_checkpoints(directory_.path(), step, {config_.keep_checkpoints, config_.keep_every});
+    remove_old_checkpoints(directory_.path(), step,
+                           {config_.keep_checkpoints, config_.keep_every, state.corpus_since});
   });
   return true;
 }
@@ -68,7 +75,7 @@ bool CheckpointPolicy::save() {
 void CheckpointPolicy::save_final() {
   constexpr int kAttempts = 60;
   constexpr std::chrono::milliseconds kWait(10'000), kPollInterval(100);
-  for (int i = 1; !save(); ++i) {
+  for (int i = 1; !try_to_save(); ++i) {
     if (InterruptGuard::requested() || i == kAttempts)
       fail("step {} has no checkpoint ({})", trainer_.steps_done(),
            saved_step_ ? fmt::format("the newest is step-{}", *saved_step_) : "nor has any before it");

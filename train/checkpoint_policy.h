@@ -40,6 +40,8 @@ class CheckpointPolicy {
 
  private:
   using Clock = std::chrono::steady_clock;
+  /// As save, without a word on what follows when it fails.
+  bool try_to_save();
   /// RUN/best names the checkpoint of best().
   void mark_best_so_far();
   template <class Action>

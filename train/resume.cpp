@@ -42,14 +42,10 @@ bool changes_no_figure(std::string_view key) {
          key == "data.path";
 }
 
-// How the corpus differs from what was trained on; empty when it does not, as far as is known.
-std::string change_of_corpus(const CorpusIdentity& trained, const CorpusIdentity& now,
-                             const std::string& name) {
-  if (trained.hash.empty() || trained == now) return "";
-  if (trained.bytes != now.bytes)
-    return fmt::format("{} has changed: {} bytes were trained on, it has {} now", name, trained.bytes,
-                       now.bytes);
-  return fmt::format("{} has changed: it has {} bytes as before, but other ones", name, now.bytes);
+// True when more steps lead to the same figures in a run that goes on as in one from the start: no schedule
+// spreads over all of them.
+bool trains_on(const TrainConfig& before, const TrainConfig& now) {
+  return now.steps > before.steps && now.schedule.kind == ScheduleKind::constant;
 }
 
 // Lets the state continue on other bytes, and says how.
@@ -59,7 +55,7 @@ std::string continue_on_other_bytes(const Trainer& trainer, TrainState& state) {
   state.memory = trainer.state().memory;
   return before == state.position
              ? fmt::format("streams continue at offset {} with empty memories", before.offset)
-             : "streams are shorter and start again, with empty memories";
+             : "streams start again, with empty memories";
 }
 
 }  // namespace
@@ -69,13 +65,14 @@ void require_unchanged(const Config& config, const std::filesystem::path& run) {
   const Checkpoint checkpoint = read_checkpoint(run);
   const Config before = config_of(checkpoint.weights, checkpoint.folder);
   const auto changes = changed_settings(before, config, [&](std::string_view key) {
-    return key == "train.steps" ? config.train.steps < before.train.steps : !changes_no_figure(key);
+    return !changes_no_figure(key) && !(key == "train.steps" && trains_on(before.train, config.train));
   });
   if (!changes.empty())
     refuse("{0}: was trained with other settings: {1} (put them back, give another --out, or remove {0})",
            run.string(), fmt::join(changes, "; "));
   const Corpus corpus(config.data);
-  const std::string change = change_of_corpus(corpus_of(checkpoint), corpus.identity(), corpus.name());
+  const std::string change =
+      change_of_corpus(corpus_of(checkpoint.weights), corpus.identity(), corpus.name());
   if (!change.empty())
     refuse(
         "{0}: {1}: figures of other bytes cannot be compared "
@@ -106,12 +103,17 @@ Resumed resume(Trainer& trainer, const RunDirectory& directory) {
   std::string change = change_of_corpus(state.corpus, trainer.state().corpus, trainer.corpus().name()),
               follows;
   if (change.empty() && before.data.split != config.data.split) change = "data.split has changed";
-  if (!change.empty()) follows = continue_on_other_bytes(trainer, state) + "; ";
+  if (!change.empty()) {
+    follows = continue_on_other_bytes(trainer, state) + "; ";
+    state.corpus_since = state.steps;
+  }
   if (change.empty() && before.train.eval_bytes != config.train.eval_bytes)
     change = "train.eval_bytes has changed";
   from.other_validation = !change.empty();
   if (from.other_validation) {
     from.notes.push_back(fmt::format("warning: {}: {}the best validation starts anew", change, follows));
+    if (state.corpus_since == state.steps && state.steps)
+      from.notes.push_back(fmt::format("step-{}, the last checkpoint of before, is kept", state.steps));
     from.best.reset();
   }
   if (state.optimizer.empty())

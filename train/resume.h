@@ -21,7 +21,7 @@ struct Resumed {
 
 /// Throws InputError, naming what differs, when there is a checkpoint in `run`, and it was trained with other
 /// settings than `config` or on other bytes: its figures, or those after more training, would not be the
-/// configuration's. More train.steps may be set, and what changes no figure: data.path, and what a run logs
+/// configuration's. With a constant schedule, more train.steps may be set; and what changes no figure: data.path, and what a run logs
 /// and keeps. Throws as resume does when there are checkpoints and none is whole.
 void require_unchanged(const Config& config, const std::filesystem::path& run);
 

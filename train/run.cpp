@@ -161,7 +161,6 @@ void announce(const Corpus& corpus, const Trainer& trainer, const std::filesyste
         "all {} steps are warm-up: the learning rate reaches its full height "
         "after train.schedule.warmup, {}",
         config.train.steps, config.train.schedule.warmup);
-  if (trainer.steps_done()) log.note("resumed after step {}", trainer.steps_done());
 }
 
 }  // namespace
@@ -179,23 +178,25 @@ bool run_training(const Config& config, const RunOptions& options) {
     load_weights(weights.file, weights.path, trainer.model());
     which = weights.which.empty() ? weights.path.string() : weights.which;
   }
+  const InterruptGuard guard;
   RunDirectory directory(options.out, options.resume);
   Resumed from;
   if (options.resume) from = resume(trainer, directory);
   if (options.on_begin) options.on_begin();  // nothing is written before everything has been checked
   if (!options.from.empty()) {  // before the run can be resumed, which would begin with other weights
+    remove_file(directory.path() / kConfigFile);
     save_checkpoint(directory.path(), config, trainer.state(), {});
     from.step = 0;
   }
   directory.write_config(config);
   RunLog log(options.minutes, directory.path(), trainer.steps_done());
 
-  const InterruptGuard guard;
   for (const std::string& note : options.notes) log.note("{}", note);
   announce(corpus, trainer, directory.path(), log);
   for (const std::string& warning : warnings) log.note("{}", warning);
   if (!which.empty()) log.note("begins with the weights of {}", which);
   for (const std::string& note : from.notes) log.note("{}", note);
+  if (trainer.steps_done()) log.note("resumed after step {}", trainer.steps_done());
   return Run(options, trainer, directory, log, from).train();
 }
 

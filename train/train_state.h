@@ -22,6 +22,7 @@ struct TrainState {
   std::vector<NamedTensor> optimizer = {};  ///< Optimizer::state(); of another optimizer: none
   int64_t optimizer_steps = 0;              ///< updates since that state was zero
   CorpusIdentity corpus = {};               ///< what was trained on last
+  int64_t corpus_since = 0;  ///< the step after which the run went on with it; 0: from the start
 };
 
 }  // namespace fade

@@ -154,7 +154,8 @@ TrainState Trainer::state() const {
                    .random_stream = random_.state().stream,
                    .memory = memory_,
                    .optimizer_steps = optimizer_.steps(),
-                   .corpus = identity_};
+                   .corpus = identity_,
+                   .corpus_since = corpus_since_};
   for (const Parameter& p : model_.parameters().all()) state.weights.push_back({p.name, p.value()});
   for (const Parameter& p : optimizer_.state()) state.optimizer.push_back({p.name, p.value()});
   return state;
@@ -175,6 +176,7 @@ void Trainer::restore(const TrainState& state) {
   optimizer_.set_steps(state.optimizer_steps);
   steps_ = state.steps;
   skipped_ = state.skipped;
+  corpus_since_ = state.corpus_since;
 }
 
 }  // namespace fade

@@ -89,7 +89,7 @@ class Trainer {
   TrainReader reader_;
   Generator random_;
   Memory memory_;
-  int64_t steps_ = 0, skipped_ = 0;
+  int64_t steps_ = 0, skipped_ = 0, corpus_since_ = 0;
   bool check_finite_ = false;
   Tape tape_;
   std::vector<int32_t> tokens_, targets_;

@@ -41,8 +41,7 @@ void check_validation(const Config& config, const std::string& path) {
 
 // True when there is a run to go on with. Throws InputError when it was trained with other settings or bytes.
 bool is_begun(const Config& config, const fs::path& run) {
-  std::error_code ignored;
-  if (!fs::exists(run / kLatest, ignored)) return false;
+  if (!holds_checkpoints(run)) return false;
   require_unchanged(config, run);
   return true;
 }
@@ -73,9 +72,9 @@ struct Compare {
   /// in data or seed, or from runs that are there.
   void run() const {
     std::vector<std::string> notes;
-    const std::vector<Plan> all = plans(notes);
+    std::vector<Plan> all = plans(notes);
     const fs::path folder = out.empty() ? fs::path("runs/compare") : fs::path(out);
-    for (const Plan& plan : all) is_begun(plan.config, folder / plan.name);  // refused before any trains
+    for (Plan& plan : all) plan.begun = is_begun(plan.config, folder / plan.name);
     for (const std::string& note : notes) print_stderr("{}", note);
     std::vector<RunResult> results;
     std::vector<std::string> diverged;
@@ -84,10 +83,9 @@ struct Compare {
     for (const Plan& plan : all) {
       const fs::path directory = folder / plan.name;
       set_threads(plan.config.threads);
-      const bool resume = is_begun(plan.config, directory);
       try {
         const bool finished = run_training(
-            plan.config, {.out = directory, .resume = resume, .minutes = minutes, .on_begin = write});
+            plan.config, {.out = directory, .resume = plan.begun, .minutes = minutes, .on_begin = write});
         if (finished) {
           results.push_back(read_result(directory, plan.name, plan.family));
           write();
@@ -112,6 +110,7 @@ struct Compare {
   struct Plan {
     std::string name, family;
     Config config;
+    bool begun = false;  ///< by an earlier call
   };
 
   // `notes` receives what to tell about them.

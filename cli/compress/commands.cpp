@@ -36,7 +36,7 @@ struct CodingArguments {
   /// of a run may be another by now.
   LoadedModel load_for(std::span<const uint8_t> archive, const std::string& name) const {
     LoadedModel first = load();
-    if (was_compressed_with(*first.model, archive, name)) return first;
+    if (checkpoint.path == "-" || was_compressed_with(*first.model, archive, name)) return first;
     for (const std::filesystem::path& other : checkpoints_meant_by(checkpoint.path, Prefer::newest)) {
       LoadedModel loaded;
       try {

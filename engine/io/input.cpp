@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -49,6 +50,11 @@ Input::Input(const fs::path& path, const Options& options)
     read_to_end(options.most_in_memory);
   else
     size_ = static_cast<size_t>(status.st_size);
+  if (path == "-") {
+    static std::atomic<bool> read_before = false;
+    if (read_before.exchange(true) && size_ == 0)
+      refuse("{}: has been read to its end already (give a file for one of the two)", name_);
+  }
 }
 
 void Input::read_to_end(size_t most) {

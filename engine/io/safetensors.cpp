@@ -57,7 +57,7 @@ size_t place_of(const std::string& hash, std::string_view header) {
 /// Reads one file; every error names it.
 class SafetensorsReader {
  public:
-  explicit SafetensorsReader(const std::filesystem::path& path) : path_(path.string()), file_(path) {}
+  explicit SafetensorsReader(const std::filesystem::path& path) : file_(path), path_(file_.name()) {}
 
   TensorFile read() {
     std::string text = read_header();
@@ -97,11 +97,7 @@ class SafetensorsReader {
   std::string read_header() {
     uint64_t length = 0;
     if (file_.read(&length, sizeof length) < sizeof length) wrong("it ends before its header");
-    if (length > kLongestHeader)
-      refuse(
-          "{}: not a safetensors file: its first 8 bytes are not the length of a header "
-          "(give a model.safetensors, or a run that holds one)",
-          path_);
+    if (length > kLongestHeader) wrong("its first 8 bytes are not the length of a header");
     if (length > file_.size() - sizeof length)
       wrong(fmt::format("its header claims {} of the file's {} bytes", length, file_.size()));
     data_size_ = file_.size() - sizeof length - length;
@@ -197,8 +193,8 @@ class SafetensorsReader {
     }
   }
 
-  std::string path_;
   Input file_;
+  std::string path_;  ///< in messages
   uint64_t data_size_ = 0;
 };
 

@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(a_file_of_another_kind_is_refused_as_such) {
   for (const uint64_t length : {uint64_t{100'000'001}, ~uint64_t{0}}) {
     const std::string path = dir.write("file", file_of("{}", "", length));
     const std::string message = test::refusal([&] { load_safetensors(path); });
-    BOOST_TEST(message.find(path + ": not a safetensors file: its first 8 bytes") == 0, message);
+    BOOST_TEST(message.find(path + ": not a readable safetensors file: its first 8 bytes") == 0, message);
   }
 }
 

@@ -49,6 +49,12 @@ kill -INT $pid
 wait $pid
 holds "an interrupted run names the call, quoted" grep -qF "resume with: $fade train --resume 'my run'\\''s'" log
 
+copy unset
+rm unset/config.yaml
+"$fade" train --resume unset >out 2>err
+holds "a run without its configuration: exit code 2" test $? -eq 2
+holds "names the call that takes another" says "^fade: unset/config.yaml: no such file (give the run's configuration: .*train CONFIG --out unset --resume)"
+
 # Another optimizer.
 copy other
 works "another optimizer" train --resume other --set train.optimizer.kind=adagrad
@@ -73,10 +79,19 @@ works "a longer corpus" train --resume corpus
 holds "is said" says "warning: text has changed: .* bytes were trained on, it has .* now"
 holds "streams continue" says "streams continue at offset .* with empty memories"
 holds "the best starts anew" sh -c 'grep -q "the best validation starts anew" err && grep -q step-12 corpus/best'
+eval_says() { "$fade" eval "$@" >out 2>err && says "text has changed: .* were trained on, it has .* now (--data FILE"; }
+holds "an evaluation says it, too" eval_says run
+holds "but not of a text that is given" sh -c '! "$1" eval run --data text 2>&1 | grep -q "has changed"' - "$fade"
 copy corpus
 bottles 9 >text
-works "a shorter corpus" train --resume corpus
-holds "starts again" says "streams are shorter and start again"
+works "a shorter corpus" train --resume corpus --set train.steps=30 --set train.keep_checkpoints=1
+holds "keeps the last checkpoint of the one before" test -d corpus/step-8 -a ! -d corpus/step-4 -a ! -d corpus/step-12
+holds "and says so" says "step-8, the last checkpoint of before, is kept"
+works "also when it is resumed again" train --resume corpus --set train.steps=40 --set train.keep_checkpoints=1
+holds "step-8 stays" test -d corpus/step-8 -a ! -d corpus/step-28
+copy corpus
+works "a shorter corpus again" train --resume corpus
+holds "starts again" says "streams start again, with empty memories"
 copy corpus
 bottles 200 | tr b c >text
 works "other text of the same size" train --resume corpus

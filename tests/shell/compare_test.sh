@@ -64,6 +64,13 @@ holds "are the same comparison" sh -c 'cut -d, -f1-5 four/comparison.csv | grep 
 mv moved text
 works "more steps" compare window.yaml rows.yaml --out again --steps 15
 holds "are trained on" sh -c 'test "$(cut -d, -f4 again/comparison.csv | xargs)" = "steps 15 15"'
+works "a cosine schedule" compare window.yaml --out cosine --set train.schedule.kind=cosine --steps 4
+"$fade" compare window.yaml --out cosine --set train.schedule.kind=cosine --steps 8 >out 2>err
+holds "which spreads over all steps: more of them are refused" test $? -eq 2
+holds "and named" grep -q "^fade: cosine/window: was trained with other settings: train.steps was 4, is 8 (" err
+rm cosine/window/latest
+works "a run without its latest" compare window.yaml --out cosine --set train.schedule.kind=cosine --steps 4
+holds "has nothing left to do" grep -q "nothing left to do" err
 
 # Ctrl-C, in whatever run it comes: the comparison ends, and nothing after that run begins.
 "$fade" compare window.yaml rows.yaml --set train.steps=100000000 --set train.log_every=1 --out stopped >out 2>err &

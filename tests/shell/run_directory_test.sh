@@ -94,10 +94,11 @@ holds "with an error" says "fade: step 20 has no checkpoint"
 cp text cut_text
 (
   ulimit -S -f 16
-  exec "$fade" train c.yaml --out never_read --set data.path=cut_text --set train.steps=1000000000
+  exec "$fade" train c.yaml --out never_read --set data.path=cut_text --set train.steps=1000000000 \
+    --set train.checkpoint_every=0 --set train.log_every=1000
 ) >/dev/null 2>log &
 pid=$!
-until_says "step 10/"
+until_says "step 1000/"
 : >cut_text
 until_says "the last checkpoint is tried again"
 kill -TERM $pid
@@ -114,6 +115,29 @@ holds "no room for the weights to begin with" test $? -eq 1
 holds "is an error" says "^fade: .*begun/step-0.* cannot be written: File too large"
 "$fade" train c.yaml --out begun --resume >/dev/null 2>log
 holds "and there is no run" says "begun holds no run"
+
+# `latest` names a checkpoint that is not there, nor is one before it.
+cp -r straight lost
+echo step-100 >lost/latest
+"$fade" train c.yaml --out lost --resume >/dev/null 2>log
+holds "latest names a checkpoint before all that are there: exit code 2" test $? -eq 2
+holds "and the error names them" says "^fade: lost/latest: names step-100, which is not there (write the name of one .*: step-600 step-590"
+holds "and nothing has changed" same_checkpoint straight/step-600 lost/step-600
+rm -r lost/step-*
+"$fade" train c.yaml --out lost --resume >/dev/null 2>log
+holds "no checkpoint is there any more" says "^fade: lost/latest: names step-100, .*put that folder back, or remove the file"
+holds "and the metrics stay" cmp straight/metrics.jsonl lost/metrics.jsonl
+
+cp -r straight lower
+echo step-255 >lower/latest
+"$fade" train c.yaml --out lower --resume --set train.steps=250 >/dev/null 2>log
+holds "where one before it is there, that is taken" says "^warning: lower/latest names no checkpoint that is there: step-250 is taken"
+
+# All damaged.
+cp -r straight broken
+for state in broken/step-*/state.safetensors; do truncate -s 100 "$state"; done
+"$fade" train c.yaml --out broken --resume >/dev/null 2>log
+holds "no checkpoint is whole" says "no checkpoint of broken is whole (weights that are begin a new run: .* --from broken"
 
 # Read-only.
 mkdir readonly

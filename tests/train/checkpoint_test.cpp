@@ -214,9 +214,13 @@ BOOST_AUTO_TEST_CASE(latest_names_the_checkpoint_to_resume_from) {
   // Back to step 5, and stopped before step-8 was in place: the later ones stay out.
   std::ofstream(run / "latest") << "step-8\n";
   BOOST_TEST((tried() == std::vector<std::string>{"step-5"}));
-  for (const char* content : {"step-\n", "step-10x\n", "../step-10\n", ""}) {
+  std::ofstream(run / "latest") << "step-9 \r\n";
+  BOOST_TEST((tried() == std::vector<std::string>{"step-9", "step-5"}));
+  for (const char* content : {"step-4\n", "step-\n", "step-10x\n", "../step-10\n", "best\n", ""}) {
     std::ofstream(run / "latest") << content;
-    BOOST_TEST((tried() == std::vector<std::string>{"step-10", "step-9", "step-5"}), content);
+    const std::string message = test::refusal(tried);
+    BOOST_TEST(test::contains(message, "latest: names "), content << ": " << message);
+    BOOST_TEST(test::contains(message, "write the name of one that is into it: step-10 step-9 step-5"));
   }
   fs::remove(run / "latest");
   BOOST_TEST((tried() == std::vector<std::string>{"step-10", "step-9", "step-5"}));
@@ -240,6 +244,19 @@ BOOST_AUTO_TEST_CASE(what_a_run_went_back_from_is_set_aside) {
   BOOST_TEST(fs::exists(run / "step-50.abandoned-2"));
   fs::remove(run / "step-50");
   BOOST_TEST((checkpoints_to_try(run) == std::vector<fs::path>{run / "step-20"}));
+}
+
+// A process that ends between naming a checkpoint in `latest` and giving its folder that name.
+BOOST_AUTO_TEST_CASE(a_checkpoint_that_lacks_its_name_gets_it) {
+  const test::TempDir dir;
+  const fs::path run = dir.path("run");
+  add_checkpoint(run, 20, [](const fs::path&) {});
+  fs::rename(run / "step-20", run / "step-20.tmp");
+  fs::create_directory(run / "step-10.tmp");
+  BOOST_TEST(checkpoints_to_try(run).empty());
+  finish_interrupted(run);
+  BOOST_TEST((checkpoints_to_try(run) == std::vector<fs::path>{run / "step-20"}));
+  BOOST_TEST(!fs::exists(run / "step-10.tmp"));
 }
 
 BOOST_AUTO_TEST_CASE(damaged_checkpoints_are_passed_over_and_set_aside) {

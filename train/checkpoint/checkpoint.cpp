@@ -9,7 +9,7 @@ namespace fade {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kOptimizerSteps = "optimizer.steps";
+constexpr const char *kOptimizerSteps = "optimizer.steps", *kCorpusSince = "corpus.since";
 
 void put_memory(TensorFile& file, const Memory& memory) {
   for (size_t l = 0; l < memory.layers(); ++l) {
@@ -115,8 +115,7 @@ void save_checkpoint(const fs::path& run, const Config& config, const TrainState
                    {"random.stream", fmt::to_string(state.random_stream)},
                    {"data.epoch", fmt::to_string(state.position.epoch)},
                    {"data.offset", fmt::to_string(state.position.offset)},
-                   {"corpus.bytes", fmt::to_string(state.corpus.bytes)},
-                   {"corpus.hash", state.corpus.hash},
+                   {kCorpusSince, fmt::to_string(state.corpus_since)},
                    {"memory.read", fmt::to_string(state.memory[0].read)}};
   if (best) {
     file.metadata["best.step"] = fmt::to_string(best->step);
@@ -125,7 +124,7 @@ void save_checkpoint(const fs::path& run, const Config& config, const TrainState
   file.tensors = state.optimizer;
   put_memory(file, state.memory);
   add_checkpoint(run, state.steps, [&](const fs::path& folder) {
-    file.metadata[kWeightsKey] = save_weights(folder / kModelFile, state.weights, config);
+    file.metadata[kWeightsKey] = save_weights(folder / kModelFile, state.weights, config, state.corpus);
     save_safetensors(folder / kStateFile, file);
   });
 }
@@ -154,18 +153,14 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
       state.optimizer.push_back({name, file.tensor(name, value.shape(), value.dtype())});
     state.optimizer_steps = file.number<int64_t>(kOptimizerSteps);
   }
-  state.corpus = corpus_of(checkpoint);
+  state.corpus = corpus_of(checkpoint.weights);
+  if (checkpoint.state.metadata.contains(kCorpusSince))
+    state.corpus_since = file.number<int64_t>(kCorpusSince);
   state.memory = file.memory(config.model, like.memory);
   if (state.memory.streams() != like.memory.streams())
     refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
            checkpoint.folder.string(), state.memory.streams(), like.memory.streams());
   return state;
-}
-
-CorpusIdentity corpus_of(const Checkpoint& checkpoint) {
-  const auto hash = checkpoint.state.metadata.find("corpus.hash");
-  if (hash == checkpoint.state.metadata.end()) return {};
-  return {StateReader(checkpoint).number<int64_t>("corpus.bytes"), hash->second};
 }
 
 std::optional<BestResult> best_of(const Checkpoint& checkpoint) {

@@ -20,7 +20,8 @@ namespace {
 
 void require_run(const fs::path& path) {
   if (!path_exists(path / kConfigFile) && !holds_checkpoints(path))
-    refuse("--resume: {} holds no run (leave --resume out to start)", path.string());
+    refuse("--resume: {} holds no run (to start one: {})", path.string(),
+           call_of({"train", "CONFIG", "--out", path.string()}));
 }
 
 }  // namespace
@@ -32,9 +33,12 @@ fs::path run_to_resume(const fs::path& path) {
   std::error_code ignored;
   const bool file = !fs::is_directory(path, ignored);
   if (name == kConfigFile || (file && name == kLatest)) return run;
-  if ((file && name == kBest) || fs::exists(path / kModelFile, ignored))
-    refuse("--resume {0}: one checkpoint of a run (write its name into {1}, then {2} continues from it)",
-           path.string(), (run / kLatest).string(), call_of({"train", "--resume", run.string()}));
+  if ((file && name == kBest) || fs::exists(path / kModelFile, ignored)) {
+    const fs::path one = checkpoints_meant_by(path, Prefer::newest).front();
+    refuse("--resume {}: one checkpoint of a run (write {} into {}, then {} continues from it)",
+           path.string(), one.filename().string(), (run / kLatest).string(),
+           call_of({"train", "--resume", run.string()}));
+  }
   require_run(path);
   return path;
 }
@@ -51,7 +55,7 @@ RunDirectory::RunDirectory(const fs::path& path, bool resume) : path_(path) {
   if (!resume && holds_checkpoints(path))
     refuse("{}: already holds a run ({} continues it, --out DIR starts another)", path.string(),
            call_of({"train", "--resume", path.string()}));
-  remove_leftovers(path);
+  finish_interrupted(path);
 }
 
 std::unique_ptr<Descriptor> RunDirectory::locked() const {
@@ -66,12 +70,26 @@ std::unique_ptr<Descriptor> RunDirectory::locked() const {
 }
 
 std::optional<Checkpoint> RunDirectory::newest_checkpoint(std::vector<std::string>& notes) const {
-  if (checkpoints_to_try(path_).empty()) return std::nullopt;
+  const std::vector<fs::path> there = checkpoints_to_try(path_);
+  if (there.empty()) return std::nullopt;
+  if (const fs::path latest = path_ / kLatest; path_exists(latest) && !is_named_by(kLatest, there.front()))
+    notes.push_back(fmt::format("warning: {} names no checkpoint that is there: {} is taken", latest.string(),
+                                there.front().filename().string()));
   std::vector<fs::path> damaged;
-  Checkpoint found = read_checkpoint(path_, [&](const fs::path& checkpoint, const std::string& what) {
-    damaged.push_back(checkpoint);
-    notes.push_back(fmt::format("warning: {}; going back to the checkpoint before it", what));
-  });
+  const auto read = [&] {
+    try {
+      return read_checkpoint(path_, [&](const fs::path& checkpoint, const std::string& what) {
+        damaged.push_back(checkpoint);
+        notes.push_back(fmt::format("warning: {}; going back to the checkpoint before it", what));
+      });
+    } catch (const Unreadable&) {
+      throw;
+    } catch (const InputError& e) {
+      refuse("{}; no checkpoint of {} is whole (weights that are begin a new run: {})", e.what(),
+             path_.string(), call_of({"train", "CONFIG", "--from", path_.string(), "--out", "DIR"}));
+    }
+  };
+  Checkpoint found = read();
   for (const fs::path& checkpoint : damaged) set_aside(checkpoint);
   return found;
 }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <optional>
 
 #include "engine/io/input.h"
 #include "engine/io/output.h"
+#include "engine/io/utf8.h"
 
 namespace fade {
 namespace fs = std::filesystem;
@@ -25,12 +27,18 @@ std::optional<int64_t> step_of_name(std::string_view name) {
   return step;
 }
 
-// The step that RUN/latest or RUN/best names.
-std::optional<int64_t> pointed_step(const fs::path& run, const char* pointer) {
+// What RUN/latest or RUN/best says, without blanks at its end; none without such a file.
+std::optional<std::string> pointed(const fs::path& run, const char* pointer) {
   std::error_code ignored;
   if (!fs::is_regular_file(run / pointer, ignored)) return std::nullopt;
   const std::string text = read_file(run / pointer);
-  return step_of_name(std::string_view(text).substr(0, text.find('\n')));
+  return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+}
+
+// The step that it names.
+std::optional<int64_t> pointed_step(const fs::path& run, const char* pointer) {
+  const auto name = pointed(run, pointer);
+  return name ? step_of_name(*name) : std::nullopt;
 }
 
 // The paths in a directory; none where there is no directory.
@@ -57,6 +65,11 @@ std::vector<int64_t> steps_of(const fs::path& run) {
 }
 
 fs::path with_suffix(fs::path path, const std::string& suffix) { return path += suffix; }
+
+// The folder in which a checkpoint is until it is whole.
+fs::path being_written(const fs::path& run, int64_t step) {
+  return with_suffix(run / name_of_step(step), ".tmp");
+}
 
 void remove_tree(const fs::path& folder) {
   std::error_code error;
@@ -102,17 +115,28 @@ bool is_leftover(const fs::path& entry) {
 bool holds_checkpoints(const fs::path& run) { return path_exists(run / kLatest) || !steps_of(run).empty(); }
 
 std::vector<fs::path> checkpoints_to_try(const fs::path& run) {
-  const std::vector<int64_t> steps = steps_of(run);
-  const auto latest = pointed_step(run, kLatest);
+  const auto named = pointed(run, kLatest);
+  // Without it, all count; when it names no step, none does.
+  const int64_t latest = named ? step_of_name(*named).value_or(-1) : std::numeric_limits<int64_t>::max();
   std::vector<fs::path> found;
-  for (const int64_t step : steps)
-    if (!latest || step <= *latest) found.push_back(run / name_of_step(step));
+  std::string later;
+  for (const int64_t step : steps_of(run)) {
+    if (step <= latest)
+      found.push_back(run / name_of_step(step));
+    else
+      later += " " + name_of_step(step);
+  }
+  if (named && found.empty() && !path_exists(being_written(run, latest)))
+    refuse("{}: names {}, which is not there ({})", (run / kLatest).string(),
+           named->empty() ? "nothing" : shown(*named),
+           later.empty() ? "put that folder back, or remove the file to start from the beginning"
+                         : "write the name of one that is into it:" + later);
   return found;
 }
 
 void add_checkpoint(const fs::path& run, int64_t step,
                     const std::function<void(const fs::path& folder)>& write) {
-  const fs::path checkpoint = run / name_of_step(step), beside = with_suffix(checkpoint, ".tmp");
+  const fs::path checkpoint = run / name_of_step(step), beside = being_written(run, step);
   remove_tree(beside);
   try {
     std::error_code error;
@@ -139,9 +163,18 @@ void mark_best(const fs::path& run, std::optional<int64_t> step) {
   remove_file(run / kBest);
 }
 
-bool is_marked_best(const fs::path& checkpoint) {
-  const auto best = pointed_step(checkpoint.parent_path(), kBest);
-  return best && checkpoint.filename() == name_of_step(*best);
+bool is_named_by(const char* pointer, const fs::path& checkpoint) {
+  const auto step = pointed_step(checkpoint.parent_path(), pointer);
+  return step && checkpoint.filename() == name_of_step(*step);
+}
+
+void finish_interrupted(const fs::path& run) {
+  std::error_code ignored;  // what stays, such as another user's, does no harm
+  const auto latest = pointed_step(run, kLatest);
+  if (latest && !path_exists(run / name_of_step(*latest)))
+    fs::rename(being_written(run, *latest), run / name_of_step(*latest), ignored);  // it was whole
+  for (const fs::path& entry : entries(run))
+    if (is_leftover(entry) || is_temporary(entry)) fs::remove_all(entry, ignored);
 }
 
 void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Retention& keep) {
@@ -150,20 +183,15 @@ void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Rete
   int kept = 0;
   for (const int64_t step : steps_of(run)) {
     if (step > newest_step || kept++ < keep.newest) continue;
-    if (step == best || (keep.every && step % keep.every == 0)) continue;
+    if (step == best || step == keep.also || (keep.every && step % keep.every == 0)) continue;
     remove_checkpoint(run / name_of_step(step));
   }
-}
-
-void remove_leftovers(const fs::path& run) {
-  std::error_code ignored;  // one that stays, such as another user's, does no harm
-  for (const fs::path& entry : entries(run))
-    if (is_leftover(entry) || is_temporary(entry)) fs::remove_all(entry, ignored);
 }
 
 void set_aside(const fs::path& checkpoint) { rename_with_suffix(checkpoint, ".damaged"); }
 
 std::vector<fs::path> checkpoints_meant_by(const fs::path& path, Prefer prefer) {
+  if (path.empty()) refuse_path(path, ENOENT);
   if (path == "-") return {path};
   if (!path_exists(path))
     refuse("{}: there is no such run, checkpoint or file (fade train writes runs, by itself into runs/)",

@@ -8,7 +8,7 @@
 // A checkpoint is written under another name, which ends in .tmp, flushed, and renamed; before it is removed,
 // it is renamed to such a name again. A folder called step-N is therefore always whole, whenever the process
 // or the machine stops. `latest` names a checkpoint just before its folder appears: a process that is stopped
-// between the two leaves a name without a folder, and the newest before it counts.
+// between the two leaves a name without a folder, which gets its name when the run is resumed.
 #pragma once
 
 #include <cstdint>
@@ -33,13 +33,15 @@ inline constexpr const char* kBest = "best";
 struct Retention {
   int newest = 0;     ///< this many of the newest; 0: all
   int64_t every = 0;  ///< and those whose steps are multiples of this; 0: no others
+  int64_t also = 0;   ///< and that of this step
 };
 
 /// True when the directory has, or had, a checkpoint.
 bool holds_checkpoints(const std::filesystem::path& run);
 
 /// The run's checkpoints in the order in which to try them, newest first: the one that `latest` names and the
-/// older ones; all of them when `latest` cannot be read or names no step.
+/// older ones; all of them without `latest`. Throws InputError when neither the one that it names is there nor
+/// an older one.
 std::vector<std::filesystem::path> checkpoints_to_try(const std::filesystem::path& run);
 
 /// Creates RUN/step-N with the files that `write` puts into the folder it is given (flushed, as Output does),
@@ -52,16 +54,16 @@ void add_checkpoint(const std::filesystem::path& run, int64_t step,
 /// checkpoint. Throws Error.
 void mark_best(const std::filesystem::path& run, std::optional<int64_t> step);
 
-/// True when `best` of its run names the checkpoint.
-bool is_marked_best(const std::filesystem::path& checkpoint);
+/// True when `best` or `latest` of its run names the checkpoint.
+bool is_named_by(const char* pointer, const std::filesystem::path& checkpoint);
 
 /// Removes the checkpoints before `newest_step` that `keep` does not name. The one called `best`
 /// stays. Throws Error.
 void remove_old_checkpoints(const std::filesystem::path& run, int64_t newest_step, const Retention& keep);
 
-/// Removes unfinished folders and files: left by a process that was killed while it wrote or
-/// removed a checkpoint.
-void remove_leftovers(const std::filesystem::path& run);
+/// Clears up after a process that was killed while it wrote or removed a checkpoint: one that `latest` names,
+/// and that only lacked its name, gets it; unfinished folders and files are removed.
+void finish_interrupted(const std::filesystem::path& run);
 
 /// Renames a damaged checkpoint to step-N.damaged, so that it is not tried again.
 void set_aside(const std::filesystem::path& checkpoint);

@@ -5,11 +5,14 @@
 #include "engine/finite.h"
 #include "engine/io/utf8.h"
 #include "train/config/file.h"
+#include "train/config/number.h"
 #include "train/config/resolve.h"
 
 namespace fade {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr const char *kCorpusBytes = "corpus.bytes", *kCorpusHash = "corpus.hash";  // in the metadata
 
 fs::path weights_in(const fs::path& checkpoint) {
   std::error_code ignored;
@@ -28,19 +31,25 @@ fs::path find_weights(const fs::path& checkpoint) {
   return weights_in(checkpoints_meant_by(checkpoint, Prefer::newest).front());
 }
 
-std::string save_weights(const fs::path& file, const std::vector<NamedTensor>& weights,
-                         const Config& config) {
-  return save_safetensors(
-      file, {.tensors = weights, .metadata = {{"config", to_yaml(config)}}, .content_hash = {}});
+std::string save_weights(const fs::path& file, const std::vector<NamedTensor>& weights, const Config& config,
+                         const CorpusIdentity& corpus) {
+  return save_safetensors(file, {.tensors = weights,
+                                 .metadata = {{"config", to_yaml(config)},
+                                              {kCorpusBytes, fmt::to_string(corpus.bytes)},
+                                              {kCorpusHash, corpus.hash}},
+                                 .content_hash = {}});
+}
+
+CorpusIdentity corpus_of(const TensorFile& weights) {
+  const auto bytes = weights.metadata.find(kCorpusBytes), hash = weights.metadata.find(kCorpusHash);
+  if (bytes == weights.metadata.end() || hash == weights.metadata.end()) return {};
+  return {parse_number<int64_t>(bytes->second, {}).value_or(0), hash->second};
 }
 
 Config config_of(const TensorFile& weights, const fs::path& path) {
   const auto text = weights.metadata.find("config");
   if (text != weights.metadata.end())
     return parse_config(text->second, path.string() + " (its configuration)");
-  if (weights.metadata.contains(kWeightsKey))
-    refuse("{}: the state of a run, without its weights (give its folder, or the {} there)", path.string(),
-           kModelFile);
   refuse("{}: has no configuration in its metadata (give it with --config FILE)", path.string());
 }
 
@@ -75,8 +84,11 @@ void load_weights(const TensorFile& file, const fs::path& path, const Transforme
 WeightsFile read_weights(const fs::path& checkpoint, const OnDamaged& on_damaged) {
   return first_whole(checkpoints_meant_by(checkpoint, Prefer::best), on_damaged, [&](const fs::path& path) {
     WeightsFile read{weights_in(path), {}, load_safetensors(weights_in(path))};
+    if (read.file.metadata.contains(kWeightsKey))
+      refuse("{}: the state of a run, without its weights (give its folder, or the {} there)", path.string(),
+             kModelFile);
     if (path != checkpoint) {
-      const bool best = is_marked_best(path);
+      const bool best = is_named_by(kBest, path);
       read.which = fmt::format("{}, the {} checkpoint of {}", path.string(), best ? "best" : "newest",
                                path.parent_path().string());
     }
@@ -91,7 +103,8 @@ LoadedModel load_model(const fs::path& checkpoint, const ModelOptions& options, 
            weights.path.string());
   LoadedModel loaded{
       weights.path, weights.which,
-      options.config.empty() ? config_of(weights.file, weights.path) : load_config(options.config), nullptr};
+      options.config.empty() ? config_of(weights.file, weights.path) : load_config(options.config),
+      corpus_of(weights.file), nullptr};
   const Config& c = loaded.config;
   const Device on = device_for(options.device == DeviceChoice::automatic ? c.device : options.device);
   loaded.model = std::make_unique<Transformer>(c.model, dtype_for(c.dtype), on, c.seed);

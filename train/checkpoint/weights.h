@@ -10,6 +10,7 @@
 #include "models/transformer.h"
 #include "train/checkpoint/store.h"
 #include "train/config/config.h"
+#include "train/data/corpus.h"
 
 namespace fade {
 
@@ -17,10 +18,13 @@ namespace fade {
 /// Throws InputError when there is none.
 std::filesystem::path find_weights(const std::filesystem::path& checkpoint);
 
-/// Writes the weights, F32 (F64 for an f64 model), under their names, with the configuration. Returns the
-/// file's content hash. Throws Error with the system's reason.
+/// Writes the weights, F32 (F64 for an f64 model), under their names, with the configuration and what they
+/// were trained on. Returns the file's content hash. Throws Error with the system's reason.
 std::string save_weights(const std::filesystem::path& file, const std::vector<NamedTensor>& weights,
-                         const Config& config);
+                         const Config& config, const CorpusIdentity& corpus);
+
+/// The corpus that the weights were trained on; nothing is known of it in files of other programs.
+CorpusIdentity corpus_of(const TensorFile& weights);
 
 /// The configuration in the metadata of a weights file, which `path` names in errors.
 Config config_of(const TensorFile& weights, const std::filesystem::path& path);
@@ -58,6 +62,7 @@ struct LoadedModel {
   std::filesystem::path file;
   std::string which;  ///< as in WeightsFile
   Config config;
+  CorpusIdentity corpus;  ///< what was trained on
   std::unique_ptr<Transformer> model;
 };
 

@@ -168,6 +168,7 @@ void apply_override(const std::string& text, Config& config, Origins& origins) {
   const std::string place = fmt::format("--set {}", shown(text));
   const size_t equals = text.find('=');
   if (equals == std::string::npos) refuse("{}: found no '=', allowed: key.path=value", place);
+  if (equals == 0) refuse("{}: found no key, allowed: key.path=value", place);
   const std::string path = text.substr(0, equals), value = text.substr(equals + 1);
   if (is_section(path)) refuse("{}: {} is a section (set one of its keys)", place, path);
   const Key* const key = find_key(path);

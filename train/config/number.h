@@ -30,7 +30,7 @@ requires std::is_arithmetic_v<T> std::optional<T> parse_number(std::string_view 
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc{} || stop != end || !range.contains(static_cast<double>(value))) return std::nullopt;
-  return value;
+  return value == 0 ? T{} : value;  // (-0 is 0)
 }
 
 /// The numbers of type T in `range`, in words: "an integer of at least 2 and at most 65536".

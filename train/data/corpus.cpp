@@ -5,7 +5,6 @@
 
 #include "engine/error.h"
 #include "engine/io/hash.h"
-#include "engine/io/standard_streams.h"
 #include "train/config/corpus_path.h"
 #include "train/data/recall.h"
 
@@ -31,6 +30,15 @@ void check_vocabulary(const Bytes& bytes, int vocab, const std::string& name) {
          int{byte}, first, vocab, greatest + 1);
 }
 
+std::string change_of_corpus(const CorpusIdentity& trained, const CorpusIdentity& now,
+                             const std::string& name) {
+  if (trained.hash.empty() || trained == now) return "";
+  if (trained.bytes != now.bytes)
+    return fmt::format("{} has changed: {} bytes were trained on, it has {} now", name, trained.bytes,
+                       now.bytes);
+  return fmt::format("{} has changed: it has {} bytes as before, but other ones", name, now.bytes);
+}
+
 Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.split) {
   if (config.kind == DataKind::recall) {
     name_ = "recall";
@@ -43,15 +51,12 @@ Corpus::Corpus(const DataConfig& config) : name_(config.path), percent_(config.s
           "{}: no such file{} (--set data.path=FILE names another place, or any other file; "
           "scripts/get_enwik8.sh fetches enwik8)",
           config.path, searched_folders(config));
-    const bool piped = config.path == "-";
-    if (piped && stdin_is_terminal())
-      refuse(
-          "standard input: a terminal, where the text to train on was expected (add < FILE to the command)");
     file_ = std::make_unique<const Input>(config.path);
     name_ = file_->name();
     all_ = Bytes(*file_);
     if (all_.empty())
-      refuse("{}: empty ({})", name_, piped ? "add < FILE to the command" : "name a file with text in it");
+      refuse("{}: empty ({})", name_,
+             config.path == "-" ? "add < FILE to the command" : "name a file with text in it");
   }
   check_vocabulary(all_, config.vocab, name_);
 }

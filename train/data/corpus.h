@@ -31,6 +31,11 @@ struct CorpusIdentity {
   bool operator==(const CorpusIdentity&) const = default;
 };
 
+/// How the corpus called `name` differs from the one that was trained on: "a.txt has changed: ..". Empty when
+/// it does not, as far as is known.
+std::string change_of_corpus(const CorpusIdentity& trained, const CorpusIdentity& now,
+                             const std::string& name);
+
 /// A file, of which only what is asked for is read, or the recall corpus, which is generated. Its bytes
 /// are the tokens.
 class Corpus {
