@@ -16,7 +16,7 @@ Run it again to resume an interrupted download. DEST appears complete and checke
   --from URL    download enwik8.zip from a mirror
   --from FILE   use a local enwik8.zip, or enwik8 itself
 
-Exit codes: 0 DEST is complete, 1 the work failed, 2 the call was wrong.
+Exit codes: 0 DEST is complete, 1 the work failed, 2 the call was wrong, 130 and 143 ended by Ctrl-C and SIGTERM.
 END
 }
 
@@ -94,14 +94,20 @@ fi
 mkdir -p "$(dirname "$dest")"
 part=$dest.part # unpacked here, renamed once it has been checked
 trap 'rm -f "$part"' EXIT
-trap 'exit 1' INT TERM
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 case $from in
   *://*)
     source=$dest.zip
     if [ ! -e "$source" ] || [ "$(sha256 "$source")" != $zip_sha256 ]; then
-      download "$from" "$source" ||
-        fail "$from: the download was interrupted (run this again to resume it, or remove $source to start over)"
+      if ! download "$from" "$source"; then
+        if [ -s "$source" ]; then
+          fail "$from: the download is incomplete (run this again to resume it, or remove $source to start over)"
+        fi
+        rm -f "$source" # wget leaves an empty file
+        fail "$from: cannot be downloaded (try again when it can be reached, or give another copy with --from)"
+      fi
     fi
     ;;
   *)

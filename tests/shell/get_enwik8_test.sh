@@ -60,13 +60,39 @@ if command -v curl >/dev/null; then
   cp enwik8.zip got/h.zip
   expect 0 "a complete download" "got/h: enwik8" sh get.sh --from "file://$dir/none.zip" got/h
   holds "is not fetched again" cmp got/h real/enwik8
-  expect 1 "a URL that isn't there" "the download was interrupted" sh get.sh --from "file://$dir/none.zip" got/i
+  cp short.zip got/i.zip
+  expect 1 "a download that breaks off" "is incomplete (run this again to resume it, or remove got/i.zip to start over)" \
+    sh get.sh --from "file://$dir/none.zip" got/i
+  holds "keeps what it has" cmp got/i.zip short.zip
+  rm got/i.zip
+  expect 1 "a URL that isn't there" "none.zip: cannot be downloaded (" sh get.sh --from "file://$dir/none.zip" got/i
   echo '<html>not found</html>' >page
   expect 1 "a mirror with something else" "neither" sh get.sh --from "file://$dir/page" got/j
-  holds "and leaves nothing" absent got/i got/j got/j.zip got/j.part
+  holds "and leaves nothing" absent got/i got/i.zip got/j got/j.zip got/j.part
 else
   echo "skipped: downloads (curl is not installed)"
 fi
+
+# A host that does not answer: nothing listens at port 1.
+mkdir only
+for tool in sh cut head sed sha256sum dirname mkdir rm; do ln -s "$(command -v $tool)" only/; done
+export no_proxy=127.0.0.1
+for tool in curl wget; do
+  command -v $tool >/dev/null || { echo "skipped: $tool is not installed"; continue; }
+  ln -s "$(command -v $tool)" only/
+  expect 1 "no host, with $tool" "http://127.0.0.1:1/enwik8.zip: cannot be downloaded (" \
+    env PATH="$dir/only" sh get.sh --from http://127.0.0.1:1/enwik8.zip got/l
+  holds "leaves nothing" absent got/l got/l.zip got/l.part
+  rm only/$tool
+done
+# A signal during the download, from a program that stands in for curl.
+for signal in INT:130 TERM:143; do
+  printf '#!/bin/sh\necho downloading\nkill -%s $PPID\nexit 1\n' ${signal%:*} >only/curl
+  chmod +x only/curl
+  expect ${signal#*:} "SIG${signal%:*} during a download" "downloading" \
+    env --default-signal=INT,TERM PATH="$dir/only" sh get.sh --from http://127.0.0.1:1/enwik8.zip got/m
+  holds "leaves nothing" absent got/m got/m.zip got/m.part
+done
 
 expect 0 "--help" "usage: " sh get.sh --help
 expect 2 "a missing file" "none: no such file" sh get.sh --from none got/k
