@@ -7,13 +7,14 @@ cd "$(dirname "$0")/.."
 corpus=${1:-auto}
 case $corpus in auto | recall | enwik8) ;; *) echo "usage: scripts/demo.sh [recall|enwik8]" >&2; exit 2 ;; esac
 
+
 bold='' plain=''
 if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
 say "1. Install and build"
 scripts/install_dependencies.sh --no-tests
-cmake --preset cpu -B build/demo -DFADE_TESTS=OFF -DFADE_BENCH=OFF >/dev/null
+scripts/configure.sh cpu -B build/demo -DFADE_TESTS=OFF -DFADE_BENCH=OFF
 cmake --build build/demo
 fade=build/demo/fade
 

@@ -19,7 +19,7 @@ if [ $# -eq 0 ]; then
   command -v nvcc >/dev/null || export PATH="/usr/local/cuda/bin:$PATH"
   command -v nvcc >/dev/null || fail "nvcc is not installed (install the CUDA toolkit, or give an existing build: scripts/gpu_check.sh BUILD)"
   scripts/install_dependencies.sh
-  cmake --preset cuda >/dev/null
+  scripts/configure.sh cuda
   cmake --build --preset cuda
 fi
 fade=$build/fade tests=$build/tests/fade_tests

@@ -4,7 +4,7 @@
 #   scripts/lint.sh [FILE...]      default: every .cpp of engine, ops, nn, models, train, cli, examples and tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cmake --preset asan >/dev/null # (writes clang's compile commands)
+scripts/configure.sh asan # (writes clang's compile commands)
 files=("$@")
 [ $# -gt 0 ] || mapfile -t files < <(git ls-files 'engine/*.cpp' 'ops/*.cpp' 'nn/*.cpp' 'models/*.cpp' 'train/*.cpp' 'cli/*.cpp' 'examples/*.cpp' 'tests/*.cpp')
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 quick=${1:-}
 [ "$quick" = "" ] || [ "$quick" = --quick ] || { echo "usage: scripts/sanitize.sh [--quick]" >&2; exit 2; }
 
-cmake --preset tsan >/dev/null
+scripts/configure.sh tsan
 if [ "$quick" = --quick ]; then
   scripts/fuzz.sh 5 config corpus metrics safetensors
   cmake --build --preset tsan --target thread_check

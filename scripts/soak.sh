@@ -11,6 +11,6 @@ elif [ $# -gt 0 ]; then
   echo "usage: scripts/soak.sh [--minutes N]" >&2
   exit 2
 fi
-cmake --preset cpu >/dev/null
+scripts/configure.sh cpu
 cmake --build --preset cpu --target fade_soak
 build/tests/fade_soak "$minutes"

@@ -32,7 +32,7 @@ command -v nvcc >/dev/null || PATH="$PATH:/usr/local/cuda/bin"
 took() { echo "== $1: $((SECONDS - began)) s"; }
 build() {  # PRESET [TARGET]
   began=$SECONDS
-  cmake --preset "$1" "${options[@]}" >/dev/null
+  scripts/configure.sh "$1" "${options[@]}"
   cmake --build --preset "$1" ${2:+--target "$2"}
   took "building $1"
 }
