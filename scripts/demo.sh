@@ -7,6 +7,9 @@ cd "$(dirname "$0")/.."
 corpus=${1:-auto}
 case $corpus in auto | recall | enwik8) ;; *) echo "usage: scripts/demo.sh [recall|enwik8]" >&2; exit 2 ;; esac
 
+# fade train answers a signal with a checkpoint and exit code 0: the script has to end by itself.
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 bold='' plain=''
 if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
