@@ -1,5 +1,6 @@
 # Shared by the shell tests, which source it from the repository's root: a temporary directory to work in, checks, and
 # small runs. A call writes its output to ./out and ./err, a run in the background its messages to ./log.
+case ${FADE:-} in "" | /*) ;; *) FADE=$PWD/$FADE ;; esac
 fade=${FADE:-}
 dir=$(mktemp -d 2>&1) || { echo "FAILED  $dir (set TMPDIR to a directory that exists)"; exit 1; }
 trap 'kill $(jobs -p) 2>/dev/null; chmod -R u+rwX "$dir"; rm -rf "$dir"' EXIT
