@@ -62,6 +62,12 @@ constexpr const char* kCheckpointForms =
     "a run directory (its best checkpoint is taken, or else its newest), a run's best or latest, a "
     "checkpoint directory, or a model.safetensors (- is one on standard input)";
 
+/// Throws InputError when the text of a corpus would have to be typed.
+inline void refuse_typed_text(const DataConfig& data) {
+  if (data.kind == DataKind::file && data.path == "-" && stdin_is_terminal())
+    refuse("standard input: a terminal, where a text was expected (add < FILE to the command)");
+}
+
 inline void warn_of_damage(const std::filesystem::path&, const std::string& what) {
   print_stderr("warning: {}; taking the next checkpoint of the run", what);
 }

@@ -66,6 +66,7 @@ struct Eval {
       if (d.path != "-" && !path_exists(d.path))
         refuse("{}: no such file{} (give the text with --data FILE)", d.path, searched_folders(d));
     }
+    refuse_typed_text(d);
     const std::string part = !split.empty() ? split : data.empty() ? "valid" : "all";
     const Split parsed = parse_name<Split>("--split", part);
     const Corpus corpus(d);
@@ -77,8 +78,11 @@ struct Eval {
            printable(corpus.name()));
     const auto say = [&] {
       say_which(loaded.which);
-      const auto sets_data = [](const std::string& set) { return set.starts_with("data."); };
-      if (!data.empty() || std::ranges::any_of(sets, sets_data)) return;
+      const auto chooses_text = [](const std::string& set) {
+        return set.starts_with("data.path=") || set.starts_with("data.kind=") ||
+               set.starts_with("data.recall.");
+      };
+      if (!data.empty() || std::ranges::any_of(sets, chooses_text)) return;
       const std::string change = change_of_corpus(loaded.corpus, corpus.identity(), corpus.name());
       if (!change.empty()) print_stderr("warning: {} (--data FILE chooses the text)", printable(change));
     };

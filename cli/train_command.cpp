@@ -101,9 +101,7 @@ struct Train {
     const fs::path directory = take_run();
     std::vector<std::string> notes;
     const Config c = config.load(device_override(device), {}, &notes);
-    if (c.data.kind == DataKind::file && c.data.path == "-" && stdin_is_terminal())
-      refuse(
-          "standard input: a terminal, where the text to train on was expected (add < FILE to the command)");
+    refuse_typed_text(c.data);
     run_training(c, {.out = directory,
                      .from = from,
                      .resume = resume->count() > 0,

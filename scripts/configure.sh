@@ -11,7 +11,7 @@ build=build/$1
 if [ -f "$build/CMakeCache.txt" ]; then
   made_in=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$build/CMakeCache.txt")
   if [ -n "$made_in" ] && [ "$(readlink -f "$made_in")" != "$(pwd -P)" ]; then
-    echo "$build/ was made in $made_in, which its files name: remove it (rm -r $build)" >&2
+    printf '%s was made in %s, which its files name: remove it (rm -r %q)\n' "$PWD/$build" "$made_in" "$PWD/$build" >&2
     exit 1
   fi
 fi

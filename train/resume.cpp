@@ -71,8 +71,7 @@ void require_unchanged(const Config& config, const std::filesystem::path& run) {
     refuse("{0}: was trained with other settings: {1} (put them back, give another --out, or remove {0})",
            run.string(), fmt::join(changes, "; "));
   const Corpus corpus(config.data);
-  const std::string change =
-      change_of_corpus(corpus_of(checkpoint.weights), corpus.identity(), corpus.name());
+  const std::string change = change_of_corpus(corpus_of(checkpoint), corpus.identity(), corpus.name());
   if (!change.empty())
     refuse(
         "{0}: {1}: figures of other bytes cannot be compared "

@@ -184,7 +184,8 @@ bool run_training(const Config& config, const RunOptions& options) {
   if (options.resume) from = resume(trainer, directory);
   if (options.on_begin) options.on_begin();  // nothing is written before everything has been checked
   if (!options.from.empty()) {  // before the run can be resumed, which would begin with other weights
-    remove_file(directory.path() / kConfigFile);
+    if (const auto other = directory.path() / kConfigFile; path_exists(other))
+      refuse("--from: {} is there already (remove it, or give another --out)", other.string());
     save_checkpoint(directory.path(), config, trainer.state(), {});
     from.step = 0;
   }

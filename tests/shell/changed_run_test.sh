@@ -81,6 +81,7 @@ holds "streams continue" says "streams continue at offset .* with empty memories
 holds "the best starts anew" sh -c 'grep -q "the best validation starts anew" err && grep -q step-12 corpus/best'
 eval_says() { "$fade" eval "$@" >out 2>err && says "text has changed: .* were trained on, it has .* now (--data FILE"; }
 holds "an evaluation says it, too" eval_says run
+holds "and with other settings" eval_says run --set "data.split=[40,60,0]"
 holds "but not of a text that is given" sh -c '! "$1" eval run --data text 2>&1 | grep -q "has changed"' - "$fade"
 copy corpus
 bottles 9 >text

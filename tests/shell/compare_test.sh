@@ -68,6 +68,10 @@ works "a cosine schedule" compare window.yaml --out cosine --set train.schedule.
 "$fade" compare window.yaml --out cosine --set train.schedule.kind=cosine --steps 8 >out 2>err
 holds "which spreads over all steps: more of them are refused" test $? -eq 2
 holds "and named" grep -q "^fade: cosine/window: was trained with other settings: train.steps was 4, is 8 (" err
+mv cosine/window/step-4 cosine/window/step-4.tmp
+"$fade" compare window.yaml --out cosine --set train.schedule.kind=cosine --steps 4 --set train.optimizer.lr=0.5 >out 2>err
+holds "a checkpoint that lacks its name: other settings are refused" test $? -eq 2
+mv cosine/window/step-4.tmp cosine/window/step-4
 rm cosine/window/latest
 works "a run without its latest" compare window.yaml --out cosine --set train.schedule.kind=cosine --steps 4
 holds "has nothing left to do" grep -q "nothing left to do" err

@@ -115,6 +115,11 @@ holds "no room for the weights to begin with" test $? -eq 1
 holds "is an error" says "^fade: .*begun/step-0.* cannot be written: File too large"
 "$fade" train c.yaml --out begun --resume >/dev/null 2>log
 holds "and there is no run" says "begun holds no run"
+mkdir mine
+cp c.yaml mine/config.yaml
+"$fade" train mine/config.yaml --out mine --from straight >/dev/null 2>log
+holds "a configuration that is there" says "^fade: --from: mine/config.yaml is there already"
+holds "stays" cmp c.yaml mine/config.yaml
 
 # `latest` names a checkpoint that is not there, nor is one before it.
 cp -r straight lost

@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(killed_at_any_system_call_the_newest_checkpoint_is_whole) {
     (step == 4 ? new_seen : old_seen) = true;
     BOOST_TEST((got_through ? step == 4 : true));
     // What is there is taken, though the process ended before it did more.
-    BOOST_TEST(fs::exists(r.run + "/step-4") == (step == 4), "step " << step << " after call " << calls);
+    BOOST_TEST((step == 4 || !fs::exists(r.run + "/step-4")), "step " << step << " after call " << calls);
     // The next process resumes from there, and removes the remains.
     {
       const RunDirectory opened(r.run, true);
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(the_newest_and_every_kth_and_the_best_are_kept) {
   const fs::path run = dir.path("run");
   const auto left = [&](const Retention& keep) {
     fs::remove_all(run);
-    for (int step = 10; step <= 100; step += 10)
+    for (int step = 0; step <= 100; step += 10)
       add_checkpoint(run, step, [](const fs::path& folder) { std::ofstream(folder / "file") << "content"; });
     mark_best(run, 20);
     remove_old_checkpoints(run, 90, keep);  // 100 is from before a rollback
@@ -192,9 +192,10 @@ BOOST_AUTO_TEST_CASE(the_newest_and_every_kth_and_the_best_are_kept) {
   };
   BOOST_TEST((left({.newest = 1, .every = 0}) == std::set{20, 90, 100}));
   BOOST_TEST((left({.newest = 3, .every = 0}) == std::set{20, 70, 80, 90, 100}));
-  BOOST_TEST((left({.newest = 2, .every = 30}) == std::set{20, 30, 60, 80, 90, 100}));
-  BOOST_TEST(left({.newest = 0, .every = 50}).size() == 10u);
-  BOOST_TEST(left({.newest = 1000, .every = 0}).size() == 10u);
+  BOOST_TEST((left({.newest = 2, .every = 30}) == std::set{0, 20, 30, 60, 80, 90, 100}));
+  BOOST_TEST((left({.newest = 1, .every = 0, .also = 50}) == std::set{20, 50, 90, 100}));
+  BOOST_TEST(left({.newest = 0, .every = 50}).size() == 11u);
+  BOOST_TEST(left({.newest = 1000, .every = 0}).size() == 11u);
 }
 
 // Rolling back: `latest` may name an older checkpoint. Without it, the newest is tried first.
@@ -214,12 +215,14 @@ BOOST_AUTO_TEST_CASE(latest_names_the_checkpoint_to_resume_from) {
   // Back to step 5, and stopped before step-8 was in place: the later ones stay out.
   std::ofstream(run / "latest") << "step-8\n";
   BOOST_TEST((tried() == std::vector<std::string>{"step-5"}));
-  std::ofstream(run / "latest") << "step-9 \r\n";
-  BOOST_TEST((tried() == std::vector<std::string>{"step-9", "step-5"}));
+  for (const char* content : {"step-9 \r\n", " step-9/", "step-9\nstep-5\n"}) {
+    std::ofstream(run / "latest") << content;
+    BOOST_TEST((tried() == std::vector<std::string>{"step-9", "step-5"}), content);
+  }
   for (const char* content : {"step-4\n", "step-\n", "step-10x\n", "../step-10\n", "best\n", ""}) {
     std::ofstream(run / "latest") << content;
     const std::string message = test::refusal(tried);
-    BOOST_TEST(test::contains(message, "latest: names "), content << ": " << message);
+    BOOST_TEST(test::contains(message, "latest: "), content << ": " << message);
     BOOST_TEST(test::contains(message, "write the name of one that is into it: step-10 step-9 step-5"));
   }
   fs::remove(run / "latest");
@@ -253,7 +256,15 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_that_lacks_its_name_gets_it) {
   add_checkpoint(run, 20, [](const fs::path&) {});
   fs::rename(run / "step-20", run / "step-20.tmp");
   fs::create_directory(run / "step-10.tmp");
-  BOOST_TEST(checkpoints_to_try(run).empty());
+  BOOST_TEST((checkpoints_to_try(run) == std::vector<fs::path>{run / "step-20.tmp"}));
+  BOOST_TEST(
+      (checkpoints_meant_by(run / "latest", Prefer::best) == std::vector<fs::path>{run / "step-20.tmp"}));
+  {
+    const test::Intercepting on(
+        [](const test::SystemCall& call) { return call.what == "rename" ? ENOSPC : test::kMake; });
+    BOOST_CHECK_THROW(finish_interrupted(run), Error);
+  }
+  BOOST_TEST((checkpoints_to_try(run) == std::vector<fs::path>{run / "step-20.tmp"}));
   finish_interrupted(run);
   BOOST_TEST((checkpoints_to_try(run) == std::vector<fs::path>{run / "step-20"}));
   BOOST_TEST(!fs::exists(run / "step-10.tmp"));
@@ -291,6 +302,22 @@ BOOST_AUTO_TEST_CASE(without_a_whole_checkpoint_nothing_is_renamed) {
   const std::string message = test::refusal([&] { directory.newest_checkpoint(notes); });
   BOOST_TEST(test::contains(message, "step-1/model.safetensors: damaged"), message);
   BOOST_TEST((r.entries() == std::set<std::string>{"latest", "lock", "step-1", "step-2"}));
+}
+
+// Older checkpoints have it in their state.
+BOOST_AUTO_TEST_CASE(the_corpus_is_known) {
+  SmallRun r;
+  r.steps(1);
+  r.save();
+  Checkpoint c = read_checkpoint(r.run);
+  const CorpusIdentity corpus = r.corpus.identity();
+  BOOST_TEST((corpus_of(c) == corpus));
+  for (const char* key : {"corpus.bytes", "corpus.hash"}) {
+    const auto entry = c.weights.metadata.extract(key);
+    c.state.metadata[key] = entry.mapped();
+  }
+  BOOST_TEST((corpus_of(c) == corpus));
+  BOOST_TEST((state_of(c, r.config, r.trainer.state()).corpus == corpus));
 }
 
 // A run with the weights of one step and the state of another would continue with wrong results.

@@ -153,7 +153,7 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
       state.optimizer.push_back({name, file.tensor(name, value.shape(), value.dtype())});
     state.optimizer_steps = file.number<int64_t>(kOptimizerSteps);
   }
-  state.corpus = corpus_of(checkpoint.weights);
+  state.corpus = corpus_of(checkpoint);
   if (checkpoint.state.metadata.contains(kCorpusSince))
     state.corpus_since = file.number<int64_t>(kCorpusSince);
   state.memory = file.memory(config.model, like.memory);
@@ -161,6 +161,11 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
     refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
            checkpoint.folder.string(), state.memory.streams(), like.memory.streams());
   return state;
+}
+
+CorpusIdentity corpus_of(const Checkpoint& checkpoint) {
+  const CorpusIdentity known = corpus_of(checkpoint.weights);
+  return known.hash.empty() ? corpus_of(checkpoint.state) : known;  // where older checkpoints have it
 }
 
 std::optional<BestResult> best_of(const Checkpoint& checkpoint) {

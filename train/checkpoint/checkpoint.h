@@ -40,6 +40,9 @@ Checkpoint read_checkpoint(const std::filesystem::path& checkpoint, const OnDama
 /// another model or number of streams.
 TrainState state_of(const Checkpoint& checkpoint, const Config& config, const TrainState& like);
 
+/// The corpus that was trained on; nothing is known of it in the oldest checkpoints.
+CorpusIdentity corpus_of(const Checkpoint& checkpoint);
+
 /// The best validation up to the checkpoint, if there was one.
 std::optional<BestResult> best_of(const Checkpoint& checkpoint);
 

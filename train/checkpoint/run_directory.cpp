@@ -90,6 +90,7 @@ std::optional<Checkpoint> RunDirectory::newest_checkpoint(std::vector<std::strin
     }
   };
   Checkpoint found = read();
+  if (!is_named_by(kLatest, found.folder)) point_latest_at(found.folder);
   for (const fs::path& checkpoint : damaged) set_aside(checkpoint);
   return found;
 }

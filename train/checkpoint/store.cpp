@@ -27,12 +27,14 @@ std::optional<int64_t> step_of_name(std::string_view name) {
   return step;
 }
 
-// What RUN/latest or RUN/best says, without blanks at its end; none without such a file.
+// The name in RUN/latest or RUN/best, without blanks and a slash around it; none without such a file.
 std::optional<std::string> pointed(const fs::path& run, const char* pointer) {
   std::error_code ignored;
   if (!fs::is_regular_file(run / pointer, ignored)) return std::nullopt;
   const std::string text = read_file(run / pointer);
-  return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+  const std::string line = text.substr(0, text.find('\n'));
+  const size_t begin = std::min(line.find_first_not_of(" \t"), line.size());
+  return line.substr(begin, line.find_last_not_of(" \t\r/") + 1 - begin);
 }
 
 // The step that it names.
@@ -101,6 +103,17 @@ void set_aside_abandoned(const fs::path& run, int64_t step) {
       rename_with_suffix(run / name_of_step(other), ".abandoned");
 }
 
+// As far as it can be written.
+void restore_latest(const fs::path& run, const std::optional<std::string>& before) {
+  try {
+    if (before)
+      write_file_atomically(run / kLatest, *before + "\n");
+    else
+      remove_file(run / kLatest);
+  } catch (const Error&) {
+  }
+}
+
 // A folder that a process left when it was killed while it wrote or removed a
 // checkpoint: step-N.tmp, step-N.old.tmp.
 bool is_leftover(const fs::path& entry) {
@@ -115,28 +128,36 @@ bool is_leftover(const fs::path& entry) {
 bool holds_checkpoints(const fs::path& run) { return path_exists(run / kLatest) || !steps_of(run).empty(); }
 
 std::vector<fs::path> checkpoints_to_try(const fs::path& run) {
-  const auto named = pointed(run, kLatest);
-  // Without it, all count; when it names no step, none does.
-  const int64_t latest = named ? step_of_name(*named).value_or(-1) : std::numeric_limits<int64_t>::max();
-  std::vector<fs::path> found;
-  std::string later;
-  for (const int64_t step : steps_of(run)) {
-    if (step <= latest)
-      found.push_back(run / name_of_step(step));
-    else
-      later += " " + name_of_step(step);
-  }
-  if (named && found.empty() && !path_exists(being_written(run, latest)))
-    refuse("{}: names {}, which is not there ({})", (run / kLatest).string(),
+  for (;;) {
+    const auto named = pointed(run, kLatest);
+    // Without it, all count; when it names no step, none does.
+    const int64_t latest = named ? step_of_name(*named).value_or(-1) : std::numeric_limits<int64_t>::max();
+    std::vector<fs::path> found;
+    std::string later;
+    for (const int64_t step : steps_of(run)) {
+      if (step <= latest)
+        found.push_back(run / name_of_step(step));
+      else
+        later += " " + name_of_step(step);
+    }
+    if (!named) return found;
+    const fs::path newest = run / name_of_step(latest), unnamed = being_written(run, latest);
+    const bool listed = !found.empty() && found.front() == newest;
+    if (!listed && path_exists(unnamed)) found.insert(found.begin(), unnamed);
+    if (!found.empty()) return found;
+    if (path_exists(newest) || pointed(run, kLatest) != named) continue;  // written meanwhile
+    refuse("{}: names {}, which is {} ({})", (run / kLatest).string(),
            named->empty() ? "nothing" : shown(*named),
+           latest < 0 ? "not the name of a checkpoint" : "not there",
            later.empty() ? "put that folder back, or remove the file to start from the beginning"
                          : "write the name of one that is into it:" + later);
-  return found;
+  }
 }
 
 void add_checkpoint(const fs::path& run, int64_t step,
                     const std::function<void(const fs::path& folder)>& write) {
   const fs::path checkpoint = run / name_of_step(step), beside = being_written(run, step);
+  const auto before = pointed(run, kLatest);
   remove_tree(beside);
   try {
     std::error_code error;
@@ -146,10 +167,11 @@ void add_checkpoint(const fs::path& run, int64_t step,
     set_aside_abandoned(run, step);
     if (fs::exists(checkpoint, error)) remove_checkpoint(checkpoint);
     // Named first: from the instant at which the folder is there, it is the one to take.
-    write_file_atomically(run / kLatest, name_of_step(step) + "\n");
+    point_latest_at(checkpoint);
     rename_durably(beside, checkpoint);
   } catch (...) {
     std::error_code ignored;
+    if (pointed_step(run, kLatest) == step && !fs::exists(checkpoint, ignored)) restore_latest(run, before);
     fs::remove_all(beside, ignored);  // half a checkpoint must not occupy a full disk
     throw;
   }
@@ -169,12 +191,17 @@ bool is_named_by(const char* pointer, const fs::path& checkpoint) {
 }
 
 void finish_interrupted(const fs::path& run) {
+  if (const auto latest = pointed_step(run, kLatest))
+    if (const fs::path named = run / name_of_step(*latest), unnamed = being_written(run, *latest);
+        !path_exists(named) && path_exists(unnamed))
+      rename_durably(unnamed, named);
   std::error_code ignored;  // what stays, such as another user's, does no harm
-  const auto latest = pointed_step(run, kLatest);
-  if (latest && !path_exists(run / name_of_step(*latest)))
-    fs::rename(being_written(run, *latest), run / name_of_step(*latest), ignored);  // it was whole
   for (const fs::path& entry : entries(run))
     if (is_leftover(entry) || is_temporary(entry)) fs::remove_all(entry, ignored);
+}
+
+void point_latest_at(const fs::path& checkpoint) {
+  write_file_atomically(checkpoint.parent_path() / kLatest, checkpoint.filename().string() + "\n");
 }
 
 void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Retention& keep) {
@@ -183,7 +210,7 @@ void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Rete
   int kept = 0;
   for (const int64_t step : steps_of(run)) {
     if (step > newest_step || kept++ < keep.newest) continue;
-    if (step == best || step == keep.also || (keep.every && step % keep.every == 0)) continue;
+    if (step == best || (keep.also && step == keep.also) || (keep.every && step % keep.every == 0)) continue;
     remove_checkpoint(run / name_of_step(step));
   }
 }
@@ -208,8 +235,9 @@ std::vector<fs::path> checkpoints_meant_by(const fs::path& path, Prefer prefer) 
   }
   const fs::path folder = path.has_parent_path() ? path.parent_path() : ".";
   if (!fs::is_directory(path) && (path.filename() == kBest || path.filename() == kLatest)) {
-    const auto step = pointed_step(folder, path.filename().c_str());
-    if (step && path_exists(folder / name_of_step(*step))) return {folder / name_of_step(*step)};
+    if (const auto step = pointed_step(folder, path.filename().c_str()))
+      for (const fs::path& there : {folder / name_of_step(*step), being_written(folder, *step)})
+        if (path_exists(there)) return {there};
     refuse("{}: names no checkpoint of {} (give the run, or one of its step-N)", path.string(),
            folder.string());
   }

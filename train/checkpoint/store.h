@@ -33,14 +33,14 @@ inline constexpr const char* kBest = "best";
 struct Retention {
   int newest = 0;     ///< this many of the newest; 0: all
   int64_t every = 0;  ///< and those whose steps are multiples of this; 0: no others
-  int64_t also = 0;   ///< and that of this step
+  int64_t also = 0;   ///< and that of this step; 0: no other
 };
 
 /// True when the directory has, or had, a checkpoint.
 bool holds_checkpoints(const std::filesystem::path& run);
 
-/// The run's checkpoints in the order in which to try them, newest first: the one that `latest` names and the
-/// older ones; all of them without `latest`. Throws InputError when neither the one that it names is there nor
+/// The run's checkpoints in the order in which to try them, newest first: the one that `latest` names, also
+/// when it is whole and only lacks its name (step-N.tmp), and the older ones; all of them without `latest`. Throws InputError when neither the one that it names is there nor
 /// an older one.
 std::vector<std::filesystem::path> checkpoints_to_try(const std::filesystem::path& run);
 
@@ -61,8 +61,11 @@ bool is_named_by(const char* pointer, const std::filesystem::path& checkpoint);
 /// stays. Throws Error.
 void remove_old_checkpoints(const std::filesystem::path& run, int64_t newest_step, const Retention& keep);
 
+/// Has `latest` name the checkpoint. Throws Error with the system's reason.
+void point_latest_at(const std::filesystem::path& checkpoint);
+
 /// Clears up after a process that was killed while it wrote or removed a checkpoint: one that `latest` names,
-/// and that only lacked its name, gets it; unfinished folders and files are removed.
+/// and that only lacked its name, gets it (Error when that fails); unfinished folders and files are removed.
 void finish_interrupted(const std::filesystem::path& run);
 
 /// Renames a damaged checkpoint to step-N.damaged, so that it is not tried again.
