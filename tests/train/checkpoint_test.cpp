@@ -256,6 +256,9 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_that_lacks_its_name_gets_it) {
   add_checkpoint(run, 20, [](const fs::path&) {});
   fs::rename(run / "step-20", run / "step-20.tmp");
   fs::create_directory(run / "step-10.tmp");
+  std::ofstream(run / "best") << "step-10\n";  // which is half written
+  BOOST_TEST(test::contains(test::refusal([&] { checkpoints_meant_by(run / "best", Prefer::best); }),
+                            "best: names no checkpoint"));
   BOOST_TEST((checkpoints_to_try(run) == std::vector<fs::path>{run / "step-20.tmp"}));
   BOOST_TEST(
       (checkpoints_meant_by(run / "latest", Prefer::best) == std::vector<fs::path>{run / "step-20.tmp"}));

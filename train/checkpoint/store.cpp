@@ -73,6 +73,15 @@ fs::path being_written(const fs::path& run, int64_t step) {
   return with_suffix(run / name_of_step(step), ".tmp");
 }
 
+// The checkpoint that `latest` names, when it is whole and only lacks its name. Another step-N.tmp may not
+// be whole yet.
+std::optional<fs::path> unnamed_checkpoint(const fs::path& run) {
+  const auto latest = pointed_step(run, kLatest);
+  if (!latest || path_exists(run / name_of_step(*latest))) return std::nullopt;
+  const fs::path unnamed = being_written(run, *latest);
+  return path_exists(unnamed) ? std::optional(unnamed) : std::nullopt;
+}
+
 void remove_tree(const fs::path& folder) {
   std::error_code error;
   fs::remove_all(folder, error);
@@ -103,11 +112,15 @@ void set_aside_abandoned(const fs::path& run, int64_t step) {
       rename_with_suffix(run / name_of_step(other), ".abandoned");
 }
 
+void point(const fs::path& run, const char* pointer, const std::string& name) {
+  write_file_atomically(run / pointer, name + "\n");
+}
+
 // As far as it can be written.
 void restore_latest(const fs::path& run, const std::optional<std::string>& before) {
   try {
     if (before)
-      write_file_atomically(run / kLatest, *before + "\n");
+      point(run, kLatest, *before);
     else
       remove_file(run / kLatest);
   } catch (const Error&) {
@@ -141,11 +154,10 @@ std::vector<fs::path> checkpoints_to_try(const fs::path& run) {
         later += " " + name_of_step(step);
     }
     if (!named) return found;
-    const fs::path newest = run / name_of_step(latest), unnamed = being_written(run, latest);
-    const bool listed = !found.empty() && found.front() == newest;
-    if (!listed && path_exists(unnamed)) found.insert(found.begin(), unnamed);
+    if (const auto unnamed = unnamed_checkpoint(run)) found.insert(found.begin(), *unnamed);
     if (!found.empty()) return found;
-    if (path_exists(newest) || pointed(run, kLatest) != named) continue;  // written meanwhile
+    if (path_exists(run / name_of_step(latest)) || pointed(run, kLatest) != named)
+      continue;  // written meanwhile
     refuse("{}: names {}, which is {} ({})", (run / kLatest).string(),
            named->empty() ? "nothing" : shown(*named),
            latest < 0 ? "not the name of a checkpoint" : "not there",
@@ -179,7 +191,7 @@ void add_checkpoint(const fs::path& run, int64_t step,
 
 void mark_best(const fs::path& run, std::optional<int64_t> step) {
   if (step && path_exists(run / name_of_step(*step))) {
-    if (pointed_step(run, kBest) != step) write_file_atomically(run / kBest, name_of_step(*step) + "\n");
+    if (pointed_step(run, kBest) != step) point(run, kBest, name_of_step(*step));
     return;
   }
   remove_file(run / kBest);
@@ -191,17 +203,15 @@ bool is_named_by(const char* pointer, const fs::path& checkpoint) {
 }
 
 void finish_interrupted(const fs::path& run) {
-  if (const auto latest = pointed_step(run, kLatest))
-    if (const fs::path named = run / name_of_step(*latest), unnamed = being_written(run, *latest);
-        !path_exists(named) && path_exists(unnamed))
-      rename_durably(unnamed, named);
-  std::error_code ignored;  // what stays, such as another user's, does no harm
+  if (const auto unnamed = unnamed_checkpoint(run))
+    rename_durably(*unnamed, run / unnamed->stem());  // without .tmp
+  std::error_code ignored;                            // what stays, such as another user's, does no harm
   for (const fs::path& entry : entries(run))
     if (is_leftover(entry) || is_temporary(entry)) fs::remove_all(entry, ignored);
 }
 
 void point_latest_at(const fs::path& checkpoint) {
-  write_file_atomically(checkpoint.parent_path() / kLatest, checkpoint.filename().string() + "\n");
+  point(checkpoint.parent_path(), kLatest, checkpoint.filename().string());
 }
 
 void remove_old_checkpoints(const fs::path& run, int64_t newest_step, const Retention& keep) {
@@ -235,9 +245,11 @@ std::vector<fs::path> checkpoints_meant_by(const fs::path& path, Prefer prefer) 
   }
   const fs::path folder = path.has_parent_path() ? path.parent_path() : ".";
   if (!fs::is_directory(path) && (path.filename() == kBest || path.filename() == kLatest)) {
-    if (const auto step = pointed_step(folder, path.filename().c_str()))
-      for (const fs::path& there : {folder / name_of_step(*step), being_written(folder, *step)})
-        if (path_exists(there)) return {there};
+    if (const auto step = pointed_step(folder, path.filename().c_str())) {
+      if (path_exists(folder / name_of_step(*step))) return {folder / name_of_step(*step)};
+      const auto unnamed = unnamed_checkpoint(folder);
+      if (unnamed == being_written(folder, *step)) return {*unnamed};
+    }
     refuse("{}: names no checkpoint of {} (give the run, or one of its step-N)", path.string(),
            folder.string());
   }
