@@ -2,6 +2,7 @@
 # small runs. A call writes its output to ./out and ./err, a run in the background its messages to ./log.
 case ${FADE:-} in "" | /*) ;; *) FADE=$PWD/$FADE ;; esac
 fade=${FADE:-}
+tests=$PWD/tests
 dir=$(mktemp -d 2>&1) || { echo "FAILED  $dir (set TMPDIR to a directory that exists)"; exit 1; }
 trap 'kill $(jobs -p) 2>/dev/null; chmod -R u+rwX "$dir"; rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
@@ -43,9 +44,20 @@ comes() {
   done
   false
 }
+# in_browser SCRIPT PAGE..: the checks of tests/browser/SCRIPT pass; the distribution's Python has its packages
+in_browser() {
+  script=$1
+  shift
+  python=/usr/bin/python3
+  [ -x $python ] || python=python3
+  code=0
+  $python "$tests/browser/$script" "$@" || code=$?
+  case $code in 0) ;; 77) skipped=1 ;; *) failures=$((failures + 1)) ;; esac
+}
 # finish: the verdict, as the last line of a test
 finish() {
   [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
+  [ -z "${skipped:-}" ] || exit 77
 }
 
 # bottles N: a text of N lines
