@@ -15,6 +15,7 @@ if [ "${free:-0}" -lt 1048576 ]; then
 fi
 
 scripts/install_dependencies.sh
+scripts/install_tensorboard.sh
 
 # Formatting: the style is clang-format 14's, and other versions differ in details.
 if clang-format --version 2>/dev/null | grep -q 'version 14'; then

@@ -38,8 +38,8 @@ bool stays_when_resumed(std::string_view key) {
 // True for keys that change no figure of a run: what it logs and keeps, and the path of the corpus, whose
 // bytes are compared.
 bool changes_no_figure(std::string_view key) {
-  return key == "train.log_every" || key == "train.checkpoint_every" || key.starts_with("train.keep_") ||
-         key == "data.path";
+  return key == "train.log_every" || key == "train.tensorboard" || key == "train.checkpoint_every" ||
+         key.starts_with("train.keep_") || key == "data.path";
 }
 
 // True when more steps lead to the same figures in a run that goes on as in one from the start: no schedule

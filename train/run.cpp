@@ -190,7 +190,7 @@ bool run_training(const Config& config, const RunOptions& options) {
     from.step = 0;
   }
   directory.write_config(config);
-  RunLog log(options.minutes, directory.path(), trainer.steps_done());
+  RunLog log(options.minutes, directory.path(), trainer.steps_done(), config.train.tensorboard);
 
   for (const std::string& note : options.notes) log.note("{}", note);
   announce(corpus, trainer, directory.path(), log);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <sstream>
 
@@ -12,10 +11,13 @@
 #include "engine/io/output.h"
 #include "train/figure.h"
 #include "train/median.h"
+#include "train/tensorboard.h"
 
 namespace fade {
 
 namespace {
+
+constexpr const char* kMetricsFile = "metrics.jsonl";
 
 std::string format_rate(double per_second) {
   return per_second >= 10'000 ? fmt::format("{:.0f}k tok/s", per_second / 1000)
@@ -30,7 +32,7 @@ nlohmann::ordered_json number_or_null(const std::optional<double>& number) {
 }  // namespace
 
 std::vector<MetricsLine> read_metrics(const std::filesystem::path& run) {
-  const std::filesystem::path path = run / "metrics.jsonl";
+  const std::filesystem::path path = run / kMetricsFile;
   if (!path_exists(path)) return {};
   std::vector<MetricsLine> lines;
   std::istringstream text(read_file(path));
@@ -42,8 +44,8 @@ std::vector<MetricsLine> read_metrics(const std::filesystem::path& run) {
   return lines;
 }
 
-RunLog::RunLog(double minutes, const std::filesystem::path& run, int64_t step)
-    : minutes_(minutes), metrics_(run / "metrics.jsonl") {
+RunLog::RunLog(double minutes, const std::filesystem::path& run, int64_t step, bool events)
+    : minutes_(minutes), metrics_(run / kMetricsFile) {
   std::string kept;
   for (const auto& [text, line] : read_metrics(run)) {
     if (line["step"] > step) continue;
@@ -52,7 +54,8 @@ RunLog::RunLog(double minutes, const std::filesystem::path& run, int64_t step)
     if (line.contains("seconds") && line["seconds"].is_number()) seconds_ = line["seconds"];
     kept += text + '\n';  // (written anew, a number could change)
   }
-  write_file_atomically(metrics_, kept);
+  write_file_atomically(run / kMetricsFile, kept);
+  if (events) events_.emplace(new_event_file(run), event_file_beginning(step));
 }
 
 void RunLog::add_seconds(double seconds) {
@@ -67,19 +70,22 @@ void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
     note("step {}: {} attempts before it were skipped: not finite ({} in all)", step, s.skipped,
          trainer.skipped());
   const double bytes_per_step = 1.0 * config.batch * trainer.config().model.block * config.accumulate;
-  const double mean_seconds = std::reduce(step_seconds_.begin(), step_seconds_.end()) / step_seconds_.size();
+  const auto since = static_cast<double>(step_seconds_.size());
+  bits_ += s.bits;
+  aux_ += s.aux;
+  const double mean_seconds = std::reduce(step_seconds_.begin(), step_seconds_.end()) / since;
   const double rate = bytes_per_step / mean_seconds;
   const double left_by_steps = mean_seconds * (config.steps - step), left_by_time = 60 * minutes_ - seconds_;
   const double left = minutes_ > 0 ? std::clamp(left_by_time, 0.0, left_by_steps) : left_by_steps;
   const std::string span = s.mean_span ? fmt::format("span {}  ", figure(*s.mean_span, 1)) : "";
   const std::string line =
-      fmt::format("step {}/{}  {} bpb  {}rows {}  {}  {} left", step, config.steps, figure(s.bits, 3), span,
-                  figure(s.mean_rows, 1), format_rate(rate), format_duration(left));
+      fmt::format("step {}/{}  {} bpb  {}rows {}  {}  {} left", step, config.steps, figure(bits_ / since, 3),
+                  span, figure(s.mean_rows, 1), format_rate(rate), format_duration(left));
   if (step % config.log_every != 0 && !last) return progress_.update(line);
   progress_.log(line);
   write({{"step", step},
-         {"train_bpb", s.bits},
-         {"aux", s.aux},
+         {"train_bpb", bits_ / since},
+         {"aux", aux_ / since},
          {"grad_norm", s.grad_norm},
          {"lr", s.lr},
          {"mean_span", number_or_null(s.mean_span)},
@@ -90,6 +96,7 @@ void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
          {"peak_bytes", memory_stats(trainer.model().device()).peak},
          {"seconds", seconds_}});
   step_seconds_.clear();
+  bits_ = aux_ = 0;
 }
 
 void RunLog::validation(int64_t step, const Report& report) {
@@ -108,18 +115,17 @@ void RunLog::validation(int64_t step, const Report& report) {
 }
 
 void RunLog::write(const nlohmann::ordered_json& line) {
-  constexpr size_t kMaxWaiting = 16 << 20;
-  const bool waited = !waiting_.empty();
-  waiting_ += line.dump() + "\n";
-  if (waiting_.size() > kMaxWaiting)
-    waiting_.erase(0, waiting_.find('\n', waiting_.size() - kMaxWaiting) + 1);
-  try {
-    append_to_file(metrics_, waiting_);
-    waiting_.clear();
-    if (waited) note("metrics.jsonl is written again, with the lines that waited");
-  } catch (const Error& e) {
-    if (!waited) note("warning: {}; training continues, and the lines wait in memory", e.what());
-  }
+  append(metrics_, line.dump() + "\n");
+  if (events_) append(*events_, scalars_record(line));
+}
+
+void RunLog::append(LogFile& file, std::string record) {
+  if (const std::string message = file.append(std::move(record)); !message.empty()) note("{}", message);
+}
+
+void RunLog::flush() const {
+  metrics_.flush();
+  if (events_) events_->flush();
 }
 
 }  // namespace fade

@@ -1,5 +1,5 @@
-// The log of a run: lines on the console (train/progress.h), and metrics.jsonl, one JSON object per line, for
-// plots and scripts.
+// The log of a run: lines on the console (train/progress.h); metrics.jsonl, one JSON object per line, for plots and
+// scripts; and, where they are wanted, the same numbers for TensorBoard (train/tensorboard.h).
 #pragma once
 
 #include <filesystem>
@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine/error.h"
-#include "engine/io/files.h"
 #include "engine/io/utf8.h"
+#include "train/log_file.h"
 #include "train/progress.h"
 #include "train/report.h"
 #include "train/trainer.h"
@@ -30,8 +30,9 @@ std::vector<MetricsLine> read_metrics(const std::filesystem::path& run);
 class RunLog {
  public:
   /// Opens RUN/metrics.jsonl. Lines of steps after `step`, from which training continues, are dropped: a
-  /// resumed run writes them again. Throws Error when it cannot be written.
-  RunLog(double minutes, const std::filesystem::path& run, int64_t step);
+  /// resumed run writes them again. `events`: a new file of events for TensorBoard, too. Throws Error when the
+  /// metrics cannot be written.
+  RunLog(double minutes, const std::filesystem::path& run, int64_t step, bool events);
 
   /// A formatted message, of one line, that stays on the console.
   template <class... A>
@@ -44,8 +45,9 @@ class RunLog {
   /// Training time so far, that of earlier processes of the run included.
   double seconds() const { return seconds_; }
 
-  /// The step just done. Writes a line to the console and one to the metrics every train.log_every steps, and
-  /// when it is the `last`.
+  /// The step just done, whose time was counted. Writes a line to the console and one to the metrics every
+  /// train.log_every steps, and when it is the `last`; in them, losses are means over the steps since the line
+  /// before (since `step`, for the first line of a resumed run).
   void step(const Trainer& trainer, const Trainer::Step& figures, bool last);
 
   /// A line in the metrics for a validation after `step`.
@@ -54,20 +56,22 @@ class RunLog {
   std::optional<double> validation_before() const { return validation_before_; }
 
   /// Flushes the metrics to the disk, as far as that is possible.
-  void flush() const { flush_file(metrics_); }
+  void flush() const;
 
  private:
-  /// Appends a line to the metrics. When they cannot be written, says so, and the line waits in memory (as do
-  /// up to 16 MiB of lines) and is written with the next one.
+  /// Appends a line to the metrics, and its numbers to the events.
   void write(const nlohmann::ordered_json& line);
+  void append(LogFile& file, std::string record);
 
   double minutes_;  ///< of training; 0: no limit
   Progress progress_;
-  std::filesystem::path metrics_;
-  std::string waiting_;  ///< lines for a file that cannot be written
+  LogFile metrics_;
+  std::optional<LogFile> events_;
   std::optional<double> validation_before_;
   double seconds_ = 0;
-  std::vector<double> step_seconds_;  ///< since the last line in the metrics
+  // Of the steps since the last line in the metrics.
+  std::vector<double> step_seconds_;
+  double bits_ = 0, aux_ = 0;  ///< sums
 };
 
 }  // namespace fade

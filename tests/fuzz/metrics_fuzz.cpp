@@ -8,10 +8,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr int64_t last_step = 50;
   const std::string path = fuzz::write("metrics.jsonl", fuzz::text_of(data, size));
   fuzz::allow_refusal([&] {
-    { const RunLog opened(0, fuzz::folder(), last_step); }
+    { const RunLog opened(0, fuzz::folder(), last_step, false); }
     const std::string kept = fuzz::read(path);
     fuzz::require(kept.size() <= size + 1, "lines are dropped, not added");
-    { const RunLog opened(0, fuzz::folder(), last_step); }
+    { const RunLog opened(0, fuzz::folder(), last_step, false); }
     fuzz::require(fuzz::read(path) == kept, "what was kept is kept again");
   });
   return 0;

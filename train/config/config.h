@@ -87,7 +87,8 @@ struct TrainConfig {
   int keep_checkpoints = 3;     ///< this many of the newest; 0: all
   int keep_every = 0;           ///< and those whose steps are multiples of this; 0: no others
   OnNonfinite on_nonfinite = OnNonfinite::stop;
-  int log_every = 50;  ///< steps
+  int log_every = 50;        ///< steps
+  bool tensorboard = false;  ///< write a file of events, too
 };
 
 struct Config {

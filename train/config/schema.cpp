@@ -83,6 +83,7 @@ const std::vector<Key> keys = {
     {FADE_KEY(train.on_nonfinite),
      "a step whose loss or gradient is not finite ends the run, or is skipped and counted"},
     {FADE_KEY(train.log_every), "steps between lines in metrics.jsonl", {1, kBillion}},
+    {FADE_KEY(train.tensorboard), "write the numbers of metrics.jsonl into a file for TensorBoard, too"},
     {FADE_KEY(device), "`auto` takes CUDA where there is one"},
     {FADE_KEY(dtype),
      "precision of the computation: f64 on the CPU only; bf16, for CUDA, is not implemented yet"},
