@@ -111,6 +111,7 @@ void add_compress(CLI::App& program);
 void add_decompress(CLI::App& program);
 void add_grad(CLI::App& program);
 void add_bench(CLI::App& program);
+void add_spans(CLI::App& program);
 void add_info(CLI::App& program);
 
 }  // namespace fade

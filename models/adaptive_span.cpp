@@ -22,11 +22,11 @@ Attention::Result AdaptiveSpanAttention::operator()(const Input& in) const {
   const Tensor z = ratio_ * static_cast<double>(S);  // [K]
   Result result;
   if (config().attention == AttentionPath::fused) {
-    result.out = attend(in, SpanMask::adaptive(z, span.ramp, S));
+    result.out = attend(in, SpanMask::adaptive(z, span.ramp, in.pass.options.within(S)));
   } else {
     const PaddedRows padded = pad(in.rows);
     const auto [scores, values] = attention_scores(in, padded);  // [B, K, n, L], [B, K, L, D]
-    result.out = weighted_values(apply_mask(scores, z, in, padded), values, in.pass.options);
+    result.out = weighted_values(apply_mask(scores, z, in, padded), values, padded, in.pass.options);
   }
   if (in.pass.options.training) result.aux = mean(z) * span.loss;
 
@@ -42,7 +42,7 @@ void AdaptiveSpanAttention::constrain() const { ratio_.copy_from(clamp(ratio_.de
 
 Tensor AdaptiveSpanAttention::apply_mask(const Tensor& scores, const Tensor& spans, const Input& in,
                                          const PaddedRows& padded) const {
-  const int64_t S = config().max_span;
+  const int64_t S = in.pass.options.within(config().max_span);
   const Tensor a = softmax_where(scores, mask_by_distance(in, padded, Tensor::full({S}, 1)));  // [B, K, n, L]
   const Tensor m = adaptive_mask(spans, padded.age, in.rows.block, config().span.ramp, S);     // [B, K, n, L]
   const Tensor eps = Tensor::scalar(kRenormEps, a.dtype(), a.device());

@@ -27,10 +27,10 @@ Attention::Prepared Attention::before_block(const LayerMemory& memory, const Ten
   return {memory, {}};
 }
 
-Tensor Attention::attend(const Input& in, const SpanMask& mask) const {
+Tensor Attention::attend(const Input& in, const SpanMask& mask, const Tensor& positions) const {
   const DropoutDraw drop = in.pass.options.next_dropout(config_.dropout);
-  return out_(span_attention(query_(in.block), key_value_(in.memory, in.block), in.pass.positions, in.rows,
-                             mask, {.heads = config_.heads, .dropout = drop.p, .key = drop.key}));
+  return out_(span_attention(query_(in.block), key_value_(in.memory, in.block), positions, in.rows, mask,
+                             {.heads = config_.heads, .dropout = drop.p, .key = drop.key}));
 }
 
 Attention::Scored Attention::attention_scores(const Input& in, const PaddedRows& padded,
@@ -53,8 +53,9 @@ Tensor Attention::mask_by_distance(const Input& in, const PaddedRows& padded, co
                  {B, n, -1});
 }
 
-Tensor Attention::weighted_values(const Tensor& weights, const Tensor& values,
+Tensor Attention::weighted_values(const Tensor& weights, const Tensor& values, const PaddedRows& padded,
                                   const StepOptions& options) const {
+  if (options.on_weights) options.on_weights(weights, padded.age);
   const DropoutDraw drop = options.next_dropout(config_.dropout);
   const Tensor sum = matmul(dropout(weights, drop.p, drop.key), values);  // [B, K, n, D]
   return out_(reshape(permute(sum, {0, 2, 1, 3}), {-1, config_.hidden}));

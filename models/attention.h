@@ -55,7 +55,9 @@ class Attention {
   Attention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
 
   /// Fused attention: projections, scores, mask, softmax, dropout and weighted sum in tiles → [B·n, H].
-  Tensor attend(const Input& in, const SpanMask& mask) const;
+  /// `positions` [P', D]: a row per distance or slot (pos.weight).
+  Tensor attend(const Input& in, const SpanMask& mask, const Tensor& positions) const;
+  Tensor attend(const Input& in, const SpanMask& mask) const { return attend(in, mask, in.pass.positions); }
 
   // Composed attention: the same in readable operations, over tensors that are padded to the longest stream.
 
@@ -71,7 +73,8 @@ class Attention {
   /// [B, n, L]: 1 where row j is at a distance from query i for which `seen` [P'] is 1, else 0.
   Tensor mask_by_distance(const Input& in, const PaddedRows& padded, const Tensor& seen) const;
   /// out(Σ_j dropout(w_ij)·v_j): weights [B, K, n, L], values [B, K, L, D] → [B·n, H].
-  Tensor weighted_values(const Tensor& weights, const Tensor& values, const StepOptions& options) const;
+  Tensor weighted_values(const Tensor& weights, const Tensor& values, const PaddedRows& padded,
+                         const StepOptions& options) const;
 
   /// x [B, r, K·D] → [B, K, r, D].
   Tensor split_heads(const Tensor& x) const;

@@ -83,22 +83,32 @@ Attention::Prepared CompressiveAttention::before_block(const LayerMemory& memory
   return prepared;
 }
 
+CompressiveAttention::Seen CompressiveAttention::seen(const StepOptions& options) const {
+  const int64_t S = config().max_span, c = config().compress.rate, all = config().compress.slots + 1;
+  if (!options.window) return {S, all};
+  return {std::min(S, options.window), std::clamp((options.window - S + 1) / c, int64_t{0}, all)};
+}
+
 Attention::Result CompressiveAttention::operator()(const Input& in) const {
   const int64_t S = config().max_span, n = in.rows.block, c = config().compress.rate,
                 C = config().compress.slots;
+  const Seen most = seen(in.pass.options);
   Result result;
   if (config().attention == AttentionPath::fused) {
-    result.out = attend(
-        in, SpanMask::fixed(S, {.count = static_cast<int32_t>(C + 1), .rate = static_cast<int32_t>(c)}));
+    const SlotWindow slots{.count = static_cast<int32_t>(most.slots), .rate = static_cast<int32_t>(c)};
+    const Tensor& all = in.pass.positions;
+    result.out = attend(in, SpanMask::fixed(most.rows, slots),
+                        most.slots <= C ? slice(all, 0, 0, most.rows + most.slots) : all);
   } else {
-    const std::vector<int32_t> row = position_by_distance(n);
-    std::vector<float> seen(row.size());
-    std::ranges::transform(row, seen.begin(), [](int32_t r) { return r < 0 ? 0.f : 1.f; });
+    const std::vector<int32_t> row = position_by_distance(n, most);
+    std::vector<float> visible(row.size());
+    std::ranges::transform(row, visible.begin(), [](int32_t r) { return r < 0 ? 0.f : 1.f; });
     const Tensor positions = gather_rows(in.pass.positions, indices(row, in.block.device()));  // [P', D]
     const PaddedRows padded = pad(in.rows);
     const auto [scores, values] = attention_scores(in, padded, positions);  // [B, K, n, L], [B, K, L, D]
-    const Tensor mask = mask_by_distance(in, padded, Tensor::from(seen, {positions.size(0)}));  // [B, n, L]
-    result.out = weighted_values(softmax_where(scores, mask), values, in.pass.options);
+    const Tensor mask =
+        mask_by_distance(in, padded, Tensor::from(visible, {positions.size(0)}));  // [B, n, L]
+    result.out = weighted_values(softmax_where(scores, mask), values, padded, in.pass.options);
   }
 
   // A row is kept if the next block's first query sees it: exact rows, and slots, whose ages exceed S.
@@ -130,12 +140,12 @@ int64_t CompressiveAttention::oldest_age(const ModelConfig& config) {
   return int64_t{config.max_span} + config.span.ramp + 2 * int64_t{config.block} + slots;
 }
 
-std::vector<int32_t> CompressiveAttention::position_by_distance(int64_t block) const {
-  const int32_t S = config().max_span, c = config().compress.rate, C = config().compress.slots;
-  std::vector<int32_t> row(static_cast<size_t>(S));
+std::vector<int32_t> CompressiveAttention::position_by_distance(int64_t block, Seen seen) const {
+  const int32_t S = config().max_span, c = config().compress.rate;
+  std::vector<int32_t> row(static_cast<size_t>(seen.rows));
   std::iota(row.begin(), row.end(), 0);
-  row.insert(row.end(), static_cast<size_t>(block), -1);
-  for (int32_t slot = 0; slot <= C; ++slot) row.insert(row.end(), static_cast<size_t>(c), S + slot);
+  if (seen.slots > 0) row.insert(row.end(), static_cast<size_t>(block), -1);
+  for (int32_t slot = 0; slot < seen.slots; ++slot) row.insert(row.end(), static_cast<size_t>(c), S + slot);
   return row;
 }
 

@@ -35,9 +35,17 @@ class CompressiveAttention final : public Attention {
   };
   LeavingGroups leaving_groups(int64_t read, int64_t block) const;
 
+  /// What a query sees at most: exact rows at distances 1 to `rows`, and the newest `slots` slots.
+  struct Seen {
+    int64_t rows, slots;
+  };
+  /// S and C + 1, unless memory is cut. Slot k, from 0 for the newest, has positions at distances up to
+  /// S + (k + 1)·c − 1.
+  Seen seen(const StepOptions& options) const;
+
   /// For composed attention: the position row of distances 1, 2, .., up to that of the last slot; −1 in the
   /// gap between rows and slots (SlotWindow).
-  std::vector<int32_t> position_by_distance(int64_t block) const;
+  std::vector<int32_t> position_by_distance(int64_t block, Seen seen) const;
   /// rows [G, c·H] → slots [G, H]: their mean, or the convolution's result.
   Tensor compress(const Tensor& rows) const;
   /// ‖attn(h, old) − attn(h, compressed)‖²/(B·n·H) for groups `old` [G, c·H]: trains only the convolution.

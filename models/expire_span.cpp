@@ -55,7 +55,7 @@ void ExpireSpanAttention::check(const ModelConfig& config, const Need& need) {
 Attention::Result ExpireSpanAttention::fused(const Input& in, const Tensor& spans) const {
   const SpanConfig& span = config().span;
   Result result;
-  result.out = attend(in, SpanMask::expiring(spans, span.ramp));
+  result.out = attend(in, SpanMask::expiring(spans, span.ramp, in.pass.options.window));
   if (in.pass.options.training)  // all rows as one stream: the mean over streams is in the coefficient
     result.aux = span_loss(reshape(spans, {1, -1}), in.rows.age.view({1, in.rows.count()}), in.rows.block,
                            span.ramp, span.loss / static_cast<double>(in.rows.streams));
@@ -65,12 +65,16 @@ Attention::Result ExpireSpanAttention::fused(const Input& in, const Tensor& span
 Attention::Result ExpireSpanAttention::composed(const Input& in, const Tensor& spans) const {
   const SpanConfig& span = config().span;
   const PaddedRows padded = pad(in.rows);
-  const Tensor e = gather_rows(spans, padded.index);                         // [B, L]
-  const Tensor mask = expire_mask(e, padded.age, in.rows.block, span.ramp);  // [B, n, L]
-  const auto [scores, values] = attention_scores(in, padded);                // [B, K, n, L], [B, K, L, D]
-  const Tensor weights = masked_renorm(softmax_where(scores, mask), mask);   // [B, K, n, L]
+  const Tensor e = gather_rows(spans, padded.index);                   // [B, L]
+  Tensor mask = expire_mask(e, padded.age, in.rows.block, span.ramp);  // [B, n, L]
+  if (in.pass.options.window) {
+    const int64_t window = in.pass.options.within(int64_t{config().max_span} + span.ramp);
+    mask = mask * mask_by_distance(in, padded, Tensor::full({window}, 1));
+  }
+  const auto [scores, values] = attention_scores(in, padded);               // [B, K, n, L], [B, K, L, D]
+  const Tensor weights = masked_renorm(softmax_where(scores, mask), mask);  // [B, K, n, L]
   Result result;
-  result.out = weighted_values(weights, values, in.pass.options);
+  result.out = weighted_values(weights, values, padded, in.pass.options);
   if (in.pass.options.training) result.aux = span_loss(e, padded.age, in.rows.block, span.ramp, span.loss);
   return result;
 }

@@ -1,6 +1,8 @@
 // The options of a forward pass, what its layers share, and its report.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <vector>
 
 #include "engine/rng.h"
@@ -18,7 +20,14 @@ struct StepOptions {
   bool training = false;        ///< auxiliary losses are on, and with `random` dropout and span noise
   Generator* random = nullptr;  ///< source of dropout and span noise; without it both are off
   bool forget = true;           ///< false keeps every row (except compressed ones); predictions do not change
+  /// Memory cut to N: no query sees anything at a distance above N, nor a slot with such a position. 0: all.
+  int64_t window = 0;
+  /// Composed attention only: receives each layer's final weights [B, K, n, L], and the ages [B, L] of the
+  /// padded rows (PaddedRows).
+  std::function<void(const Tensor& weights, const Tensor& age)> on_weights = {};
 
+  /// The smaller of `rows` and the window.
+  int64_t within(int64_t rows) const { return window ? std::min(rows, window) : rows; }
   bool stochastic() const { return training && random; }
   /// The next use of dropout with probability `p`. Takes a key from `random` only if anything can be dropped.
   DropoutDraw next_dropout(double p) const {

@@ -1,5 +1,6 @@
 #include "models/transformer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -10,6 +11,16 @@
 #include "ops/layout/layout.h"
 
 namespace fade {
+namespace {
+
+// The same lifetime for rows that are seen up to a distance of `window` only.
+Lifetime cut(const Lifetime& lifetime, double window) {
+  const double most = window + 1 - lifetime.reach;  // span + reach ≤ window + 1
+  if (!lifetime.span) return {{}, std::min(lifetime.reach, window + 1)};
+  return {clamp(lifetime.span, std::min(0.0, most), most), lifetime.reach};
+}
+
+}  // namespace
 
 TransformerLayer::TransformerLayer(Parameters& p, size_t layer, const ModelConfig& config, Generator& random)
     : layer_(layer),
@@ -44,8 +55,12 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
   add_aux(attended.aux);
   if (attended.spans) report.spans.push_back(attended.spans);
 
-  if (!pass.options.forget && kind_info(config_.kind).can_keep_all)
-    attended.lifetime.reach = std::numeric_limits<double>::infinity();
+  if (kind_info(config_.kind).can_keep_all) {
+    if (!pass.options.forget)
+      attended.lifetime.reach = std::numeric_limits<double>::infinity();
+    else if (pass.options.window)
+      attended.lifetime = cut(attended.lifetime, static_cast<double>(pass.options.window));
+  }
   memory.append(layer_, x, survivors(rows, attended.lifetime));
 
   const DropoutDraw drop = pass.options.next_dropout(config_.dropout);

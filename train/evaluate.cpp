@@ -44,7 +44,9 @@ EvalResult evaluate(const Transformer& model, const Bytes& text, const std::stri
                want = std::span<const int32_t>(targets).first(B * n);
     StepReport report;
     const Tensor x = Tensor::from(in, {options.streams, static_cast<int64_t>(n)}).to(model.device());
-    const Tensor logits = model.forward(x, memory, {.forget = options.forget}, report);
+    const Tensor logits = model.forward(
+        x, memory, {.forget = options.forget, .window = options.window, .on_weights = options.on_weights},
+        report);
     memory.drop_forgotten();
     const std::vector<double> bits = bits_of(logits, want);
     for (const double b : bits) total_bits += b;

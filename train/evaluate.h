@@ -29,6 +29,8 @@ struct EvalBlock {
 struct EvalOptions {
   int streams = 1;
   bool forget = true;  ///< false: every row is kept
+  int64_t window = 0;  ///< memory cut to so many rows: StepOptions::window
+  std::function<void(const Tensor& weights, const Tensor& age)> on_weights = {};  ///< StepOptions::on_weights
   std::function<void(const EvalBlock&)> on_block = {};
 };
 

@@ -12,8 +12,15 @@ bool continues(std::string_view text, size_t i, unsigned low = 0x80, unsigned hi
          static_cast<unsigned char>(text[i]) <= high;
 }
 
-// The number of bytes of the character at the start of a text that is not empty; 0 when it is none.
-size_t character(std::string_view text) {
+// U+0000 to U+001F and U+007F to U+009F.
+bool is_control(std::string_view one) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(one[i]); };
+  return one.size() == 1 ? byte(0) < 0x20 || byte(0) == 0x7f : byte(0) == 0xc2 && byte(1) < 0xa0;
+}
+
+}  // namespace
+
+size_t first_character(std::string_view text) {
   const unsigned lead = static_cast<unsigned char>(text[0]);
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead <= 0xdf) return continues(text, 1) ? 2 : 0;
@@ -28,17 +35,9 @@ size_t character(std::string_view text) {
   return 0;
 }
 
-// U+0000 to U+001F and U+007F to U+009F.
-bool is_control(std::string_view one) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(one[i]); };
-  return one.size() == 1 ? byte(0) < 0x20 || byte(0) == 0x7f : byte(0) == 0xc2 && byte(1) < 0xa0;
-}
-
-}  // namespace
-
 size_t find_invalid_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
-    const size_t length = character(text.substr(i));
+    const size_t length = first_character(text.substr(i));
     if (length == 0) return i;
     i += length;
   }
@@ -53,7 +52,7 @@ size_t utf8_length(std::string_view text) {
 std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const size_t length = character(text);
+    const size_t length = first_character(text);
     const std::string_view one = text.substr(0, std::max<size_t>(length, 1));
     if (length == 0 || is_control(one))
       for (const char c : one) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));

@@ -7,6 +7,10 @@
 
 namespace fade {
 
+/// The number of bytes of the well-formed character at the start of `text`, which is not empty; 0 when there is
+/// no such character.
+size_t first_character(std::string_view text);
+
 /// The offset of the first byte that is no part of well-formed UTF-8 (the Unicode Standard, table 3-7); npos
 /// when there is none.
 size_t find_invalid_utf8(std::string_view text);

@@ -32,6 +32,7 @@ small_run_files
 ln -s nowhere dangling
 printf 'a short text' >short
 printf a >letter
+head -c 200001 /dev/zero >large
 cp c.yaml conf
 printf 'caf\303\251 %.0s' $(seq 200) >latin
 head -c 100 text >tokens
@@ -83,7 +84,7 @@ everything() {
   find . -type f ! -name out ! -name err -exec sha256sum {} + | sort
 }
 before=$(everything)
-refused "no command" "a command is missing (commands: train, compare, eval, generate, compress, decompress, grad, bench, info)"
+refused "no command" "a command is missing (commands: train, compare, eval, generate, compress, decompress, grad, bench, spans, info)"
 calls=0
 while IFS= read -r call; do
   case $call in
