@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -77,18 +78,23 @@ struct CheckpointArguments {
   std::string path, device = "auto", config;
   int threads = 0;
 
-  explicit CheckpointArguments(CLI::App& app) {
+  /// With `on_cpu`, the command computes on the CPU only, and has no option --device.
+  explicit CheckpointArguments(CLI::App& app, bool on_cpu = false) {
     app.add_option("CHECKPOINT", path, kCheckpointForms)->required();
     app.add_option("--config", config, "configuration file, for weights without one in their metadata")
         ->check(not_empty());
-    app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
+    if (on_cpu)
+      device = "cpu";
+    else
+      app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
     add_number(app, "--threads", threads, {1, range_of("threads").high},
                "threads to use (default: the configuration's)");
   }
   LoadedModel load() const { return load(path); }
-  LoadedModel load(const std::filesystem::path& checkpoint) const {
-    LoadedModel loaded =
-        load_model(checkpoint, {parse_name<DeviceChoice>("--device", device), config}, warn_of_damage);
+  LoadedModel load(const std::filesystem::path& checkpoint,
+                   const std::function<void(Config&)>& change = {}) const {
+    LoadedModel loaded = load_model(
+        checkpoint, {parse_name<DeviceChoice>("--device", device), config, change}, warn_of_damage);
     set_threads(threads ? threads : loaded.config.threads);
     return loaded;
   }
@@ -113,5 +119,6 @@ void add_grad(CLI::App& program);
 void add_bench(CLI::App& program);
 void add_spans(CLI::App& program);
 void add_info(CLI::App& program);
+void add_explain(CLI::App& program);
 
 }  // namespace fade

@@ -105,6 +105,7 @@ LoadedModel load_model(const fs::path& checkpoint, const ModelOptions& options, 
       weights.path, weights.which,
       options.config.empty() ? config_of(weights.file, weights.path) : load_config(options.config),
       corpus_of(weights.file), nullptr};
+  if (options.change) options.change(loaded.config);
   const Config& c = loaded.config;
   const Device on = device_for(options.device == DeviceChoice::automatic ? c.device : options.device);
   loaded.model = std::make_unique<Transformer>(c.model, dtype_for(c.dtype), on, c.seed);

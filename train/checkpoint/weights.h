@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -56,6 +57,7 @@ WeightsFile read_weights(const std::filesystem::path& checkpoint, const OnDamage
 struct ModelOptions {
   DeviceChoice device = DeviceChoice::automatic;
   std::string config = {};  ///< a file, instead of the configuration in the weights' metadata
+  std::function<void(Config&)> change = {};  ///< of the configuration, before the model is made from it
 };
 
 struct LoadedModel {
