@@ -17,12 +17,12 @@ inline fade::Tensor values(const fade::Shape& shape, const std::vector<double>& 
   return fade::Tensor::from(numbers, shape);
 }
 
-/// "0.5  -1  0.333333": six digits, which are the same on every machine. What is only the rounding of a zero
-/// is not: numbers below 1e-12 print as 0.
+/// "0.5  -1  0.333333": six digits, which are the same on every machine. What rounding leaves of a zero is
+/// not: numbers below 1e-9 print as 0.
 inline std::string text_of(std::span<const double> numbers) {
   std::string text;
   for (const double x : numbers)
-    text += fmt::format("{}{:.6g}", text.empty() ? "" : "  ", std::abs(x) < 1e-12 ? 0.0 : x);
+    text += fmt::format("{}{:.6g}", text.empty() ? "" : "  ", std::abs(x) < 1e-9 ? 0.0 : x);
   return text;
 }
 
