@@ -60,6 +60,27 @@ std::string complaint_about(const std::string& link, const fs::path& document) {
   return anchors_of(target).contains(link.substr(hash + 1)) ? "" : "no such heading: " + link;
 }
 
+/// What is wrong with the links of a line of `document` to lines of code: [file:12](file#L12) `code`. The
+/// path must lead to that file and line, and the line must hold the code.
+Lines wrong_lines_of_code(const std::string& line, const fs::path& document) {
+  static const std::regex link(R"(\[([^\]`]*)\]\(([^)\s#]+)#L(\d+)\)([^`]*`([^`]+)`)?)");
+  Lines wrong;
+  for (std::sregex_iterator m(line.begin(), line.end(), link), end; m != end; ++m) {
+    const std::string text = (*m)[1], path = (*m)[2], number = (*m)[3], code = (*m)[5];
+    const std::string named = fs::path(path).lexically_normal().filename().string() + ":" + number;
+    if (!text.ends_with(named)) wrong.push_back(text + " is not " + named);
+    const fs::path target = document.parent_path() / path;
+    const Lines lines = fs::exists(target) ? lines_of(target) : Lines();
+    const size_t at = std::stoul(number);
+    if (at < 1 || at > lines.size())
+      wrong.push_back(text + ": no such line");
+    else if (code.empty() || lines[at - 1].find(code) == std::string::npos)
+      wrong.push_back(text + " is not " + (code.empty() ? "followed by its code" : code) + ": " +
+                      lines[at - 1]);
+  }
+  return wrong;
+}
+
 /// Paths in a line of `file` that exist neither from the root nor from the folder of the file.
 Lines missing_paths(const std::string& text, const fs::path& file) {
   static const std::regex path(
@@ -99,6 +120,28 @@ BOOST_AUTO_TEST_CASE(links_that_lead_nowhere_are_noticed) {
   BOOST_TEST(complaint_about("ops/README.md", readme) == "");
   BOOST_TEST(complaint_about("https://example.org/none", readme) == "");
   BOOST_TEST(anchor_of("A kernel's `name`, twice") == "a-kernels-name-twice");
+}
+
+BOOST_AUTO_TEST_CASE(linked_lines_of_code_are_there) {
+  size_t seen = 0;
+  for (const fs::path& document : files_with({".md"}))
+    for_lines(document, [&](int number, const std::string& line) {
+      seen += line.find("#L") != std::string::npos;
+      for (const std::string& wrong : wrong_lines_of_code(line, document))
+        BOOST_TEST(false, place(document, number) << ": " << wrong);
+    });
+  BOOST_TEST(seen > 10u);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_lines_of_code_are_noticed) {
+  const fs::path page = kRoot / "docs/README.md";
+  const auto wrong = [&](const std::string& line) { return wrong_lines_of_code(line, page).size(); };
+  BOOST_TEST(wrong("[engine/tape.h:1](../engine/tape.h#L1) | `The tape: what was computed` |") == 0u);
+  BOOST_TEST(wrong("[engine/tape.h:1](../engine/tape.h#L1) | `something else` |") == 1u);
+  BOOST_TEST(wrong("[engine/tape.h:1](../engine/tape.h#L1) alone") == 1u);
+  BOOST_TEST(wrong("[engine/tape.h:2](../engine/tape.h#L1) | `The tape` |") == 1u);
+  BOOST_TEST(wrong("[engine/tape.h:99999](../engine/tape.h#L99999) | `The tape` |") == 1u);
+  BOOST_TEST(wrong("[engine/none.h:1](../engine/none.h#L1) | `The tape` |") == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(named_files_exist) {

@@ -1,5 +1,5 @@
 // The gradient of the loss with respect to the span of one row, term by term, as the tape computes it.
-// models/expire_span.md says where it comes from.
+// docs/span_gradient.md derives each term.
 //
 // Sizes: docs/notation.md.
 #pragma once

@@ -39,11 +39,14 @@ struct Run {
   }
 };
 
-// "queries 14-21, 25 and 2 others": those whose attention term has this sign, the strongest runs first chosen.
+// "queries 14-21, 25 and 2 others": those whose attention term has this sign, the strongest runs. Terms below
+// a hundredth of the largest do not count.
 std::string queries_with(const std::vector<QueryTerm>& queries, double sign) {
+  double largest = 0;
+  for (const QueryTerm& q : queries) largest = std::max(largest, sign * q.attention());
   std::vector<Run> runs;
   for (const QueryTerm& q : queries) {
-    if (!(q.attention() * sign > 0)) continue;
+    if (!(sign * q.attention() > largest / 100)) continue;
     if (!runs.empty() && runs.back().last + 1 == q.position) {
       runs.back().last = q.position;
       runs.back().attention += q.attention();

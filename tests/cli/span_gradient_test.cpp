@@ -292,7 +292,7 @@ BOOST_AUTO_TEST_CASE(the_verdict_names_the_queries) {
     return verdict({{g}, 0, text, "text", 3, config});
   };
   BOOST_TEST(verdict_of({-1, -2, -1}, 0.1) == "kept: queries 14-16 wanted more of it than of what they had");
-  BOOST_TEST(verdict_of({-1}, 0.1) == "kept: query 14 wanted more of it than of what they had");
+  BOOST_TEST(verdict_of({-1, 0, -0.001}, 0.1) == "kept: query 14 wanted more of it than of what they had");
   BOOST_TEST(verdict_of({-9, 1, -8, -8, 1, -7, 1, -2, 1, -2}, 0.1) ==
              "kept: queries 14, 16-17, 19 and 2 others wanted more of it than of what they had");
   BOOST_TEST(verdict_of({1, 2, -1}, 0.1) == "let go: queries 14-15 wanted less of it than of what they had");

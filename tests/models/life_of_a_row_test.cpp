@@ -8,7 +8,7 @@
 #include "ops/reduce/reduce.h"
 #include "ops/span_loss/span_loss.h"
 #include "ops/survivors/survivors.h"
-#include "tests/support.h"
+#include "tests/page.h"
 
 namespace fade::test {
 namespace {
@@ -19,18 +19,7 @@ double span_of(double logit) { return kMaxSpan / (1 + std::exp(-logit)); }
 
 std::vector<double> values(const Tensor& t) { return t.to_vector<double>(); }
 
-/// The page, with every line break a space.
-std::string page() {
-  std::string s = file_text(FADE_SOURCE_DIR "/docs/life_of_a_row.md");
-  std::replace(s.begin(), s.end(), '\n', ' ');
-  return s;
-}
-
-/// Fails unless the page has these words, a hyphen standing for the page's minus sign.
-void page_says(std::string words) {
-  for (size_t at; (at = words.find('-')) != std::string::npos;) words.replace(at, 1, "−");
-  BOOST_TEST(contains(page(), words), "docs/life_of_a_row.md lacks: " << words);
-}
+void page_says(const std::string& words) { test::page_says("docs/life_of_a_row.md", words); }
 
 }  // namespace
 
