@@ -1,8 +1,8 @@
 // Chapter 1, exercise 2: tensors that are changed between forward and backward.
 //
-// The rule of mul for x·a is dx = g·a, da = g·x. Node 0 has saved both factors, but x is a constant: only da is
-// computed, which reads x. A changed x is noticed. a and b are read by no rule, so a change does no harm: both
-// gradients are those of the old values, as they should be.
+// The rule of mul for x·a is dx = g·a, da = g·x. Node 0 has saved both factors, but x is a constant: only da
+// is computed, which reads x. A changed x is noticed. a and b are read by no rule, so a change does no harm:
+// both gradients are those of the old values, as they should be.
 #include "engine/tape.h"
 #include "examples/course/course.h"
 #include "ops/elementwise/elementwise.h"
@@ -14,7 +14,8 @@ int main() {
   const Tensor x = values({3}, {1, 2, 3});
   const Tensor a = values({}, {1}).set_requires_grad(), b = values({}, {1}).set_requires_grad();
 
-  // The message of the error with which backward ends when `changed` is written to before it; empty if it works.
+  // The message of the error with which backward ends when `changed` is written to before it; empty
+  // if it works.
   const auto error_after_a_change_of = [&](const Tensor& changed) -> std::string {
     const Recording on;
     const Tensor e = x * a + b;
