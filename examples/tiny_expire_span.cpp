@@ -39,6 +39,7 @@
 #include "ops/survivors/survivors.h"
 
 using namespace fade;
+namespace {
 
 // ---- the corpus
 
@@ -215,6 +216,8 @@ struct Report {
     std::fflush(stdout);
   }
 };
+
+}  // namespace
 
 int main(int argc, char** argv) {
   const int steps = argc > 1 ? std::atoi(argv[1]) : 4000;

@@ -28,8 +28,8 @@ int main() {
   for (const int ramp : {2, 4, 8, 16}) {
     double area = 0, lowest = 100, strongest = 0;
     const double step = 0.001;
-    for (double e = -12 + step / 2; e < 8; e += step) {
-      const double g = slope(e, ramp);
+    for (int i = 0; i < 20000; ++i) {
+      const double e = -12 + (i + 0.5) * step, g = slope(e, ramp);
       area += g * step;
       strongest = std::min(strongest, g);
       if (g != 0) lowest = std::min(lowest, e);
