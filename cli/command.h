@@ -78,9 +78,11 @@ struct CheckpointArguments {
   std::string path, device = "auto", config;
   int threads = 0;
 
-  /// With `on_cpu`, the command computes on the CPU only, and has no option --device.
-  explicit CheckpointArguments(CLI::App& app, bool on_cpu = false) {
-    app.add_option("CHECKPOINT", path, kCheckpointForms)->required();
+  /// With `on_cpu`, the command computes on the CPU only, and has no option --device. `name` and `forms`: of the
+  /// argument, in the help.
+  explicit CheckpointArguments(CLI::App& app, bool on_cpu = false, const std::string& name = "CHECKPOINT",
+                               const std::string& forms = kCheckpointForms) {
+    app.add_option(name, path, forms)->required();
     app.add_option("--config", config, "configuration file, for weights without one in their metadata")
         ->check(not_empty());
     if (on_cpu)
@@ -118,6 +120,7 @@ void add_decompress(CLI::App& program);
 void add_grad(CLI::App& program);
 void add_bench(CLI::App& program);
 void add_spans(CLI::App& program);
+void add_trace(CLI::App& program);
 void add_info(CLI::App& program);
 void add_explain(CLI::App& program);
 

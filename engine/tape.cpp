@@ -67,6 +67,7 @@ void Tape::backward(const Tensor& loss, const Tensor& cotangent) {
     fail("backward: the loss is {} on {}, the cotangent {} on {} (convert it with to)", name_of(loss.dtype()),
          name_of(loss.device()), name_of(cotangent.dtype()), name_of(cotangent.device()));
   const NoGrad off;
+  if (observer_) observer_->on_backward(*this);
   slots_[loss.impl()->slot].grad =
       cotangent ? cotangent : Tensor::full(loss.shape(), 1, loss.dtype(), loss.device());
   try {
@@ -88,6 +89,7 @@ void Tape::walk_back() {
       if (observer_) show_gradients(i);
     }
     for (int k = 0; k < n.saved_count; ++k) n.saved[k].tensor = {};
+    if (observer_) observer_->on_done(i);
   }
 }
 

@@ -32,6 +32,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/module_scope.h"
 #include "engine/tensor.h"
 
 namespace fade {
@@ -153,13 +154,14 @@ class Recording {
   Tape::Scope scope_;
 };
 
-/// A hole in a Recording: while in scope, nothing is recorded.
+/// A hole in a Recording: while in scope, nothing is recorded. It is work of its own in the present module.
 class NoGrad {
  public:
-  NoGrad() : scope_(nullptr) {}
+  NoGrad() : scope_(nullptr), work_(ModuleScope::current()) {}
 
  private:
   Tape::Scope scope_;
+  ModuleScope work_;
 };
 
 /// Tape::backward on the tape in scope. Throws, and says what to do, when nothing is being recorded.

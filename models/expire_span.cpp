@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/module_scope.h"
 #include "nn/init.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/expire_mask/expire_mask.h"
@@ -15,15 +16,17 @@
 
 namespace fade {
 
-SpanPredictor::SpanPredictor(Parameters& p, const std::string& name, const ModelConfig& config)
-    : weight(p.add(name + ".weight", {1, config.hidden})),
-      bias(p.add(name + ".bias", {1})),
+SpanPredictor::SpanPredictor(Parameters& p, const std::string& path, const ModelConfig& config)
+    : weight(p.add(path + ".weight", {1, config.hidden})),
+      bias(p.add(path + ".bias", {1})),
       max_span(config.max_span),
-      pre_div(config.span.pre_div) {
+      pre_div(config.span.pre_div),
+      name(path) {
   init_constant(bias, -std::log(1 / config.span.init - 1));  // weight is 0: every row starts at span.init·S
 }
 
 Tensor SpanPredictor::operator()(const Tensor& memory, const Tensor& block) const {
+  const ModuleScope scope(name);
   const Tensor z = linear_rows(memory, block, weight) * (1 / pre_div) + bias;  // [N, 1]
   return reshape(sigmoid(z) * max_span, {-1});
 }

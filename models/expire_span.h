@@ -13,8 +13,9 @@ namespace fade {
 struct SpanPredictor {
   Tensor weight, bias;  ///< [1, H], [1]
   double max_span, pre_div;
+  std::string name;
 
-  SpanPredictor(Parameters& p, const std::string& name, const ModelConfig& config);
+  SpanPredictor(Parameters& p, const std::string& path, const ModelConfig& config);
   /// memory [Nm, H], block [B·n, H] → e [N]
   Tensor operator()(const Tensor& memory, const Tensor& block) const;
 };

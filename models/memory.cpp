@@ -1,5 +1,6 @@
 #include "models/memory.h"
 
+#include "engine/module_scope.h"
 #include "ops/gather_rows/gather_rows.h"
 
 namespace fade {
@@ -31,6 +32,7 @@ void Memory::drop_forgotten() {
   for (Layer& layer : layers_)
     if (layer.pending) pending.push_back(&layer);
   if (pending.empty()) return;
+  const ModuleScope scope("memory");
 
   const int64_t layers = static_cast<int64_t>(pending.size()), B = streams();
   const Tensor starts = Tensor::empty({layers, B + 1}, DType::i32, layers_.front().memory.rows.device());

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/module_scope.h"
 #include "models/kinds.h"
 #include "nn/init.h"
 #include "ops/elementwise/elementwise.h"
@@ -24,11 +25,14 @@ Lifetime cut(const Lifetime& lifetime, double window) {
 
 TransformerLayer::TransformerLayer(Parameters& p, size_t layer, const ModelConfig& config, Generator& random)
     : layer_(layer),
+      name_(fmt::format("layers.{}", layer)),
+      attention_name_(name_ + ".attn"),
+      memory_name_(name_ + ".memory"),
       config_(config),
-      attention_(kind_info(config.kind).make(p, fmt::format("layers.{}.attn", layer), config, random)),
-      ff_(p, fmt::format("layers.{}.ff", layer), config.hidden, config.ff, random),
-      norm1_(p, fmt::format("layers.{}.norm1", layer), config.hidden),
-      norm2_(p, fmt::format("layers.{}.norm2", layer), config.hidden) {
+      attention_(kind_info(config.kind).make(p, attention_name_, config, random)),
+      ff_(p, name_ + ".ff", config.hidden, config.ff, random),
+      norm1_(p, name_ + ".norm1", config.hidden),
+      norm2_(p, name_ + ".norm2", config.hidden) {
   if (!config.pre_norm) return;
   const double divisor = std::sqrt(2.0 * config.layers);
   attention_->scale_down_output(divisor);
@@ -38,20 +42,25 @@ TransformerLayer::TransformerLayer(Parameters& p, size_t layer, const ModelConfi
 
 Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const ForwardPass& pass,
                                     StepReport& report) const {
+  const ModuleScope scope(name_);
   const bool pre = config_.pre_norm;
   const auto add_aux = [&](const Tensor& aux) {
     if (aux) report.aux = report.aux ? report.aux + aux : aux;
   };
-  const Attention::Prepared prepared =
-      attention_->before_block(memory[layer_], x, pre ? &norm1_ : nullptr, pass.options);
+  const Attention::Prepared prepared = in_module(attention_name_, [&] {
+    return attention_->before_block(memory[layer_], x, pre ? &norm1_ : nullptr, pass.options);
+  });
   const LayerMemory& past = prepared.memory;
   add_aux(prepared.aux);
   memory.set(layer_, past);
-  const PackedRows rows = context_rows(past, x.size(0) / past.streams());
-  Attention::Result attended = (*attention_)({.memory = pre ? norm1_(past.rows) : past.rows,
-                                              .block = pre ? norm1_(x) : x,
-                                              .rows = rows,
-                                              .pass = pass});
+  const PackedRows rows =
+      in_module(memory_name_, [&] { return context_rows(past, x.size(0) / past.streams()); });
+  Attention::Result attended = in_module(attention_name_, [&] {
+    return (*attention_)({.memory = pre ? norm1_(past.rows) : past.rows,
+                          .block = pre ? norm1_(x) : x,
+                          .rows = rows,
+                          .pass = pass});
+  });
   add_aux(attended.aux);
   if (attended.spans) report.spans.push_back(attended.spans);
 
@@ -61,7 +70,7 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
     else if (pass.options.window)
       attended.lifetime = cut(attended.lifetime, static_cast<double>(pass.options.window));
   }
-  memory.append(layer_, x, survivors(rows, attended.lifetime));
+  in_module(memory_name_, [&] { memory.append(layer_, x, survivors(rows, attended.lifetime)); });
 
   const DropoutDraw drop = pass.options.next_dropout(config_.dropout);
   if (pre) {
@@ -97,7 +106,9 @@ Tensor Transformer::forward(const Tensor& tokens, Memory& memory, const StepOpti
                             StepReport& report) const {
   const bool noisy = options.stochastic() && config_.span.noisy;
   const double noise = noisy ? uniform_f64(options.random->next(), 0) : 1;  // one u per step, for all layers
-  Tensor x = reshape(embedding(embed_.weight, tokens), {-1, config_.hidden});  // [B·n, H]
+  Tensor x = in_module(embed_.name, [&] {
+    return reshape(embedding(embed_.weight, tokens), {-1, config_.hidden});  // [B·n, H]
+  });
   const ForwardPass pass{.options = options, .positions = positions_.weight, .noise = noise};
   for (const TransformerLayer& layer : layers_) x = layer(x, memory, pass, report);
   if (config_.pre_norm) x = norm_.front()(x);

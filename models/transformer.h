@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "models/attention.h"
@@ -27,6 +28,7 @@ class TransformerLayer {
 
  private:
   size_t layer_;
+  std::string name_, attention_name_, memory_name_;  ///< of modules (engine/module_scope.h)
   ModelConfig config_;
   std::unique_ptr<Attention> attention_;
   FeedForward ff_;

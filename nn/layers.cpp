@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/module_scope.h"
 #include "nn/init.h"
 #include "ops/dropout/dropout.h"
 #include "ops/elementwise/elementwise.h"
@@ -11,18 +12,19 @@
 
 namespace fade {
 
-Linear::Linear(Parameters& p, const std::string& name, int64_t in, int64_t out, bool has_bias,
+Linear::Linear(Parameters& p, const std::string& path, int64_t in, int64_t out, bool has_bias,
                Generator& random)
-    : weight(p.add(name + ".weight", {out, in}, Decay::yes)) {
+    : name(path), weight(p.add(path + ".weight", {out, in}, Decay::yes)) {
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   init_uniform(weight, bound, random.next());
   if (has_bias) {
-    bias = p.add(name + ".bias", {out});
+    bias = p.add(path + ".bias", {out});
     init_uniform(bias, bound, random.next());
   }
 }
 
 Tensor Linear::operator()(const Tensor& x) const {
+  const ModuleScope scope(name);
   const Tensor y = matmul(x, weight, {.b = true});
   return bias ? y + bias : y;
 }
@@ -39,24 +41,29 @@ Tensor StackedLinear::operator()(const Tensor& top, const Tensor& bottom) const 
   return linear_rows(top, bottom, weight);
 }
 
-LayerNorm::LayerNorm(Parameters& p, const std::string& name, int64_t size)
-    : weight(p.add(name + ".weight", {size})), bias(p.add(name + ".bias", {size})) {
+LayerNorm::LayerNorm(Parameters& p, const std::string& path, int64_t size)
+    : name(path), weight(p.add(path + ".weight", {size})), bias(p.add(path + ".bias", {size})) {
   init_constant(weight, 1);
 }
 
-Tensor LayerNorm::operator()(const Tensor& x) const { return layer_norm(x, weight, bias); }
+Tensor LayerNorm::operator()(const Tensor& x) const {
+  const ModuleScope scope(name);
+  return layer_norm(x, weight, bias);
+}
 
-FeedForward::FeedForward(Parameters& p, const std::string& name, int64_t hidden, int64_t inner,
+FeedForward::FeedForward(Parameters& p, const std::string& path, int64_t hidden, int64_t inner,
                          Generator& random)
-    : fc1(p, name + ".fc1", hidden, inner, true, random),
-      fc2(p, name + ".fc2", inner, hidden, true, random) {}
+    : name(path),
+      fc1(p, path + ".fc1", hidden, inner, true, random),
+      fc2(p, path + ".fc2", inner, hidden, true, random) {}
 
 Tensor FeedForward::operator()(const Tensor& x, double dropout_p, RngKey dropout_key) const {
+  const ModuleScope scope(name);
   return fc2(dropout(relu(fc1(x)), dropout_p, dropout_key));
 }
 
-Embedding::Embedding(Parameters& p, const std::string& name, int64_t rows, int64_t size, Generator& random)
-    : weight(p.add(name + ".weight", {rows, size}, Decay::yes)) {
+Embedding::Embedding(Parameters& p, const std::string& path, int64_t rows, int64_t size, Generator& random)
+    : name(path), weight(p.add(path + ".weight", {rows, size}, Decay::yes)) {
   init_normal(weight, random.next());
 }
 

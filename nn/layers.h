@@ -1,5 +1,5 @@
-// The layers that every model consists of. A layer is a struct of parameters with a call operator. Names and
-// shapes of parameters are those of PyTorch.
+// The layers that every model consists of. A layer is a struct of parameters with a call operator, which works
+// in a scope of the layer's name (engine/module_scope.h). Names and shapes of parameters are those of PyTorch.
 #pragma once
 
 #include <string>
@@ -11,8 +11,9 @@ namespace fade {
 
 /// y = x·Wᵀ (+ b):  x [..., in], weight [out, in], bias [out] → y [..., out]. Initial values: U(±1/sqrt(in)).
 struct Linear {
+  std::string name;
   Tensor weight, bias;  ///< bias may be absent
-  Linear(Parameters& p, const std::string& name, int64_t in, int64_t out, bool has_bias, Generator& random);
+  Linear(Parameters& p, const std::string& path, int64_t in, int64_t out, bool has_bias, Generator& random);
   Tensor operator()(const Tensor& x) const;
 };
 
@@ -27,22 +28,25 @@ struct StackedLinear {
 
 /// Layer normalisation over the last dimension (ops/layer_norm), eps 1e-5. Initial values: weight 1, bias 0.
 struct LayerNorm {
+  std::string name;
   Tensor weight, bias;
-  LayerNorm(Parameters& p, const std::string& name, int64_t size);
+  LayerNorm(Parameters& p, const std::string& path, int64_t size);
   Tensor operator()(const Tensor& x) const;
 };
 
 /// fc2(dropout(relu(fc1(x)))):  [..., H] → [..., F] → [..., H].
 struct FeedForward {
+  std::string name;
   Linear fc1, fc2;
-  FeedForward(Parameters& p, const std::string& name, int64_t hidden, int64_t inner, Generator& random);
+  FeedForward(Parameters& p, const std::string& path, int64_t hidden, int64_t inner, Generator& random);
   Tensor operator()(const Tensor& x, double dropout_p, RngKey dropout_key) const;
 };
 
 /// A table of vectors: weight [rows, size], to be read by row (ops/embedding). Initial values: N(0, 1).
 struct Embedding {
+  std::string name;
   Tensor weight;
-  Embedding(Parameters& p, const std::string& name, int64_t rows, int64_t size, Generator& random);
+  Embedding(Parameters& p, const std::string& path, int64_t rows, int64_t size, Generator& random);
 };
 
 }  // namespace fade

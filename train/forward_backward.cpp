@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/module_scope.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/elementwise/elementwise.h"
 
@@ -11,13 +12,18 @@ BlockLoss forward_backward(const Transformer& model, Tape& tape, const Tensor& t
                            Memory& memory, const StepOptions& options) {
   const Recording on(tape);
   StepReport report;
-  const Tensor loss = cross_entropy(model.forward(tokens, memory, options, report), targets);
-  backward(report.aux ? loss + report.aux : loss);
+  const auto loss_of = [&](const Tensor& logits) {
+    return in_module("loss", [&] { return cross_entropy(logits, targets); });
+  };
+  const Tensor loss = loss_of(model.forward(tokens, memory, options, report));
+  const auto total = [&] { return report.aux ? loss + report.aux : loss; };
+  in_module("backward", [&] { backward(in_module("loss", total)); });
   return {loss, report.aux, report.mean_span()};
 }
 
 Tensor update(const Transformer& model, Optimizer& optimizer, std::span<const BlockLoss> blocks,
               double lr_factor, double clip, const FiniteCheck* check) {
+  const ModuleScope scope("optimizer");
   Tensor loss;  // [] Σ over blocks
   for (const BlockLoss& block : blocks) loss = loss ? loss + block.loss : block.loss;
   // 0·loss is NaN exactly when the loss is not finite: the optimizer then leaves the weights alone.

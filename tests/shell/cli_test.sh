@@ -11,7 +11,7 @@ works "--help" --help
 works "--version" --version
 holds "says what runs where" sh -c 'grep -qE "^fade [0-9]+\.[0-9]+" out && grep -q "^compiler: .*, " out && grep -q "^devices: cpu" out'
 holds "with the instruction set" grep -qE "^instruction set: [A-Z]" out
-for command in train compare eval generate compress decompress grad bench explain spans info; do
+for command in train compare eval generate compress decompress grad bench explain spans trace info; do
   works "$command --help" $command --help
   holds "names its arguments" grep -q "Usage: fade $command" out
   holds "and the numbers that they may be" sh -c '! grep -E " (INTEGER|NUMBER)\b" out | grep -vE "; an? (integer|number) of at least "'

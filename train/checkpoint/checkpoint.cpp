@@ -168,6 +168,20 @@ CorpusIdentity corpus_of(const Checkpoint& checkpoint) {
   return known.hash.empty() ? corpus_of(checkpoint.state) : known;  // where older checkpoints have it
 }
 
+std::optional<double> mean_rows_beside(const fs::path& weights) {
+  const fs::path file = weights.parent_path() / kStateFile;
+  if (weights.filename() != kModelFile || !path_exists(file)) return std::nullopt;
+  const TensorFile state = load_safetensors(file);
+  int64_t rows = 0, streams = 0;  // summed over layers
+  for (const auto& [name, tensor] : state.tensors) {
+    if (!name.starts_with("memory.")) continue;
+    if (name.ends_with(".age")) rows += tensor.numel();
+    if (name.ends_with(".start")) streams += tensor.numel() - 1;
+  }
+  if (streams < 1) refuse("{}: has no memory (not a state file of fade?)", file.string());
+  return static_cast<double>(rows) / static_cast<double>(streams);
+}
+
 std::optional<BestResult> best_of(const Checkpoint& checkpoint) {
   if (!checkpoint.state.metadata.contains("best.step")) return std::nullopt;
   const StateReader file(checkpoint);

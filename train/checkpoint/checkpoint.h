@@ -43,6 +43,10 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
 /// The corpus that was trained on; nothing is known of it in the oldest checkpoints.
 CorpusIdentity corpus_of(const Checkpoint& checkpoint);
 
+/// Rows in memory per stream and layer, on average, in the state beside the weights of a checkpoint; none where
+/// there is no state. Throws InputError when it is damaged.
+std::optional<double> mean_rows_beside(const std::filesystem::path& weights);
+
 /// The best validation up to the checkpoint, if there was one.
 std::optional<BestResult> best_of(const Checkpoint& checkpoint);
 

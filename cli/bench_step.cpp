@@ -1,0 +1,108 @@
+#include "cli/bench_step.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "engine/module_scope.h"
+#include "nn/init.h"
+#include "train/config/resolve.h"
+#include "train/forward_backward.h"
+#include "train/progress.h"
+
+namespace fade {
+namespace {
+
+Config adapted(Config config, int64_t live) {
+  if (live < config.model.block)
+    refuse("--live {}: a context has at least the block's own {} rows (model.block)", live,
+           config.model.block);
+  config.train.optimizer.lr = 0;    // spans stay as they are set, so that every step does the same work
+  config.model.span.noisy = false;  // noise would shorten the spans of rows that must be live
+  if (config.model.max_span < 2 * live) config.model.max_span = static_cast<int>(2 * live);
+  return config;
+}
+
+// A random memory of `rows` rows per stream and layer, at the positions just before the block.
+Memory full_memory(const Transformer& model, int64_t streams, int64_t rows, Generator& random) {
+  Memory memory = model.empty_memory(streams);
+  std::vector<int32_t> age(static_cast<size_t>(streams * rows)), start(static_cast<size_t>(streams) + 1);
+  for (size_t j = 0; j < age.size(); ++j)
+    age[j] = static_cast<int32_t>(rows - static_cast<int64_t>(j) % rows);
+  for (size_t b = 0; b < start.size(); ++b) start[b] = static_cast<int32_t>(static_cast<int64_t>(b) * rows);
+  for (size_t l = 0; l < memory.layers(); ++l) {
+    const Tensor h = Tensor::empty({streams * rows, model.config().hidden}, model.dtype(), model.device());
+    init_normal(h, random.next());
+    memory.set(l, {h, Tensor::from(age, {streams * rows}).to(model.device()),
+                   Tensor::from(start, {streams + 1}).to(model.device()), rows});
+  }
+  return memory;
+}
+
+// Every row's span becomes 3/4 of max_span: weight 0, bias sigmoid⁻¹(3/4).
+void make_all_live(const Parameters& parameters) {
+  for (const Parameter& p : parameters.all()) {
+    if (p.name.ends_with("span.weight")) init_constant(p.value(), 0);
+    if (p.name.ends_with("span.bias")) init_constant(p.value(), std::log(3.0));
+    if (p.name.ends_with("span.ratio")) init_constant(p.value(), 0.75);
+  }
+}
+
+Tensor random_tokens(const Shape& shape, int vocab, RngKey key, Device device) {
+  std::vector<int32_t> tokens(static_cast<size_t>(shape.numel()));
+  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<int32_t>(uniform_f64(key, i) * vocab);
+  return Tensor::from(tokens, shape).to(device);
+}
+
+}  // namespace
+
+BenchStep::BenchStep(const Config& config, int64_t live, std::unique_ptr<Transformer> weights)
+    : config_(adapted(config, live)),
+      model_(config_.model, dtype_for(config_.dtype), device_for(config_.device), config_.seed),
+      optimizer_(config_.train.optimizer, model_.parameters()),
+      random_(config_.seed),
+      memory_(full_memory(model_, config_.train.batch, live - config_.model.block, random_)),
+      tokens_(random_tokens({config_.train.batch, config_.model.block}, config_.model.vocab, random_.next(),
+                            model_.device())),
+      targets_(random_tokens({int64_t{config_.train.batch} * config_.model.block}, config_.model.vocab,
+                             random_.next(), model_.device())) {
+  if (weights)
+    for (const Parameter& p : model_.parameters().all())
+      if (const Tensor trained = weights->parameters().find(p.name).value();
+          trained.shape() == p.value().shape())
+        p.value().copy_from(trained);
+  weights.reset();
+  make_all_live(model_.parameters());
+  reset_peak(model_.device());
+}
+
+double BenchStep::run() {
+  const ModuleScope scope("step");
+  const auto start = std::chrono::steady_clock::now();
+  Memory now = memory_;
+  model_.parameters().zero_grad();
+  const BlockLoss block =
+      forward_backward(model_, tape_, tokens_, targets_, now, {.training = true, .random = &random_});
+  const Tensor norm = update(model_, optimizer_, {&block, 1}, 1, config_.train.clip);
+  model_.constrain();
+  now.drop_forgotten();  // waits for the device, as a training step does
+  norm.item();
+  return 1000 * seconds_since(start);
+}
+
+std::vector<NamedTensor> BenchStep::data() const {
+  std::vector<NamedTensor> data{{"tokens", tokens_}, {"targets", targets_}};
+  for (size_t l = 0; l < memory_.layers(); ++l) {
+    const LayerMemory& m = memory_[l];
+    const std::string name = fmt::format("layers.{}.memory", l);
+    data.insert(data.end(), {{name, m.rows}, {name + ".age", m.age}, {name + ".start", m.start}});
+  }
+  return data;
+}
+
+std::vector<NamedTensor> BenchStep::given() const {
+  std::vector<NamedTensor> given = data();
+  for (const Parameter& p : model_.parameters().all()) given.push_back({p.name, p.leaf});
+  return given;
+}
+
+}  // namespace fade

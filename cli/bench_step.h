@@ -1,0 +1,48 @@
+// A training step with a memory of a given size: `fade bench` times it, `fade trace` looks into it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/rng.h"
+#include "engine/tape.h"
+#include "models/transformer.h"
+#include "nn/optimizer.h"
+#include "train/config/config.h"
+
+namespace fade {
+
+/// Training steps (forward, backward, clipping, update) in which every layer and stream has exactly `live`
+/// context rows, M of them the block's own, all seen by all later queries: spans are set to 3/4 of max_span,
+/// which is raised to 2·live if it is smaller. Tokens and memory are random; memory is the same in every
+/// step, and so are the spans.
+class BenchStep {
+ public:
+  static constexpr int kMostRows = 1 << 19;  ///< the largest `live`: model.max_span may be twice that
+  static constexpr int kWarmUp = 3;          ///< steps after which memory pools are filled and caches warm
+
+  /// The weights are new, or those of `weights`, a model of the same configuration, where they have the same
+  /// shape (a raised max_span lengthens some position tables). Resets the peak of the device's memory at the
+  /// end. Throws InputError unless live ≥ M.
+  BenchStep(const Config& config, int64_t live, std::unique_ptr<Transformer> weights = nullptr);
+
+  /// One step. Returns its milliseconds; waits for the device.
+  double run();
+
+  Tape& tape() { return tape_; }
+  const Transformer& model() const { return model_; }
+  /// The tensors that a step reads, with their names: memory, tokens and targets; and with the parameters.
+  std::vector<NamedTensor> data() const;
+  std::vector<NamedTensor> given() const;
+
+ private:
+  Config config_;  ///< adapted to `live`
+  Transformer model_;
+  Optimizer optimizer_;
+  Generator random_;
+  Memory memory_;
+  Tensor tokens_, targets_;
+  Tape tape_;
+};
+
+}  // namespace fade
