@@ -29,6 +29,14 @@ std::string script_data(const nlohmann::ordered_json& data) {
   return out;
 }
 
+// The scripts of a page: the parts, then the one that starts it.
+std::string scripts(const std::string& name) {
+  std::string out;
+  for (const EmbeddedFile& file : kEmbeddedFiles)
+    if (file.name.starts_with(name + "_") && file.name.ends_with(".js")) out += file.text;
+  return out.append(embedded(name + ".js"));
+}
+
 }  // namespace
 
 std::string_view embedded(std::string_view name) {
@@ -60,8 +68,7 @@ std::string make_page(std::string_view name, std::string_view title, const nlohm
 </html>
 )",
                      escaped(title), embedded("page/page.css"), embedded(file + ".css"),
-                     embedded(file + ".html"), script_data(data), embedded("page/page.js"),
-                     embedded(file + ".js"));
+                     embedded(file + ".html"), script_data(data), embedded("page/page.js"), scripts(file));
 }
 
 std::string packed(std::span<const uint8_t> bytes) {

@@ -24,9 +24,10 @@ extern const std::span<const EmbeddedFile> kEmbeddedFiles;
 /// The text of an embedded file, such as "report/report.js". Throws Error when there is none.
 std::string_view embedded(std::string_view name);
 
-/// The page of a command: `name`.html (the body), `name`.css and `name`.js, where `name` is a path below cli/
-/// without the ending. `title` may hold any bytes, and so may the strings of `data`, which the script finds in
-/// the constant `data`. A content security policy keeps the page from loading anything.
+/// The page of a command: `name`.html (the body), `name`.css, and `name`_*.js in alphabetical order before
+/// `name`.js, where `name` is a path below cli/ without the ending. `title` may hold any bytes, and so may the
+/// strings of `data`, which the script finds in the constant `data`. A content security policy keeps the page
+/// from loading anything.
 std::string make_page(std::string_view name, std::string_view title, const nlohmann::ordered_json& data);
 
 /// `bytes` for a string of a page's data: compressed (zlib's format), in base64. The function unpack of page.js
