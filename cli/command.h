@@ -121,6 +121,7 @@ void add_grad(CLI::App& program);
 void add_bench(CLI::App& program);
 void add_spans(CLI::App& program);
 void add_trace(CLI::App& program);
+void add_report(CLI::App& program);
 void add_info(CLI::App& program);
 void add_explain(CLI::App& program);
 

@@ -55,7 +55,7 @@ int run_command_line(int argc, char** argv) {
       },
       "print version, compiler, devices and instruction set");
   for (const auto add : {add_train, add_compare, add_eval, add_generate, add_compress, add_decompress,
-                         add_grad, add_bench, add_explain, add_spans, add_trace, add_info})
+                         add_grad, add_bench, add_trace, add_explain, add_spans, add_report, add_info})
     add(app);
   try {
     try {

@@ -84,7 +84,7 @@ everything() {
   find . -type f ! -name out ! -name err -exec sha256sum {} + | sort
 }
 before=$(everything)
-refused "no command" "a command is missing (commands: train, compare, eval, generate, compress, decompress, grad, bench, explain, spans, trace, info)"
+refused "no command" "a command is missing (commands: train, compare, eval, generate, compress, decompress, grad, bench, trace, explain, spans, report, info)"
 calls=0
 while IFS= read -r call; do
   case $call in
