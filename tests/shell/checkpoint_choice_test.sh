@@ -8,7 +8,7 @@ says() { grep -q -- "$1" err; }
 small_run_files
 works "a run" train c.yaml --out run --set train.eval_every=0 --set train.checkpoint_every=2
 echo step-2 >run/best
-for call in "eval run" "generate run --bytes 5" "info run" "compress run c.yaml c.fade" \
+for call in "eval run" "generate run --bytes 5" "info run" "explain run --text text --row 5" "compress run c.yaml c.fade" \
   "grad c.yaml --weights run --tokens text --blocks 2 --out g"; do
   works "$call" $call
   holds "takes the best, and says so" says "^checkpoint: run/step-2, the best checkpoint of run$"

@@ -34,6 +34,8 @@ compress run text new.fade
 decompress run text.fade back
 compress run text -
 bench c.yaml --live 16 --steps 1
+explain run --text text --row 5
+explain run --text text --row 5 --json
 --version
 --help
 train --help

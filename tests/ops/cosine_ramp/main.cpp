@@ -159,6 +159,15 @@ void mask_is_the_cosine(Device device) {
   }
 }
 
+// The composed attention takes the rows with m > 0 into its softmax, the fused one those with x > 0.
+void mask_is_positive_on_the_ramp(Device device) {
+  for (const float x : {1e-12F, 1e-6F, 1e-4F}) {
+    const Tensor e = Tensor::full({1, 1}, x * kRamp, DType::f32).to(device);
+    const Tensor age = Tensor::from(std::vector<int32_t>{kRamp}, {1, 1}).to(device);
+    check(expire_mask(e, age, 1, kRamp).to_vector<float>()[0] > 0, "expire_mask is 0 on the ramp", device);
+  }
+}
+
 }  // namespace
 }  // namespace fade
 
@@ -167,6 +176,7 @@ int main() {
   for (const Device device : {Device::cpu, Device::cuda}) {
     if (!has_backend(device)) continue;
     mask_is_the_cosine(device);
+    mask_is_positive_on_the_ramp(device);
     fused_is_composed(MaskKind::expiring, device);
     fused_is_composed(MaskKind::adaptive, device);
   }

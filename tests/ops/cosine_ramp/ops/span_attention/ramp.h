@@ -1,4 +1,4 @@
-// In the place of ops/span_attention/ramp.h: a ramp that is flat at both ends.
+// In the place of ops/span_attention/ramp.h: a ramp that is flat at both ends (docs/change_the_ramp.md).
 #pragma once
 
 #include <cmath>
@@ -8,10 +8,11 @@
 
 namespace fade {
 
-/// (1 − cos πx)/2.
+/// sin²(πx/2) = (1 − cos πx)/2. Near 0, where 1 − cos πx rounds to 0 in f32, the square does not.
 template <class T>
 FADE_HD T ramp_value(T x) {
-  return (1 - std::cos(std::numbers::pi_v<T> * x)) / 2;
+  const T s = std::sin(std::numbers::pi_v<T> / 2 * x);
+  return s * s;
 }
 
 /// π/2 · sin πx.
