@@ -28,7 +28,7 @@ const AXES = {
 const CHARTS = [
   {
     title: "Bits per byte",
-    note: "training: mean over the log interval",
+    note: "dots: validation; thin: training, mean over the log interval",
     training: "train_bpb",
     validation: "valid_bpb",
     wide: true

@@ -1,6 +1,7 @@
 #include "cli/report/run_history.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <set>
@@ -131,8 +132,9 @@ fs::path run_meant_by(const fs::path& path) {
   if (given.extension() == ".safetensors" || checkpoint)
     refuse("{}: weights alone, of which no metrics are known (give the directory of their run)",
            path.string());
-  refuse("{}: holds no run: neither {} nor metrics.jsonl (fade train writes runs, by itself into runs/)",
-         path.string(), kConfigFile);
+  refuse(
+      "{}: holds no run: {} and metrics.jsonl are not both there (fade train writes runs, by itself into runs/)",
+      path.string(), kConfigFile);
 }
 
 std::vector<RunHistory> read_histories(const std::vector<std::string>& paths) {

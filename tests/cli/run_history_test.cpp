@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(paths_that_mean_a_run) {
   const auto error = [](const fs::path& path) { return refusal([&] { run_meant_by(path); }); };
   BOOST_TEST(
       contains(error(run / "step-4/model.safetensors"), "weights alone, of which no metrics are known"));
-  BOOST_TEST(contains(error(dir.path()), "holds no run: neither config.yaml nor metrics.jsonl"));
+  BOOST_TEST(contains(error(dir.path()), "holds no run: config.yaml and metrics.jsonl are not both there"));
   BOOST_TEST(contains(error(run / "step-5"), "there is no such run"));
   BOOST_TEST(contains(error("-"), "standard input is no run"));
 }
