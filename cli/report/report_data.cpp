@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "cli/version.h"
 #include "engine/io/utf8.h"
@@ -16,7 +17,7 @@ namespace {
 using nlohmann::ordered_json;
 
 // With six significant digits, which a picture cannot show.
-double rounded(double number) { return std::stod(fmt::format("{:.6g}", number)); }
+double rounded(double number) { return std::strtod(fmt::format("{:.6g}", number).c_str(), nullptr); }
 
 ordered_json number(double value, bool exact) {
   if (!std::isfinite(value)) return nullptr;

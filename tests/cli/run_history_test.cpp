@@ -115,7 +115,8 @@ BOOST_AUTO_TEST_CASE(paths_that_mean_a_run) {
 
 BOOST_AUTO_TEST_CASE(a_run_without_a_checkpoint_has_no_sample) {
   const TempDir dir;
-  const std::string run = small_run(dir, "run", "{\"step\": 10, \"train_bpb\": 3.14159265}\n");
+  const std::string run =
+      small_run(dir, "run", "{\"step\": 10, \"train_bpb\": 3.14159265, \"aux\": 1e-310}\n");
   const auto data = report_data(read_histories({run}), {.sample_bytes = 10, .most_lines = 100})["runs"][0];
   BOOST_TEST(!data["sample"]["error"].get<std::string>().empty());
   BOOST_TEST(data["best"].is_null());

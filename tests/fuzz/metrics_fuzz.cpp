@@ -1,5 +1,6 @@
-// metrics.jsonl of a resumed run: whatever the file holds, opening
-// it only drops lines, and the second time none.
+// metrics.jsonl of a resumed run: whatever the file holds, opening it only drops lines, and the second time none;
+// and a report reads it.
+#include "cli/report/run_history.h"
 #include "tests/fuzz/fuzz.h"
 #include "train/run_log.h"
 
@@ -8,6 +9,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr int64_t last_step = 50;
   const std::string path = fuzz::write("metrics.jsonl", fuzz::text_of(data, size));
   fuzz::allow_refusal([&] {
+    const std::vector<MetricsLine> lines = read_metrics(fuzz::folder());
+    const Curves few = thinned(training_curves(lines), 30);
+    fuzz::require(few.steps.size() <= lines.size() && validation_curves(lines).steps.size() <= lines.size(),
+                  "a line is a point at most");
     { const RunLog opened(0, fuzz::folder(), last_step, false); }
     const std::string kept = fuzz::read(path);
     fuzz::require(kept.size() <= size + 1, "lines are dropped, not added");

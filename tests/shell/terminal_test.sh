@@ -30,6 +30,8 @@ eval run
 eval run --json
 generate run --bytes 3
 info run
+report run --json
+report run --out -
 compress run text new.fade
 decompress run text.fade back
 compress run text -
