@@ -1,5 +1,6 @@
 // `fade spans`: how long a model keeps each byte of a text.
 #include <algorithm>
+#include <filesystem>
 
 #include "cli/command.h"
 #include "cli/spans/output.h"
@@ -15,16 +16,18 @@ constexpr int64_t kMostBytes = 200'000;  // what a browser shows with ease
 
 struct SpansCommand {
   CheckpointArguments checkpoint;
-  std::string text, json, layer = "mean";
+  std::string text, out, json, layer = "mean";
   std::vector<int64_t> cuts;
   int64_t bytes = 0;
   bool ansi = false;
 
   explicit SpansCommand(CLI::App& app) : checkpoint(app) {
     app.add_option("--text", text, "the text, read from an empty memory; - is standard input")->required();
+    app.add_option("--out", out, "writes a page for a browser to this file; - is standard output");
     app.add_option("--json", json, "writes the numbers to this file; - is standard output");
     app.add_flag("--ansi", ansi, "paints the text in a terminal, which needs 256 colours");
-    app.add_option("--layer", layer, "whose spans --ansi paints: mean, max, or a layer, 0 first")
+    app.add_option("--layer", layer,
+                   "whose spans shade the text (a page can change it): mean, max, or a layer, 0 first")
         ->capture_default_str();
     add_numbers(
         app, "--cut", cuts, {0, 1 << 20},
@@ -33,18 +36,19 @@ struct SpansCommand {
     add_number(app, "--bytes", bytes, {1, kMostBytes}, "reads only so many bytes from the start of the text");
   }
   void run() const {
-    if (ansi == !json.empty())
-      refuse("fade spans: one of --json FILE and --ansi is needed, to say what to make of the text");
-    if (!json.empty()) check_output(json, {text});
+    if (!out.empty() + !json.empty() + ansi != 1)
+      refuse("fade spans: one of --out PAGE.html, --json FILE and --ansi is needed");
+    const std::string& file = out.empty() ? json : out;
+    if (!ansi) check_output(file, {text});
     const std::string begin = beginning();
     const LoadedModel loaded = checkpoint.load();
-    if (!json.empty()) check_output(json, {loaded.file});
+    if (!ansi) check_output(file, {loaded.file});
     const LayerChoice layers = LayerChoice::parse(layer, loaded.config.model.layers);
     const SpanReading reading = read(*loaded.model, begin);
     if (ansi)
       fmt::print("{}", spans_ansi(reading, layers));
     else
-      write_file_atomically(json, spans_json(reading));
+      write_file_atomically(file, json.empty() ? page(reading, loaded) : spans_json(reading));
     say_which(loaded.which);
   }
 
@@ -73,9 +77,22 @@ struct SpansCommand {
     }
     Progress progress;
     options.on_pass = [&](const std::string& what) { progress.update("reading " + what); };
-    return read_spans(model, {reinterpret_cast<const uint8_t*>(begin.data()), begin.size()},
-                      printable(text == "-" ? "standard input" : text), options);
+    return read_spans(model, {reinterpret_cast<const uint8_t*>(begin.data()), begin.size()}, name(), options);
   }
+
+  std::string page(const SpanReading& reading, const LoadedModel& loaded) const {
+    Progress progress;
+    progress.update("reading the attention");
+    const StrongestRows rows = strongest_rows(*loaded.model, reading.text, kStrongestOnPage);
+    progress.update("writing the page");
+    return spans_page(
+        reading, rows,
+        {.text = text == "-" ? name() : printable(std::filesystem::path(text).filename().string()),
+         .run = printable(loaded.file.parent_path().string())},
+        layer);
+  }
+
+  std::string name() const { return printable(text == "-" ? "standard input" : text); }
 };
 
 }  // namespace

@@ -28,6 +28,20 @@ std::string spans_json(const SpanReading& reading);
 /// with a legend and the figures of the text below. Characters that a terminal would obey are written as \xNN.
 std::string spans_ansi(const SpanReading& reading, const LayerChoice& layers);
 
+/// What a page calls the text and the checkpoint. Any bytes.
+struct PageNames {
+  std::string text, run;
+};
+
+/// The strongest rows of a query that a page shows at most.
+inline constexpr int kStrongestOnPage = 16;
+
+/// The page (spans.html). At most 4 MB for a text of 20,000 bytes or less, and 30 MB for others: where it would
+/// be larger, it has fewer of the strongest rows. Throws InputError when that does not help. `layer`: the choice
+/// of layers to begin with, as LayerChoice::parse reads it.
+std::string spans_page(const SpanReading& reading, const StrongestRows& rows, const PageNames& names,
+                       const std::string& layer);
+
 /// Whose spans are shown, in a sentence.
 std::string span_sentence(const SpanReading& reading);
 

@@ -253,6 +253,42 @@ BOOST_AUTO_TEST_CASE(words_and_their_spans) {
   BOOST_TEST(words_by_span(text, spans, 1).size() == 5u);
 }
 
+// Numbers that do not compress: a page has as many of the strongest rows as fit.
+BOOST_AUTO_TEST_CASE(a_page_keeps_its_limit) {
+  const auto reading_of = [](size_t layers, size_t size) {
+    std::vector<double> numbers(size);
+    for (size_t i = 0; i < size; ++i) numbers[i] = 24 * uniform_f64({1, 1}, i);
+    ModelConfig config = small_model();
+    config.layers = static_cast<int>(layers);
+    return SpanReading{.text = random_text(size, 256),
+                       .model = config,
+                       .span = std::vector(layers, numbers),
+                       .heads = {},
+                       .rows = std::vector(layers, std::vector<int32_t>(size, 1)),
+                       .loss_bits = numbers,
+                       .memory_cut = {}};
+  };
+  const auto page_of = [](const SpanReading& reading) {
+    StrongestRows rows{.count = kStrongestOnPage, .distance = {}, .weight = {}};
+    const size_t all = reading.layers() * reading.text.size() * kStrongestOnPage;
+    for (size_t i = 0; i < all; ++i) {
+      rows.distance.push_back(static_cast<int32_t>(60000 * uniform_f64({2, 2}, i)));
+      rows.weight.push_back(static_cast<float>(uniform_f64({3, 3}, i)));
+    }
+    return spans_page(reading, rows, {"text", "run"}, "mean");
+  };
+  const auto count_in = [](const std::string& page) { return page.substr(page.find("\"count\":"), 11); };
+  BOOST_TEST(count_in(page_of(reading_of(2, 2000))) == "\"count\":16,");
+  const std::string tight = page_of(reading_of(4, 20000));
+  BOOST_TEST(tight.size() <= 4'000'000u);
+  BOOST_TEST(count_in(tight) == "\"count\":8,\"");
+  // Layers with the same numbers would compress.
+  SpanReading large = reading_of(60, 20000);
+  for (size_t l = 0; l < 60; ++l)
+    for (size_t i = 0; i < 20000; ++i) large.span[l][i] = 24 * uniform_f64({l, 4}, i);
+  BOOST_TEST(contains(refusal([&] { page_of(large); }), "exceeds its limit of 4 MB (--bytes takes less"));
+}
+
 // A terminal obeys control characters, and some others that are not seen.
 BOOST_AUTO_TEST_CASE(a_terminal_is_given_colours_and_characters_only) {
   ModelConfig config = small_model();
