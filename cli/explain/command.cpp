@@ -59,8 +59,8 @@ struct Explain {
 
  private:
   static size_t strongest(const std::vector<SpanGradient>& layers) {
-    const auto at = std::ranges::max_element(
-        layers, {}, [](const SpanGradient& layer) { return std::abs(layer.d_span()); });
+    const auto at =
+        std::ranges::max_element(layers, {}, [](const SpanGradient& g) { return std::abs(g.d_span()); });
     return static_cast<size_t>(at - layers.begin());
   }
 };

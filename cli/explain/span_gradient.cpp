@@ -205,9 +205,10 @@ std::vector<SpanGradient> span_gradients(const Transformer& model, const Bytes& 
 
     // Until its own block has told the row's spans, the row may be on its ramp in any layer; afterwards where
     // the distance of the block's last query says so (and a position more, for rounding), in memory.
-    bool on_ramp = first + n > row, alive = on_ramp;
+    bool on_ramp = first + n > row;
     if (first > row) {
-      alive = on_ramp = false;
+      bool alive = false;
+      on_ramp = false;
       for (size_t l = 0; l < layers.size(); ++l) {
         if (!holds(memory[l], first - row)) continue;
         alive = true;
