@@ -11,6 +11,13 @@
 namespace fade {
 namespace {
 
+// The layer whose span gradient is largest.
+size_t strongest(const std::vector<SpanGradient>& layers) {
+  const auto at =
+      std::ranges::max_element(layers, {}, [](const SpanGradient& g) { return std::abs(g.d_span()); });
+  return static_cast<size_t>(at - layers.begin());
+}
+
 struct Explain {
   CheckpointArguments checkpoint;
   std::string text;
@@ -55,13 +62,6 @@ struct Explain {
                               row,    loaded.config.model};
     write_stdout(json ? explanation_json(explained) + "\n" : explanation(explained, all));
     say_which(loaded.which);
-  }
-
- private:
-  static size_t strongest(const std::vector<SpanGradient>& layers) {
-    const auto at =
-        std::ranges::max_element(layers, {}, [](const SpanGradient& g) { return std::abs(g.d_span()); });
-    return static_cast<size_t>(at - layers.begin());
   }
 };
 
