@@ -37,7 +37,7 @@ struct SpansCommand {
   }
   void run() const {
     if (!out.empty() + !json.empty() + ansi != 1)
-      refuse("fade spans: one of --out PAGE.html, --json FILE and --ansi is needed");
+      refuse("one of --out PAGE.html, --json FILE and --ansi is needed");
     const std::string& file = out.empty() ? json : out;
     if (!ansi) check_output(file, {text});
     const std::string begin = beginning();
