@@ -34,8 +34,8 @@ class Chart {
     this.plot.addEventListener("pointermove", e => this.move(e));
     this.plot.addEventListener("pointerdown", e => this.press(e));
     this.plot.addEventListener("pointerup", e => this.release(e));
-    this.plot.addEventListener("pointerleave", () => {
-      if (document.activeElement !== this.plot) setCursor(null);
+    this.plot.addEventListener("pointerleave", e => {
+      if (e.pointerType === "mouse" && document.activeElement !== this.plot) setCursor(null);
     });
     this.plot.addEventListener("dblclick", () => setZoom(null));
     this.plot.addEventListener("keydown", e => this.key(e));
@@ -157,10 +157,11 @@ class Chart {
         parent);
     const there = points.filter(p => p);
     if (there.length === 1 || (style === "validation" && there.length < 60))
-      for (const p of there) svg("circle", {cx: p.x, cy: p.y, r: 3, style: colourOf(s.i)}, parent);
+      for (const p of there)
+        svg("circle", {cx: p.x, cy: p.y, r: 3, class: style + beside, style: colourOf(s.i)}, parent);
   }
 
-  // Values at the cursor, or the last ones.
+  // Values at the cursor, or the last ones. A curve has no value before its first point and after its last.
   drawCursor() {
     this.overlay.replaceChildren();
     this.at.textContent =
@@ -171,6 +172,10 @@ class Chart {
                             k = state.cursor === null ? known.length - 1 : nearest(known, state.cursor);
       if (k < 0) continue;
       if (!values.has(s.i)) values.set(s.i, {});
+      if (state.cursor !== null && (state.cursor < known[0] || state.cursor > known[known.length - 1])) {
+        values.get(s.i)[s.kind] = "–";
+        continue;
+      }
       values.get(s.i)[s.kind] = this.text(ys[k]);
       const x = this.x.at(known[k]), y = this.y.at(ys[k]);
       if (state.cursor !== null && x >= this.box.left - 1 && x <= this.box.right + 1 && isFinite(y))
@@ -214,7 +219,8 @@ class Chart {
     if (this.points.length) setCursor(this.points[nearest(this.points, this.x.value(x))]);
   }
   press(e) {
-    if (e.pointerType !== "mouse" || e.button !== 0) return;
+    if (e.pointerType !== "mouse") return this.move(e);
+    if (e.button !== 0) return;
     this.pressed = Math.max(this.box.left, Math.min(this.box.right, this.pixel(e)));
     this.plot.setPointerCapture(e.pointerId);
   }

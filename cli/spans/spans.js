@@ -9,13 +9,16 @@ const keys = [["← → ↑ ↓", "move the cursor by a character or a line (in 
               ["1 – 5", "what the colours show"], ["/", "find; Enter goes to the next place, Shift+Enter back"],
               ["?", "this list"]];
 const focusByte = () => state.hover ?? state.cursor;
+// The byte whose query the colours are about. What is in memory stays as the cursor found it, so that a byte can be
+// pointed at.
+const queryByte = () => state.view === "memory" ? state.cursor : focusByte();
 const count = n => n.toLocaleString("en");
 
 function redrawText() {
-  const t = focusByte(), boxes = [{byte: state.cursor, color: colours.cursor, width: 1.5}];
+  const boxes = [{byte: state.cursor, color: colours.cursor, width: 1.5}];
   if (state.hover !== null) boxes.push({byte: state.hover, color: colours.focus, width: 1.5});
   else boxes[0] = {byte: state.cursor, color: colours.focus, width: 2};
-  drawText(painters[state.view](state.layer, t, state.cut), colours.paper, boxes);
+  drawText(painters[state.view](state.layer, queryByte(), state.cut), colours.paper, boxes);
 }
 
 // After the cursor or the pointer has moved.
@@ -35,6 +38,12 @@ function setCursor(byte, {scroll = true, say = false} = {}) {
   for (const move of timeLines) move(state.cursor);
   moved();
   if (say) byId("status").textContent = describe(state.cursor);
+}
+
+// The same, for controls that may be far from the text.
+function goThere(byte) {
+  setCursor(byte, {say: true});
+  view.scrollIntoView({block: "nearest"});
 }
 
 function describe(i) {
@@ -77,10 +86,10 @@ function swatch(look, name) {
 }
 
 function drawLegend() {
-  const t = focusByte(), where = layerName(state.layer), legend = byId("legend");
+  const t = queryByte(), where = layerName(state.layer), legend = byId("legend");
   if (state.view === "span")
     legend.replaceChildren(
-      element("span", {}, `How long each byte’s row can be seen, in positions (${where})`),
+      element("span", {}, `For how many positions each byte’s row is seen in full${thenFading()} (${where})`),
       colourBar(colours.span, [0, 0.25, 0.5, 0.75, 1].map(x => figure(spanAt(x), 2))));
   else if (state.view === "memory") {
     const rows = countRows(state.layer, t), one = typeof state.layer === "number";
@@ -107,26 +116,26 @@ function drawLegend() {
 }
 
 // Goes to the next place after the cursor, or the one before it, that has the bytes of `what`; ASCII letters
-// match in both cases where `folded`. False when there is none.
-function goTo(what, folded, back) {
+// match in both cases where `folded`; where `whole`, only words that have just these bytes. False when there is none.
+function goTo(what, {folded = false, back = false, whole = false}) {
   const fold = b => folded && b >= 65 && b <= 90 ? b + 32 : b;
-  const wanted = Array.from(what, fold), places = size - wanted.length + 1;
-  for (let step = 1; step <= places; ++step) {
-    const at = (((state.cursor + (back ? -step : step)) % places) + places) % places;
+  const wanted = Array.from(what, fold);
+  for (let step = 1; step <= size; ++step) {
+    const at = (state.cursor + (back ? size - step : step)) % size, end = at + wanted.length;
+    if (end > size || (whole && (wordMarks[at] !== 2 || wordMarks[end] === 1))) continue;
     let k = 0;
     while (k < wanted.length && fold(bytes[at + k]) === wanted[k]) ++k;
     if (k === wanted.length) {
-      setCursor(at, {say: true});
+      goThere(at);
       return true;
     }
   }
   return false;
 }
-const goToNext = (begin, end) => goTo(bytes.slice(begin, end), false, false);
-
 let playing = null;
 function play(on) {
   clearInterval(playing);
+  if (on && charStart[charOfByte[state.cursor] + 1] >= size) setCursor(0);
   const slow = matchMedia("(prefers-reduced-motion: reduce)").matches;
   playing = on ? setInterval(() => {
     const next = charStart[charOfByte[state.cursor] + 1];
@@ -134,7 +143,9 @@ function play(on) {
   }, slow ? 500 : 60) : null;
   byId("play").setAttribute("aria-pressed", on);
   byId("play").textContent = on ? "⏸ Stop" : "▶ Play";
-  if (on && (state.view === "span" || state.view === "loss" || state.view === "cut")) setView("memory");
+  if (!on || state.view === "memory" || state.view === "attention") return;
+  setView("memory");
+  if (state.layer === "mean") setLayer("max");  // rows are then alive, on the ramp or forgotten, as in one layer
 }
 
 function help(on) {
@@ -160,9 +171,10 @@ function textKey(event) {
 
 function onKey(event) {
   const at = event.target;
-  if (at.matches("input, select") || event.altKey || event.metaKey) return;
+  const bracket = event.key === "[" || event.key === "]";  // some keyboards have them with Alt, or Ctrl and Alt
+  if (at.matches("input:not([type=range]), select") || event.metaKey || (event.altKey && !bracket)) return;
   if (document.activeElement === view && textKey(event)) return event.preventDefault();
-  if (event.ctrlKey) return;
+  if (event.ctrlKey && !event.altKey) return;
   const choices = ["mean", "max", ...everyLayer], layer = choices.indexOf(state.layer);
   if (event.key === "[") setLayer(choices[Math.max(0, layer - 1)]);
   else if (event.key === "]") setLayer(choices[Math.min(choices.length - 1, layer + 1)]);
@@ -212,7 +224,7 @@ function listen() {
   byId("find").addEventListener("keydown", e => {
     if (e.key === "Escape") view.focus();
     if (e.key !== "Enter" || !e.target.value) return;
-    const found = goTo(new TextEncoder().encode(e.target.value), true, e.shiftKey);
+    const found = goTo(new TextEncoder().encode(e.target.value), {folded: true, back: e.shiftKey});
     e.target.setAttribute("aria-invalid", !found);
     if (!found) byId("where").textContent = "not found";
   });
@@ -240,24 +252,31 @@ function listen() {
   addEventListener("afterprint", () => { makeColours(); moved(); });
 }
 
-// On paper: the beginning of the text, with its colours.
+// On paper: a part of the text, with its colours: the beginning, or, where the colours are about the cursor, what
+// leads to it.
 const mostPrinted = 4000;
 function printText() {
   makeColours(true);
   drawLegend();
   const paint = painters[state.view](state.layer, state.cursor, state.cut), out = byId("print-text");
   out.replaceChildren();
+  const about = state.view === "memory" || state.view === "attention";
+  const from = about ? Math.max(0, Math.min(state.cursor + 200, size) - mostPrinted) : 0;
+  const first = charOfByte[from], here = about ? charOfByte[state.cursor] : -1;
   let run = null, look = null;
-  for (let c = 0; charStart[c] < Math.min(size, mostPrinted); ++c) {
+  for (let c = first; charStart[c] < Math.min(size, from + mostPrinted); ++c) {
     const begin = charStart[c], now = paint(begin, charStart[c + 1]);
-    if (now !== look) {
+    if (now !== look || c === here) {
       run = element("span", {style: `background: ${now.paper ?? "transparent"}; color: ${now.ink}`});
+      if (now.struck) run.style.textDecoration = "line-through";
+      if (c === here) run.style.outline = "1.5px solid";
       out.append(run);
-      look = now;
+      look = c === here ? null : now;
     }
     run.append(bytes[begin] === 10 ? "↵\n" : glyph(begin));
   }
-  if (size > mostPrinted) out.append(`\n[the first ${count(mostPrinted)} of ${count(size)} bytes]`);
+  if (size > mostPrinted)
+    out.append(`\n[${count(mostPrinted)} of ${count(size)} bytes, from byte ${count(charStart[first])} on]`);
 }
 
 async function start() {

@@ -1,6 +1,8 @@
 // The panel beside the text: one byte, as a row of memory and as a query.
 const stateName = m => m >= 1 ? "alive" : m > 0 ? (model.slots ? "in a slot" : "on the ramp") : "forgotten";
 
+const thenFading = () => model.spans === "none" ? "" : `, and then fading for ${model.ramp} more`;
+
 // The masks of a byte's row by distance, a line per layer.
 function maskChart(j) {
   const width = 300, height = 86, left = 22, bottom = 16, top = 6;
@@ -29,8 +31,8 @@ function maskChart(j) {
 
 // The bytes around [begin, end), which are set off.
 function contextOf(begin, end) {
-  return element("span", {class: "context"}, shown(begin - 6, begin), element("b", {}, shown(begin, end)),
-                 shown(end, end + 6));
+  const from = charStart[charOfByte[Math.max(0, begin - 6)]], to = charStart[charOfByte[Math.min(size, end + 6) - 1] + 1];
+  return element("span", {class: "context"}, shown(from, begin), element("b", {}, shown(begin, end)), shown(end, to));
 }
 
 const hex = byte => byte.toString(16).padStart(2, "0");
@@ -51,10 +53,10 @@ function inspect(i) {
   const parts = [element("h2", {}, element("span", {class: "glyph"}, bytes[i] === 32 ? "␣" : glyph(begin)),
                          `byte ${count(i)}`),
                  element("p", {class: "muted"}, end - begin > 1 ?
-                   `${Array.from(bytes.subarray(begin, end), hex).join(" ")} in UTF-8` : `0x${hex(bytes[i])}`,
+                   `${Array.from(bytes.subarray(begin, end), hex).join(" ")} in UTF-8, byte ${i - begin + 1} of ${end - begin}` : `0x${hex(bytes[i])}`,
                    i > 0 ? ` · ${loss[i].toFixed(2)} bits` : " · the first byte is not predicted",
                    ...cuts.map(cut => i > 0 ? `, ${cut.loss[i].toFixed(2)} with ${cut.rows} rows` : ""))];
-  parts.push(element("h3", {}, "Its row: how long it can be seen"));
+  parts.push(element("h3", {}, `Its row: positions seen in full${thenFading()}`));
   parts.push(layerTable("row", l => {
     const e = spanOf[l][i], m = i < cursor ? mask(l, i, cursor) : null;
     const share = Math.log1p(e) / Math.log1p(Math.max(1, longest));

@@ -46,7 +46,7 @@ function chartOverTime(place, series, unit) {
   svg.addEventListener("click", event => {
     const box = svg.getBoundingClientRect(), at = ((event.clientX - box.left) / box.width * width - left) /
       (width - left - right);
-    setCursor(Math.round(at * size));
+    goThere(Math.floor(at * size));
   });
   const names = element("div", {class: "series"});
   for (const s of series) {
@@ -66,7 +66,7 @@ function histogram(layer) {
   const width = 200, height = 84, bottom = 15, most = Math.max(...counts), step = width / bins;
   const svg = svgElement("svg", {viewBox: `0 0 ${width} ${height}`, role: "img",
                                  "aria-label": `layer ${layer}: ${[...counts].map((c, b) =>
-                                   `${Math.round(100 * c / size)} % below ${2 ** b}`).join(", ")}`});
+                                   `${b ? 2 ** (b - 1) : 0} to ${2 ** b}: ${Math.round(100 * c / size)} %`).join(", ")}`});
   counts.forEach((count, b) => {
     const h = count / most * (height - bottom - 4);
     svg.append(svgElement("rect", {x: b * step + 1, width: step - 2, y: height - bottom - h, height: h,
@@ -152,11 +152,11 @@ function drawLists(choice) {
   const {words, single} = lists(choice);
   byId("lists-note").textContent =
     `Mean span and number of occurrences, ${layerName(choice)}; a click goes to the next one.`;
-  const list = (title, groups) => {
+  const list = (title, groups, whole) => {
     const items = groups.map(g => {
       const name = g.length === 1 && bytes[g.begin] === 32 ? "(space)" : shown(g.begin, g.begin + g.length);
       const button = element("button", {title: `go to the next ${name}`}, name);
-      button.addEventListener("click", () => goToNext(g.begin, g.begin + g.length));
+      button.addEventListener("click", () => goTo(bytes.slice(g.begin, g.begin + g.length), {whole}));
       return element("li", {}, button, element("span", {class: "number"}, figure(g.mean)),
                      element("span", {class: "number muted"}, `${g.count.toLocaleString("en")}×`));
     });
@@ -164,10 +164,10 @@ function drawLists(choice) {
   };
   const most = 8, few = groups => Math.min(most, Math.ceil(groups.length / 2));
   byId("lists").replaceChildren(element("div", {class: "lists"},
-    list("Words kept longest", words.slice(0, few(words))),
-    list("Words forgotten fastest", words.slice(-few(words) || words.length).reverse()),
-    list("Bytes kept longest", single.slice(0, few(single))),
-    list("Bytes forgotten fastest", single.slice(-few(single) || single.length).reverse())));
+    list("Words kept longest", words.slice(0, few(words)), true),
+    list("Words forgotten fastest", words.slice(-few(words) || words.length).reverse(), true),
+    list("Bytes kept longest", single.slice(0, few(single)), false),
+    list("Bytes forgotten fastest", single.slice(-few(single) || single.length).reverse(), false)));
 }
 
 function drawLosses() {
@@ -202,7 +202,7 @@ function listLosers(added) {
     const items = most.map(([bits, i]) => {
       const begin = charStart[charOfByte[i]], button = element("button", {title: `go to byte ${i}`},
         shown(begin - 8, begin), element("b", {}, glyph(begin)), shown(charStart[charOfByte[i] + 1], begin + 7));
-      button.addEventListener("click", () => setCursor(i, {say: true}));
+      button.addEventListener("click", () => goThere(i));
       return element("li", {}, button, element("span", {class: "number"}, `+${figure(bits)}`));
     });
     return element("div", {}, element("h3", {}, `Costliest with ${cut.rows} rows`), element("ol", {}, ...items));

@@ -86,6 +86,11 @@ with Page(page, width=1200, height=1500, ready=READY) as p:
     p.press("0")
     check("0 shows the whole range", p.js("return state.zoom === null") and shape() == before)
 
+    p.js("""state.cursor = null;
+            const plot = document.querySelector('.plot'), box = plot.getBoundingClientRect();
+            const at = {pointerType: 'touch', clientX: box.left + box.width / 2, clientY: box.top + 50, bubbles: true};
+            for (const kind of ['pointerdown', 'pointerup', 'pointerleave']) plot.dispatchEvent(new PointerEvent(kind, at));""")
+    check("a tap reads values, which stay", p.js("return state.cursor !== null") and "step" in p.text(".chart .at"))
     plot = p.find(".chart:first-child .plot")
     ActionChains(p.driver).move_to_element_with_offset(plot, -100, 0).click_and_hold().move_by_offset(200, 0).release().perform()
     zoom = p.js("return state.zoom")

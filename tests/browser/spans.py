@@ -5,6 +5,7 @@ spans.py PAGE NUMBERS: the page, and the numbers of --json for the same text.
 
 import base64
 import json
+import re
 import sys
 
 from browser import Page, check, finish
@@ -137,12 +138,23 @@ def pointer_checks(page):
     hovered = page.js("return state.hover")
     check("the pointer shows the byte under it", hovered is not None and
           f"byte {hovered:,}" in page.text("#inspector h2"), hovered)
+    check("what is in memory stays as the cursor finds it", "byte 0 finds" in page.text("#legend"),
+          page.text("#legend"))
     page.click("#canvas")
     check("a click moves the cursor there", page.js("return state.cursor") == hovered)
     if by_row:
         page.js("setCursor(0)")
         page.click("#lists li button")
         check("a word in the lists goes to its place", page.js("return state.cursor") > 0)
+
+
+def word_checks(page):
+    """A word is found where it stands alone, and not in other words; everything else is found anywhere."""
+    for whole, pattern in (True, rb"(?<![0-9A-Za-z])1(?![0-9A-Za-z])"), (False, b"1"):
+        places = [m.start() for m in re.finditer(pattern, text)]
+        page.js("setCursor(0)")
+        found = [page.js(f"goTo([49], {{whole: {str(whole).lower()}}}); return state.cursor") for _ in places]
+        check(f"places of a {'word' if whole else 'byte'}", sorted(found) == places, found)
 
 
 def print_times(page):
@@ -159,6 +171,7 @@ with Page(page_file, ready=ready) as page:
     control_checks(page)
     keyboard_checks(page)
     pointer_checks(page)
+    word_checks(page)
     light = pixels(page)
     page.print_pages()
     check("after printing, the picture is as before", pixels(page) == light)
