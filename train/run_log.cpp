@@ -9,6 +9,7 @@
 #include "engine/alloc.h"
 #include "engine/io/input.h"
 #include "engine/io/output.h"
+#include "train/checkpoint/run_directory.h"
 #include "train/figure.h"
 #include "train/median.h"
 #include "train/tensorboard.h"
@@ -17,7 +18,7 @@ namespace fade {
 
 namespace {
 
-constexpr const char* kMetricsFile = "metrics.jsonl";
+constexpr uint64_t kMostSteps = 1'000'000'000'000;  // more than any run has
 
 std::string format_rate(double per_second) {
   return per_second >= 10'000 ? fmt::format("{:.0f}k tok/s", per_second / 1000)

@@ -24,7 +24,7 @@ struct MetricsLine {
 };
 
 /// The lines of RUN/metrics.jsonl, in order; none when there is no such file. Lines that are not JSON objects
-/// with an integer `step`, such as one that was cut off, are left out.
+/// with a whole number `step`, such as one that was cut off, are left out.
 std::vector<MetricsLine> read_metrics(const std::filesystem::path& run);
 
 class RunLog {

@@ -89,6 +89,7 @@ uint32_t crc32c(std::string_view bytes) {
 }
 
 std::filesystem::path new_event_file(const std::filesystem::path& folder) {
+  constexpr int64_t kLastTime = 9'999'999'998;  // of the ten digits that sort as they count
   auto time = static_cast<int64_t>(now());
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
@@ -96,7 +97,7 @@ std::filesystem::path new_event_file(const std::filesystem::path& folder) {
     int64_t other = 0;
     if (!name.starts_with(kPrefix)) continue;
     const char* const digits = name.c_str() + kPrefix.size();
-    if (std::from_chars(digits, name.c_str() + name.size(), other).ec == std::errc())
+    if (std::from_chars(digits, name.c_str() + name.size(), other).ec == std::errc() && other <= kLastTime)
       time = std::max(time, other + 1);
   }
   char host[256] = "";

@@ -191,7 +191,7 @@ std::string verdict(const Explained& e) {
     text = fmt::format("let go: {} wanted more of it than of what they had, but less than its price", wanted);
   else
     text = "let go: no query on its ramp looks at it, and it has its price";
-  return text + (g.outlives_text ? "; the text ends before its ramp" : "");
+  return text + (g.outlives_text ? "; the text ends before its ramp does" : "");
 }
 
 std::string explanation(const Explained& e, bool all) {

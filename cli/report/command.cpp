@@ -35,7 +35,8 @@ struct ReportOnRuns {
                             .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
       return write_stdout(text + "\n");
     }
-    check_output(out, files_of(runs));
+    check_output(out, {});
+    refuse_file_of_run(out);
     constexpr size_t kMostLines = 20'000;  // about 2 MB of a page
     const nlohmann::ordered_json data = report_data(runs, {.sample_bytes = bytes, .most_lines = kMostLines});
     std::string title = "fade report:";
@@ -45,16 +46,6 @@ struct ReportOnRuns {
       if (run["sample"].contains("error"))
         print_stderr("{}: no sample: {}", run["name"].get<std::string>(),
                      run["sample"]["error"].get<std::string>());
-  }
-
- private:
-  // What the page must not replace.
-  static std::vector<std::filesystem::path> files_of(const std::vector<RunHistory>& runs) {
-    std::vector<std::filesystem::path> files;
-    for (const RunHistory& run : runs)
-      for (const char* name : {kConfigFile, "metrics.jsonl", kLatest, kBest, "lock"})
-        files.push_back(run.path / name);
-    return files;
   }
 };
 

@@ -56,7 +56,7 @@ nlohmann::ordered_json last_recall(const std::vector<MetricsLine>& lines) {
 }
 
 bool holds_run(const fs::path& path) {
-  return path_exists(path / kConfigFile) && (path_exists(path / "metrics.jsonl") || is_run(path));
+  return path_exists(path / kConfigFile) && (path_exists(path / kMetricsFile) || is_run(path));
 }
 
 // The last parts of each path, as few as tell them apart.
@@ -129,6 +129,11 @@ fs::path run_meant_by(const fs::path& path) {
   const bool checkpoint = fs::is_directory(given) && path_exists(given / kModelFile);
   const bool named = !fs::is_directory(given) && given.extension() != ".safetensors";
   if ((checkpoint || named) && holds_run(parent)) return parent;
+  if (given.filename() == kModelFile) {  // RUN/step-N/model.safetensors
+    const fs::path above = (parent / "..").lexically_normal();
+    const fs::path run = above.has_filename() ? above : above.parent_path();
+    if (holds_run(run)) return run;
+  }
   if (given.extension() == ".safetensors" || checkpoint)
     refuse("{}: weights alone, of which no metrics are known (give the directory of their run)",
            path.string());

@@ -37,13 +37,12 @@ struct Scale {
 
 // True for a character that takes no place or moves others: marks of direction, separators, and joiners.
 bool moves_others(std::string_view c) {
-  if (c.size() < 3) return false;
+  if (c.size() < 3) return c == "\xd8\x9c";  // U+061C, the Arabic letter mark
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(c[i]); };
   if (c.size() == 4) return byte(0) == 0xf3;  // U+C0000 and above
   const unsigned code = (byte(0) & 15u) << 12 | (byte(1) & 63u) << 6 | (byte(2) & 63u);
   return (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-         (code >= 0x2060 && code <= 0x206f) || code == 0x061c || code == 0xfeff ||
-         (code >= 0xfff9 && code <= 0xfffb);
+         (code >= 0x2060 && code <= 0x206f) || code == 0xfeff || (code >= 0xfff9 && code <= 0xfffb);
 }
 
 // A character as it is shown: itself, ↵ for a newline, or \xNN for bytes that a terminal would obey.

@@ -7,6 +7,7 @@
 #include "engine/io/input.h"
 #include "engine/io/output.h"
 #include "engine/io/utf8.h"
+#include "train/checkpoint/run_directory.h"
 #include "train/progress.h"
 
 namespace fade {
@@ -42,7 +43,10 @@ struct SpansCommand {
     if (!ansi) check_output(file, {text});
     const std::string begin = beginning();
     const LoadedModel loaded = checkpoint.load();
-    if (!ansi) check_output(file, {loaded.file});
+    if (!ansi) {
+      check_output(file, {loaded.file});
+      refuse_file_of_run(file);
+    }
     const LayerChoice layers = LayerChoice::parse(layer, loaded.config.model.layers);
     const SpanReading reading = read(*loaded.model, begin);
     if (ansi)

@@ -8,6 +8,7 @@
 #include "cli/trace/trace.h"
 #include "engine/io/output.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/run_directory.h"
 
 namespace fade {
 namespace fs = std::filesystem;
@@ -61,9 +62,12 @@ struct TraceCommand {
         app, "--live", live, {1, BenchStep::kMostRows},
         "context rows per stream and layer, all live, those of the block included (default: the block's "
         "and what RUN has in memory, or a new model of CONFIG would keep)");
-    add_number(app, "--steps", steps, {1, 1e6}, "steps to trace")->capture_default_str();
+    add_number(app, "--steps", steps, {1, 10'000}, "steps to trace")->capture_default_str();
     app.add_flag("--fold", fold, "a row per module");
-    app.add_option("--dot", dot, "file for the graph in the language of Graphviz; - is standard output")
+    app.add_option(
+           "--dot", dot,
+           "file for the graph in the language of Graphviz, and for its picture the same name with .svg; - is "
+           "standard output, without a picture")
         ->check(not_empty());
     app.add_flag("--json", json, "print one JSON object");
   }
@@ -95,7 +99,8 @@ struct TraceCommand {
     if (const auto choice = parse_name<DeviceChoice>("--device", model.device);
         choice != DeviceChoice::automatic)
       loaded.config.device = choice;
-    return {loaded.config, std::move(loaded.model), loaded.which, mean_rows_beside(loaded.file), loaded.file};
+    return {loaded.config, std::move(loaded.model), loaded.which,
+            live ? std::nullopt : mean_rows_beside(loaded.file), loaded.file};
   }
 
   void run() const {
@@ -106,7 +111,10 @@ struct TraceCommand {
       refuse("--dot {}: the picture gets this name (end the graph's in .dot)", dot);
     Traced traced = load();
     for (const fs::path& file : {fs::path(dot), picture})
-      if (!file.empty()) check_output(file, {traced.file});
+      if (!file.empty()) {
+        check_output(file, {traced.file});
+        refuse_file_of_run(file);
+      }
     const Config& c = traced.config;
     const auto kept = traced.rows ? std::llround(*traced.rows) : rows_of_new_model(c.model);
     const int64_t rows = live ? live : std::min<int64_t>(c.model.block + kept, BenchStep::kMostRows);
@@ -133,6 +141,9 @@ struct TraceCommand {
                name_of(c.model.kind), c.model.layers, c.train.batch, c.model.block, rows,
                name_of(step.model().dtype()), name_of(step.model().device()), trace_table(trace, fold),
                trace_summary(trace, fold));
+    if (const int raised = step.model().config().max_span; raised != c.model.max_span)
+      fmt::print("(model.max_span is {} instead of {}, so that every row is live)\n", raised,
+                 c.model.max_span);
     if (step.model().device() != Device::cpu)
       fmt::print("(a traced step waits for the device at every row; a step that is not traced does not)\n");
   }

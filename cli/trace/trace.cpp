@@ -36,6 +36,7 @@ Trace trace_steps(BenchStep& step, int steps) {
   std::vector<double> ms;
   std::vector<TracedStep> traced;
   Trace trace;
+  int64_t highest = 0;  // peak of the traced steps
   for (int i = 0; i < steps; ++i) {
     ms.push_back(step.run());
     trace.peak_bytes = std::max(trace.peak_bytes, memory_stats(device).peak);
@@ -44,12 +45,16 @@ Trace trace_steps(BenchStep& step, int steps) {
     StepTrace observer(step.tape(), device, step.given());
     step.run();
     traced.push_back(observer.finish());
-    trace.before_bytes = traced.back().start_bytes - gradients;
-    trace.peak_bytes = std::max(trace.peak_bytes, traced.back().peak_bytes);
+    const TracedStep& now = traced.back();
+    if (i == 0 || now.peak_bytes > highest) {
+      highest = now.peak_bytes;
+      trace.before_bytes = now.start_bytes - gradients;
+      trace.peak_row = now.peak_row;
+      trace.peak_in_backward = now.peak_in_backward;
+    }
+    trace.peak_bytes = std::max(trace.peak_bytes, now.peak_bytes);
   }
   trace.step_ms = median(ms);
-  trace.peak_row = traced.back().peak_row;
-  trace.peak_in_backward = traced.back().peak_in_backward;
 
   // Like the median, the middle half is not spoilt by an interruption; and its means have the sum's mean.
   std::ranges::sort(traced, {}, &TracedStep::ms);

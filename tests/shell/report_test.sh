@@ -46,6 +46,11 @@ holds "a page names nothing that a browser would load" sh -c '! grep -qE "(src|h
 holds "an odd name does not end its script" test "$(grep -c '</script>' page.html)" -eq 2
 works "a page of one run, by its checkpoint" report runs/spans/best --out one.html --bytes 0
 works "of one that was there" report runs/window/step-40 --out one.html
+works "or its weights" report runs/window/step-40/model.safetensors --out two.html
+holds "which is the same" cmp one.html two.html
+works "a page may lie in a run" report runs/window --out runs/window/page.html
+works "and be made anew" report runs/window --out runs/window/page.html
+rm runs/window/page.html
 holds "no report changes a run" test "$before" = "$(state)"
 
 # A run that trains: what it has logged so far, and a sample once there is a checkpoint.

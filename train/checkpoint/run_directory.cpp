@@ -4,8 +4,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
+#include <string_view>
 
 #include "engine/io/output.h"
 #include "train/call.h"
@@ -25,6 +28,22 @@ void require_run(const fs::path& path) {
 }
 
 }  // namespace
+
+void refuse_file_of_run(const fs::path& path) {
+  std::error_code ignored;
+  const fs::path file = fs::weakly_canonical(path, ignored), folder = file.parent_path();
+  if (!fs::is_regular_file(file, ignored)) return;
+  const std::string name = file.filename().string();
+  const auto is = [&](std::initializer_list<std::string_view> names) {
+    return std::ranges::find(names, name) != names.end();
+  };
+  const bool of_checkpoint = is({kModelFile, kStateFile});
+  const bool of_run =
+      is({kConfigFile, kMetricsFile, kLatest, kBest, kLock}) || name.starts_with("events.out.tfevents.");
+  if (of_checkpoint ||
+      (of_run && (fs::exists(folder / kMetricsFile, ignored) || fs::exists(folder / kLatest, ignored))))
+    refuse("{}: a file of a run, which is only read (give another name)", path.string());
+}
 
 bool is_run(const fs::path& path) { return path_exists(path / kLock) || holds_checkpoints(path); }
 

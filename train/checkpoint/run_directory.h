@@ -19,6 +19,7 @@
 namespace fade {
 
 inline constexpr const char* kConfigFile = "config.yaml";
+inline constexpr const char* kMetricsFile = "metrics.jsonl";
 
 /// True when a run was begun in the directory.
 bool is_run(const std::filesystem::path& path);
@@ -26,6 +27,10 @@ bool is_run(const std::filesystem::path& path);
 /// The directory of the run that `path` means: the directory, its `latest`, or its config.yaml. Throws
 /// InputError when there is no run, and, saying how to go back to it, for one of its checkpoints.
 std::filesystem::path run_to_resume(const std::filesystem::path& path);
+
+/// Throws InputError when writing to `path` would replace a file of a run, its links followed: for commands that
+/// only look at runs.
+void refuse_file_of_run(const std::filesystem::path& path);
 
 class RunDirectory {
  public:
