@@ -107,8 +107,10 @@ BOOST_AUTO_TEST_CASE(paths_that_mean_a_run) {
                            "step-4/model.safetensors"})
     BOOST_TEST(run_meant_by(run / name).lexically_relative(run).string() == ".", name);
   const auto error = [](const fs::path& path) { return refusal([&] { run_meant_by(path); }); };
-  std::ofstream(dir.path("model.safetensors")) << "weights\n";
-  BOOST_TEST(contains(error(dir.path("model.safetensors")), "weights alone, of which no metrics are known"));
+  fs::create_directories(dir.path("loose"));
+  std::ofstream(dir.path("loose/model.safetensors")) << "weights\n";
+  BOOST_TEST(
+      contains(error(dir.path("loose/model.safetensors")), "weights alone, of which no metrics are known"));
   BOOST_TEST(contains(error(dir.path()), "holds no run: config.yaml and metrics.jsonl are not both there"));
   BOOST_TEST(contains(error(run / "step-5"), "there is no such run"));
   BOOST_TEST(contains(error("-"), "standard input is no run"));
