@@ -39,7 +39,8 @@ std::vector<MetricsLine> read_metrics(const std::filesystem::path& run) {
   std::istringstream text(read_file(path));
   for (std::string line; std::getline(text, line);) {
     auto json = nlohmann::ordered_json::parse(line, nullptr, false);
-    if (json.is_object() && json.contains("step") && json["step"].is_number_integer())
+    if (json.is_object() && json.contains("step") && json["step"].is_number_unsigned() &&
+        json["step"].get<uint64_t>() <= kMostSteps)
       lines.push_back({line, std::move(json)});
   }
   return lines;
