@@ -38,7 +38,7 @@ struct SpansCommand {
   }
   void run() const {
     if (!out.empty() + !json.empty() + ansi != 1)
-      refuse("one of --out PAGE.html, --json FILE and --ansi is needed");
+      refuse("give one of --out PAGE.html, --json FILE and --ansi, and only one");
     const std::string& file = out.empty() ? json : out;
     if (!ansi) check_output(file, {text});
     const std::string begin = beginning();

@@ -10,6 +10,7 @@
 #include "cli/spans/words.h"
 #include "engine/error.h"
 #include "models/kinds.h"
+#include "ops/span_attention/ramp.h"
 
 namespace fade {
 namespace {
@@ -33,6 +34,14 @@ std::string packed_layers(const std::vector<std::vector<From>>& layers) {
   std::vector<T> all;
   for (const std::vector<From>& layer : layers) all.insert(all.end(), layer.begin(), layer.end());
   return packed_values(all);
+}
+
+// The shape of the ramp, m at equal steps from its end to its beginning.
+std::vector<double> ramp_values() {
+  constexpr int kSteps = 64;
+  std::vector<double> values;
+  for (int i = 0; i <= kSteps; ++i) values.push_back(ramp_value(static_cast<double>(i) / kSteps));
+  return values;
 }
 
 // Of each byte 0, or 1 in a word, or 2 where a word begins.
@@ -79,6 +88,7 @@ Json model_json(const SpanReading& reading) {
               {"block", m.block},
               {"max_span", m.max_span},
               {"ramp", m.span.ramp},
+              {"ramp_values", ramp_values()},
               {"head_span", reading.heads}};
   if (m.kind == Kind::compressive)
     out["slots"] = {

@@ -56,7 +56,12 @@ function findLongest() {
   for (const layer of spanOf) for (const e of layer) longest = Math.max(longest, e);
 }
 
-const ramp = remaining => Math.min(1, Math.max(0, remaining / model.ramp + 1));
+// The mask of a row by its remaining span: between two of the values that the program knows, a straight line.
+function ramp(remaining) {
+  const values = model.ramp_values, last = values.length - 1;
+  const at = Math.min(1, Math.max(0, remaining / model.ramp + 1)) * last, k = Math.min(last - 1, Math.floor(at));
+  return values[k] + (at - k) * (values[k + 1] - values[k]);
+}
 
 // Compressive memory. Group g of c rows is a slot from the query on that is `held` positions after its first row.
 const exactRows = t => Math.min(model.max_span, model.slots.held + t % model.block);

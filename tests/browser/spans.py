@@ -148,6 +148,16 @@ def pointer_checks(page):
         check("a word in the lists goes to its place", page.js("return state.cursor") > 0)
 
 
+def ramp_checks(page):
+    """The shape of the ramp is the program's: nothing of the page knows it."""
+    check("the ramp of this program", page.js("return [-1, -0.25, 0, 1].map(r => ramp(r * model.ramp))") == [0, 0.75, 1, 1])
+    check("the ramp of another one", abs(page.js("""const kept = model.ramp_values;
+        model.ramp_values = kept.map(x => x * x);
+        const m = ramp(-model.ramp / 2);
+        model.ramp_values = kept;
+        return m""") - 0.25) < 1e-9)
+
+
 def word_checks(page):
     """A word is found where it stands alone, and not in other words; everything else is found anywhere."""
     for whole, pattern in (True, rb"(?<![0-9A-Za-z])1(?![0-9A-Za-z])"), (False, b"1"):
@@ -172,6 +182,7 @@ with Page(page_file, ready=ready) as page:
     keyboard_checks(page)
     pointer_checks(page)
     word_checks(page)
+    ramp_checks(page)
     light = pixels(page)
     page.print_pages()
     check("after printing, the picture is as before", pixels(page) == light)
