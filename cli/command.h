@@ -63,10 +63,13 @@ constexpr const char* kCheckpointForms =
     "a run directory (its best checkpoint is taken, or else its newest), a run's best or latest, a "
     "checkpoint directory, or a model.safetensors (- is one on standard input)";
 
-/// Throws InputError when the text of a corpus would have to be typed.
-inline void refuse_typed_text(const DataConfig& data) {
-  if (data.kind == DataKind::file && data.path == "-" && stdin_is_terminal())
+/// Throws InputError when the text at `path` would have to be typed.
+inline void refuse_typed_text(const std::string& path) {
+  if (path == "-" && stdin_is_terminal())
     refuse("standard input: a terminal, where a text was expected (add < FILE to the command)");
+}
+inline void refuse_typed_text(const DataConfig& data) {
+  if (data.kind == DataKind::file) refuse_typed_text(data.path);
 }
 
 inline void warn_of_damage(const std::filesystem::path&, const std::string& what) {

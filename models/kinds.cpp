@@ -67,6 +67,10 @@ constinit const std::array<KindInfo, kKindCount> kKinds{{
      .published = Published{.bits_per_byte = 1.03, .gigabytes = 15, .ms = 408}},
 }};
 
+std::string_view name_of(Spans spans) {
+  return spans == Spans::of_rows ? "rows" : spans == Spans::of_heads ? "heads" : "none";
+}
+
 const KindInfo& kind_info(Kind kind) {
   const auto row = std::ranges::find(kKinds, kind, &KindInfo::kind);
   if (row != kKinds.end()) return *row;

@@ -19,6 +19,8 @@ class Parameters;
 
 /// Whose spans a kind learns.
 enum class Spans { none, of_heads, of_rows };
+/// For programs that read the output: "none", "heads", "rows".
+std::string_view name_of(Spans spans);
 
 /// The figures of a kind on enwik8 in the table of Sukhbaatar et al. 2021: bits per byte on test, memory of a
 /// GPU, time of a batch; models of the same size, the authors' own and the others as they trained them.

@@ -10,10 +10,10 @@
 #include <chrono>
 #include <system_error>
 
+#include "train/checkpoint/run_directory.h"
+
 namespace fade {
 namespace {
-
-constexpr std::string_view kPrefix = "events.out.tfevents.";
 
 struct Tag {
   std::string_view key;   ///< of a line of metrics.jsonl
@@ -95,8 +95,8 @@ std::filesystem::path new_event_file(const std::filesystem::path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
     int64_t other = 0;
-    if (!name.starts_with(kPrefix)) continue;
-    const char* const digits = name.c_str() + kPrefix.size();
+    if (!name.starts_with(kEventsPrefix)) continue;
+    const char* const digits = name.c_str() + kEventsPrefix.size();
     if (std::from_chars(digits, name.c_str() + name.size(), other).ec == std::errc() && other <= kLastTime)
       time = std::max(time, other + 1);
   }
@@ -105,7 +105,7 @@ std::filesystem::path new_event_file(const std::filesystem::path& folder) {
   std::string safe = host;
   for (char& c : safe)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '_';
-  return folder / fmt::format("{}{:010}.{}", kPrefix, time, safe);
+  return folder / fmt::format("{}{:010}.{}", kEventsPrefix, time, safe);
 }
 
 std::string event_file_beginning(int64_t step) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "cli/page/page.h"
 #include "engine/io/utf8.h"
 #include "train/figure.h"
 
@@ -18,19 +19,6 @@ constexpr std::array<std::string_view, 8> kColours = {"#0072b2", "#d55e00", "#00
                                                       "#8a6d00", "#56b4e9", "#444444", "#e69f00"};
 
 std::string_view colour(size_t style) { return kColours[style % kColours.size()]; }
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : printable(text)) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else
-      out += c;
-  }
-  return out;
-}
 
 // A document in pixels, written element by element.
 class Svg {

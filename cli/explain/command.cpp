@@ -49,8 +49,7 @@ struct Explain {
       c.dtype = Precision::f64;
       c.device = DeviceChoice::cpu;
     });
-    if (text == "-" && stdin_is_terminal())
-      refuse("standard input: a terminal, where a text was expected (add < FILE to the command)");
+    refuse_typed_text(text);
     const Input file(text);
     const Bytes bytes(file);
     check_vocabulary(bytes, loaded.config.model.vocab, file.name());

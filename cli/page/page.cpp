@@ -12,12 +12,6 @@
 namespace fade {
 namespace {
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : printable(text)) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : std::string(1, c);
-  return out;
-}
-
 // JSON inside of a script element, which the first "</script" would end. In JSON, < stands in strings only.
 std::string script_data(const nlohmann::ordered_json& data) {
   std::string out;
@@ -77,6 +71,12 @@ std::string packed(std::span<const uint8_t> bytes) {
   if (compress2(out.data(), &size, bytes.data(), bytes.size(), Z_BEST_COMPRESSION) != Z_OK)
     fail("compressing {} bytes for a page failed", bytes.size());
   return base64(std::span(out).first(size));
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : printable(text)) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : std::string(1, c);
+  return out;
 }
 
 std::string base64(std::span<const uint8_t> bytes) {

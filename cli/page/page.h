@@ -34,6 +34,9 @@ std::string make_page(std::string_view name, std::string_view title, const nlohm
 /// gives them back.
 std::string packed(std::span<const uint8_t> bytes);
 
+/// Text of any bytes for HTML and SVG, between tags: printable, without markup.
+std::string escaped(std::string_view text);
+
 /// RFC 4648, with padding.
 std::string base64(std::span<const uint8_t> bytes);
 

@@ -59,28 +59,32 @@ bool holds_run(const fs::path& path) {
   return path_exists(path / kConfigFile) && (path_exists(path / kMetricsFile) || is_run(path));
 }
 
+ptrdiff_t parts_of(const fs::path& path) {
+  const fs::path below = path.relative_path();
+  return std::distance(below.begin(), below.end());
+}
+
+// The last `count` parts of a path.
+fs::path tail(const fs::path& path, ptrdiff_t count) {
+  const fs::path below = path.relative_path();
+  fs::path kept;
+  for (auto part = std::next(below.begin(), std::max<ptrdiff_t>(0, parts_of(path) - count));
+       part != below.end(); ++part)
+    kept /= *part;
+  return kept;
+}
+
 // The last parts of each path, as few as tell them apart.
 std::vector<std::string> distinct_names(const std::vector<fs::path>& paths) {
   std::vector<std::string> names(paths.size());
   for (size_t i = 0; i < paths.size(); ++i) {
-    std::vector<std::string> parts;
-    for (const fs::path& part : paths[i].relative_path()) parts.push_back(part.string());
-    const auto tail = [](const fs::path& path, size_t count) {
-      const fs::path below = path.relative_path();
-      const auto all = std::distance(below.begin(), below.end());
-      fs::path kept;
-      for (auto part = std::next(below.begin(), std::max<ptrdiff_t>(0, all - static_cast<ptrdiff_t>(count)));
-           part != below.end(); ++part)
-        kept /= *part;
-      return kept;
-    };
-    const auto is_alone = [&](size_t count) {
+    const auto is_alone = [&](ptrdiff_t count) {
       return std::ranges::none_of(paths, [&](const fs::path& other) {
         return other != paths[i] && tail(other, count) == tail(paths[i], count);
       });
     };
-    size_t count = 1;
-    while (count < parts.size() && !is_alone(count)) ++count;
+    ptrdiff_t count = 1;
+    while (count < parts_of(paths[i]) && !is_alone(count)) ++count;
     names[i] = printable(tail(paths[i], count).string());
   }
   return names;
@@ -122,18 +126,16 @@ fs::path run_meant_by(const fs::path& path) {
   if (path == "-") refuse("-: standard input is no run (give its directory)");
   fs::path given = path.lexically_normal();
   if (!given.has_filename() && given.has_parent_path()) given = given.parent_path();  // "runs/a/"
+  const auto folder_of = [](const fs::path& inside) {
+    return inside == "." ? fs::path("..") : inside.has_parent_path() ? inside.parent_path() : fs::path(".");
+  };
   if (!path_exists(given))
     refuse("{}: there is no such run (fade train writes runs, by itself into runs/)", path.string());
+  if (given.filename() == kModelFile) given = folder_of(given);  // the weights of a checkpoint
   if (fs::is_directory(given) && holds_run(given)) return given;
-  const fs::path parent = given.has_parent_path() ? given.parent_path() : fs::path(".");
   const bool checkpoint = fs::is_directory(given) && path_exists(given / kModelFile);
   const bool named = !fs::is_directory(given) && given.extension() != ".safetensors";
-  if ((checkpoint || named) && holds_run(parent)) return parent;
-  if (given.filename() == kModelFile) {  // RUN/step-N/model.safetensors
-    const fs::path above = (parent / "..").lexically_normal();
-    const fs::path run = above.has_filename() ? above : above.parent_path();
-    if (holds_run(run)) return run;
-  }
+  if (const fs::path parent = folder_of(given); (checkpoint || named) && holds_run(parent)) return parent;
   if (given.extension() == ".safetensors" || checkpoint)
     refuse("{}: weights alone, of which no metrics are known (give the directory of their run)",
            path.string());

@@ -84,17 +84,14 @@ std::string painted(const SpanReading& reading, const std::vector<double>& spans
   return out += text.ends_with('\n') ? "" : "\n";
 }
 
-double mean_loss(const std::vector<double>& bits) {
-  double sum = 0;
-  for (size_t i = 1; i < bits.size(); ++i) sum += bits[i];
-  return sum / static_cast<double>(bits.size() - 1);
-}
-
-double mean_of(const std::vector<double>& values) {
+double mean_of(std::span<const double> values) {
   double sum = 0;
   for (const double value : values) sum += value;
   return sum / static_cast<double>(values.size());
 }
+
+// The first byte has no loss.
+double mean_loss(std::span<const double> bits) { return mean_of(bits.subspan(1)); }
 
 // The words with the longest and the shortest mean span, of those that occur twice or more.
 std::string longest_and_shortest(const SpanReading& reading, const std::vector<double>& spans) {

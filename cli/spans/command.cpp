@@ -59,8 +59,7 @@ struct SpansCommand {
  private:
   // The text, or the part of it that is to be read.
   std::string beginning() const {
-    if (text == "-" && stdin_is_terminal())
-      refuse("--text -: a terminal, where a text was expected (add < FILE to the command)");
+    refuse_typed_text(text);
     Input file(text);
     const auto size = static_cast<int64_t>(file.size());
     if (!bytes && size > kMostBytes)

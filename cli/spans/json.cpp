@@ -10,9 +10,7 @@ std::string spans_json(const SpanReading& reading) {
   const KindInfo& kind = kind_info(reading.model.kind);
   nlohmann::ordered_json out = {{"text", base64(reading.text)},
                                 {"kind", kind.name},
-                                {"spans", kind.spans == Spans::of_rows    ? "rows"
-                                          : kind.spans == Spans::of_heads ? "heads"
-                                                                          : "none"},
+                                {"spans", name_of(kind.spans)},
                                 {"layers", reading.layers()},
                                 {"max_span", reading.model.max_span},
                                 {"ramp", reading.model.span.ramp},

@@ -79,16 +79,10 @@ Json attention_json(const StrongestRows& rows, int count) {
 Json model_json(const SpanReading& reading) {
   const ModelConfig& m = reading.model;
   const KindInfo& kind = kind_info(m.kind);
-  Json out = {{"kind", kind.name},
-              {"spans", kind.spans == Spans::of_rows    ? "rows"
-                        : kind.spans == Spans::of_heads ? "heads"
-                                                        : "none"},
-              {"layers", m.layers},
-              {"heads", m.heads},
-              {"block", m.block},
-              {"max_span", m.max_span},
-              {"ramp", m.span.ramp},
-              {"ramp_values", ramp_values()},
+  Json out = {{"kind", kind.name},         {"spans", name_of(kind.spans)},
+              {"layers", m.layers},        {"heads", m.heads},
+              {"block", m.block},          {"max_span", m.max_span},
+              {"ramp", m.span.ramp},       {"ramp_values", ramp_values()},
               {"head_span", reading.heads}};
   if (m.kind == Kind::compressive)
     out["slots"] = {

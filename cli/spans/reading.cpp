@@ -12,14 +12,6 @@
 namespace fade {
 namespace {
 
-// Evaluation predicts the byte after every byte that it reads. With one more byte at the end, it reads all of
-// the text; that byte's own prediction is not used.
-std::vector<uint8_t> with_end(std::span<const uint8_t> text) {
-  std::vector<uint8_t> all(text.begin(), text.end());
-  all.push_back(0);
-  return all;
-}
-
 void require_numbers(std::span<const double> values, const std::string& name) {
   if (!std::ranges::all_of(values, [](double x) { return std::isfinite(x); }))
     fail("the model's spans or predictions of {} are not numbers (a damaged or diverged model)", name);
@@ -87,6 +79,12 @@ std::vector<int64_t> default_cuts(const SpanReading& reading) {
 }
 
 }  // namespace
+
+std::vector<uint8_t> with_end(std::span<const uint8_t> text) {
+  std::vector<uint8_t> all(text.begin(), text.end());
+  all.push_back(0);
+  return all;
+}
 
 // A row is seen at distances δ with e > δ − R, that is up to ceil(e) + R − 1. For a head, e is compared with
 // δ − 1.

@@ -54,6 +54,10 @@ int64_t farthest_seen(const ModelConfig& model, double span);
 /// The same for all that a model of this kind can remember, and never more than `bytes`.
 int64_t farthest_seen(const SpanReading& reading);
 
+/// Evaluation predicts the byte after every byte that it reads. With one more byte at the end, it reads all of the
+/// text; that byte's own prediction is not used.
+std::vector<uint8_t> with_end(std::span<const uint8_t> text);
+
 /// A row per query: the strongest of its rows, by the weight that attention gives them.
 struct StrongestRows {
   int count;                      ///< k

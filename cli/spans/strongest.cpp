@@ -66,10 +66,8 @@ StrongestRows strongest_rows(const Transformer& model, std::span<const uint8_t> 
   const auto size = static_cast<size_t>(layers * bytes * count);
   StrongestRows rows{
       .count = count, .distance = std::vector<int32_t>(size), .weight = std::vector<float>(size)};
-  std::vector<uint8_t> all(text.begin(), text.end());
-  all.push_back(0);  // so that the query of the last byte is read, too
   int64_t layer = 0, begin = 0;
-  evaluate(*readable, all, "the text",
+  evaluate(*readable, with_end(text), "the text",
            {.on_weights =
                 [&](const Tensor& weights, const Tensor& ages) {
                   const auto at = static_cast<size_t>((layer++ * bytes + begin) * count);

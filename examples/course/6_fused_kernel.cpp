@@ -2,6 +2,7 @@
 // position term. docs/course/6_fused_kernel.md
 #include "ops/span_attention/naive.h"
 
+#include "examples/course/attention_inputs.h"
 #include "examples/course/course.h"
 
 using namespace fade;
@@ -66,14 +67,8 @@ bool same(const Vector& a, const Vector& b) {
 }
 
 int main() {
-  NaiveInputs in;
-  in.head_size = D, in.sizes.streams = in.sizes.heads = 1, in.sizes.mask = MaskKind::expiring;
-  in.sizes.block = M, in.sizes.memory_rows = L - M, in.sizes.ramp = R;
-  in.start = {0, L - M};
-  for (int i = 0; i < M * D; ++i) in.q.push_back(4 * uniform_f64({1, 0}, i) - 2);
-  for (int i = 0; i < L * 2 * D; ++i) in.kv.push_back(4 * uniform_f64({1, 1}, i) - 2);
-  for (int j = 0; j < L; ++j) in.age.push_back(L - M - j);  // 192 .. 1, 0 .. −63
-  for (int j = 0; j < L; ++j) in.span.push_back(512 * std::pow(uniform_f64({1, 2}, j), 4));  // most are short
+  const auto span = [](double u) { return 512 * std::pow(u, 4); };  // most are short
+  const NaiveInputs in = attention_inputs(M, L, D, R, span);        // ages 192 .. 1, 0 .. −63
 
   const Vector naive = naive_span_attention(in, Vector(M * D)).out;
   const PackedRows packed{Tensor::from(in.start, {2}), Tensor::from(in.age, {L}), 1, M, L - M};

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstring>
 #include <initializer_list>
-#include <string_view>
 
 #include "engine/io/output.h"
 #include "train/call.h"
@@ -39,7 +38,7 @@ void refuse_file_of_run(const fs::path& path) {
   };
   const bool of_checkpoint = is({kModelFile, kStateFile});
   const bool of_run =
-      is({kConfigFile, kMetricsFile, kLatest, kBest, kLock}) || name.starts_with("events.out.tfevents.");
+      is({kConfigFile, kMetricsFile, kLatest, kBest, kLock}) || name.starts_with(kEventsPrefix);
   if (of_checkpoint ||
       (of_run && (fs::exists(folder / kMetricsFile, ignored) || fs::exists(folder / kLatest, ignored))))
     refuse("{}: a file of a run, which is only read (give another name)", path.string());

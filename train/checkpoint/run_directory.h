@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/io/files.h"
@@ -20,6 +21,7 @@ namespace fade {
 
 inline constexpr const char* kConfigFile = "config.yaml";
 inline constexpr const char* kMetricsFile = "metrics.jsonl";
+inline constexpr std::string_view kEventsPrefix = "events.out.tfevents.";  ///< of the files for TensorBoard
 
 /// True when a run was begun in the directory.
 bool is_run(const std::filesystem::path& path);

@@ -2,24 +2,13 @@
 // again and forgotten at once.
 #include "ops/span_attention/naive.h"
 
+#include "examples/course/attention_inputs.h"
 #include "examples/course/course.h"
 
 using namespace fade;
 using Vector = std::vector<double>;
 
 constexpr int M = 32, L = 96, D = 8, R = 8;
-
-NaiveInputs inputs() {
-  NaiveInputs in;
-  in.head_size = D, in.sizes.streams = in.sizes.heads = 1, in.sizes.mask = MaskKind::expiring;
-  in.sizes.block = M, in.sizes.memory_rows = L - M, in.sizes.ramp = R;
-  in.start = {0, L - M};
-  for (int i = 0; i < M * D; ++i) in.q.push_back(4 * uniform_f64({1, 0}, i) - 2);
-  for (int i = 0; i < L * 2 * D; ++i) in.kv.push_back(4 * uniform_f64({1, 1}, i) - 2);
-  for (int j = 0; j < L; ++j) in.age.push_back(L - M - j);
-  for (int j = 0; j < L; ++j) in.span.push_back(128 * uniform_f64({1, 2}, j));
-  return in;
-}
 
 double dot(const double* a, const double* b) { return std::inner_product(a, a + D, b, 0.0); }
 
@@ -34,7 +23,7 @@ Pair pair(const NaiveInputs& in, int i, int j) {
 }
 
 int main() {
-  const NaiveInputs in = inputs();
+  const NaiveInputs in = attention_inputs(M, L, D, R, [](double u) { return 128 * u; });
   Vector grad(M * D);
   for (size_t i = 0; i < grad.size(); ++i) grad[i] = 2 * uniform_f64({1, 3}, i) - 1;
   const NaiveResult naive = naive_span_attention(in, grad);
