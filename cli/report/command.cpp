@@ -31,14 +31,15 @@ struct ReportOnRuns {
              page ? "both --out and --json" : "neither --out PAGE.html nor --json");
     const std::vector<RunHistory> runs = read_histories(paths);
     if (json) {
-      const auto text = report_data(runs, {.sample_bytes = bytes})
+      const auto text = report_data(runs, {.sample_bytes = bytes, .on_damaged = warn_of_damage})
                             .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
       return write_stdout(text + "\n");
     }
     check_output(out, {});
     refuse_file_of_run(out);
     constexpr size_t kMostLines = 20'000;  // about 2 MB of a page
-    const nlohmann::ordered_json data = report_data(runs, {.sample_bytes = bytes, .most_lines = kMostLines});
+    const nlohmann::ordered_json data =
+        report_data(runs, {.sample_bytes = bytes, .most_lines = kMostLines, .on_damaged = warn_of_damage});
     std::string title = "fade report:";
     for (const RunHistory& run : runs) title += " " + run.name;
     write_file_atomically(out, make_page("report/report", title, data));

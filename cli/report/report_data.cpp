@@ -47,11 +47,11 @@ ordered_json best_validation(const Curves& validation) {
 
 // Text of the run's best checkpoint, or what is in the way, and with it the number of parameters. On the CPU, which
 // every machine has, and with one seed: the same call gives the same text.
-ordered_json sample(const RunHistory& run, int64_t bytes) {
+ordered_json sample(const RunHistory& run, const ReportOptions& options) {
   try {
-    const LoadedModel loaded = load_model(run.path, {.device = DeviceChoice::cpu});
+    const LoadedModel loaded = load_model(run.path, {.device = DeviceChoice::cpu}, options.on_damaged);
     std::string text;
-    generate(*loaded.model, "", {.bytes = bytes}, [&](char c) { text += c; });
+    generate(*loaded.model, "", {.bytes = options.sample_bytes}, [&](char c) { text += c; });
     return {{"checkpoint", printable(loaded.file.parent_path().filename().string())},
             {"parameters", loaded.model->parameters().count()},
             {"text", text}};
@@ -74,7 +74,7 @@ ordered_json run_data(const RunHistory& run, const ReportOptions& options) {
           {"training", curves_data(run.training, options)},
           {"validation", curves_data(run.validation, options)},
           {"recall", run.recall},
-          {"sample", options.sample_bytes ? sample(run, options.sample_bytes) : ordered_json()}};
+          {"sample", options.sample_bytes ? sample(run, options) : ordered_json()}};
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/report/run_history.h"
+#include "train/checkpoint/store.h"
 
 namespace fade {
 
@@ -13,6 +14,8 @@ struct ReportOptions {
   int64_t sample_bytes = 0;  ///< of text from each run's best checkpoint; 0: none
   /// Of the lines of a run's metrics, about so many at most, in numbers of six digits: for a page. 0: all, exactly.
   size_t most_lines = 0;
+  OnDamaged on_damaged =
+      {};  ///< told of a checkpoint that is damaged, instead of which an older one is taken
 };
 
 /// One JSON object (docs/runs.md): per run its curves, by the keys of metrics.jsonl, its results and a sample; and

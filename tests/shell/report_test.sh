@@ -51,6 +51,11 @@ holds "which is the same" cmp one.html two.html
 works "a page may lie in a run" report runs/window --out runs/window/page.html
 works "and be made anew" report runs/window --out runs/window/page.html
 rm runs/window/page.html
+works "a run with two checkpoints" train c.yaml --out damaged "${logging[@]}" --set train.steps=40 --set train.checkpoint_every=20
+echo step-40 >damaged/best
+: >damaged/step-40/model.safetensors
+"$fade" report damaged --out damaged.html >out 2>err
+holds "a damaged checkpoint is named" grep -q "^warning: damaged/step-40/model.safetensors: .*; taking the next checkpoint of the run$" err
 holds "no report changes a run" test "$before" = "$(state)"
 
 # A run that trains: what it has logged so far, and a sample once there is a checkpoint.
