@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Times one Expire-Span training step in PyTorch, alone or against fade, at the same sizes and threads.
 
-A step is forward, backward, clipping, Adam, and forgetting, in float32, with exactly L context rows (memory, then the block) in
+A step is forward, backward, clipping, Adam, and forgetting, in float32 unless --precision says otherwise, with exactly L context rows (memory, then the block) in
 every layer and stream. The model is the one in peer_model.py. Needs torch, safetensors and pyyaml.
 
     peer_pytorch.py --golden                             first check losses and gradients against the goldens, in float64
     peer_pytorch.py --live 192 384 576 [--compile]       time PyTorch
+    peer_pytorch.py --live 1024 --device cuda --precision bf16 --config configs/enwik8_12l.yaml
+                                                         on a GPU, with the sizes of a config
     peer_pytorch.py --live 192 384 576 --against "build/fade bench configs/enwik8_cpu.yaml"
                                                          time both, pair by pair, with the sizes of that config
 """
@@ -33,12 +35,13 @@ from peer_model import FORGOTTEN, Model, Sizes, check_goldens, forget, read_size
 class Bench:
     """The step with L context rows in every layer and stream, of which `live_fraction` (a mean over streams) are live."""
 
-    def __init__(self, z: Sizes, live: int, live_fraction: float, compiled: bool):
+    def __init__(self, z: Sizes, live: int, live_fraction: float, compiled: bool, device="cpu", autocast=False):
         self.z, rows = z, live - z.block
-        self.model = Model(z, initial_span=0.75)  # S is at least 2 L, so spans are at least 1.5 L: all live
+        self.autocast = torch.autocast(device, torch.bfloat16, enabled=autocast)
+        self.model = Model(z, initial_span=0.75).to(device)  # S is at least 2 L, so spans are at least 1.5 L: all live
         self.forward = torch.compile(self.model, dynamic=False) if compiled else self.model
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4, fused=True)
-        self.tokens = torch.randint(z.vocab, (z.batch, z.block + 1))
+        self.tokens = torch.randint(z.vocab, (z.batch, z.block + 1), device=device)
         # Stream 0 keeps every row, so that the others must be padded to L; the dead rows are shared out among these.
         self.age = torch.arange(rows, 0, -1.0).repeat(z.batch, 1)
         dead = round((1 - live_fraction) * live * z.batch / max(1, z.batch - 1))
@@ -46,10 +49,12 @@ class Bench:
             raise SystemExit(f"--live-fraction {live_fraction}: too small, only the {rows} rows of memory can be dead")
         for stream in range(1, z.batch):
             self.age[stream, torch.randperm(rows)[:dead]] = FORGOTTEN
-        self.memory = [(torch.randn(z.batch, rows, z.hidden), self.age) for _ in range(z.layers)]
+        self.age = self.age.to(device)
+        self.memory = [(torch.randn(z.batch, rows, z.hidden, device=device), self.age) for _ in range(z.layers)]
 
     def step(self):
-        loss, aux, seen = self.forward(self.tokens[:, :-1], self.tokens[:, 1:], self.memory)
+        with self.autocast:
+            loss, aux, seen = self.forward(self.tokens[:, :-1], self.tokens[:, 1:], self.memory)
         self.optimizer.zero_grad(set_to_none=True)
         (loss + aux).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 0.3, foreach=True)
@@ -77,7 +82,25 @@ def tensor_peak(build):
     return max(itertools.accumulate(sizes))
 
 
+def measure_on_gpu(z: Sizes, live: int, args) -> dict:
+    torch.manual_seed(1)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = args.precision == "tf32"
+    bench = Bench(z, live, args.live_fraction, args.compile, "cuda", args.precision == "bf16")
+    times = []
+    for _ in range(args.warmup + args.steps):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        bench.step()
+        torch.cuda.synchronize()
+        times.append(1e3 * (time.perf_counter() - start))
+    ms = statistics.median(times[args.warmup :])
+    result = {"ms": ms, "tokens_per_s": 1e3 * z.batch * z.block / ms, "live": live, "live_fraction": args.live_fraction}
+    return result | {"peak_bytes": torch.cuda.max_memory_allocated(), "resident_peak_bytes": torch.cuda.max_memory_reserved()}
+
+
 def measure(z: Sizes, live: int, args) -> dict:
+    if args.device == "cuda":
+        return measure_on_gpu(z, live, args)
     torch.manual_seed(1)
     build = lambda: Bench(z, live, args.live_fraction, args.compile)
     Bench(replace(z, batch=2, layers=1), live, 1.0, False).step()  # so that code, threads and library buffers are in the baseline
@@ -117,7 +140,7 @@ def run_process(command, threads):
 
 def run_pytorch(z: Sizes, live: int, args):
     command = [sys.executable, __file__, "--child", json.dumps(vars(z)), "--live", str(live)]
-    for name in ("live_fraction", "threads", "steps", "warmup"):
+    for name in ("live_fraction", "threads", "steps", "warmup", "device", "precision"):
         command += ["--" + name.replace("_", "-"), str(getattr(args, name))]
     return run_process(command + ["--compile"] * args.compile, args.threads)
 
@@ -166,6 +189,8 @@ def describe(args) -> dict:
     cpu = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
     setting = {"cpu": cpu[0] if cpu else platform.machine(), "cores": os.cpu_count(), "simd": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__}
     setting["mode"] = "compiled" if args.compile else "eager"
+    if args.device == "cuda":
+        setting |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda, "precision": args.precision}
     return setting | {"threads": args.threads, "steps": args.steps, "pairs": args.pairs}
 
 
@@ -185,13 +210,16 @@ def parse_arguments():
     p.add_argument("--live-fraction", type=float, default=1.0, metavar="F", help="fraction of the rows that are live (1.0)")
     p.add_argument("--against", metavar="COMMAND", help='"build/fade bench CONFIG.yaml": time this as well, with the sizes of its config')
     p.add_argument("--compile", action="store_true", help="torch.compile instead of eager")
+    p.add_argument("--config", help="a config of fade: its sizes")
+    p.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    p.add_argument("--precision", choices=("f32", "tf32", "bf16"), default="f32", help="tf32, bf16 (autocast): only on a GPU")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--steps", type=int, default=20, help="timed steps per process (20)")
     p.add_argument("--warmup", type=int, default=5, help="untimed steps before those (5)")
     p.add_argument("--pairs", type=int, default=5, help="pairs of processes with --against (5)")
     p.add_argument("--json", action="store_true", help="print JSON: setting, medians, and every process")
     p.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)  # measure here: sizes as JSON
-    sizes = p.add_argument_group("sizes (default: those of the --against config, or as given here)")
+    sizes = p.add_argument_group("sizes (default: those of the config, or as given here)")
     for f in fields(Sizes):
         kind = {"action": "store_const", "const": True} if f.type is bool else {"type": f.type}
         sizes.add_argument("--" + f.name.replace("_", "-"), help=f"{f.default}", **kind)
@@ -199,7 +227,7 @@ def parse_arguments():
 
 
 def chosen_sizes(args) -> Sizes:
-    config = next((word for word in shlex.split(args.against or "") if word.endswith((".yaml", ".yml"))), None)
+    config = args.config or next((word for word in shlex.split(args.against or "") if word.endswith((".yaml", ".yml"))), None)
     given = {f.name: getattr(args, f.name) for f in fields(Sizes) if getattr(args, f.name) is not None}
     return replace(read_sizes(config) if config else Sizes(), **given)
 
@@ -216,6 +244,8 @@ def main():
     if args.golden and not check_goldens(args.golden):
         raise SystemExit(f"{args.golden}: no golden cases, or they differ")
     results, z = [], chosen_sizes(args)
+    if args.precision != "f32" and args.device != "cuda":
+        raise SystemExit(f"--precision {args.precision}: needs --device cuda")
     if args.live and z.kind != "expire_span":
         raise SystemExit(f"kind {z.kind}: only expire_span can be timed")
     for live in args.live:

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "engine/parallel.h"
 #include "engine/primitives.h"
 
 namespace fade {
@@ -12,7 +13,9 @@ namespace {
 template <class F>
 void fill_from(const Tensor& t, F&& value) {
   std::vector<double> v(static_cast<size_t>(t.numel()));
-  for (size_t i = 0; i < v.size(); ++i) v[i] = value(i);
+  parallel_elements(t.numel(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) v[static_cast<size_t>(i)] = value(static_cast<uint64_t>(i));
+  });
   t.copy_from(Tensor::from(v, t.shape()).to(t.dtype()));
 }
 

@@ -1,78 +1,130 @@
 #!/usr/bin/env bash
-# On a machine with an NVIDIA GPU: runs every test on the device, runs the operations under compute-sanitizer, and times a
-# training step. Writes bench/results/<gpu>-<date>.json. Without a GPU it fails with one error.
-#   scripts/gpu_check.sh [BUILD]      BUILD: an existing build directory of preset cuda (default: builds build/cuda)
-#   FADE_SANITIZER_TESTS=ops/softmax  the tests under compute-sanitizer (default: ops,cuda)
-#   FADE_RESULTS=DIR                  where the results go (default: bench/results)
-set -euo pipefail
+# On a machine with an NVIDIA GPU: is every result right, how long does a step take, and where does its time go? Stages in the order
+# of what they tell, each with a time limit. What a stage found is in the results as soon as it ends, so that a failure, a
+# hang or the end of the machine's time loses nothing. Exit status 1 when a stage failed.
+#   scripts/gpu_check.sh [BUNDLE] [--minutes N] [--only STAGE...]
+#     BUNDLE       what scripts/gpu_bundle.sh made (default: build/bundle), or a build folder of preset cuda
+#     --minutes N  no stage begins or goes on after N minutes (default: 30)
+#     --only       only these stages, or those whose names begin so
+#   FADE_RESULTS=DIR   where GPU-DATE.json and the stages' logs go (default: bench/results)
+#   FADE_GPU_TEXT=FILE text to train on (default: the sources of the operations)
+set -uo pipefail
 cd "$(dirname "$0")/.."
 
 fail() { echo "gpu_check: $1" >&2; exit 1; }
+
+bundle=build/bundle minutes=30 only=()
+[ $# -eq 0 ] || [[ $1 == --* ]] || { bundle=$1; shift; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --minutes) minutes=${2:-}; shift; [[ $minutes =~ ^[0-9]+$ ]] || fail "--minutes: found '$minutes', needs a whole number" ;;
+    --only) shift; only=("$@"); break ;;
+    *) fail "$1: unknown argument (scripts/gpu_check.sh [BUNDLE] [--minutes N] [--only STAGE...])" ;;
+  esac
+  shift
+done
 
 command -v nvidia-smi >/dev/null || fail "nvidia-smi is not installed: no NVIDIA driver (install it, or use another machine)"
 gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1) && [ -n "$gpu" ] ||
   fail "nvidia-smi finds no GPU ($(nvidia-smi 2>&1 | head -n 1))"
 driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader | head -n 1)
+fade=$PWD/$bundle/fade tests=$PWD/$bundle/tests/fade_tests
+[[ $bundle != /* ]] || fade=$bundle/fade tests=$bundle/tests/fade_tests
+[ -x "$fade" ] && [ -x "$tests" ] || fail "$bundle: fade and tests/fade_tests are missing (scripts/gpu_bundle.sh makes them)"
+about() { sed -n "s/^$1 //p" "$bundle/about" 2>/dev/null; }
 
-build=${1:-build/cuda}
-if [ $# -eq 0 ]; then
-  command -v nvcc >/dev/null || export PATH="/usr/local/cuda/bin:$PATH"
-  command -v nvcc >/dev/null || fail "nvcc is not installed (install the CUDA toolkit, or give an existing build: scripts/gpu_check.sh BUILD)"
-  scripts/install_dependencies.sh
-  scripts/configure.sh cuda
-  cmake --build --preset cuda
-fi
-fade=$build/fade tests=$build/tests/fade_tests
-[ -x "$fade" ] && [ -x "$tests" ] || fail "$build: fade and tests/fade_tests are missing (is it a build of preset cuda?)"
-"$fade" bench configs/bench_cpu.yaml --live 64 --steps 1 --device cuda >/dev/null || fail "$fade does not run on the $gpu"
+# The tests read files of the sources where they were built.
+source=$(about source)
+[ -z "$source" ] || [ -e "$source" ] || { mkdir -p "$(dirname "$source")" && ln -s "$PWD" "$source"; }
+# cuBLAS: of the CUDA toolkit, or of PyTorch's packages.
+cublas=$(python3 -c 'import nvidia; print(":".join(f"{p}/cu13/lib" for p in nvidia.__path__))' 2>/dev/null) || cublas=
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64${cublas:+:$cublas}
+export OMP_WAIT_POLICY=passive FADE_TEST_DEVICE=cuda
 
-echo "== every test, with the $gpu as device cuda"
-if [ $# -eq 0 ]; then
-  ctest --preset cuda
-else
-  "$tests"
-fi
+folder=${FADE_RESULTS:-bench/results}
+name=$(tr 'A-Z ' 'a-z-' <<<"$gpu" | tr -cd 'a-z0-9-')-$(date +%F)
+results=$folder/$name.json logs=$folder/$name-logs
+mkdir -p "$logs"
+record() { python3 scripts/gpu_record.py "$results" "$@"; }
+record --start gpu="$gpu" driver="$driver" cuda="$(about cuda)" commit="$(about commit)" || fail "$results cannot be written"
 
-sanitized=()
-if command -v compute-sanitizer >/dev/null; then
-  for tool in memcheck racecheck initcheck; do
-    echo "== compute-sanitizer, $tool"
-    compute-sanitizer --tool "$tool" --error-exitcode 9 --launch-timeout 0 "$tests" --run_test="${FADE_SANITIZER_TESTS:-ops,cuda}"
-    sanitized+=("$tool")
-  done
-else
-  echo "compute-sanitizer is not installed (part of the CUDA toolkit): skipped"
-fi
-
-# One step of each configuration per number of live rows; of the 12-layer model, the share of one of 8 GPUs.
-lines=$(mktemp)
-failure=$(mktemp)
-trap 'rm -f "$lines" "$failure"' EXIT
-failed=0
-measure() {  # CONFIG LIVE [OPTIONS...]
-  local arguments="$1 --live $2 ${*:3}" result
-  echo "== fade bench $arguments"
-  result=$("$fade" bench "$1" --live "$2" --device cuda --json "${@:3}" 2>"$failure") || { failed=1; cat "$failure" >&2; }
-  echo "$result"
-  printf '%s\t%s\t%s\n' "$arguments" "$result" "$(tr '\n' ' ' <"$failure")" >>"$lines"
+# stage NAME SECONDS COMMAND...
+failed=0 deadline=$((SECONDS + 60 * minutes))
+stage() {
+  local name=$1 limit=$2 began=$SECONDS code=0 wanted=${#only[@]}
+  shift 2
+  for prefix in ${only[@]+"${only[@]}"}; do [[ $name != "$prefix"* ]] || wanted=0; done
+  [ "$wanted" -eq 0 ] || return 0
+  [ $((deadline - SECONDS)) -ge "$limit" ] || limit=$((deadline - SECONDS))
+  if [ "$limit" -lt 5 ]; then
+    record --stage "$name" --left-out "no time left"
+    return
+  fi
+  timeout -k 5 "$limit" bash -c '"$@"' - "$@" >"$logs/$name.log" 2>"$logs/$name.err" || code=$?
+  [ "$code" -eq 0 ] || failed=1
+  record --stage "$name" --code "$code" --limit "$limit" --seconds $((SECONDS - began)) --log "$logs/$name"
 }
-for live in 512 1024 2048; do measure configs/enwik8_small.yaml "$live"; done
-for live in 1024 2048 4096; do measure configs/enwik8_12l.yaml "$live" --set train.batch=64; done
+has() {  # NAME PROGRAM: may stage NAME run?
+  command -v "$2" >/dev/null || { record --stage "$1" --left-out "$2 is not installed"; return 1; }
+}
 
-results=${FADE_RESULTS:-bench/results}
-mkdir -p "$results"
-out=$results/$(tr 'A-Z ' 'a-z-' <<<"$gpu" | tr -cd 'a-z0-9-')-$(date +%F).json
-cuda=$(sed -n 's/^set(CMAKE_CUDA_COMPILER_VERSION "\(.*\)")/\1/p' "$build"/CMakeFiles/*/CMakeCUDACompiler.cmake 2>/dev/null | head -n 1) || true
-python3 - "$gpu" "$driver" "${cuda:-unknown}" "$(git describe --always --dirty 2>/dev/null || echo unknown)" "${sanitized[*]:-}" "$lines" >"$out" <<'END'
-import json, sys
+# run_suite COMMAND... SUITE: with a line when it fails. The name of its log is that of the command's tool and of the suite.
+run_suite() {
+  local suite=${*: -1} log
+  log=$logs/$(tr -c 'a-zA-Z0-9\n' - <<<"${*:1:$#-1} $suite" | sed 's/.*sanitizer---tool-//; s/--[^ ]*-tests-fade-tests//; s/^-.*fade-tests-//').log
+  "${@:1:$#-1}" --run_test="$suite" >"$log" 2>&1 || echo "$(basename "$log" .log): exit $? $(grep -m 1 -E 'error:|fatal|=====.*(Error|Race|hazard|Uninit|Barrier)' "$log")"
+}
+# Standard input: a command and a suite per line. Fails if one of them fails.
+run_suites() { [ -z "$(xargs -P 14 -d '\n' -I{} bash -c 'run_suite {}' | tee /dev/stderr)" ]; }
+export -f run_suite run_suites
+export logs
 
-gpu, driver, cuda, commit, sanitized, lines = sys.argv[1:]
-bench = []
-for line in open(lines):
-    arguments, result, error = line.rstrip("\n").split("\t")
-    bench.append({"arguments": arguments, **(json.loads(result) if result else {"error": error})})
-print(json.dumps({"gpu": gpu, "driver": driver, "cuda": cuda, "commit": commit, "tests": "passed",
-                  "compute_sanitizer": sanitized.split(), "bench": bench}, indent=1))
-END
-echo "written: $out"
+bench() {  # NAME CONFIG LIVE [OPTIONS...]
+  stage "bench-$1-$3" 60 "$fade" bench "$2" --live "$3" --device cuda --steps 10 --json "${@:4}"
+}
+peer() {  # NAME LIVE OPTIONS...: PyTorch's step, and fade's of the same sizes
+  stage "peer-$1-$2" 120 python3 bench/peer_pytorch.py --device cuda --live "$2" --steps 10 --json --config "$config" "${@:3}"
+}
+
+stage card 60 python3 bench/gpu_ceilings.py
+stage smoke 60 "$fade" bench configs/bench_cpu.yaml --live 64 --steps 3 --device cuda --json
+stage suites 150 run_suites < <(sed "s|^|'$tests' |" "$bundle/device_suites")
+for live in 1024 2048 4096; do bench 12l configs/enwik8_12l.yaml "$live" --set train.batch=64; done
+for live in 512 1024 2048; do bench small configs/enwik8_small.yaml "$live"; done
+# TF32 in the products of cuBLAS, without a change of the program.
+stage tf32-12l-2048 60 env NVIDIA_TF32_OVERRIDE=1 "$fade" bench configs/enwik8_12l.yaml --live 2048 --device cuda --steps 10 --json \
+  --set train.batch=64
+one_layer=(configs/enwik8_12l.yaml --live 2048 --device cuda --steps 1 --json --set train.batch=64 --set model.layers=1)
+! has profile ncu || stage profile 90 ncu --clock-control none --metrics gpu__time_duration.sum --csv --page raw "$fade" bench "${one_layer[@]}"
+! has attention ncu || stage attention 90 ncu --clock-control none --set full --kernel-name regex:attend --launch-skip 9 \
+  --launch-count 3 "$fade" bench "${one_layer[@]}"
+stage trace 60 "$fade" trace configs/enwik8_12l.yaml --set train.batch=64 --live 2048 --device cuda --fold --json
+
+sanitizers() {
+  for suite in cuda golden optimizer ops/{span_attention,gather_rows,layer_norm,softmax,cross_entropy,masked_renorm,reduce}; do
+    for tool in racecheck memcheck synccheck initcheck; do
+      echo "compute-sanitizer --tool $tool --report-api-errors no --error-exitcode 9 --kernel-name kernel_substring=fade '$tests' $suite"
+    done
+  done
+}
+! has sanitizers compute-sanitizer || stage sanitizers 120 run_suites < <(sanitizers)
+
+text=${FADE_GPU_TEXT:-$logs/text}
+[ -f "$text" ] || cat ops/*/*.cpp ops/*/*.h >"$text"
+training=(--set "data.path=$text" --set train.batch=16 --set train.eval_every=1000 --out "$logs/run" --device cuda)
+stage train 60 "$fade" train configs/enwik8_small.yaml "${training[@]}" --set train.steps=200
+stage resume 60 "$fade" train --resume "$logs/run" --set train.steps=300
+stage eval 60 "$fade" eval "$logs/run" --json
+rm -rf "$logs/run"
+
+config=configs/enwik8_12l.yaml
+for live in 1024 2048; do
+  bench b16 $config $live --set train.batch=16 --set model.dropout=0
+  peer f32 $live --batch 16
+  peer tf32 $live --batch 16 --precision tf32
+  peer bf16 $live --batch 16 --precision bf16
+  peer bf16-compiled $live --batch 16 --precision bf16 --compile
+done
+
+record --table
 exit $failed

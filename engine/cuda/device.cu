@@ -116,28 +116,49 @@ std::string missing() {
   cudaDeviceProp gpu{};
   cudaFuncAttributes unused{};
   cudaGetDeviceProperties(&gpu, 0);
-  if (cudaFuncGetAttributes(&unused, no_work) != cudaSuccess) {
+  const cudaError_t code = cudaFuncGetAttributes(&unused, no_work);
+  if (code == cudaErrorNoKernelImageForDevice || code == cudaErrorInvalidDeviceFunction) {
     cudaGetLastError();
     return fmt::format(
         "missing: this build has no code for the {}, compute capability {}.{} (build with "
         "-DCMAKE_CUDA_ARCHITECTURES={}{}, or use --device cpu)",
         gpu.name, gpu.major, gpu.minor, gpu.major, gpu.minor);
   }
+  if (code != cudaSuccess)
+    return fmt::format("missing: the {} cannot be used, {} (look at nvidia-smi, or use --device cpu)",
+                       gpu.name, cudaGetErrorString(code));
   return "";
+}
+
+// Null when there is not enough memory.
+void* try_allocate(size_t bytes) {
+  void* p = nullptr;
+  const cudaError_t code = cudaMallocAsync(&p, bytes, cuda_stream());
+  if (code == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // (clears it)
+    return nullptr;
+  }
+  check_cuda(code, "allocate");
+  return p;
+}
+
+// What was released comes back to the driver only when the device has passed the release.
+void reclaim() {
+  synchronize();
+  cudaMemPool_t pool;
+  check_cuda(cudaDeviceGetDefaultMemPool(&pool, 0), "find the memory pool");
+  check_cuda(cudaMemPoolTrimTo(pool, 0), "trim the memory pool");
+}
+
+void* allocate(size_t bytes) {
+  if (void* p = try_allocate(bytes)) return p;
+  reclaim();
+  return try_allocate(bytes);
 }
 
 constexpr DeviceBackend kCuda = {
     .missing = missing,
-    .allocate = [](size_t bytes) -> void* {
-      void* p = nullptr;
-      const cudaError_t code = cudaMallocAsync(&p, bytes, cuda_stream());
-      if (code == cudaErrorMemoryAllocation) {
-        cudaGetLastError();  // (clears it)
-        return nullptr;
-      }
-      check_cuda(code, "allocate");
-      return p;
-    },
+    .allocate = allocate,
     .release = [](void* p, size_t) { check_cuda(cudaFreeAsync(p, cuda_stream()), "release"); },
     .free_bytes =
         [] {
