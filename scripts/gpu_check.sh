@@ -17,7 +17,7 @@ bundle=build/bundle minutes=30 only=()
 [ $# -eq 0 ] || [[ $1 == --* ]] || { bundle=$1; shift; }
 while [ $# -gt 0 ]; do
   case $1 in
-    --minutes) minutes=${2:-}; shift; [[ $minutes =~ ^[0-9]+$ ]] || fail "--minutes: found '$minutes', needs a whole number" ;;
+    --minutes) minutes=${2:-}; shift; [[ $minutes =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail "--minutes: found '$minutes', needs a number" ;;
     --only) shift; only=("$@"); break ;;
     *) fail "$1: unknown argument (scripts/gpu_check.sh [BUNDLE] [--minutes N] [--only STAGE...])" ;;
   esac
@@ -49,7 +49,7 @@ record() { python3 scripts/gpu_record.py "$results" "$@"; }
 record --start gpu="$gpu" driver="$driver" cuda="$(about cuda)" commit="$(about commit)" || fail "$results cannot be written"
 
 # stage NAME SECONDS COMMAND...
-failed=0 deadline=$((SECONDS + 60 * minutes))
+failed=0 deadline=$((SECONDS + $(awk "BEGIN { print int(60 * $minutes) }")))
 stage() {
   local name=$1 limit=$2 began=$SECONDS code=0 wanted=${#only[@]}
   shift 2
@@ -70,9 +70,10 @@ has() {  # NAME PROGRAM: may stage NAME run?
 
 # run_suite COMMAND... SUITE: with a line when it fails. The name of its log is that of the command's tool and of the suite.
 run_suite() {
-  local suite=${*: -1} log
+  local suite=${*: -1} log code=0
   log=$logs/$(tr -c 'a-zA-Z0-9\n' - <<<"${*:1:$#-1} $suite" | sed 's/.*sanitizer---tool-//; s/--[^ ]*-tests-fade-tests//; s/^-.*fade-tests-//').log
-  "${@:1:$#-1}" --run_test="$suite" >"$log" 2>&1 || echo "$(basename "$log" .log): exit $? $(grep -m 1 -E 'error:|fatal|=====.*(Error|Race|hazard|Uninit|Barrier)' "$log")"
+  "${@:1:$#-1}" --run_test="$suite" >"$log" 2>&1 || code=$?
+  [ $code -eq 0 ] || echo "$(basename "$log" .log): exit $code $(grep -m 1 -E 'error:|fatal|=====.*(Error|Race|hazard|Uninit|Barrier)' "$log")"
 }
 # Standard input: a command and a suite per line. Fails if one of them fails.
 run_suites() { [ -z "$(xargs -P 14 -d '\n' -I{} bash -c 'run_suite {}' | tee /dev/stderr)" ]; }
@@ -96,8 +97,8 @@ stage tf32-12l-2048 60 env NVIDIA_TF32_OVERRIDE=1 "$fade" bench configs/enwik8_1
   --set train.batch=64
 one_layer=(configs/enwik8_12l.yaml --live 2048 --device cuda --steps 1 --json --set train.batch=64 --set model.layers=1)
 ! has profile ncu || stage profile 90 ncu --clock-control none --metrics gpu__time_duration.sum --csv --page raw "$fade" bench "${one_layer[@]}"
-! has attention ncu || stage attention 90 ncu --clock-control none --set full --kernel-name regex:attend --launch-skip 9 \
-  --launch-count 3 "$fade" bench "${one_layer[@]}"
+! has attention ncu || stage attention 90 ncu --clock-control none --set full --kernel-name 'regex:^(forward|backward_d)' \
+  --launch-skip 9 --launch-count 3 "$fade" bench "${one_layer[@]}"
 stage trace 60 "$fade" trace configs/enwik8_12l.yaml --set train.batch=64 --live 2048 --device cuda --fold --json
 
 sanitizers() {

@@ -32,8 +32,10 @@ def kernels(text):
 
 
 def found(log):
-    """What a stage printed: its JSON, its kernels, or its last lines."""
+    """What a stage printed: the kernels that ncu saw, its JSON, or its last lines."""
     text = Path(log + ".log").read_text(errors="replace")
+    if profile := kernels(text):
+        return profile
     for candidate in (text, *reversed(text.splitlines())):
         try:
             value = json.loads(candidate)
@@ -41,7 +43,7 @@ def found(log):
             continue
         if isinstance(value, dict):
             return value
-    return kernels(text) or text.splitlines()[-40:]
+    return text.splitlines()[-40:]
 
 
 def result_of(stage):

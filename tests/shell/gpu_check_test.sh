@@ -10,8 +10,16 @@ program() {
   chmod +x "$1"
 }
 
-run() { PATH="$dir:$PATH" FADE_RESULTS=$dir/results "$check" "$dir/build" >out 2>err; }
-fails() { ! run; }
+run() { PATH="$dir:$PATH" FADE_RESULTS=$dir/results "$check" "$dir/build" "$@" >out 2>err; }
+fails() { ! run "$@"; }
+# results CONDITION: of r, the results, and s, the stages by name
+results() {
+  python3 -c '
+import glob, json, sys
+r = json.load(open(glob.glob("results/nvidia-test-9000-*.json")[0]))
+s = {stage["stage"]: stage for stage in r["stages"]}
+assert eval(sys.argv[1]), s' "$1"
+}
 
 program nvidia-smi <<'END'
 echo 'No devices were found'
@@ -24,34 +32,43 @@ mkdir -p build/tests
 program nvidia-smi <<'END'
 case $1 in *=name) echo 'NVIDIA Test 9000' ;; *) echo 999.1 ;; esac
 END
-program compute-sanitizer <<END
-echo "\$2" >>"$dir/tools"
-END
-program build/tests/fade_tests <<END
-touch "$dir/tested"
-END
+holds "without programs it fails" fails
+holds "and says what makes them" grep -q 'scripts/gpu_bundle.sh makes them' err
 program build/fade <<'END'
 case $* in
   *"--live 4096"*) echo 'fade: out of memory' >&2; exit 1 ;;
+  *"--live 512"*) sleep 100 ;;
   *) echo '{"ms":1.5,"tokens_per_s":10,"peak_bytes":7,"live":3}' ;;
 esac
 END
-holds "a measurement that fails is a failure" fails
-holds "the tests were run" test -f tested
-holds "compute-sanitizer was run with each tool" test "$(tr '\n' ' ' <tools)" = "memcheck racecheck initcheck "
-holds "the results are written" python3 -c '
-import glob, json
-
-r = json.load(open(glob.glob("results/nvidia-test-9000-*.json")[0]))
-assert (r["gpu"], r["driver"], r["tests"]) == ("NVIDIA Test 9000", "999.1", "passed")
-assert r["compute_sanitizer"] == ["memcheck", "racecheck", "initcheck"] and r["commit"]
-assert len(r["bench"]) == 6 and r["bench"][0]["ms"] == 1.5
-assert "out of memory" in r["bench"][5]["error"] and "enwik8_12l.yaml --live 4096" in r["bench"][5]["arguments"]'
-
 program build/tests/fade_tests <<'END'
-exit 3
+case $* in *ops/planted*) echo 'file.cpp(3): error: in "planted": 1 is not 2'; exit 201 ;; *) echo '*** No errors detected' ;; esac
 END
-rm -r results
-holds "a test that fails is a failure" fails
-holds "and leaves no results" test ! -e results
+printf 'cuda\nops/sound\n' >build/device_suites
+printf 'commit abc\ncuda 13.0\nsource %s\n' "$PWD" >build/about
+program ncu <<'END'
+printf '{"ms":1.5}\n"ID","Kernel Name","gpu__time_duration.sum"\n"","","ns"\n"0","gemm","50"\n"1","attend(int)","1,000,000"\n"2","attend(int)","500,000"\n'
+END
+program compute-sanitizer <<'END'
+case $* in *racecheck*golden) echo '========= Error: Race reported between Write access'; exit 9 ;; esac
+END
+
+holds "sound stages pass" run --only smoke suites profile bench-12l-1024
+holds "and every result is written" results 's["smoke"]["found"]["ms"] == 1.5 and s["suites"]["code"] == 0 and len(s) == 4'
+holds "with the card and the build" results '(r["gpu"], r["driver"], r["cuda"], r["commit"]) == ("NVIDIA Test 9000", "999.1", "13.0", "abc")'
+holds "kernels are summed, the slowest first" results 's["profile"]["found"] == [["attend(int)", 2, 1.5], ["gemm", 1, 0.0]]'
+holds "the results end with a table" grep -q '^| bench-12l-1024 | [0-9]* | 1.5 ms, 10 tokens/s' out
+
+echo ops/planted >>build/device_suites
+holds "what fails is a failure" fails --only suites bench-12l sanitizers
+holds "but takes nothing else with it" results 's["bench-12l-1024"]["code"] == 0 and s["bench-12l-4096"]["code"] == 1'
+holds "the suite that failed is named" grep -q 'ops-planted: exit 201 file.cpp(3): error' out
+holds "an error of fade's is shown" grep -q 'out of memory' out
+holds "a race is named" grep -q 'racecheck-golden: exit 9 .*Race reported' out
+
+holds "a stage that hangs is ended" fails --minutes 0.1 --only bench-small
+holds "and what is left out is said" results \
+  's["bench-small-512"]["code"] == 124 and s["bench-small-1024"]["left_out"] == "no time left"'
+holds "bad minutes are refused" fails --minutes x
+holds "by name" grep -q "gpu_check: --minutes: found 'x', needs a number" err
 finish
