@@ -8,13 +8,12 @@ namespace {
 
 constexpr int kAll = -1;  // in place of a dimension: all of them
 
-ReduceSizes sizes_of(const Shape& input, int dim) {
-  if (dim == kAll) return {.outer = 1, .n = input.numel(), .inner = 1};
-  return {.outer = input.numel(0, dim), .n = input[dim], .inner = input.numel(dim + 1, input.dims())};
+Along sizes_of(const Shape& input, int dim) {
+  return dim == kAll ? Along{.outer = 1, .n = input.numel(), .inner = 1} : along(input, dim);
 }
 
 struct SumAttrs {
-  ReduceSizes sizes;
+  Along sizes;
   double factor;
 };
 
@@ -25,42 +24,53 @@ void sum_rule(BackwardCtx& ctx) {
   ctx.add(0, dx);
 }
 
-enum Saved : int { kIndex };  // of max
+enum Saved : int { kIndex };  // of max and min
 
-void max_rule(BackwardCtx& ctx) {
+void extreme_rule(BackwardCtx& ctx) {
   const Tensor &g = ctx.grad(), dx = ctx.empty_for(0);
-  max_backward(g.device(), g, ctx.saved(kIndex), ctx.attrs<ReduceSizes>(), dx);
+  extreme_backward(g.device(), g, ctx.saved(kIndex), ctx.attrs<Along>(), dx);
   ctx.add(0, dx);
 }
 
 constexpr OpDef kSum{"sum", sum_rule};
 constexpr OpDef kMean{"mean", sum_rule};
-constexpr OpDef kMax{"max", max_rule};
+constexpr OpDef kMax{"max", extreme_rule};
+constexpr OpDef kMin{"min", extreme_rule};
 
-Shape reduced(const Shape& s, int dim, bool keep_dim) {
-  Shape out;
-  for (int i = 0; i < s.dims(); ++i) {
-    if (i != dim && dim != kAll)
-      out.append(s[i]);
-    else if (keep_dim)
-      out.append(1);
-  }
-  return out;
-}
-
-void check_not_empty(const OpDef& op, const Shape& s, ReduceSizes sizes) {
+void check_not_empty(const char* op, const Shape& s, Along sizes) {
   if (sizes.n == 0)
-    fail("{}: {} has no elements to reduce over (reduce over another dimension)", op.name, s.str());
+    fail("{}: {} has no elements to reduce over (reduce over another dimension)", op, s.str());
 }
 
 Tensor reduce_sum(const OpDef& op, const Tensor& x, int dim, bool keep_dim) {
   const bool mean = &op == &kMean;
-  const ReduceSizes sizes = sizes_of(x.shape(), dim);
-  if (mean) check_not_empty(op, x.shape(), sizes);
+  const Along sizes = sizes_of(x.shape(), dim);
+  if (mean) check_not_empty(op.name, x.shape(), sizes);
   const SumAttrs attrs{.sizes = sizes, .factor = mean ? 1 / static_cast<double>(sizes.n) : 1};
-  Tensor y = Tensor::empty(reduced(x.shape(), dim, keep_dim), x.dtype(), x.device());
+  Tensor y = Tensor::empty(dim == kAll ? Shape{} : reduced(x.shape(), dim, keep_dim), x.dtype(), x.device());
   sum_kernel(x.device(), x, sizes, attrs.factor, y);
   record(op, y, {&x}, {}, attrs);
+  return y;
+}
+
+struct Found {
+  Tensor value, index;
+};
+
+// The extreme elements along dimension d, and their places.
+Found extremes(const char* op, const Tensor& x, int d, bool keep_dim, Extreme which) {
+  const Along sizes = sizes_of(x.shape(), d);
+  check_not_empty(op, x.shape(), sizes);
+  const Shape shape = reduced(x.shape(), d, keep_dim);
+  Found found{Tensor::empty(shape, x.dtype(), x.device()), Tensor::empty(shape, DType::i32, x.device())};
+  extreme_forward(x.device(), op, x, sizes, which, found.value, found.index);
+  return found;
+}
+
+Tensor extreme(const OpDef& op, const Tensor& x, int dim, bool keep_dim, Extreme which) {
+  const int d = x.shape().index(dim);
+  auto [y, index] = extremes(op.name, x, d, keep_dim, which);
+  record(op, y, {&x}, {&index}, sizes_of(x.shape(), d));
   return y;
 }
 
@@ -76,14 +86,16 @@ Tensor mean(const Tensor& x, int dim, bool keep_dim) {
 }
 
 Tensor max(const Tensor& x, int dim, bool keep_dim) {
-  const int d = x.shape().index(dim);
-  const ReduceSizes sizes = sizes_of(x.shape(), d);
-  check_not_empty(kMax, x.shape(), sizes);
-  Tensor y = Tensor::empty(reduced(x.shape(), d, keep_dim), x.dtype(), x.device());
-  Tensor index = Tensor::empty(y.shape(), DType::i32, x.device());
-  max_forward(x.device(), x, sizes, y, index);
-  record(kMax, y, {&x}, {&index}, sizes);
-  return y;
+  return extreme(kMax, x, dim, keep_dim, Extreme::largest);
+}
+Tensor min(const Tensor& x, int dim, bool keep_dim) {
+  return extreme(kMin, x, dim, keep_dim, Extreme::smallest);
+}
+Tensor argmax(const Tensor& x, int dim, bool keep_dim) {
+  return extremes("argmax", x, x.shape().index(dim), keep_dim, Extreme::largest).index;
+}
+Tensor argmin(const Tensor& x, int dim, bool keep_dim) {
+  return extremes("argmin", x, x.shape().index(dim), keep_dim, Extreme::smallest).index;
 }
 
 }  // namespace fade

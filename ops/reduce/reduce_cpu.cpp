@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "engine/parallel.h"
 #include "ops/reduce/reduce_kernels.h"
 
@@ -11,7 +9,7 @@ constexpr int64_t kBlock = 1 << 12;  // elements of one partial sum
 // Calls f(o, c, count) for columns [c, c + count) of outer index o:
 // pieces of the result of at most kBlock elements.
 template <class F>
-void for_each_piece(ReduceSizes s, F&& f) {
+void for_each_piece(Along s, F&& f) {
   const int64_t blocks = (s.inner + kBlock - 1) / kBlock;
   parallel_rows(s.outer * blocks, s.n * std::min(s.inner, kBlock), [&](int64_t piece) {
     const int64_t c = piece % blocks * kBlock;
@@ -37,7 +35,7 @@ double sum_of_blocks(const T* x, int64_t n) {
   return sum_of(p, blocks);
 }
 
-void sum_cpu(const Tensor& x, ReduceSizes s, double factor, Out y) {
+void sum_cpu(const Tensor& x, Along s, double factor, Out y) {
   dispatch_float(x.dtype(), "sum", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
@@ -59,7 +57,7 @@ void sum_cpu(const Tensor& x, ReduceSizes s, double factor, Out y) {
   });
 }
 
-void broadcast_cpu(const Tensor& g, ReduceSizes s, double factor, Out dx) {
+void broadcast_cpu(const Tensor& g, Along s, double factor, Out dx) {
   dispatch_float(g.dtype(), "sum", [&]<class T>() {
     const T* in = g.data<T>();
     T* out = dx.mutate<T>();
@@ -71,8 +69,8 @@ void broadcast_cpu(const Tensor& g, ReduceSizes s, double factor, Out dx) {
   });
 }
 
-void max_forward_cpu(const Tensor& x, ReduceSizes s, Out y, Out index) {
-  dispatch_float(x.dtype(), "max", [&]<class T>() {
+void extreme_forward_cpu(const char* op, const Tensor& x, Along s, Extreme which, Out y, Out index) {
+  dispatch_float(x.dtype(), op, [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
     int32_t* at = index.mutate<int32_t>();
@@ -84,7 +82,7 @@ void max_forward_cpu(const Tensor& x, ReduceSizes s, Out y, Out index) {
       for (int64_t k = 1; k < s.n; ++k) {
         const T* row = in + (o * s.n + k) * s.inner + c;
         for (int64_t i = 0; i < count; ++i) {
-          if (!(row[i] > best[i] || (std::isnan(row[i]) && !std::isnan(best[i])))) continue;
+          if (!beats(row[i], best[i], which)) continue;
           best[i] = row[i];
           where[i] = static_cast<int32_t>(k);
         }
@@ -93,7 +91,7 @@ void max_forward_cpu(const Tensor& x, ReduceSizes s, Out y, Out index) {
   });
 }
 
-void max_backward_cpu(const Tensor& g, const Tensor& index, ReduceSizes s, Out dx) {
+void extreme_backward_cpu(const Tensor& g, const Tensor& index, Along s, Out dx) {
   dispatch_float(g.dtype(), "max", [&]<class T>() {
     const T* in = g.data<T>();
     const int32_t* at = index.data<int32_t>();
@@ -108,8 +106,8 @@ void max_backward_cpu(const Tensor& g, const Tensor& index, ReduceSizes s, Out d
 
 [[maybe_unused]] const bool registered = sum_kernel.implement(Device::cpu, sum_cpu) &&
                                          broadcast_kernel.implement(Device::cpu, broadcast_cpu) &&
-                                         max_forward.implement(Device::cpu, max_forward_cpu) &&
-                                         max_backward.implement(Device::cpu, max_backward_cpu);
+                                         extreme_forward.implement(Device::cpu, extreme_forward_cpu) &&
+                                         extreme_backward.implement(Device::cpu, extreme_backward_cpu);
 
 }  // namespace
 }  // namespace fade
