@@ -2,27 +2,17 @@
 
 #include "ops/check.h"
 #include "ops/cross_entropy/cross_entropy_kernels.h"
-#include "ops/softmax/softmax_math.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/cross_entropy/cross_entropy_cpu.cpp"
 #include "hwy/foreach_target.h"  // compiles this file again for each instruction set
 
 #include "engine/simd-inl.h"
+#include "ops/softmax/exp_sum-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
-
-template <class T>
-HWY_INLINE T log_sum_exp(const T* x, int64_t n) {
-  const T shift =
-      exponent_shift(max_over<T>(n, [&](auto d, int64_t i) HWY_ATTR { return hn::LoadU(d, x + i); }));
-  const T sum = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR {
-    return exp_of(d, hn::Sub(hn::LoadU(d, x + i), hn::Set(d, shift)));
-  });
-  return shift + std::log(sum);
-}
 
 void forward(const Tensor& logits, const Tensor& targets, Out lse, Out loss) {
   const int64_t rows = logits.size(0), n = logits.size(1);
@@ -31,7 +21,10 @@ void forward(const Tensor& logits, const Tensor& targets, Out lse, Out loss) {
     const T* x = logits.data<T>();
     const int32_t* target = targets.data<int32_t>();
     T* out = lse.mutate<T>();
-    parallel_rows(rows, n, [&](int64_t row) HWY_ATTR { out[row] = log_sum_exp(x + row * n, n); });
+    parallel_rows(rows, n, [&](int64_t row) HWY_ATTR {
+      const ExpSum<T> total = exp_sum(x + row * n, n);
+      out[row] = total.shift + std::log(total.sum);
+    });
     double sum = 0;
     for (int64_t row = 0; row < rows; ++row) sum += static_cast<double>(out[row]) - x[row * n + target[row]];
     *loss.mutate<T>() = static_cast<T>(sum / static_cast<double>(rows));

@@ -1,7 +1,9 @@
 #include "ops/softmax/softmax.h"
 
 #include "engine/tape.h"
+#include "ops/along.h"
 #include "ops/check.h"
+#include "ops/layout/layout.h"
 #include "ops/softmax/softmax_kernels.h"
 
 namespace fade {
@@ -17,9 +19,18 @@ void rule_from_output(BackwardCtx& ctx) {
   ctx.add(0, dx);
 }
 
+enum SavedByLogsumexp : int { kLines, kLse };
+
+void logsumexp_rule(BackwardCtx& ctx) {
+  const Tensor &g = ctx.grad(), dx = ctx.empty_for(0);
+  logsumexp_backward(g.device(), g, ctx.saved(kLines), ctx.saved(kLse), dx);
+  ctx.add(0, dx);
+}
+
 constexpr OpDef kSoftmax{"softmax", rule_from_output<softmax_backward>};
 constexpr OpDef kSoftmaxWhere{"softmax_where", rule_from_output<softmax_backward>};
 constexpr OpDef kLogSoftmax{"log_softmax", rule_from_output<log_softmax_backward>};
+constexpr OpDef kLogsumexp{"logsumexp", logsumexp_rule};
 
 void check_has_rows(const char* op, const Tensor& x) {
   if (x.shape().dims() == 0) fail("{}: the input is a single number, needs a last dimension", op);
@@ -50,6 +61,20 @@ Tensor log_softmax(const Tensor& x) {
   Tensor y = Tensor::empty_like(x);
   log_softmax_forward(x.device(), x, y);
   record(kLogSoftmax, y, {&x}, {&y});
+  return y;
+}
+
+// The kernels know rows only: another dimension is first made the last.
+Tensor logsumexp(const Tensor& x, int dim, bool keep_dim) {
+  const int d = x.shape().index(dim);
+  const Along s = along(x.shape(), d);
+  if (s.n == 0)
+    fail("logsumexp: {} has no elements to reduce over (reduce over another dimension)", x.shape().str());
+  const Tensor lines =
+      d == x.shape().dims() - 1 ? x : permute(reshape(x, {s.outer, s.n, s.inner}), {0, 2, 1});
+  Tensor y = Tensor::empty(reduced(x.shape(), d, keep_dim), x.dtype(), x.device());
+  logsumexp_forward(x.device(), lines, y);
+  record(kLogsumexp, y, {&lines}, {&lines, &y});
   return y;
 }
 

@@ -1,4 +1,4 @@
-// Softmax over the last dimension.
+// Softmax over the last dimension; the logarithm of a sum of exponentials over any dimension.
 #pragma once
 
 #include "engine/tensor.h"
@@ -20,5 +20,11 @@ Tensor softmax_where(const Tensor& x, const Tensor& mask);
 ///   x [..., L] → y [..., L]
 /// A row that holds only −inf stays as it is.
 Tensor log_softmax(const Tensor& x);
+
+/// y = max x + log Σ e^(x − max x) over dimension `dim`, which is dropped (or kept with size 1).
+/// dx = g·e^(x − y).   Saves x and y, and x with `dim` last where it is another dimension.
+/// A line that holds only −inf gives −inf and no gradient, one with a NaN or +inf gives NaN.
+/// Throws over zero elements.
+Tensor logsumexp(const Tensor& x, int dim, bool keep_dim = false);
 
 }  // namespace fade

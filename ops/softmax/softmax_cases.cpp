@@ -43,6 +43,33 @@ OpCase log_softmax_case(const char* name, const Shape& shape, double range) {
   return c;
 }
 
+OpCase logsumexp_case(const char* name, const Shape& shape, int dim, bool keep_dim, double range) {
+  const int d = shape.index(dim);
+  const Shape lines{shape.numel(0, d), shape[d], shape.numel(d + 1, shape.dims())};
+  Shape result;
+  for (int i = 0; i < shape.dims(); ++i) {
+    if (i != d)
+      result.append(shape[i]);
+    else if (keep_dim)
+      result.append(1);
+  }
+  const bool last = d == shape.dims() - 1;  // else its lines are saved, as rows
+  return {.name = fmt::format("logsumexp/{}", name),
+          .inputs = {{shape, uniform_values(-range, range)}},
+          .run = [=](const Tensors& in) { return logsumexp(in[0], dim, keep_dim); },
+          .reference =
+              [=](const Arrays& in) {
+                return tabulate({lines[0], lines[2]}, [&](const auto& at) {
+                  double total = 0;
+                  for (int64_t k = 0; k < lines[1]; ++k)
+                    total += std::exp(in[0][static_cast<size_t>(offset(lines, {at[0], k, at[1]}))]);
+                  return std::log(total);
+                });
+              },
+          .shape = result,
+          .saved_bytes = 8 * (result.numel() + (last ? 0 : shape.numel()))};
+}
+
 // x [B, K, M, L], mask [B, M, L].
 OpCase where_case(const char* name, const Shape& shape, Fill mask, bool all_hidden = false) {
   const int64_t heads = shape[1], plane = shape[2] * shape[3];
@@ -78,6 +105,17 @@ std::vector<OpCase> cases() {
     all.push_back(make("long", {2, 1031}, 3));
     all.push_back(make("long_whole_vectors", {2, 1100}, 3));
   }
+  all.push_back(logsumexp_case("one", {1}, 0, false, 2));
+  all.push_back(logsumexp_case("row", {7}, 0, false, 2));
+  all.push_back(logsumexp_case("rows", {3, 5}, -1, false, 2));
+  all.push_back(logsumexp_case("columns_kept", {5, 3}, 0, true, 2));
+  all.push_back(logsumexp_case("middle", {2, 3, 5}, 1, false, 2));
+  all.push_back(logsumexp_case("before_a_one", {2, 3, 1}, 1, false, 2));
+  all.push_back(logsumexp_case("rows_kept", {2, 1, 5}, 2, true, 2));
+  all.push_back(logsumexp_case("far_apart", {3, 5}, 1, false, 15));
+  all.push_back(logsumexp_case("no_rows", {0, 3}, 1, false, 2));
+  all.push_back(logsumexp_case("whole_vectors", {3, 64}, 1, false, 3));
+  all.push_back(logsumexp_case("long", {2, 1031}, 1, false, 3));
   const Fill every_third_hidden = [](int64_t i, double u) { return i % 3 == 1 ? 0 : u; };
   all.push_back(where_case("some", {2, 3, 5, 7}, every_third_hidden));
   all.push_back(

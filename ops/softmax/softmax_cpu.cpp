@@ -1,13 +1,13 @@
 #include <cmath>
 
 #include "ops/softmax/softmax_kernels.h"
-#include "ops/softmax/softmax_math.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/softmax/softmax_cpu.cpp"
 #include "hwy/foreach_target.h"  // compiles this file again for each instruction set
 
 #include "engine/simd-inl.h"
+#include "ops/softmax/exp_sum-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
@@ -81,14 +81,10 @@ void log_forward(const Tensor& x, Out y) {
     T* py = y.mutate<T>();
     for_each_row_of(x, [&](int64_t, int64_t at, int64_t n) HWY_ATTR {
       const T* xr = px + at;
-      const T shift =
-          exponent_shift(max_over<T>(n, [&](auto d, int64_t i) HWY_ATTR { return hn::LoadU(d, xr + i); }));
-      const T sum = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR {
-        return exp_of(d, hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, shift)));
-      });
-      const T lse = sum == 0 ? T{0} : std::log(sum);  // of x − shift; a row of −inf stays −inf
+      const ExpSum<T> total = exp_sum(xr, n);
+      const T lse = total.sum == 0 ? T{0} : std::log(total.sum);  // of x − shift; a row of −inf stays −inf
       for_each_vector<T>(n, [&](auto d, int64_t i) HWY_ATTR {
-        const auto shifted = hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, shift));
+        const auto shifted = hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, total.shift));
         hn::StoreU(hn::Sub(shifted, hn::Set(d, lse)), d, py + at + i);
       });
     });
@@ -110,6 +106,31 @@ void log_backward(const Tensor& g, const Tensor& y, Out dx) {
   });
 }
 
+void lse_forward(const Tensor& x, Out y) {
+  dispatch_float(x.dtype(), "logsumexp", [&]<class T>() HWY_ATTR {
+    const T* in = x.data<T>();
+    T* out = y.mutate<T>();
+    for_each_row_of(x, [&](int64_t row, int64_t at, int64_t n) HWY_ATTR {
+      const ExpSum<T> total = exp_sum(in + at, n);
+      out[row] = total.shift + std::log(total.sum);
+    });
+  });
+}
+
+void lse_backward(const Tensor& g, const Tensor& x, const Tensor& y, Out dx) {
+  dispatch_float(g.dtype(), "logsumexp", [&]<class T>() HWY_ATTR {
+    const T *pg = g.data<T>(), *in = x.data<T>(), *lse = y.data<T>();
+    T* out = dx.mutate<T>();
+    for_each_row_of(x, [&](int64_t row, int64_t at, int64_t n) HWY_ATTR {
+      const T shift = exponent_shift(lse[row]), factor = pg[row];
+      for_each_vector<T>(n, [&](auto d, int64_t i) HWY_ATTR {
+        const auto p = exp_of(d, hn::Sub(hn::LoadU(d, in + at + i), hn::Set(d, shift)));
+        hn::StoreU(hn::Mul(p, hn::Set(d, factor)), d, out + at + i);
+      });
+    });
+  });
+}
+
 }  // namespace
 }  // namespace fade::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -121,6 +142,8 @@ FADE_SIMD_KERNEL(softmax_forward, forward);
 FADE_SIMD_KERNEL(softmax_backward, backward);
 FADE_SIMD_KERNEL(log_softmax_forward, log_forward);
 FADE_SIMD_KERNEL(log_softmax_backward, log_backward);
+FADE_SIMD_KERNEL(logsumexp_forward, lse_forward);
+FADE_SIMD_KERNEL(logsumexp_backward, lse_backward);
 
 }  // namespace fade
 #endif

@@ -73,6 +73,28 @@ struct LogSoftmaxBackward {
   }
 };
 
+template <class T>
+struct LogSumExp {
+  const T* x;
+  T* y;
+  __device__ void operator()(const auto& row) const {
+    const T* xr = x + row.start();
+    const T shift = exponent_shift(row.max([](T v) { return v; }, xr));
+    const T sum = row.sum([=](T v) { return std::exp(v - shift); }, xr);
+    if (row.lane == 0) y[row.index] = shift + std::log(sum);
+  }
+};
+
+template <class T>
+struct LogSumExpBackward {
+  const T *g, *x, *y;
+  T* dx;
+  __device__ void operator()(const auto& row) const {
+    const T shift = exponent_shift(y[row.index]), factor = g[row.index];
+    row.map([=](T v) { return factor * std::exp(v - shift); }, dx + row.start(), x + row.start());
+  }
+};
+
 RowSizes rows_of(const Tensor& x) {
   const int64_t n = x.size(-1);
   return {n ? x.numel() / n : 0, n};
@@ -108,11 +130,29 @@ void backward(const Tensor& g, const Tensor& y, Out dx) {
   });
 }
 
+void lse_forward(const Tensor& x, Out y) {
+  dispatch_float(x.dtype(), "logsumexp", [&]<class T>() {
+    const T* in = x.data<T>();
+    launch_rows("logsumexp", rows_of(x), LogSumExp<T>{in, y.mutate<T>()}, in);
+  });
+}
+
+void lse_backward(const Tensor& g, const Tensor& x, const Tensor& y, Out dx) {
+  dispatch_float(g.dtype(), "logsumexp", [&]<class T>() {
+    const T* in = x.data<T>();
+    T* out = dx.mutate<T>();
+    launch_rows("logsumexp_backward", rows_of(x), LogSumExpBackward<T>{g.data<T>(), in, y.data<T>(), out}, in,
+                out);
+  });
+}
+
 [[maybe_unused]] const bool registered =
     softmax_forward.implement(Device::cuda, forward) &&
     softmax_backward.implement(Device::cuda, backward<SoftmaxBackward>) &&
     log_softmax_forward.implement(Device::cuda, log_forward) &&
-    log_softmax_backward.implement(Device::cuda, backward<LogSoftmaxBackward>);
+    log_softmax_backward.implement(Device::cuda, backward<LogSoftmaxBackward>) &&
+    logsumexp_forward.implement(Device::cuda, lse_forward) &&
+    logsumexp_backward.implement(Device::cuda, lse_backward);
 
 }  // namespace
 }  // namespace fade

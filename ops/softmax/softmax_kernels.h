@@ -16,4 +16,10 @@ inline constinit Kernel<void(const Tensor& x, Out y)> log_softmax_forward{"log_s
 /// dx = g − e^y·Σ g.
 inline constinit Kernel<void(const Tensor& g, const Tensor& y, Out dx)> log_softmax_backward{"log_softmax"};
 
+/// y = log Σ e^x of each row of x, which is not empty; one number per row.
+inline constinit Kernel<void(const Tensor& x, Out y)> logsumexp_forward{"logsumexp"};
+/// dx = g·e^(x − y), 0 where y is −inf; g and y have one number per row.
+inline constinit Kernel<void(const Tensor& g, const Tensor& x, const Tensor& y, Out dx)> logsumexp_backward{
+    "logsumexp"};
+
 }  // namespace fade
