@@ -114,11 +114,18 @@ struct Div {
   static constexpr const char* name = "div";
   FADE_HD auto forward(auto a, auto b) const { return a / b; }
 };
+// Of binary_cross_entropy_with_logits (ops/losses): −t·log σ(x) − (1 − t)·log(1 − σ(x)), without overflow.
+struct LogisticLoss {
+  static constexpr const char* name = "binary_cross_entropy_with_logits";
+  FADE_HD auto forward(auto x, auto t) const {
+    return (x < 0 ? 0 : x) - x * t + std::log1p(std::exp(x < 0 ? x : -x));
+  }
+};
 
 /// The lists for which each device implements kernels.
 template <class... F>
 struct Functors {};
 using UnaryFunctors = Functors<Neg, Scale, Relu, Gelu, Sigmoid, Tanh, Exp, Log, Clamp>;
-using BinaryFunctors = Functors<Add, Sub, Mul, Div>;
+using BinaryFunctors = Functors<Add, Sub, Mul, Div, LogisticLoss>;
 
 }  // namespace fade
