@@ -8,6 +8,7 @@
 
 #include "engine/tape.h"
 #include "nn/init.h"
+#include "ops/conv1d/conv1d.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/gather_rows/gather_rows.h"
 #include "ops/layer_norm/layer_norm.h"
@@ -152,8 +153,8 @@ std::vector<int32_t> CompressiveAttention::position_by_distance(int64_t block, S
 Tensor CompressiveAttention::compress(const Tensor& rows) const {
   const int64_t H = config().hidden, c = config().compress.rate;
   if (!weight_) return mean(reshape(rows, {-1, c, H}), 1);
-  const Tensor by_place = reshape(permute(weight_, {0, 2, 1}), {H, c * H});
-  return matmul(rows, by_place, {.b = true}) + bias_;
+  const Tensor groups = permute(reshape(rows, {-1, c, H}), {0, 2, 1});  // [G, H, c]: rows are positions
+  return reshape(conv1d(groups, weight_, bias_, {.stride = c}), {-1, H});
 }
 
 Tensor CompressiveAttention::reconstruction_loss(const Tensor& old, const Tensor& block, int64_t streams,

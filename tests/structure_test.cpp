@@ -44,7 +44,7 @@ struct Row {
 // Rows "| `name` | [folder](folder/...) | ..." of the index. In the table of functions without a gradient the
 // last column is "| [X_test.cpp](../tests/...) |".
 std::map<std::string, Row> index_rows() {
-  const std::regex row(R"(^\| `([a-z_]+)` \| \[([a-z_]+)\]\(([^)]+)\) \|.*)");
+  const std::regex row(R"(^\| `([a-z0-9_]+)` \| \[([a-z0-9_]+)\]\(([^)]+)\) \|.*)");
   const std::regex tested(R"(\[[a-z_]+_test\.cpp\]\((\.\./tests/[^)]+)\) \|$)");
   std::map<std::string, Row> rows;
   for_lines(kRoot / "ops/README.md", [&](int number, const std::string& line) {

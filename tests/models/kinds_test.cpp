@@ -125,6 +125,29 @@ BOOST_AUTO_TEST_CASE(ratios_stay_between_0_and_1) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_convolution_of_equal_weights_compresses_as_the_mean_does) {
+  const ModelConfig config = small_model_of(Kind::compressive);
+  ModelConfig convolved = config;
+  convolved.compress.kind = CompressKind::conv;
+  const int64_t H = config.hidden, c = config.compress.rate;
+  std::vector<double> average(static_cast<size_t>(H * H * c));  // [H, H, c]
+  for (int64_t h = 0; h < H; ++h)
+    for (int64_t k = 0; k < c; ++k)
+      average[static_cast<size_t>((h * H + h) * c + k)] = 1 / static_cast<double>(c);
+  const Transformer mean(config, DType::f64, Device::cpu, 3), conv(convolved, DType::f64, Device::cpu, 4);
+  for (const Parameter& p : conv.parameters().all()) {
+    if (contains(p.name, ".compress.weight"))
+      p.value().copy_from(Tensor::from(average, {H, H, c}));
+    else if (contains(p.name, ".compress.bias"))
+      p.value().copy_from(Tensor::zeros({H}, DType::f64));
+    else
+      p.value().copy_from(parameter(mean, p.name));
+  }
+  const auto text = random_text(117, config.vocab);
+  const auto of_mean = read_in_blocks(mean, text, {config.block});
+  BOOST_TEST(largest_difference(of_mean, read_in_blocks(conv, text, {config.block})) < kRounding);
+}
+
 BOOST_AUTO_TEST_CASE(the_convolution_learns_from_its_reconstruction_alone) {
   for (const bool pre_norm : {false, true}) {
     ModelConfig config = small_model_of(Kind::compressive, pre_norm);
