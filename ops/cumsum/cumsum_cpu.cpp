@@ -16,7 +16,8 @@ void cumsum_cpu(const Tensor& x, Along s, bool reverse, Out y) {
     const int64_t pieces = (s.inner + kLines - 1) / kLines;
     parallel_rows(s.outer * pieces, s.n * std::min(s.inner, kLines), [&](int64_t piece) {
       const int64_t first = piece % pieces * kLines, count = std::min(kLines, s.inner - first);
-      double total[kLines] = {};
+      double total[kLines];
+      std::fill_n(total, count, 0.0);
       for (int64_t k = 0; k < s.n; ++k) {
         const int64_t at = (piece / pieces * s.n + (reverse ? s.n - 1 - k : k)) * s.inner + first;
         for (int64_t i = 0; i < count; ++i) out[at + i] = static_cast<T>(total[i] += in[at + i]);

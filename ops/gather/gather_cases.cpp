@@ -17,21 +17,32 @@ size_t at(const Shape& s, int64_t o, double k, int64_t i) {
   return static_cast<size_t>(offset(s, {o, static_cast<int64_t>(k), i}));
 }
 
+// A plausible mistake: places counted from the end of a line of n elements.
+Tensor from_the_end(const Tensor& index, int64_t n) {
+  std::vector<int32_t> places = index.to_vector<int32_t>();
+  for (int32_t& k : places) k = static_cast<int32_t>(n) - 1 - k;
+  return Tensor::from(places, index.shape());
+}
+
 OpCase gather_case(const char* name, const Shape& shape, int dim, int64_t m) {
   const int d = shape.index(dim);
   Shape index = shape;
   index.set(d, m);
   const Shape from = around(shape, d), to = around(index, d);
-  return {.name = fmt::format("gather/{}", name),
-          .inputs = {{shape}, {index, places(shape[d]), Role::integers}},
-          .run = [=](const Tensors& in) { return gather(in[0], dim, in[1]); },
-          .reference =
-              [=](const Arrays& in) {
-                return tabulate(to, [&](const auto& p) {
-                  return in[0][at(from, p[0], in[1][at(to, p[0], double(p[1]), p[2])], p[2])];
-                });
-              },
-          .shape = index};
+  OpCase c{.name = fmt::format("gather/{}", name),
+           .inputs = {{shape}, {index, places(shape[d]), Role::integers}},
+           .run = [=](const Tensors& in) { return gather(in[0], dim, in[1]); },
+           .reference =
+               [=](const Arrays& in) {
+                 return tabulate(to, [&](const auto& p) {
+                   return in[0][at(from, p[0], in[1][at(to, p[0], double(p[1]), p[2])], p[2])];
+                 });
+               },
+           .shape = index};
+  if (shape[d] > 1 && index.numel() > 0)
+    c.wrong = {{"places from the end",
+                [=](const Tensors& in) { return gather(in[0], dim, from_the_end(in[1], shape[d])); }}};
+  return c;
 }
 
 OpCase scatter_case(const char* name, const Shape& shape, int dim, int64_t m) {
@@ -54,6 +65,10 @@ OpCase scatter_case(const char* name, const Shape& shape, int dim, int64_t m) {
     return y;
   };
   c.shape = shape;
+  if (!c.wrong.empty())
+    c.wrong = {{"places from the end", [=](const Tensors& in) {
+                  return scatter_add(in[0], dim, from_the_end(in[1], shape[d]), in[2]);
+                }}};
   return c;
 }
 
