@@ -5,7 +5,7 @@
 #include <set>
 
 #include "engine/error.h"
-#include "engine/rng.h"
+#include "engine/gradcheck.h"
 #include "ops/elementwise/elementwise.h"
 
 namespace fade::test {
@@ -13,24 +13,12 @@ namespace {
 
 // The reference adds in another order: up to a few hundred roundings of 1e-16 each, of terms around 1.
 constexpr double kValueTolerance = 1e-12;
-// Five-point differences with step h err by h⁴/30·f⁽⁵⁾ (3e-14·f⁽⁵⁾, and |f⁽⁵⁾| stays below 10⁴ in the ranges
-// used) and by the rounding of f over h (1e-13).
-constexpr double kStep = 1e-3;
+// The differences of gradcheck err by 3e-14·f⁽⁵⁾, and |f⁽⁵⁾| stays below 10⁴ in the ranges used.
 constexpr double kGradientTolerance = 1e-9;
 // f32 rounds at 6e-8, a few hundred times in a row at most.
 constexpr double kF32Tolerance = 2e-5;
 
 Values to_doubles(const Tensor& t) { return t.to(DType::f64).to_vector<double>(); }
-
-Values cotangent_values(const OpCase& c) {
-  const RngKey key{99, 0};
-  Values v(static_cast<size_t>(c.shape.numel()));
-  for (size_t i = 0; i < v.size(); ++i) {
-    const double u = 2 * uniform_f64(key, i) - 1;
-    v[i] = static_cast<float>(u < 0 ? u - 0.5 : u + 0.5);  // from ±[0.5, 1.5): no weight is close to 0
-  }
-  return v;
-}
 
 Verdict compare(const Values& got, const Values& wanted, double tolerance, const std::string& what) {
   if (got.size() != wanted.size())
@@ -50,10 +38,6 @@ Verdict compare_gradients(const Arrays& got, const Arrays& wanted, double tolera
   return {};
 }
 
-bool all_zero(const Values& v) {
-  return std::all_of(v.begin(), v.end(), [](double x) { return x == 0; });
-}
-
 Values gradient_of(const Tensor& leaf) {
   return leaf.grad() ? to_doubles(leaf.grad()) : Values(static_cast<size_t>(leaf.numel()));
 }
@@ -66,53 +50,12 @@ Arrays gradients_of(const Tensors& inputs) {
 }
 
 Tensor cotangent_of(const OpCase& c, DType dtype, Device device) {
-  return Tensor::from(cotangent_values(c), c.shape).to(dtype).to(device);
+  return random_cotangent(c.shape, {99, 0}).to(dtype).to(device);
 }
 
-// d(Σ cotangent·result)/d(element i of input k), from results at four shifts of the element.
-double difference(const OpCase& c, Device device, Arrays& values, size_t k, size_t i,
-                  const Values& cotangent) {
-  constexpr struct {
-    double shift, weight;
-  } kPoints[] = {{-2, 1.0 / 12}, {-1, -8.0 / 12}, {1, 8.0 / 12}, {2, -1.0 / 12}};
-  const double at = values[k][i];
-  Values slope(cotangent.size());
-  for (const auto& p : kPoints) {
-    values[k][i] = at + p.shift * kStep;
-    const Values y = to_doubles(c.run(input_tensors(c, values, DType::f64, device)));
-    for (size_t o = 0; o < slope.size(); ++o) slope[o] += p.weight * y[o];
-  }
-  values[k][i] = at;
-  double sum = 0;
-  for (size_t o = 0; o < slope.size(); ++o) sum += cotangent[o] * slope[o] / kStep;
-  return sum;
-}
-
-// The elements whose gradient is compared with differences: all of a small input, some of a large one.
-std::vector<size_t> probes(size_t count) {
-  constexpr size_t kAll = 200, kSome = 12;
-  const size_t n = count <= kAll ? count : kSome;
-  std::vector<size_t> elements(n);
-  for (size_t i = 0; i < n; ++i) elements[i] = i * (count - 1) / std::max<size_t>(n - 1, 1);
-  return elements;
-}
-
-Arrays probed(const Arrays& all) {
-  Arrays some(all.size());
-  for (size_t k = 0; k < all.size(); ++k)
-    for (const size_t i : probes(all[k].size())) some[k].push_back(all[k][i]);
-  return some;
-}
-
-Arrays numeric_gradients(const OpCase& c, Device device) {
-  const NoGrad off;
-  const Values cotangent = cotangent_values(c);
-  Arrays values = input_values(c), gradients(values.size());
-  for (size_t k = 0; k < values.size(); ++k)
-    if (c.inputs[k].role == Role::differentiable)
-      for (const size_t i : probes(values[k].size()))
-        gradients[k].push_back(difference(c, device, values, k, i, cotangent));
-  return gradients;
+// Large cases are slow, and show few things that small ones do not.
+bool is_large(const OpCase& c) {
+  return std::ranges::any_of(c.inputs, [](const Input& in) { return in.shape.numel() > 200; });
 }
 
 }  // namespace
@@ -150,18 +93,22 @@ Verdict check_values(const OpCase& c, Device device, const Run& run) {
 }
 
 Verdict check_gradient(const OpCase& c, Device device, const Tamper& tamper) {
-  const Arrays got = tape_gradients(c, device, DType::f64, tamper);
-  if (Verdict v = compare_gradients(probed(got), numeric_gradients(c, device), kGradientTolerance,
-                                    "gradient against differences");
-      !v.ok)
-    return v;
-  for (size_t k = 0; k < got.size(); ++k) {
-    if (got[k].empty() || c.shape.numel() == 0) continue;  // no gradient can arrive
-    if (all_zero(got[k]) != c.inputs[k].zero_gradient)
-      return {false, fmt::format("the gradient of input {} is {}all zeros (zero_gradient says otherwise)", k,
-                                 all_zero(got[k]) ? "" : "not ")};
+  const Tensors inputs = input_tensors(c, input_values(c), DType::f64, device);
+  Tensors differentiable;
+  GradcheckOptions options{.max_elements = is_large(c) ? 12 : 200, .tolerance = kGradientTolerance};
+  for (size_t k = 0; k < inputs.size(); ++k) {
+    if (c.inputs[k].role != Role::differentiable) continue;
+    if (c.inputs[k].zero_gradient) options.zero_gradient.push_back(static_cast<int>(differentiable.size()));
+    differentiable.push_back(inputs[k]);
   }
-  return {};
+  if (differentiable.empty()) return {};
+  const TensorFunction f = [&](const Tensors&) {
+    const Tensor y = c.run(inputs);
+    if (Tape* const tape = Tape::current(); tape && tamper) tamper(*tape, inputs);
+    return y;
+  };
+  const std::string fault = gradient_fault(f, differentiable, options);
+  return {fault.empty(), fault};
 }
 
 Verdict check_gradient_alone(const OpCase& c, Device device) {

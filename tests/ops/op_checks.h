@@ -22,9 +22,8 @@ using Tamper = std::function<void(Tape& tape, const Tensors& inputs)>;
 /// Compares f64 values and shape with the reference; a second run must give the same bits, and the inputs
 /// must not change. `run` replaces the case's own.
 Verdict check_values(const OpCase& c, Device device, const Run& run);
-/// Compares f64 gradients of Σ cotangent·result, with random cotangents, with central differences. Cotangents
-/// of 1 would not do: the gradient of a sum through softmax is zero,
-/// so that a rule which returns zeros would pass.
+/// Compares f64 gradients with differences (engine/gradcheck.h). Inputs that are not differentiable do not
+/// count in the numbers of its messages.
 Verdict check_gradient(const OpCase& c, Device device, const Tamper& tamper = {});
 /// The gradient of each input is the same when no other input needs one.
 Verdict check_gradient_alone(const OpCase& c, Device device);
