@@ -15,29 +15,32 @@ namespace fade {
 /// One block of an evaluation, handed to EvalOptions::on_block.
 struct EvalBlock {
   size_t length;                     ///< n: positions per stream
-  size_t offset, stride;             ///< position i of stream b is byte b·stride + offset + i of the text
+  size_t offset;                     ///< of the block in every stream
+  size_t stride;                     ///< position i of stream b is byte b·stride + offset + i of the text
   std::span<const int32_t> tokens;   ///< [B, n]
   std::span<const int32_t> targets;  ///< [B, n]
   std::span<const double> bits;      ///< [B, n]: −log2 of the probability given to each target
-  const Tensor& logits;              ///< [B·n, V]
-  const StepReport& report;
+  const Tensor& logits;              ///< [B·n, V], on the model's device
+  const StepReport& report;          ///< the spans of the block's rows
 
   /// The place in the text of element i of `tokens`.
   size_t place(size_t i) const { return i / length * stride + offset + i % length; }
 };
 
+/// How a text is evaluated.
 struct EvalOptions {
-  int streams = 1;
+  int streams = 1;     ///< B
   bool forget = true;  ///< false: every row is kept
   int64_t window = 0;  ///< memory cut to so many rows: StepOptions::window
   std::function<void(const Tensor& weights, const Tensor& age)> on_weights = {};  ///< StepOptions::on_weights
-  std::function<void(const EvalBlock&)> on_block = {};
+  std::function<void(const EvalBlock&)> on_block = {};  ///< sees every block after it was read
 };
 
+/// The figures of an evaluation.
 struct EvalResult {
-  double bits_per_byte = 0;
-  int64_t bytes = 0;  ///< bytes predicted
-  int streams = 0;
+  double bits_per_byte = 0;              ///< mean of −log2 of the probability given to each byte
+  int64_t bytes = 0;                     ///< bytes predicted
+  int streams = 0;                       ///< B
   double mean_rows = 0;                  ///< rows in memory per stream and layer, averaged over the blocks
   std::optional<double> mean_span = {};  ///< predicted span, in positions; none for kinds without spans
 };

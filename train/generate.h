@@ -9,11 +9,12 @@
 
 namespace fade {
 
+/// How much is generated, and how bytes are drawn.
 struct GenerateOptions {
-  int64_t bytes = 256;
-  double temperature = 0.8;  ///< 0: always the likeliest byte
-  int top_k = 0;             ///< sample among the k likeliest; 0: all
-  uint64_t seed = 1;
+  int64_t bytes = 256;                   ///< after the prompt
+  double temperature = 0.8;              ///< divides the logits; 0: always the likeliest byte
+  int top_k = 0;                         ///< sample among the k likeliest; 0: all
+  uint64_t seed = 1;                     ///< of the draws
   std::string prompt_name = "--prompt";  ///< in errors
 };
 

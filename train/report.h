@@ -19,13 +19,17 @@ struct KindSpans {
 
 /// Questions of the recall corpus whose fact lies `nearest` to `farthest` rows back.
 struct RecallScore {
-  int64_t nearest = 1, farthest = 1;
-  int64_t asked = 0, right = 0;
+  int64_t nearest = 1;   ///< smallest distance, in rows
+  int64_t farthest = 1;  ///< largest distance
+  int64_t asked = 0;     ///< questions at these distances
+  int64_t right = 0;     ///< those whose answer was the likeliest byte
+  /// Of the questions asked, of which there must be one.
   double percent() const { return 100.0 * static_cast<double>(right) / static_cast<double>(asked); }
 };
 
+/// The findings of report_on.
 struct Report {
-  EvalResult validation;
+  EvalResult validation;                 ///< of the validation split
   std::vector<KindSpans> spans = {};     ///< of the kinds of byte that occur; empty without a span per row
   std::vector<RecallScore> recall = {};  ///< by distance, nearest first; empty on another corpus
 };
@@ -33,7 +37,8 @@ struct Report {
 /// What an evaluation found in memory, in words: the number of rows, and their spans or what else is there.
 std::string memory_text(const EvalResult& result, const ModelConfig& model);
 
-/// Evaluates on the validation split. `on_block` sees each block of the evaluation.
+/// Evaluates on the validation split. `on_block` sees each block of the evaluation. Throws as
+/// Trainer::validate does.
 Report report_on(const Trainer& trainer, const std::function<void(const EvalBlock&)>& on_block = {});
 
 }  // namespace fade

@@ -12,17 +12,18 @@ namespace fade {
 
 /// Where a run continues.
 struct Resumed {
-  std::optional<int64_t> step;  ///< of the checkpoint; none when the run starts from the beginning
-  std::optional<BestResult> best;
-  bool other_validation =
-      false;  ///< the validation reads other bytes than before: earlier results do not count
+  std::optional<int64_t> step;     ///< of the checkpoint; none when the run starts from the beginning
+  std::optional<BestResult> best;  ///< validation of the run so far, if it counts
+  /// The validation reads other bytes than before: earlier results do not count.
+  bool other_validation = false;
   std::vector<std::string> notes;  ///< for the console
 };
 
-/// Throws InputError, naming what differs, when there is a checkpoint in `run`, and it was trained with other
-/// settings than `config` or on other bytes: its figures, or those after more training, would not be the
-/// configuration's. With a constant schedule, more train.steps may be set; and what changes no figure: data.path, and what a run logs
-/// and keeps. Throws as resume does when there are checkpoints and none is whole.
+/// Throws InputError, naming what differs, when there is a checkpoint in `run`, and it was trained with
+/// other settings than `config` or on other bytes: its figures, or those after more training, would not
+/// be the configuration's. With a constant schedule, more train.steps may be set; and what changes no
+/// figure: data.path, and what a run logs and keeps. Throws as resume does when there are checkpoints and
+/// none is whole.
 void require_unchanged(const Config& config, const std::filesystem::path& run);
 
 /// Restores the trainer, which is new, from the newest whole checkpoint of `directory`. When the corpus

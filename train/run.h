@@ -22,6 +22,7 @@ struct FinishedRun {
   std::optional<BestResult> best;  ///< of all validations
 };
 
+/// What to train into, from where, and for how long.
 struct RunOptions {
   std::filesystem::path out;            ///< the run directory
   std::filesystem::path from = {};      ///< a checkpoint whose weights a new run begins with

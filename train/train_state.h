@@ -13,11 +13,11 @@ namespace fade {
 /// With the configuration and the corpus, all that training needs to continue bit for bit. Tensors may share
 /// the storage of the trainer that they came from: they hold until its next step.
 struct TrainState {
-  int64_t steps = 0;           ///< updates of the weights
-  int64_t skipped = 0;         ///< steps skipped because they were not finite
-  StreamPosition position;     ///< of the training reader
-  uint64_t random_stream = 0;  ///< the next random stream of dropout and span noise
-  Memory memory;
+  int64_t steps = 0;                        ///< updates of the weights
+  int64_t skipped = 0;                      ///< steps skipped because they were not finite
+  StreamPosition position;                  ///< of the training reader
+  uint64_t random_stream = 0;               ///< the next random stream of dropout and span noise
+  Memory memory;                            ///< of the training streams
   std::vector<NamedTensor> weights = {};    ///< the model's parameters, in their order
   std::vector<NamedTensor> optimizer = {};  ///< Optimizer::state(); of another optimizer: none
   int64_t optimizer_steps = 0;              ///< updates since that state was zero

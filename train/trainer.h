@@ -26,16 +26,18 @@ class Trainer {
  public:
   /// The figures of one step: an update from B·M·accumulate bytes.
   struct Step {
-    double bits = 0;       ///< mean training loss, bits per byte
-    double aux = 0;        ///< auxiliary loss (negative on the ramp: see ops/span_loss)
-    double grad_norm = 0;  ///< before clipping
-    double lr = 0;
+    double bits = 0;                       ///< mean training loss, bits per byte
+    double aux = 0;                        ///< auxiliary loss (negative on the ramp: see ops/span_loss)
+    double grad_norm = 0;                  ///< of the mean gradient, before clipping
+    double lr = 0;                         ///< learning rate of the update
     std::optional<double> mean_span = {};  ///< in positions; none for kinds without spans
     double mean_rows = 0;                  ///< rows in memory per stream and layer, after the step
     int skipped = 0;                       ///< attempts before it that were not finite
   };
 
-  /// Throws InputError when the training split is too small for the batch.
+  /// A new model with the configuration's initial values. `corpus` must outlive the trainer. Throws
+  /// InputError when the training split is too small for the batch, and as dtype_for, device_for
+  /// and Corpus::identity do.
   Trainer(const Config& config, const Corpus& corpus);
 
   /// One update. When the loss or the gradient is not finite, or with check_finite the result or gradient of
@@ -54,17 +56,18 @@ class Trainer {
 
   /// Steps skipped so far because they were not finite.
   int64_t skipped() const { return skipped_; }
-  int64_t steps_done() const { return steps_; }
-  const Config& config() const { return config_; }
-  const Transformer& model() const { return model_; }
-  const Corpus& corpus() const { return corpus_; }
-  const TrainReader& reader() const { return reader_; }
+  int64_t steps_done() const { return steps_; }          ///< updates of the weights
+  const Config& config() const { return config_; }       ///< as it was given
+  const Transformer& model() const { return model_; }    ///< with the weights of now
+  const Corpus& corpus() const { return corpus_; }       ///< as it was given
+  const TrainReader& reader() const { return reader_; }  ///< of the training split
 
   /// False when data.split leaves the validation split less than two bytes: there is nothing to predict.
   bool can_validate() const { return validation_text().size() >= 2; }
   /// The validation split, or its first train.eval_bytes.
   Bytes validation_text() const;
-  /// Reads it in as many streams as training does, or as many as it has bytes for.
+  /// Evaluates on validation_text(), in as many streams as training has, or as many as the text has bytes
+  /// for. `on_block` sees each block. Throws as evaluate does.
   EvalResult validate(const std::function<void(const EvalBlock&)>& on_block = {}) const;
 
   /// The state after the last step. It shares the tensors of the model and the optimizer.

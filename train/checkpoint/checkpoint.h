@@ -14,14 +14,15 @@ namespace fade {
 
 /// A validation result, and the step after which it was reached.
 struct BestResult {
-  double bits_per_byte;
-  int64_t step;
+  double bits_per_byte;  ///< of the validation split
+  int64_t step;          ///< from 1
 };
 
 /// The two files of a checkpoint as they were read.
 struct Checkpoint {
-  std::filesystem::path folder;
-  TensorFile weights, state;
+  std::filesystem::path folder;  ///< RUN/step-N
+  TensorFile weights;            ///< kModelFile
+  TensorFile state;              ///< kStateFile
 };
 
 /// Adds a checkpoint to a run directory, which is created if it is not there. `best` is the best of the run's
@@ -43,11 +44,12 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
 /// The corpus that was trained on; nothing is known of it in the oldest checkpoints.
 CorpusIdentity corpus_of(const Checkpoint& checkpoint);
 
-/// Rows in memory per stream and layer, on average, in the state beside the weights of a checkpoint; none where
-/// there is no state. Throws InputError when it is damaged.
+/// Rows in memory per stream and layer, on average, in the state beside the weights of a checkpoint; none
+/// where there is no state. Throws InputError when it is damaged.
 std::optional<double> mean_rows_beside(const std::filesystem::path& weights);
 
-/// The best validation up to the checkpoint, if there was one.
+/// The best validation up to the checkpoint, if there was one. Throws InputError when the state's metadata is
+/// not that of fade.
 std::optional<BestResult> best_of(const Checkpoint& checkpoint);
 
 }  // namespace fade

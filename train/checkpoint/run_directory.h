@@ -19,8 +19,8 @@
 
 namespace fade {
 
-inline constexpr const char* kConfigFile = "config.yaml";
-inline constexpr const char* kMetricsFile = "metrics.jsonl";
+inline constexpr const char* kConfigFile = "config.yaml";     ///< the resolved configuration
+inline constexpr const char* kMetricsFile = "metrics.jsonl";  ///< a line per log step and validation
 inline constexpr std::string_view kEventsPrefix = "events.out.tfevents.";  ///< of the files for TensorBoard
 
 /// True when a run was begun in the directory.
@@ -30,10 +30,11 @@ bool is_run(const std::filesystem::path& path);
 /// InputError when there is no run, and, saying how to go back to it, for one of its checkpoints.
 std::filesystem::path run_to_resume(const std::filesystem::path& path);
 
-/// Throws InputError when writing to `path` would replace a file of a run, its links followed: for commands that
-/// only look at runs.
+/// Throws InputError when writing to `path` would replace a file of a run, its links followed: for commands
+/// that only look at runs.
 void refuse_file_of_run(const std::filesystem::path& path);
 
+/// The directory of one run, locked for the process that trains there.
 class RunDirectory {
  public:
   /// Creates the directory of a new run, or opens that of a run to resume, and locks it (flock(2)) for the
@@ -42,13 +43,14 @@ class RunDirectory {
   /// with the system's reason.
   RunDirectory(const std::filesystem::path& path, bool resume);
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return path_; }  ///< as it was given
 
   /// The newest whole checkpoint; none when the run was stopped before its first. Damaged ones are renamed
   /// (set_aside) once a whole one is found, with a line each in `notes`. Throws InputError when there are
   /// checkpoints and none is whole.
   std::optional<Checkpoint> newest_checkpoint(std::vector<std::string>& notes) const;
 
+  /// Writes kConfigFile, whole or not at all. Throws Error with the system's reason.
   void write_config(const Config& config) const;
 
   /// When the directory is gone (removed, or on a disk that was unmounted), creates and locks it again, with

@@ -22,12 +22,11 @@
 
 namespace fade {
 
-inline constexpr const char* kModelFile = "model.safetensors";
-inline constexpr const char* kStateFile = "state.safetensors";
-inline constexpr const char* kWeightsKey =
-    "weights";  ///< in a state's metadata: the hash of its weights file
-inline constexpr const char* kLatest = "latest";
-inline constexpr const char* kBest = "best";
+inline constexpr const char* kModelFile = "model.safetensors";  ///< a checkpoint's weights
+inline constexpr const char* kStateFile = "state.safetensors";  ///< and all else that training needs
+inline constexpr const char* kWeightsKey = "weights";  ///< in a state's metadata: the hash of its weights
+inline constexpr const char* kLatest = "latest";       ///< a file of a run: the name of its newest checkpoint
+inline constexpr const char* kBest = "best";           ///< and of the one with the best validation
 
 /// Which checkpoints stay when a new one has been written.
 struct Retention {
@@ -40,8 +39,8 @@ struct Retention {
 bool holds_checkpoints(const std::filesystem::path& run);
 
 /// The run's checkpoints in the order in which to try them, newest first: the one that `latest` names, also
-/// when it is whole and only lacks its name (step-N.tmp), and the older ones; all of them without `latest`. Throws InputError when neither the one that it names is there nor
-/// an older one.
+/// when it is whole and only lacks its name (step-N.tmp), and the older ones; all of them without `latest`.
+/// Throws InputError when neither the one that it names is there nor an older one.
 std::vector<std::filesystem::path> checkpoints_to_try(const std::filesystem::path& run);
 
 /// Creates RUN/step-N with the files that `write` puts into the folder it is given (flushed, as Output does),
@@ -76,7 +75,10 @@ using OnDamaged = std::function<void(const std::filesystem::path& checkpoint, co
 
 /// Which checkpoint of a run is taken first: its newest, to train on, or its best, where there is one,
 /// to use it.
-enum class Prefer { newest, best };
+enum class Prefer {
+  newest,  ///< to train on
+  best     ///< to use it
+};
 
 /// The checkpoints that `path` means, in the order in which to try them. A run directory: all of them. A
 /// run's `best` or `latest`: the one that it names. Else the checkpoint directory or file that it is, or "-",

@@ -15,28 +15,56 @@
 
 namespace fade {
 
-enum class DataKind { file, recall };
-enum class DeviceChoice { automatic, cpu, cuda };
-enum class Precision { f32, f64, bf16 };
-enum class OnNonfinite { stop, skip };
+/// What a corpus is made from.
+enum class DataKind {
+  file,   ///< the bytes of DataConfig::path
+  recall  ///< the built-in recall corpus
+};
+/// Where a model computes; device_for() resolves it.
+enum class DeviceChoice {
+  automatic,  ///< cuda where there is one, else cpu
+  cpu,        ///< Device::cpu
+  cuda        ///< Device::cuda
+};
+/// The type of a model's weights and of its computation; dtype_for() resolves it.
+enum class Precision {
+  f32,  ///< DType::f32
+  f64,  ///< DType::f64
+  bf16  ///< not implemented yet: refused
+};
+/// What follows a training step whose loss or gradient is not finite (Trainer::step).
+enum class OnNonfinite {
+  stop,  ///< the run ends with an error
+  skip   ///< the weights stay, and training goes on with the next bytes
+};
 
-// The names of an enum's values as configurations spell them, in the enum's order.
+/// The names of an enum's values as configurations spell them, in the enum's order: a std::array of
+/// std::string_view, here of Kind. The argument only chooses the enum.
 inline auto spellings(Kind) {
   std::array<std::string_view, kKindCount> names;
   std::ranges::transform(kKinds, names.begin(), &KindInfo::name);
   return names;
 }
+/// Those of AttentionPath.
 constexpr auto spellings(AttentionPath) { return std::to_array<std::string_view>({"fused", "composed"}); }
+/// Those of CompressKind.
 constexpr auto spellings(CompressKind) { return std::to_array<std::string_view>({"mean", "conv"}); }
+/// Those of DataKind.
 constexpr auto spellings(DataKind) { return std::to_array<std::string_view>({"file", "recall"}); }
+/// Those of OptimizerKind.
 constexpr auto spellings(OptimizerKind) {
   return std::to_array<std::string_view>({"sgd", "adam", "adamw", "adagrad"});
 }
+/// Those of ScheduleKind.
 constexpr auto spellings(ScheduleKind) { return std::to_array<std::string_view>({"constant", "cosine"}); }
+/// Those of DeviceChoice.
 constexpr auto spellings(DeviceChoice) { return std::to_array<std::string_view>({"auto", "cpu", "cuda"}); }
+/// Those of Precision.
 constexpr auto spellings(Precision) { return std::to_array<std::string_view>({"f32", "f64", "bf16"}); }
+/// Those of OnNonfinite.
 constexpr auto spellings(OnNonfinite) { return std::to_array<std::string_view>({"stop", "skip"}); }
 
+/// spellings() of the enum E.
 template <class E>
 inline const auto names_of = spellings(E{});
 
@@ -59,8 +87,9 @@ struct RecallConfig {
   int wait_max = 150;         ///< to wait_max, the probability of w proportional to w^(-3/2)
 };
 
+/// The corpus, and its parts (section `data`).
 struct DataConfig {
-  DataKind kind = DataKind::file;
+  DataKind kind = DataKind::file;         ///< a file, or the recall corpus
   std::string path;                       ///< kind file: its bytes are the tokens
   std::array<int, 3> split = {90, 5, 5};  ///< percent: training, validation, test
   int vocab = 256;                        ///< V: bytes from 0 to V - 1 may occur
@@ -68,37 +97,40 @@ struct DataConfig {
   std::string folder = {};  ///< of the configuration file (train/config/corpus_path.h); not a key
 };
 
+/// The learning rate as a function of the step (section `train.schedule`); nn/schedule.h has the formula.
 struct ScheduleConfig {
-  ScheduleKind kind = ScheduleKind::constant;
-  int warmup = 8000;   ///< steps over which the learning rate rises linearly to lr
-  double final = 0.0;  ///< cosine: the last step's learning rate as a fraction of lr
+  ScheduleKind kind = ScheduleKind::constant;  ///< after warm-up
+  int warmup = 8000;                           ///< steps over which the learning rate rises linearly to lr
+  double final = 0.0;                          ///< cosine: the last step's learning rate as a fraction of lr
 };
 
+/// How a model is trained, and what a run logs and keeps (section `train`).
 struct TrainConfig {
-  int batch = 64;  ///< B: streams
-  int steps = 100'000;
-  OptimizerConfig optimizer;
-  ScheduleConfig schedule;
-  double clip = 0.3;            ///< global gradient norm; 0: off
+  int batch = 64;               ///< B: streams
+  int steps = 100'000;          ///< updates of the weights
+  OptimizerConfig optimizer;    ///< the rule of an update
+  ScheduleConfig schedule;      ///< the learning rate
+  double clip = 0.3;            ///< largest global gradient norm; 0: no limit
   int accumulate = 1;           ///< blocks whose gradients are averaged into one update
   int eval_every = 1000;        ///< steps; 0: only at the end
   int64_t eval_bytes = 0;       ///< of the validation split, at most; 0: all
   int checkpoint_every = 1000;  ///< steps; 0: only at the end
   int keep_checkpoints = 3;     ///< this many of the newest; 0: all
   int keep_every = 0;           ///< and those whose steps are multiples of this; 0: no others
-  OnNonfinite on_nonfinite = OnNonfinite::stop;
-  int log_every = 50;        ///< steps
-  bool tensorboard = false;  ///< write a file of events, too
+  OnNonfinite on_nonfinite = OnNonfinite::stop;  ///< after a step that is not finite
+  int log_every = 50;                            ///< steps between lines in the metrics
+  bool tensorboard = false;                      ///< write a file of events, too
 };
 
+/// A whole configuration. Its defaults are those of the keys that a file leaves out (docs/configuration.md).
 struct Config {
-  ModelConfig model;
-  DataConfig data;
-  TrainConfig train;
-  DeviceChoice device = DeviceChoice::automatic;
-  Precision dtype = Precision::f32;
-  int threads = 0;  ///< 0: all cores of the machine
-  uint64_t seed = 1;
+  ModelConfig model;                              ///< section `model`
+  DataConfig data;                                ///< section `data`
+  TrainConfig train;                              ///< section `train`
+  DeviceChoice device = DeviceChoice::automatic;  ///< where the model computes
+  Precision dtype = Precision::f32;               ///< in which type
+  int threads = 0;    ///< on the CPU; 0: one for each core that the process may use (set_threads)
+  uint64_t seed = 1;  ///< of initial weights, dropout, span noise and the offsets of epochs
 };
 
 }  // namespace fade

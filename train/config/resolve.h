@@ -7,7 +7,7 @@
 
 namespace fade {
 
-/// `auto` is cuda where there is a CUDA device, else cpu. Throws Error, saying what is missing,
+/// `auto` is cuda where there is a CUDA device, else cpu. Throws InputError, saying what is missing,
 /// for cuda without one.
 Device device_for(DeviceChoice choice);
 

@@ -14,7 +14,14 @@
 
 namespace fade {
 
-enum class Split { train, valid, test, all };
+/// A part of a corpus.
+enum class Split {
+  train,  ///< the first part: for training
+  valid,  ///< the second: for validation during a run
+  test,   ///< the rest: for a last figure
+  all     ///< the whole corpus
+};
+/// The names of the parts on the command line, as in train/config/config.h.
 constexpr auto spellings(Split) { return std::to_array<std::string_view>({"train", "valid", "test", "all"}); }
 
 /// Throws InputError, naming the text by `name`, when a byte is not below `vocab`: the message gives the
@@ -26,9 +33,9 @@ void check_vocabulary(const Bytes& bytes, int vocab, const std::string& name);
 /// sample of them, so that a run starts at once: 64 pieces of 1 MiB, the first and the last among them,
 /// at equal distances.
 struct CorpusIdentity {
-  int64_t bytes = 0;
-  std::string hash;  ///< XXH3 (engine/io/hash.h); empty when nothing is known
-  bool operator==(const CorpusIdentity&) const = default;
+  int64_t bytes = 0;  ///< its size
+  std::string hash;   ///< XXH3 (engine/io/hash.h); empty when nothing is known
+  bool operator==(const CorpusIdentity&) const = default;  ///< the same size and hash
 };
 
 /// How the corpus called `name` differs from the one that was trained on: "a.txt has changed: ..". Empty when
@@ -52,7 +59,7 @@ class Corpus {
   /// percentage of the corpus, rounded down to a whole byte. May be empty.
   Bytes bytes(Split split) const;
 
-  /// Reads all of it, or the sample.
+  /// Reads all of it, or the sample. Throws as Bytes::read does.
   CorpusIdentity identity() const;
 
  private:

@@ -12,9 +12,12 @@
 
 namespace fade {
 
-/// The alphabets. A configuration uses the first `keys`, `values` and `noise` of them; no byte is in two.
+/// The bytes of keys, of which a configuration uses the first RecallConfig::keys. No byte is in two of the
+/// three alphabets.
 inline constexpr std::string_view kRecallKeys = "KLMNOPQRSTUVWXYZ";
+/// The bytes of values, of which a configuration uses the first RecallConfig::values.
 inline constexpr std::string_view kRecallValues = "0123456789ABCDEF";
+/// The bytes of noise, of which a configuration uses the first RecallConfig::noise.
 inline constexpr std::string_view kRecallNoise = "abcdefghijklmnopqrstuvwxyz";
 
 /// The whole corpus: `config.bytes` bytes, the same for the same configuration on every machine.
@@ -25,6 +28,7 @@ struct RecallBounds {
   double best;       ///< the ideal one remembers every pending fact: no model can be better on average
   double forgetful;  ///< ideal except that it guesses the answers among all values
 };
+/// Both for corpora of this configuration. Derivation: train/data/recall.md.
 RecallBounds recall_bounds(const RecallConfig& config);
 
 /// A question of a text whose fact lies in the text too.
@@ -36,9 +40,14 @@ struct RecallQuestion {
 /// The questions of any stretch of a recall corpus, in order.
 std::vector<RecallQuestion> recall_questions(std::span<const uint8_t> text);
 
-/// The role of a byte: `value` and `answer` are the v of @k=v; and of ?kv, `fact` and `question`
-/// the other bytes.
-enum class RecallRole : uint8_t { noise, fact, value, question, answer };
+/// The role of a byte.
+enum class RecallRole : uint8_t {
+  noise,     ///< between records
+  fact,      ///< of a fact `@k=v;`: all bytes but v
+  value,     ///< its v
+  question,  ///< of a question `?kv`: all bytes but v
+  answer     ///< its v
+};
 
 /// The role of every byte of a stretch of a recall corpus. The rest of a record that the start
 /// cuts off counts as `question`.

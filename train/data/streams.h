@@ -12,9 +12,9 @@ namespace fade {
 
 /// A stretch of bytes cut into `count` contiguous streams: stream b starts at b * stride.
 struct Streams {
-  Bytes bytes;
-  size_t count;
-  size_t stride;
+  Bytes bytes;    ///< what is cut
+  size_t count;   ///< B
+  size_t stride;  ///< bytes from the start of a stream to that of the next
 
   /// Writes tokens [begin, begin + length) of every stream to `tokens` and the byte after each to `targets`,
   /// both [count, length]. Throws as Bytes::read does. The caller keeps begin + length + (count - 1) * stride
@@ -26,7 +26,7 @@ struct Streams {
 struct StreamPosition {
   int64_t epoch = 0;   ///< how often the streams have returned to their start
   int64_t offset = 0;  ///< of the next token, in every stream
-  bool operator==(const StreamPosition&) const = default;
+  bool operator==(const StreamPosition&) const = default;  ///< the same position
 };
 
 /// Endless blocks for training. `bytes` is cut into B streams of n = size div B bytes (fewer than B
@@ -43,7 +43,7 @@ class TrainReader {
   /// cleared before it. Throws as Bytes::read does; the next call then tries the same block again.
   bool next(std::span<int32_t> tokens, std::span<int32_t> targets);
 
-  StreamPosition position() const { return position_; }
+  StreamPosition position() const { return position_; }  ///< of the next block
 
   /// `position`, or the start of the next epoch when no block of these streams can start there.
   StreamPosition possible(StreamPosition position) const;
