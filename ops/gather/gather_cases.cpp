@@ -86,6 +86,7 @@ std::vector<OpCase> cases() {
     all.push_back(make("no_lines", {0, 3}, 1, 2));
     all.push_back(make("long_line", {11}, 0, 2500));
     all.push_back(make("many_lines", {2, 3, 700}, 1, 5));
+    all.push_back(make("lines_shared_by_threads", {3, 2, 5}, 1, 2500));
   }
   return all;
 }
