@@ -15,6 +15,7 @@
 #include "engine/alloc.h"
 #include "engine/device.h"
 #include "engine/dtype.h"
+#include "engine/print.h"
 #include "engine/shape.h"
 
 namespace fade {
