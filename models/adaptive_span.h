@@ -8,8 +8,10 @@
 
 namespace fade {
 
+/// The attention of one layer of kind adaptive_span.
 class AdaptiveSpanAttention final : public Attention {
  public:
+  /// Adds the parameters NAME.query, .key, .value, .out and .span.ratio [K], which starts at span.init.
   AdaptiveSpanAttention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
   /// Spec section 2: rows at distance 1..S, masked for head h beyond its span z_h = ratio_h·S. Memory is
   /// trimmed to the longest head.

@@ -15,15 +15,17 @@
 
 namespace fade {
 
+/// The attention of one layer.
 class Attention {
  public:
   /// A layer's context, and what its forward pass shares.
   struct Input {
-    const Tensor& memory;    ///< [Nm, H]: the memory rows, after norm1 if the model is pre-norm
-    const Tensor& block;     ///< [B·n, H]: the block's rows, likewise
-    const PackedRows& rows;  ///< whose they are, and their ages
-    const ForwardPass& pass;
+    const Tensor& memory;     ///< [Nm, H]: the memory rows, after norm1 if the model is pre-norm
+    const Tensor& block;      ///< [B·n, H]: the block's rows, likewise
+    const PackedRows& rows;   ///< whose they are, and their ages
+    const ForwardPass& pass;  ///< options, position table, and the noise on spans
   };
+  /// What attention gives to its layer.
   struct Result {
     Tensor out;         ///< [B·n, H]
     Tensor aux;         ///< []: auxiliary loss of this layer; no tensor when there is none
@@ -32,15 +34,15 @@ class Attention {
   };
   /// The memory that a block is read with.
   struct Prepared {
-    LayerMemory memory;
-    Tensor aux;  ///< []: auxiliary loss of the preparation; no tensor when there is none
+    LayerMemory memory;  ///< settled, as before, or with other rows
+    Tensor aux;          ///< []: auxiliary loss of the preparation; no tensor when there is none
   };
 
   virtual ~Attention() = default;
 
   /// Changes a layer's memory before a block is read; most kinds change nothing. `block` [B·n, H]: the
-  /// block's rows as they entered the layer. `norm1`: the
-  /// normalisation of a pre-norm model, null in post-norm.
+  /// block's rows as they entered the layer. `norm1`: the normalisation of a pre-norm model, null in
+  /// post-norm.
   virtual Prepared before_block(const LayerMemory& memory, const Tensor& block, const LayerNorm* norm1,
                                 const StepOptions& options) const;
   /// Attends from every block query. Spec section 2.
@@ -52,35 +54,41 @@ class Attention {
   void scale_down_output(double divisor) const;
 
  protected:
+  /// Adds the parameters NAME.query, .key, .value and .out, each a weight [H, H], to `p`. Throws Error when a
+  /// name is taken.
   Attention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
 
   /// Fused attention: projections, scores, mask, softmax, dropout and weighted sum in tiles → [B·n, H].
   /// `positions` [P', D]: a row per distance or slot (pos.weight).
   Tensor attend(const Input& in, const SpanMask& mask, const Tensor& positions) const;
+  /// The same with the model's position table.
   Tensor attend(const Input& in, const SpanMask& mask) const { return attend(in, mask, in.pass.positions); }
 
   // Composed attention: the same in readable operations, over tensors that are padded to the longest stream.
 
+  /// The scores and values of a padded context.
   struct Scored {
     Tensor scores;  ///< [B, K, n, L]: (q·k + q·pos[δ − 1])/sqrt(D)
     Tensor values;  ///< [B, K, L, D]
   };
   /// Scores of every query and row, and the values. `positions` [P', D]: a row per distance (pos.weight).
   Scored attention_scores(const Input& in, const PaddedRows& padded, const Tensor& positions) const;
+  /// The same with the model's position table.
   Scored attention_scores(const Input& in, const PaddedRows& padded) const {
     return attention_scores(in, padded, in.pass.positions);
   }
   /// [B, n, L]: 1 where row j is at a distance from query i for which `seen` [P'] is 1, else 0.
   Tensor mask_by_distance(const Input& in, const PaddedRows& padded, const Tensor& seen) const;
-  /// out(Σ_j dropout(w_ij)·v_j): weights [B, K, n, L], values [B, K, L, D] → [B·n, H].
+  /// out(Σ_j dropout(w_ij)·v_j): weights [B, K, n, L], values [B, K, L, D] → [B·n, H]. Hands the weights to
+  /// StepOptions::on_weights first.
   Tensor weighted_values(const Tensor& weights, const Tensor& values, const PaddedRows& padded,
                          const StepOptions& options) const;
 
   /// x [B, r, K·D] → [B, K, r, D].
   Tensor split_heads(const Tensor& x) const;
 
-  const ModelConfig& config() const { return config_; }
-  const Linear& query() const { return query_; }
+  const ModelConfig& config() const { return config_; }  ///< of the model
+  const Linear& query() const { return query_; }         ///< [H] → [H]
   /// Its weight has those of the keys in rows [0, H), then those of the values.
   const StackedLinear& key_value() const { return key_value_; }
 

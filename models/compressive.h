@@ -10,8 +10,11 @@
 
 namespace fade {
 
+/// The attention of one layer of kind compressive.
 class CompressiveAttention final : public Attention {
  public:
+  /// Adds the parameters NAME.query, .key, .value and .out; with compress.kind conv also .compress.weight
+  /// [H, H, c] and .compress.bias [H].
   CompressiveAttention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
 
   /// Adds the slots of the groups that begin to leave the window during this block. Memory then holds, per
@@ -22,9 +25,9 @@ class CompressiveAttention final : public Attention {
   Result operator()(const Input& in) const override;
 
   // For models/kinds.cpp.
-  static int64_t position_rows(const ModelConfig& config);
-  static void check(const ModelConfig& config, const Need& need);
-  static int64_t oldest_age(const ModelConfig& config);
+  static int64_t position_rows(const ModelConfig& config);         ///< S + C + 1
+  static void check(const ModelConfig& config, const Need& need);  ///< KindInfo::check
+  static int64_t oldest_age(const ModelConfig& config);            ///< KindInfo::oldest_age
 
  private:
   /// The groups of c rows that begin to leave the window during a block, the same for every stream.

@@ -7,11 +7,19 @@
 namespace fade {
 
 /// The kind of attention. models/kinds.cpp has a row per kind, in this order.
-enum class Kind { transformer_xl, adaptive_span, compressive, expire_span };
-inline constexpr size_t kKindCount = 4;
+enum class Kind {
+  transformer_xl,  ///< a fixed window (Dai et al. 2019)
+  adaptive_span,   ///< a learned window per head (Sukhbaatar et al. 2019)
+  compressive,     ///< a window, and older rows pooled into slots (Rae et al. 2019)
+  expire_span      ///< a predicted span per row (Sukhbaatar et al. 2021)
+};
+inline constexpr size_t kKindCount = 4;  ///< the number of kinds
 
-/// How attention is computed: by one operation over tiles, or by readable operations with the same results.
-enum class AttentionPath { fused, composed };
+/// How attention is computed. Both have the same results.
+enum class AttentionPath {
+  fused,    ///< by one operation over tiles (ops/span_attention)
+  composed  ///< by readable operations, over padded rows
+};
 
 /// Learned spans (expire_span and adaptive_span).
 struct SpanConfig {
@@ -22,31 +30,34 @@ struct SpanConfig {
   bool noisy = false;   ///< training: spans are cut at u·S, one u ~ U(0,1) per step
 };
 
-/// How compressive memory pools rows into a slot: their mean, or a convolution that is trained to keep what
-/// attention reads from them.
-enum class CompressKind { mean, conv };
+/// How compressive memory pools rows into a slot.
+enum class CompressKind {
+  mean,  ///< their mean
+  conv   ///< a convolution that is trained to keep what attention reads from them
+};
 
 /// Compressed memory (compressive).
 struct CompressConfig {
-  CompressKind kind = CompressKind::mean;
-  int rate = 4;     ///< c: rows pooled into one slot
-  int slots = 128;  ///< C: slots kept
+  CompressKind kind = CompressKind::mean;  ///< how rows are pooled
+  int rate = 4;                            ///< c: rows pooled into one slot
+  int slots = 128;                         ///< C: slots kept
 };
 
+/// A model. docs/configuration.md has the range of each number.
 struct ModelConfig {
-  Kind kind = Kind::expire_span;
-  int layers = 8;
-  int hidden = 256;     ///< H
-  int ff = 1024;        ///< F
-  int heads = 4;        ///< K
-  int block = 256;      ///< M: positions per stream and block
-  int max_span = 4096;  ///< S: the longest span, in positions
-  bool pre_norm = false;
-  AttentionPath attention = AttentionPath::fused;
-  double dropout = 0.0;
-  SpanConfig span;
-  CompressConfig compress;
-  int vocab = 256;  ///< V: set from data.vocab
+  Kind kind = Kind::expire_span;  ///< of attention
+  int layers = 8;                 ///< each with attention and a feed-forward part
+  int hidden = 256;               ///< H
+  int ff = 1024;                  ///< F
+  int heads = 4;                  ///< K
+  int block = 256;                ///< M: positions per stream and block
+  int max_span = 4096;            ///< S: the longest span, in positions
+  bool pre_norm = false;          ///< normalise before attention and feed-forward instead of after them
+  AttentionPath attention = AttentionPath::fused;  ///< how attention is computed
+  double dropout = 0.0;     ///< training: probability that a unit or an attention weight is dropped
+  SpanConfig span;          ///< learned spans
+  CompressConfig compress;  ///< compressed memory
+  int vocab = 256;          ///< V: set from data.vocab
 
   int head_size() const { return hidden / heads; }  ///< D
 };

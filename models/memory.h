@@ -37,23 +37,23 @@ class Memory {
   /// No rows in any layer or stream.
   Memory(int64_t layers, int64_t streams, int64_t hidden, DType dtype, Device device);
 
-  size_t layers() const { return layers_.size(); }
-  int64_t streams() const { return layers_.front().memory.streams(); }
+  size_t layers() const { return layers_.size(); }                      ///< how many
+  int64_t streams() const { return layers_.front().memory.streams(); }  ///< B
 
-  /// Layer l. Throws when it is pending.
+  /// Layer l. Throws Error when it is pending.
   const LayerMemory& operator[](size_t l) const;
   /// Replaces the memory of layer l, which is settled afterwards.
   void set(size_t l, const LayerMemory& memory) { layers_[l] = {memory, {}}; }
 
   /// Layer l has read a block: its rows [B·n, H] as they entered the layer, and the survivors of memory and
-  /// block. Layer l is pending afterwards. Throws when it was pending before.
+  /// block. Layer l is pending afterwards. Throws Error when it was pending before.
   void append(size_t l, const Tensor& block, const Survivors& survivors);
   /// Forgets: every pending layer keeps only its survivors and is settled. Copies the counts of all layers to
   /// the host at once; with fused attention, this is the first call of a training step that waits for the
   /// device. Does nothing when no layer is pending.
   void drop_forgotten();
 
-  /// Rows in memory per stream and layer, on average. Throws when a layer is pending.
+  /// Rows in memory per stream and layer, on average. Throws Error when a layer is pending.
   double mean_rows() const;
 
  private:

@@ -12,10 +12,11 @@ namespace fade {
 
 /// One use of dropout: the probability, and the random numbers that decide.
 struct DropoutDraw {
-  double p = 0;
-  RngKey key = {};
+  double p = 0;     ///< probability that an element is dropped; 0: none is
+  RngKey key = {};  ///< of ops/dropout
 };
 
+/// How a block is read.
 struct StepOptions {
   bool training = false;        ///< auxiliary losses are on, and with `random` dropout and span noise
   Generator* random = nullptr;  ///< source of dropout and span noise; without it both are off
@@ -28,6 +29,7 @@ struct StepOptions {
 
   /// The smaller of `rows` and the window.
   int64_t within(int64_t rows) const { return window ? std::min(rows, window) : rows; }
+  /// True when dropout and span noise are on.
   bool stochastic() const { return training && random; }
   /// The next use of dropout with probability `p`. Takes a key from `random` only if anything can be dropped.
   DropoutDraw next_dropout(double p) const {
@@ -37,11 +39,12 @@ struct StepOptions {
 
 /// What all layers of one forward pass share.
 struct ForwardPass {
-  const StepOptions& options;
-  const Tensor& positions;  ///< pos.weight [P, D]
-  double noise;             ///< u: learned spans are cut at u·S; 1: no noise
+  const StepOptions& options;  ///< those of Transformer::forward
+  const Tensor& positions;     ///< pos.weight [P, D]
+  double noise;                ///< u: learned spans are cut at u·S; 1: no noise
 };
 
+/// What the layers of one forward pass have found. It must be new for each pass.
 struct StepReport {
   Tensor aux;                 ///< []: auxiliary loss, summed over layers; no tensor when there is none
   std::vector<Tensor> spans;  ///< per layer, if the kind has spans: Attention::Result::spans

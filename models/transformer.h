@@ -20,11 +20,13 @@ namespace fade {
 ///   pre-norm:  y = x + attention(norm1(x)),  out = y + ff(norm2(y))
 class TransformerLayer {
  public:
+  /// Layer number `layer`, from 0: adds its parameters, layers.LAYER.attn.query.weight, .. (pre-norm: the
+  /// projections that end in the residual are divided by sqrt(2·layers)).
   TransformerLayer(Parameters& p, size_t layer, const ModelConfig& config, Generator& random);
 
   /// x [B·n, H] → [B·n, H]. Appends the block to the layer's memory; adds to `report`.
   Tensor operator()(const Tensor& x, Memory& memory, const ForwardPass& pass, StepReport& report) const;
-  void constrain() const { attention_->constrain(); }
+  void constrain() const { attention_->constrain(); }  ///< Attention::constrain
 
  private:
   size_t layer_;
@@ -35,25 +37,29 @@ class TransformerLayer {
   LayerNorm norm1_, norm2_;
 };
 
+/// A model: an embedding of bytes, layers, and a projection to the logits of the next byte.
 class Transformer {
  public:
-  /// A freshly initialised model. Its initial values are a function of `seed`.
+  /// A freshly initialised model. Its initial values are a function of `seed`; `config` has been checked
+  /// (train/config/file.h). Throws InputError when this build or machine has no such device.
   Transformer(const ModelConfig& config, DType dtype, Device device, uint64_t seed);
   Transformer(const Transformer&) = delete;
   Transformer& operator=(const Transformer&) = delete;
 
   /// tokens i32 [B, n] → logits [B·n, V] for the byte after each. Appends the block to `memory`, whose rows
   /// that no later query sees are then still there: call memory.drop_forgotten() before the next block.
+  /// Refuses a token outside [0, V). Throws Error when `memory` is pending.
   Tensor forward(const Tensor& tokens, Memory& memory, const StepOptions& options, StepReport& report) const;
 
   /// Puts parameters that have a range (adaptive_span's ratios) back into it. Call after each update.
   void constrain() const;
 
+  /// A memory for `streams` streams (B), without rows.
   Memory empty_memory(int64_t streams) const;
-  const ModelConfig& config() const { return config_; }
-  const Parameters& parameters() const { return parameters_; }
-  DType dtype() const { return dtype_; }
-  Device device() const { return device_; }
+  const ModelConfig& config() const { return config_; }         ///< as it was given
+  const Parameters& parameters() const { return parameters_; }  ///< in the order of checkpoints
+  DType dtype() const { return dtype_; }                        ///< of parameters and logits
+  Device device() const { return device_; }                     ///< of parameters and logits
 
  private:
   Transformer(const ModelConfig& config, DType dtype, Device device, Generator random);

@@ -7,8 +7,10 @@
 
 namespace fade {
 
+/// The attention of one layer of kind transformer_xl.
 class TransformerXlAttention final : public Attention {
  public:
+  /// Adds the parameters NAME.query, .key, .value and .out.
   TransformerXlAttention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random)
       : Attention(p, name, config, random) {}
   /// Spec section 2: every query sees the rows at distance 1..S.
