@@ -1,5 +1,5 @@
 // Initial values. Drawn on the host in double precision, from one Philox stream per tensor: every device and
-// type starts from the same model.
+// type starts from the same model. Each function overwrites `t`, f32 or f64 of any shape, in place.
 #pragma once
 
 #include "engine/rng.h"

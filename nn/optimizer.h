@@ -11,42 +11,53 @@
 
 namespace fade {
 
-enum class OptimizerKind { sgd, adam, adamw, adagrad };
-
-struct OptimizerConfig {
-  OptimizerKind kind = OptimizerKind::adam;
-  double lr = 3e-4;
-  double beta1 = 0.9, beta2 = 0.999;  ///< adam, adamw
-  double eps = 1e-8;                  ///< adam, adamw, adagrad
-  double momentum = 0;                ///< sgd
-  double weight_decay = 0;            ///< of matrices (Decay); adamw: decoupled; others: L2 in the gradient
+/// The rule of an update (nn/optimizer_rules.h).
+enum class OptimizerKind {
+  sgd,     ///< SgdRule
+  adam,    ///< AdamRule
+  adamw,   ///< AdamRule with decoupled weight decay
+  adagrad  ///< AdagradRule
 };
 
-/// One leaf and the state that the optimizer keeps for it (up to two tensors of its shape).
+/// An optimizer's settings.
+struct OptimizerConfig {
+  OptimizerKind kind = OptimizerKind::adam;  ///< the rule
+  double lr = 3e-4;                          ///< learning rate, before the schedule's factor
+  double beta1 = 0.9;                        ///< adam, adamw: decay of the gradient's mean
+  double beta2 = 0.999;                      ///< adam, adamw: decay of the gradient's mean square
+  double eps = 1e-8;                         ///< adam, adamw, adagrad: added to the divisor
+  double momentum = 0;                       ///< sgd: share of the previous update that is kept
+  double weight_decay = 0;  ///< of matrices (Decay); adamw: decoupled; others: L2 in the gradient
+};
+
+/// One leaf and the state that the optimizer keeps for it.
 struct OptimizerSlot {
-  Tensor value;
-  std::array<Tensor, 2> state;
+  Tensor value;                 ///< the leaf
+  std::array<Tensor, 2> state;  ///< of the leaf's shape and type, zeros at first; as many as the rule has
 };
 
 /// What the names of a kind's states begin with, in checkpoints: "adam.m.", "adam.v.".
 std::vector<std::string> state_names(OptimizerKind kind);
 
 /// sqrt(Σ g²) over the gradients of all leaves, accumulated in double precision; leaves without a gradient
-/// count as zero. f64 [], on the leaves' device: the host does not wait for it.
+/// count as zero. f64 [], on the leaves' device: the host does not wait for it. The leaves are of one type.
 Tensor grad_norm(const std::vector<Tensor>& leaves);
 
+/// An optimizer of all parameters of a model, with its state.
 class Optimizer {
  public:
+  /// With a state of zeros. `parameters` must outlive the optimizer, and must not grow.
   Optimizer(const OptimizerConfig& config, const Parameters& parameters);
 
   /// One update of every leaf that has a gradient. `lr_factor` comes from the schedule. `scale` is applied to
   /// the gradients first, given their `norm` (f64 [] on the leaves' device; only clipping needs one). If the
-  /// norm is not finite, nothing changes; the host finds out when it reads the norm. Throws when clipping
-  /// lacks a norm.
+  /// norm is not finite, no value and no state changes; the host finds out when it reads the norm, and takes
+  /// the step back with set_steps. Throws Error when clipping lacks a norm.
   void step(double lr_factor, const GradScale& scale = {}, const Tensor& norm = {});
 
   /// Updates since the state was zero, by which Adam corrects the bias of its moments.
   int64_t steps() const { return steps_; }
+  /// For a state that was read from a checkpoint, and after a step that was not finite.
   void set_steps(int64_t steps) { steps_ = steps; }
   /// The state that a checkpoint needs besides the weights: per parameter and state of the rule, a name
   /// ("adam.m.NAME") and the rows that belong to it.

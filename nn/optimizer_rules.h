@@ -22,9 +22,11 @@ struct GradScale {
 
 /// Stochastic gradient descent with momentum (PyTorch's form): s ← μ·s + g,  p ← p − lr·s.
 struct SgdRule {
-  static constexpr int states = 1;
-  static constexpr std::array<const char*, states> names = {"sgd.momentum."};
-  double lr, momentum;
+  static constexpr int states = 1;                                             ///< s
+  static constexpr std::array<const char*, states> names = {"sgd.momentum."};  ///< in checkpoints
+  double lr;                                                                   ///< learning rate of this step
+  double momentum;                                                             ///< μ
+  /// One update of p and s.
   template <class T>
   FADE_HD void operator()(T& p, T g, T* s) const {
     s[0] = static_cast<T>(momentum) * s[0] + g;
@@ -36,9 +38,15 @@ struct SgdRule {
 /// step·s0/(sqrt(s1)/correction + eps),  step = lr/(1 − β1^t),  correction = sqrt(1 − β2^t). decay =
 /// lr·weight_decay: AdamW (Loshchilov and Hutter 2019); decay = 0: Adam.
 struct AdamRule {
-  static constexpr int states = 2;
-  static constexpr std::array<const char*, states> names = {"adam.m.", "adam.v."};
-  double beta1, beta2, eps, step, correction, decay;
+  static constexpr int states = 2;                                                  ///< s0, s1
+  static constexpr std::array<const char*, states> names = {"adam.m.", "adam.v."};  ///< in checkpoints
+  double beta1;                                                                     ///< β1
+  double beta2;                                                                     ///< β2
+  double eps;         ///< keeps the divisor above 0
+  double step;        ///< lr/(1 − β1^t)
+  double correction;  ///< sqrt(1 − β2^t)
+  double decay;       ///< lr·weight_decay
+  /// One update of p, s0 and s1.
   template <class T>
   FADE_HD void operator()(T& p, T g, T* s) const {
     s[0] = static_cast<T>(beta1) * s[0] + static_cast<T>(1 - beta1) * g;
@@ -50,9 +58,11 @@ struct AdamRule {
 
 /// Adagrad (Duchi, Hazan and Singer 2011): s ← s + g²,  p ← p − lr·g/(sqrt(s) + eps).
 struct AdagradRule {
-  static constexpr int states = 1;
-  static constexpr std::array<const char*, states> names = {"adagrad.sum."};
-  double lr, eps;
+  static constexpr int states = 1;                                            ///< s
+  static constexpr std::array<const char*, states> names = {"adagrad.sum."};  ///< in checkpoints
+  double lr;                                                                  ///< learning rate of this step
+  double eps;                                                                 ///< keeps the divisor above 0
+  /// One update of p and s.
   template <class T>
   FADE_HD void operator()(T& p, T g, T* s) const {
     s[0] += g * g;

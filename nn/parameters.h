@@ -12,16 +12,21 @@ namespace fade {
 /// Whether weight decay acts on a parameter. It does on weight matrices: linear weights and embedding
 /// tables. It does not on biases, gains, spans' parameters and ratios, whose size is their meaning: zero is
 /// no smaller model.
-enum class Decay { no, yes };
+enum class Decay {
+  no,  ///< left alone
+  yes  ///< decays
+};
 
 /// A named parameter: rows [begin, end) of a leaf tensor. Several parameters may share a leaf (the weights of
 /// keys and values do, so that one product projects both).
 struct Parameter {
-  std::string name;
-  Tensor leaf;
-  int64_t begin, end;
-  Decay decay = Decay::no;
+  std::string name;         ///< "layers.0.attn.query.weight"
+  Tensor leaf;              ///< requires a gradient
+  int64_t begin;            ///< first row of the leaf that is its own
+  int64_t end;              ///< first row after those
+  Decay decay = Decay::no;  ///< whether weight decay acts on it
 
+  /// The rows, which share the leaf's memory.
   Tensor value() const { return leaf.rows(begin, end); }
   /// The same rows of the leaf's gradient; no tensor when it has none.
   Tensor grad() const { return leaf.grad() ? leaf.grad().rows(begin, end) : Tensor(); }
@@ -30,21 +35,24 @@ struct Parameter {
 /// The parameters of a model, in the order in which they were added.
 class Parameters {
  public:
+  /// None yet; all will be of this type, f32 or f64, on this device.
   Parameters(DType dtype, Device device) : dtype_(dtype), device_(device) {}
 
-  /// A new leaf of `shape`, all zeros, for its layer to initialise. Throws when the name is taken.
+  /// A new leaf of `shape`, which has at least one dimension, all zeros, for its layer to initialise. Throws
+  /// Error when the name is taken.
   Tensor add(const std::string& name, const Shape& shape, Decay decay = Decay::no);
   /// One leaf that holds several named parameters of the same shape, stacked along the first dimension.
+  /// Throws as add does.
   Tensor add_stacked(const std::vector<std::string>& names, const Shape& shape, Decay decay = Decay::no);
 
-  const std::vector<Parameter>& all() const { return all_; }
-  const std::vector<Tensor>& leaves() const { return leaves_; }
+  const std::vector<Parameter>& all() const { return all_; }     ///< in the order in which they were added
+  const std::vector<Tensor>& leaves() const { return leaves_; }  ///< likewise; each leaf once
   /// The leaves on which weight decay acts, or those on which it does not.
   std::vector<Tensor> leaves(Decay decay) const;
   /// The parameter called `name`. Throws InputError when there is none.
   const Parameter& find(std::string_view name) const;
-  int64_t count() const;  ///< of scalars
-  void zero_grad() const;
+  int64_t count() const;   ///< of scalars
+  void zero_grad() const;  ///< forgets the gradients of all leaves, before a step
 
  private:
   DType dtype_;

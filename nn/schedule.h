@@ -8,13 +8,18 @@
 
 namespace fade {
 
-enum class ScheduleKind { constant, cosine };
+/// The learning rate after warm-up.
+enum class ScheduleKind {
+  constant,  ///< stays
+  cosine     ///< falls along half a cosine
+};
 
+/// A schedule of the learning rate.
 struct Schedule {
-  ScheduleKind kind = ScheduleKind::constant;
-  int64_t warmup = 0;  ///< steps of linear warm-up from 0
-  int64_t steps = 0;   ///< length of the run (cosine)
-  double final = 0;    ///< cosine: the factor reached at the last step
+  ScheduleKind kind = ScheduleKind::constant;  ///< after warm-up
+  int64_t warmup = 0;                          ///< steps of linear warm-up from 0
+  int64_t steps = 0;                           ///< length of the run (cosine)
+  double final = 0;                            ///< cosine: the factor reached at the last step
 
   /// Factor on the learning rate at step 1, 2, ..., steps: linear to 1 at step `warmup`; then constant, or
   /// half a cosine from 1 down to `final` (Loshchilov and Hutter 2017, without restarts).
