@@ -10,19 +10,22 @@
 
 namespace fade {
 
+/// The byte counters of a device's pool.
 struct MemoryStats {
   int64_t live = 0;    ///< bytes in use by tensors, as requested
   int64_t peak = 0;    ///< highest `live` since the start or the last reset_peak
   int64_t system = 0;  ///< bytes taken from the system, in use or kept for reuse
 };
 
-/// `bytes` of memory on `d`, 64-byte aligned, contents undefined. Throws when out of memory; the message
-/// gives the bytes requested and live, and the settings to lower.
+/// `bytes` of memory on `d`, 64-byte aligned, contents undefined. Throws Error when out of memory; the
+/// message gives the bytes requested and live, and the settings to lower. Throws as backend(d) does.
 void* allocate(size_t bytes, Device d);
 /// Returns the memory that allocate(bytes, d) returned.
 void release(void* p, size_t bytes, Device d) noexcept;
 
+/// The counters of now.
 MemoryStats memory_stats(Device d);
+/// Sets the peak to the bytes that are live.
 void reset_peak(Device d);
 /// Returns kept memory that is not in use to the system.
 void trim_pool(Device d);

@@ -7,9 +7,14 @@
 
 namespace fade {
 
-enum class Device : uint8_t { cpu, cuda };
-inline constexpr int kDevices = 2;
+/// Where a tensor's memory is and its operations run.
+enum class Device : uint8_t {
+  cpu,  ///< always there
+  cuda  ///< an NVIDIA GPU, or its emulation on the CPU (docs/cuda.md)
+};
+inline constexpr int kDevices = 2;  ///< the number of devices
 
+/// "cpu", "cuda".
 constexpr const char* name_of(Device d) { return d == Device::cpu ? "cpu" : "cuda"; }
 
 /// What a device provides. The CPU's is built in; another device registers its own before main() runs.
@@ -20,9 +25,10 @@ struct DeviceBackend {
   void* (*allocate)(size_t bytes);         ///< raw memory, 64-byte aligned; nullptr when out of memory
   void (*release)(void* p, size_t bytes);  ///< what allocate(bytes) returned
   size_t (*free_bytes)();                  ///< free memory, for error messages
+  /// Copies between this device and another one, or within it; afterwards the host may read what it received.
   void (*copy)(void* dst, Device dst_device, const void* src, Device src_device, size_t bytes);
-  void (*zero)(void* p, size_t bytes);
-  void (*synchronize)();  ///< waits for all work queued on the device
+  void (*zero)(void* p, size_t bytes);  ///< sets all bytes to 0
+  void (*synchronize)();                ///< waits for all work queued on the device
 };
 
 /// The backend of `d`. Throws InputError, with what is missing, when this build or machine has

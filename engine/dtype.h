@@ -8,29 +8,42 @@
 
 namespace fade {
 
-enum class DType : uint8_t { f32, f64, i32, u8 };
+/// The type of a tensor's elements.
+enum class DType : uint8_t {
+  f32,  ///< float
+  f64,  ///< double
+  i32,  ///< int32_t: indices, ages
+  u8    ///< uint8_t: bytes
+};
 
+/// Of one element, in bytes.
 constexpr size_t size_of(DType t) { return t == DType::f64 ? 8 : t == DType::u8 ? 1 : 4; }
 
+/// "f32", "f64", "i32", "u8".
 constexpr const char* name_of(DType t) {
   constexpr const char* names[] = {"f32", "f64", "i32", "u8"};
   return names[static_cast<int>(t)];
 }
 
+/// The DType of a C++ type: float, double, int32_t or uint8_t. Others do not compile.
 template <class T>
 inline constexpr DType dtype_of = [] { static_assert(sizeof(T) == 0, "no DType for this C++ type"); }();
+/// Of float.
 template <>
 inline constexpr DType dtype_of<float> = DType::f32;
+/// Of double.
 template <>
 inline constexpr DType dtype_of<double> = DType::f64;
+/// Of int32_t.
 template <>
 inline constexpr DType dtype_of<int32_t> = DType::i32;
+/// Of uint8_t.
 template <>
 inline constexpr DType dtype_of<uint8_t> = DType::u8;
 
 /// Calls `f.template operator()<T>()` with the C++ type of a floating-point `t`. `who` names the caller in
-/// the error. Each device's kernels do their own dispatch, so a type that only one device has touches only
-/// that device's files.
+/// the error: throws Error for i32 and u8. Each device's kernels do their own dispatch, so a type that only
+/// one device has touches only that device's files.
 template <class F>
 decltype(auto) dispatch_float(DType t, const char* who, F&& f) {
   switch (t) {

@@ -24,6 +24,7 @@
 
 namespace fade {
 
+/// What is compared, and how closely.
 struct GradcheckOptions {
   /// Inputs (by number, from 0) whose gradient is zero everywhere, and is meant to be. Any other input whose
   /// gradient is zero everywhere is an error: such a check would say nothing.
@@ -38,21 +39,25 @@ struct GradcheckOptions {
   uint64_t seed = 1;  ///< of the cotangents
 };
 
-/// A function of tensors with one result, or with several.
+/// A function of tensors with one result.
 using TensorFunction = std::function<Tensor(const std::vector<Tensor>& inputs)>;
+/// A function of tensors with several results.
 using TensorsFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>& inputs)>;
 
-/// Throws Error when a gradient of `f` at `inputs` disagrees with five-point differences of f, which err by
-/// h⁴/30·f⁽⁵⁾: f maps tensors of any shape to tensors of any shape, all of f64, each on any device. The message
-/// shows the first wrong element and the worst, and what usually causes such errors. A gradient of NaN is
-/// wrong. An element within h/100 of a kink of f (where the slopes on both sides differ) is named instead.
+/// Throws Error when a gradient of `f` at `inputs` disagrees with five-point differences of f, which err
+/// by h⁴/30·f⁽⁵⁾: f maps tensors of any shape to tensors of any shape, all of f64, each on any device.
+/// The message shows the first wrong element and the worst, and what usually causes such errors. A
+/// gradient of NaN is wrong. An element within h/100 of a kink of f (where the slopes on both sides
+/// differ) is named instead.
 ///
-/// f is called some 4 times per element and must always give the same result. It may use the inputs from its
-/// argument or from its captures: their memory is changed in place, and afterwards they are as before, with
-/// their grad(). Other leaves that f uses get gradients as in any backward. Throws Error, with the remedy, for
-/// inputs or results that are not f64, for inputs that share memory, and when f does not repeat its result.
+/// f is called some 4 times per element and must always give the same result. It may use the inputs from
+/// its argument or from its captures: their memory is changed in place, and afterwards they are as before,
+/// with their grad(). Other leaves that f uses get gradients as in any backward. Throws Error, with the
+/// remedy, for inputs or results that are not f64, for inputs that share memory, and when f does not
+/// repeat its result.
 void gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs,
                const GradcheckOptions& options = {});
+/// The same for a function with several results.
 void gradcheck(const TensorsFunction& f, const std::vector<Tensor>& inputs,
                const GradcheckOptions& options = {});
 
@@ -60,6 +65,7 @@ void gradcheck(const TensorsFunction& f, const std::vector<Tensor>& inputs,
 /// Throws as gradcheck does when it is used wrongly.
 std::string gradient_fault(const TensorFunction& f, const std::vector<Tensor>& inputs,
                            const GradcheckOptions& options = {});
+/// The same for a function with several results.
 std::string gradient_fault(const TensorsFunction& f, const std::vector<Tensor>& inputs,
                            const GradcheckOptions& options = {});
 

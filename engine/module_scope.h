@@ -18,6 +18,7 @@ class ModuleObserver {
 /// module's parameters begin with. The name must outlive the scope. Costs two stores and two tests.
 class ModuleScope {
  public:
+  /// Enters the module.
   explicit ModuleScope(std::string_view name) : outer_(current_) { enter(name); }
   ~ModuleScope() { enter(outer_); }
   ModuleScope(const ModuleScope&) = delete;

@@ -16,13 +16,15 @@ class TapeObserver {
   virtual void on_backward(const Tape& /*tape*/) {}
   /// During backward, the rule of node `node` is done; `gradient` is that of its input `input` so far.
   virtual void on_gradient(const OpDef& op, size_t node, int input, const Tensor& gradient) = 0;
-  /// During backward, node `node` is done: what it saved is released. Its rule did not run if no gradient came.
+  /// During backward, node `node` is done: what it saved is released. Its rule did not run if
+  /// no gradient came.
   virtual void on_done(size_t /*node*/) {}
 };
 
 /// While in scope, `observer` is told what happens on the tape.
 class Observing {
  public:
+  /// Both must outlive the scope.
   Observing(Tape& tape, TapeObserver& observer) : tape_(tape), previous_(tape.observe(&observer)) {}
   ~Observing() { tape_.observe(previous_); }
   Observing(const Observing&) = delete;

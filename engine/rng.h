@@ -12,12 +12,13 @@ namespace fade {
 
 /// A stream of random numbers: those of philox(key, position), position 0, 1, ...
 struct RngKey {
-  uint64_t seed = 0;
-  uint64_t stream = 0;
+  uint64_t seed = 0;    ///< of a run: Philox's key
+  uint64_t stream = 0;  ///< of one tensor or one random operation: the upper half of Philox's counter
 };
 
+/// One draw of Philox.
 struct Philox4 {
-  uint32_t v[4];
+  uint32_t v[4];  ///< independent words of 32 random bits
 };
 
 /// The four 32-bit words at `position` of a stream (ten rounds).
@@ -53,10 +54,11 @@ FADE_HD inline double uniform_f64(RngKey key, uint64_t i) {
 /// Hands out streams: each random operation of a run takes the next stream.
 class Generator {
  public:
+  /// Begins with stream 0 of `seed`.
   explicit Generator(uint64_t seed = 1) : key_{seed, 0} {}
-  RngKey next() { return {key_.seed, key_.stream++}; }
-  RngKey state() const { return key_; }  ///< the seed, and the stream that next() will hand out
-  void restore(RngKey state) { key_ = state; }
+  RngKey next() { return {key_.seed, key_.stream++}; }  ///< the next stream
+  RngKey state() const { return key_; }         ///< the seed, and the stream that next() will hand out
+  void restore(RngKey state) { key_ = state; }  ///< goes on from a state()
 
  private:
   RngKey key_;

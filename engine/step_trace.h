@@ -17,39 +17,39 @@ using TraceInput = std::variant<size_t, std::string>;
 
 /// An operation of a step; or the work of a module that is no recorded operation.
 struct TraceRow {
-  std::string op = {};  ///< the operation's name; StepTrace::kOther for work that is no operation
-  std::string module = {};
-  bool on_tape = false;  ///< a node of the tape: a gradient can reach it
-  std::vector<TraceInput> inputs = {};
-  Shape shape = {};         ///< of the result
-  int64_t saved_bytes = 0;  ///< what backward needs of it, and no node before it has saved
-  double forward_ms = 0;    ///< since the operation before it, or since its module began
-  double backward_ms = 0;   ///< of its gradient rule
+  std::string op = {};      ///< the operation's name; StepTrace::kOther for work that is no operation
+  std::string module = {};  ///< the innermost module that it belongs to; empty outside of all
+  bool on_tape = false;     ///< a node of the tape: a gradient can reach it
+  std::vector<TraceInput> inputs = {};  ///< in the operation's order
+  Shape shape = {};                     ///< of the result
+  int64_t saved_bytes = 0;              ///< what backward needs of it, and no node before it has saved
+  double forward_ms = 0;                ///< since the operation before it, or since its module began
+  double backward_ms = 0;               ///< of its gradient rule
 };
 
-/// A step in rows: the tape's nodes in their order, then operations that no gradient can reach, then the other
-/// work, a row per module.
+/// A step in rows: the tape's nodes in their order, then operations that no gradient can reach, then the
+/// other work, a row per module.
 struct TracedStep {
-  std::vector<TraceRow> rows;
-  double ms = 0;            ///< of the step: Σ over rows of forward_ms + backward_ms
-  int64_t start_bytes = 0;  ///< live on the device when the step began
-  int64_t peak_bytes = 0;   ///< the highest live bytes during the step
-  size_t peak_row = 0;      ///< where that was
-  bool peak_in_backward = false;
+  std::vector<TraceRow> rows;     ///< in the order above
+  double ms = 0;                  ///< of the step: Σ over rows of forward_ms + backward_ms
+  int64_t start_bytes = 0;        ///< live on the device when the step began
+  int64_t peak_bytes = 0;         ///< the highest live bytes during the step
+  size_t peak_row = 0;            ///< where that was
+  bool peak_in_backward = false;  ///< and whether it was in the row's backward pass
 };
 
 /// Traces one step on this thread and a tape, which is empty at first, from its construction to finish().
 ///
 /// Time belongs to what it ends with: an operation, the gradient rule of a node, or a change of the module
 /// (engine/module_scope.h). What a module did since its last operation belongs to that operation; what it did
-/// without one is its other work. Only the work of the trace itself is left out. On a device that works beside
-/// the host, every event waits for it: the step then takes longer than without a trace.
+/// without one is its other work. Only the work of the trace itself is left out. On a device that works
+/// beside the host, every event waits for it: the step then takes longer than without a trace.
 ///
 /// Bytes of a node are those of the storages that it saves for backward, each counted at the first node that
 /// saves it, and at none if it was there before the step.
 class StepTrace final : public TapeObserver, public ModuleObserver {
  public:
-  static constexpr const char* kOther = "other";
+  static constexpr const char* kOther = "other";  ///< TraceRow::op of work that is no operation
 
   /// `given` are the tensors that are there before the step, with their names: parameters, memory, tokens.
   /// Resets the peak of the device's memory.

@@ -8,7 +8,9 @@ namespace fade {
 /// A tensor seen as [outer, n, inner] around a dimension of size n. Its line (o, i) has elements
 /// (o·n + k)·inner + i for 0 ≤ k < n; there are outer·inner lines.
 struct Along {
-  int64_t outer, n, inner;
+  int64_t outer;  ///< product of the dimensions before
+  int64_t n;      ///< the dimension
+  int64_t inner;  ///< product of the dimensions after
 };
 
 /// `s` seen around dimension `dim`, which is not negative (Shape::index).

@@ -6,12 +6,14 @@
 
 namespace fade {
 
+/// Throws Error unless both operands are on one device.
 inline void check_same_device(const char* op, const Tensor& a, const Tensor& b) {
   if (a.device() != b.device())
     fail("{}: operands on {} and {} (move one with .to(Device::{}))", op, name_of(a.device()),
          name_of(b.device()), name_of(a.device()));
 }
 
+/// Throws Error unless both operands are of one type and on one device.
 inline void check_same_type(const char* op, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype())
     fail("{}: {} {} with {} {}: one type is needed (convert with .to(DType::{}))", op, name_of(a.dtype()),
@@ -19,22 +21,26 @@ inline void check_same_type(const char* op, const Tensor& a, const Tensor& b) {
   check_same_device(op, a, b);
 }
 
+/// Throws Error unless `x`, which the error calls `what`, has `dims` dimensions.
 inline void check_dims(const char* op, const char* what, const Tensor& x, int dims) {
   if (x.shape().dims() != dims)
     fail("{}: {} has shape {}, needs {} dimensions", op, what, x.shape().str(), dims);
 }
 
+/// Throws Error unless `x`, which the error calls `what`, has this shape.
 inline void check_shape(const char* op, const char* what, const Tensor& x, const Shape& shape) {
   if (x.shape() != shape) fail("{}: {} has shape {}, needs {}", op, what, x.shape().str(), shape.str());
 }
 
+/// Throws Error unless `x`, which the error calls `what`, is of type `t`.
 inline void check_type(const char* op, const char* what, const Tensor& x, DType t) {
   if (x.dtype() != t)
     fail("{}: {} is a tensor of {}, needs {} (convert with .to(DType::{}))", op, what, name_of(x.dtype()),
          name_of(t), name_of(t));
 }
 
-/// For CPU kernels: refuses an element of `index` (i32) outside [lowest, size), which the error calls `what`.
+/// For CPU kernels: throws InputError for an element of `index` (i32) outside [lowest, size), which the error
+/// calls `what`.
 inline void check_indices(const char* op, const char* what, const Tensor& index, int64_t lowest,
                           int64_t size) {
   const int32_t* at = index.data<int32_t>();

@@ -23,7 +23,7 @@
 
 namespace fade {
 
-inline constexpr int kWarp = 32;
+inline constexpr int kWarp = 32;  ///< threads of a warp
 
 /// The number of thread blocks, of `block` threads each, for n items, for kernels whose threads step through
 /// the items by the size of the grid: no more than keep a GPU busy.
@@ -47,10 +47,12 @@ __device__ T* dynamic_shared() {
   return static_cast<T*>(cuda_detail::dynamic_shared_memory());
 }
 
-/// The first item of this thread, and its step, in a loop over items by the whole (one-dimensional) grid.
+/// The first item of this thread in a loop over items by the whole (one-dimensional) grid.
 __device__ inline int64_t grid_thread() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
+/// Its step in that loop: the number of threads.
 __device__ inline int64_t grid_threads() { return int64_t{gridDim.x} * blockDim.x; }
 
+/// The kernel of launch_each.
 template <class F>
 __global__ void each_index(F f, int64_t n) {
   for (int64_t i = grid_thread(); i < n; i += grid_threads()) f(i);
@@ -67,16 +69,18 @@ void launch_each(const char* name, int64_t n, F f) {
 /// The first index that a kernel found out of range. A kernel cannot throw; the host throws when it next
 /// waits for the device.
 struct IndexError {
-  int set;
-  BadIndex found;
+  int set;         ///< 1 once there is one
+  BadIndex found;  ///< the first
 };
 
 /// In a kernel: check(index, place, size) is true iff lowest ≤ index < size; `place` is the position of the
 /// index in its tensor. If false, skip the item; the host will throw the error of refuse_index.
 struct IndexCheck {
-  IndexError* error;
-  const char *op, *what;
-  int64_t lowest;
+  IndexError* error;  ///< of the device
+  const char* op;     ///< BadIndex::op
+  const char* what;   ///< BadIndex::what
+  int64_t lowest;     ///< BadIndex::lowest
+  /// True iff lowest ≤ index < size; if false, the error is kept.
   __device__ bool operator()(int64_t index, int64_t place, int64_t size) const {
     if (index >= lowest && index < size) return true;
     if (atomicCAS(&error->set, 0, 1) == 0) error->found = {op, what, index, place, lowest, size};

@@ -15,22 +15,24 @@
 
 namespace fade {
 
-inline constexpr int kMapBlock = 256;
+inline constexpr int kMapBlock = 256;  ///< threads per thread block of an elementwise kernel
 
 /// N consecutive elements, loaded and stored as one where they make up 16 bytes.
 template <class T, int N>
 struct alignas(std::min<size_t>(16, N * sizeof(T))) Pack {
-  T v[N];
+  T v[N];  ///< the elements
 };
 
 /// The number of elements of the widest of these types in 16 bytes.
 template <class... T>
 inline constexpr int kPackOf = static_cast<int>(16 / std::max({sizeof(T)...}));
 
+/// N elements from `from`, where a pack may start.
 template <int N, class T>
 __device__ Pack<T, N> load_pack(const T* from) {
   return *reinterpret_cast<const Pack<T, N>*>(from);
 }
+/// The reverse.
 template <class T, int N>
 __device__ void store_pack(T* to, const Pack<T, N>& pack) {
   *reinterpret_cast<Pack<T, N>*>(to) = pack;
@@ -44,9 +46,10 @@ bool takes_packs(const T* p) {
 /// An array and its strides in elements, one per dimension of the loop.
 template <class T>
 struct StridedView {
-  T* data;
-  Strides stride;
+  T* data;         ///< first element
+  Strides stride;  ///< 0 where the array is repeated
 };
+/// Takes T from the pointer.
 template <class T>
 StridedView(T*, Strides) -> StridedView<T>;
 

@@ -4,14 +4,18 @@
 
 namespace fade {
 
+/// a + b.
 struct Sum {
+  /// The sum.
   template <class T>
   __device__ T operator()(T a, T b) const {
     return a + b;
   }
 };
 
+/// The smaller number.
 struct Min {
+  /// b if b < a, else a.
   template <class T>
   __device__ T operator()(T a, T b) const {
     return b < a ? b : a;
@@ -20,6 +24,7 @@ struct Min {
 
 /// As std::fmax, but a NaN wins.
 struct Max {
+  /// The larger number, or b if that is a NaN.
   template <class T>
   __device__ T operator()(T a, T b) const {
     return a < b || b != b ? b : a;  // NOLINT(misc-redundant-expression): is b a NaN?
@@ -39,6 +44,7 @@ __device__ T warp_reduce(T value, Op op) {
   return value;
 }
 
+/// warp_reduce of all 32 lanes by addition.
 template <class T>
 __device__ T warp_sum(T value) {
   return warp_reduce(value, Sum{});
@@ -57,6 +63,7 @@ __device__ T block_reduce(T value, Op op, T identity) {
   return warp_reduce(lane < warps ? of_warp[lane] : identity, op);
 }
 
+/// block_reduce by addition.
 template <class T>
 __device__ T block_sum(T value) {
   return block_reduce(value, Sum{}, T{0});

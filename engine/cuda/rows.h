@@ -22,18 +22,18 @@
 
 namespace fade {
 
-inline constexpr int kRowBlock = 256;
-inline constexpr int64_t kWarpRow = 1024;  // longest row for one warp: 32 elements per thread
+inline constexpr int kRowBlock = 256;      ///< threads per thread block
+inline constexpr int64_t kWarpRow = 1024;  ///< longest row for one warp: 32 elements per thread
 
 /// One row, as seen by one of its threads: `threads` (kWarp or kRowBlock) of them share it, taking
 /// packs of N elements in turn, then the remaining elements. All of them call sum and max together and
 /// get the same value.
 template <int N, int threads_of_row>
 struct Row {
-  static constexpr int threads = threads_of_row;
-  int64_t index;  ///< which row
-  int64_t size;   ///< its elements
-  int lane;       ///< which of the threads
+  static constexpr int threads = threads_of_row;  ///< that share the row
+  int64_t index;                                  ///< which row
+  int64_t size;                                   ///< its elements
+  int lane;                                       ///< which of the threads
 
   /// Where it begins in an array of such rows.
   __device__ int64_t start() const { return index * size; }
@@ -91,14 +91,17 @@ struct Row {
   }
 };
 
+/// The kernel of launch_rows.
 template <int N, int threads, class F>
 __global__ void rows_kernel(F f, int64_t rows, int64_t size) {
   const int64_t index = int64_t{blockIdx.x} * (kRowBlock / threads) + threadIdx.x / threads;
   if (index < rows) f(Row<N, threads>{index, size, static_cast<int>(threadIdx.x % threads)});
 }
 
+/// The rows of a launch.
 struct RowSizes {
-  int64_t rows, size;
+  int64_t rows;          ///< how many
+  int64_t size;          ///< elements of each
   int64_t pitch = size;  ///< every row starts at a multiple of it
 };
 

@@ -9,7 +9,9 @@ namespace fade {
 
 /// x [outer, n, inner] → out [outer, inner].
 struct SumSizes {
-  int64_t outer, n, inner;
+  int64_t outer;  ///< product of the dimensions before
+  int64_t n;      ///< the dimension that is summed over
+  int64_t inner;  ///< product of the dimensions after
 };
 
 /// out = factor·Σ x over the middle dimension, 0 if n = 0. x and out are f32 or f64, on the CUDA device. A

@@ -21,13 +21,15 @@ class Descriptor {
   /// when it fails.
   Descriptor(const std::filesystem::path& path, int flags);
   ~Descriptor();
+  /// Takes the descriptor of `other`, which has none afterwards.
   Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  /// Exchanges the descriptors.
   Descriptor& operator=(Descriptor&& other) noexcept {
     std::swap(fd_, other.fd_);
     return *this;
   }
-  int get() const { return fd_; }
-  bool ok() const { return fd_ >= 0; }
+  int get() const { return fd_; }       ///< for system calls; it stays this object's
+  bool ok() const { return fd_ >= 0; }  ///< true when there is one
 
  private:
   int fd_;

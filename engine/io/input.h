@@ -16,6 +16,7 @@ namespace fade {
 /// read to its end into memory when it is opened.
 class Input {
  public:
+  /// Of opening.
   struct Options {
     std::string_view if_missing = "check its name";  ///< the remedy in the error where nothing is at the path
     size_t most_in_memory = size_t{2} << 30;         ///< bytes: more are not read from a pipe or a device
@@ -24,6 +25,7 @@ class Input {
   /// "-" is standard input. Throws InputError, with the reason and a remedy, when there is nothing at the
   /// path, a directory, or something that cannot be read; Error when it does not fit into memory.
   explicit Input(const std::filesystem::path& path, const Options& options);
+  /// The same with the default options.
   explicit Input(const std::filesystem::path& path) : Input(path, Options{}) {}
 
   /// The path, or "standard input": the input's name in messages.

@@ -12,13 +12,15 @@
 
 namespace fade {
 
+/// What a file holds.
 struct TensorFile {
-  std::vector<NamedTensor> tensors;
-  std::map<std::string, std::string> metadata;
+  std::vector<NamedTensor> tensors;             ///< f32, f64, i32 or u8, with different names
+  std::map<std::string, std::string> metadata;  ///< any text by name; without the content hash
   std::string content_hash;  ///< of a file that was read: its verified hash; empty if it has none
 
   /// The tensor called `name`. Throws InputError when the file has none.
   const Tensor& at(std::string_view name) const;
+  /// True when the file has it.
   bool has(std::string_view name) const;
 };
 

@@ -5,8 +5,10 @@
 
 namespace fade {
 
+/// Which operands of a product are transposed: the last two dimensions of each matrix exchanged.
 struct Transpose {
-  bool a = false, b = false;
+  bool a = false;  ///< the first
+  bool b = false;  ///< the second
 };
 
 /// y = op(a)·op(b) over the last two dimensions, op the transpose where asked for.

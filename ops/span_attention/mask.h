@@ -16,6 +16,7 @@
 
 namespace fade {
 
+/// Whose spans a mask has.
 enum class MaskKind : int32_t {
   window,    ///< no spans: every row within the window is fully visible
   expiring,  ///< a span per row; a row with m = 0 is outside the softmax
@@ -24,17 +25,22 @@ enum class MaskKind : int32_t {
 
 /// Distances first ≤ δ ≤ last; none if last < first.
 struct Distances {
-  int32_t first, last;
+  int32_t first;  ///< smallest δ
+  int32_t last;   ///< largest δ
 };
 
 /// Queries first..last of a block; none if last < first.
 struct QueryRange {
-  int32_t first, last;
+  int32_t first;  ///< from 0
+  int32_t last;   ///< included
 };
 
-/// What the queries of a range see of one row: no query sees it, some see some of it, or each sees all of it
-/// and none meets it on the ramp (then its span gets no gradient).
-enum class Visibility { none, partial, full };
+/// What the queries of a range see of one row.
+enum class Visibility {
+  none,     ///< no query sees it
+  partial,  ///< some see some of it
+  full      ///< each sees all of it, and none meets it on the ramp: its span gets no gradient
+};
 
 /// Added to the denominator of the weights after a soft mask: a query whose rows are all masked divides by
 /// this instead of by zero (spec section 2).
@@ -48,16 +54,19 @@ inline constexpr int32_t kFar = 1 << 29;
 template <class T>
 struct MaskFormula {
   const T* spans = nullptr;  ///< e of row j for head h: spans[j·row_stride + h·head_stride]; no spans: ∞
-  int32_t row_stride = 0, head_stride = 0;
-  T lag = 0;                     ///< 1 for adaptive spans
-  T ramp = 1, inverse_ramp = 1;  ///< R, 1/R
+  int32_t row_stride = 0;    ///< 1 where rows have spans
+  int32_t head_stride = 0;   ///< 1 where heads have spans
+  T lag = 0;                 ///< 1 for adaptive spans
+  T ramp = 1;                ///< R
+  T inverse_ramp = 1;        ///< 1/R
   /// Positions from a span's end until the softmax drops the row.
   T domain_end = std::numeric_limits<T>::infinity();
 
-  int32_t slot_age = kFar;  ///< rows older than this are slots (compressed memory)
-  Distances rows{1, kFar}, slots{1, kFar};
+  int32_t slot_age = kFar;   ///< rows older than this are slots (compressed memory)
+  Distances rows{1, kFar};   ///< at which rows are visible by position
+  Distances slots{1, kFar};  ///< at which slots are
 
-  MaskFormula() = default;
+  MaskFormula() = default;  ///< no spans: every row is visible
   /// For spans of `kind`, [N] or [K]; `length` is R.
   MaskFormula(MaskKind kind, const T* e, int32_t length) {
     if (kind == MaskKind::window) return;
@@ -73,6 +82,7 @@ struct MaskFormula {
     }
   }
 
+  /// e of the row for the head; ∞ without spans.
   FADE_HD T span_of(int64_t row, int64_t head) const {
     return spans ? spans[row * row_stride + head * head_stride] : std::numeric_limits<T>::infinity();
   }
@@ -103,7 +113,9 @@ struct MaskFormula {
 
   // With the distances at which rows are visible by position alone.
 
+  /// The distances at which a row of this age is visible by position.
   FADE_HD Distances distances(int32_t age) const { return age > slot_age ? slots : rows; }
+  /// True iff the query is at such a distance.
   FADE_HD bool reaches(int32_t age, int32_t query) const {
     const Distances reach = distances(age);
     return (age + query >= reach.first) & (age + query <= reach.last);
@@ -118,13 +130,15 @@ struct MaskFormula {
     const Distances reach = distances(age);
     return {std::max(range.first, reach.first - age), std::min(range.last, reach.last - age)};
   }
-  /// m for a query, and R·dm/de; 0 where the row is not visible by position.
+  /// m for a query; 0 where the row is not visible by position.
   FADE_HD T value_in_reach(int32_t age, T span, int32_t query) const {
     return reaches(age, query) ? value(span, static_cast<T>(age + query)) : T{0};
   }
+  /// R·dm/de for a query; 0 where the row is not visible by position.
   FADE_HD T slope_in_reach(int32_t age, T span, int32_t query) const {
     return reaches(age, query) ? slope(span, static_cast<T>(age + query)) : T{0};
   }
+  /// What the queries of `range` see of the row.
   FADE_HD Visibility visibility(int32_t age, T span, QueryRange range) const {
     const QueryRange by = within_reach(age, range);
     if (by.first > by.last || !in_domain(span, static_cast<T>(age + by.first))) return Visibility::none;

@@ -24,7 +24,7 @@ struct SlotWindow {
 /// Which rows a query sees, and how much of each (mask.h). δ = age + i is the distance from query i;
 /// rows at δ < 1 are invisible.
 struct SpanMask {
-  MaskKind kind;
+  MaskKind kind;       ///< whose spans there are
   Tensor span;         ///< expiring: e [N]; adaptive: z [K]; window: none
   int32_t ramp = 0;    ///< R
   int64_t window = 0;  ///< rows at δ > window are invisible; 0: no limit
@@ -49,6 +49,7 @@ struct SpanMask {
 /// Features per head that the kernels have room for.
 inline constexpr int64_t kLargestHead = 256;
 
+/// Heads, and dropout of the weights.
 struct SpanAttentionOptions {
   int64_t heads = 1;   ///< K
   double dropout = 0;  ///< probability that a final weight is dropped; others are divided by 1 − dropout
