@@ -16,12 +16,12 @@ struct Conv1dOptions {
 /// y[b,o,t] = bias[o] + Σ_c Σ_k weight[o,c,k]·x[b, c, t·stride − padding + k·dilation], x zero outside its
 /// positions, c over the input channels of o's group. The kernel is not reversed, so that the name of this in
 /// signal processing is correlation.
-///   x [B, C, L], weight [O, C/groups, K], bias [O] or none → y [B, O, T],
+///   x [B, C, L], weight [O, C/groups, K], bias [O] or none, of one type, f32 or f64 → y [B, O, T],
 ///   T = (L + 2·padding − dilation·(K − 1) − 1) div stride + 1
 /// Each window of x is a row of a matrix (im2col), and y is one product per group: y = columns·weightᵀ.
 /// dcolumns = g·weight, added up where windows overlap; dweight = gᵀ·columns; dbias = Σ g.
 /// Saves x and weight: the columns, K/stride times as large as x, are made again for backward.
-/// Throws when sizes do not fit each other, or the kernel is longer than the padded line.
+/// Throws when sizes or types do not fit each other, or the kernel is longer than the padded line.
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               const Conv1dOptions& options = {});
 

@@ -36,7 +36,7 @@ struct PaddedRows {
 /// Pads to the longest stream, on the host: waits for the device.
 PaddedRows pad(const PackedRows& rows);
 
-/// Ages of a context, i32 [N]: those of its memory rows [Nm], then 0, −1, ..., −(n − 1) for each block.
+/// Ages of a context, i32 [N]: those of its memory rows, i32 [Nm], then 0, −1, ..., −(n − 1) for each block.
 Tensor context_ages(const Tensor& memory_age, int64_t streams, int64_t block);
 
 }  // namespace fade
