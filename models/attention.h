@@ -40,9 +40,9 @@ class Attention {
 
   virtual ~Attention() = default;
 
-  /// Changes a layer's memory before a block is read; most kinds change nothing. `block` [B·n, H]: the
-  /// block's rows as they entered the layer. `norm1`: the normalisation of a pre-norm model, null in
-  /// post-norm.
+  /// Changes a layer's memory before a block is read; most kinds change nothing. `block` [B·n, H]:
+  /// the block's rows as they entered the layer. `norm1`: the normalisation of a pre-norm model,
+  /// null in post-norm.
   virtual Prepared before_block(const LayerMemory& memory, const Tensor& block, const LayerNorm* norm1,
                                 const StepOptions& options) const;
   /// Attends from every block query. Spec section 2.
@@ -79,8 +79,8 @@ class Attention {
   }
   /// [B, n, L]: 1 where row j is at a distance from query i for which `seen` [P'] is 1, else 0.
   Tensor mask_by_distance(const Input& in, const PaddedRows& padded, const Tensor& seen) const;
-  /// out(Σ_j dropout(w_ij)·v_j): weights [B, K, n, L], values [B, K, L, D] → [B·n, H]. Hands the weights to
-  /// StepOptions::on_weights first.
+  /// out(Σ_j dropout(w_ij)·v_j): weights [B, K, n, L], values [B, K, L, D] → [B·n, H]. Hands the weights
+  /// to StepOptions::on_weights first.
   Tensor weighted_values(const Tensor& weights, const Tensor& values, const PaddedRows& padded,
                          const StepOptions& options) const;
 

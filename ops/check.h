@@ -39,8 +39,8 @@ inline void check_type(const char* op, const char* what, const Tensor& x, DType 
          name_of(t), name_of(t));
 }
 
-/// For CPU kernels: throws InputError for an element of `index` (i32) outside [lowest, size), which the error
-/// calls `what`.
+/// For CPU kernels: throws InputError for an element of `index` (i32) outside [lowest, size), which the
+/// error calls `what`.
 inline void check_indices(const char* op, const char* what, const Tensor& index, int64_t lowest,
                           int64_t size) {
   const int32_t* at = index.data<int32_t>();

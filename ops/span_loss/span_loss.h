@@ -5,8 +5,8 @@
 
 namespace fade {
 
-/// coefficient/(R·M) · Σ_{i,j: 0 < m_ij < 1} r_ij, averaged over the B streams. r and m as
-/// in ops/expire_mask.
+/// coefficient/(R·M) · Σ_{i,j: 0 < m_ij < 1} r_ij, averaged over the B streams;
+/// r and m are those of ops/expire_mask.
 ///   span e [B, L] in positions, f32 or f64, age i32 [B, L], M = block queries → []
 /// de[b,j] = g·coefficient/(R·M·B) · (number of queries that meet row j on the ramp): the same force for
 /// each. Costs O(L) and allocates nothing of size M×L (span_loss.md). Saves e, age. Spec section 3;

@@ -12,8 +12,8 @@
 
 namespace fade {
 
-/// The bytes of keys, of which a configuration uses the first RecallConfig::keys. No byte is in two of the
-/// three alphabets.
+/// The bytes of keys, of which a configuration uses the first RecallConfig::keys. No byte is in two of
+/// the three alphabets.
 inline constexpr std::string_view kRecallKeys = "KLMNOPQRSTUVWXYZ";
 /// The bytes of values, of which a configuration uses the first RecallConfig::values.
 inline constexpr std::string_view kRecallValues = "0123456789ABCDEF";
