@@ -28,15 +28,19 @@ inline constexpr int kMostDigits = 40;
 /// when it is not in [0, kMostDigits].
 std::string to_string(const Tensor& t, std::optional<int> digits = {});
 
+/// Writes to_string(t).
 std::ostream& operator<<(std::ostream& out, const Tensor& t);
 
 }  // namespace fade
 
+namespace fmt {
+
 /// {} is to_string(t), {:.3} is to_string(t, 3).
 template <>
-struct fmt::formatter<fade::Tensor> {
-  std::optional<int> digits;
+struct formatter<fade::Tensor> {
+  std::optional<int> digits;  ///< of the format
 
+  /// Reads the format up to `}`. Throws format_error for others.
   constexpr auto parse(fmt::format_parse_context& context) {
     auto at = context.begin();
     if (at == context.end() || *at == '}') return at;
@@ -49,7 +53,10 @@ struct fmt::formatter<fade::Tensor> {
     digits = number;
     return at;
   }
+  /// Writes to_string(t, digits).
   auto format(const fade::Tensor& t, fmt::format_context& context) const {
     return fmt::format_to(context.out(), "{}", fade::to_string(t, digits));
   }
 };
+
+}  // namespace fmt
