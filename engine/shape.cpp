@@ -36,8 +36,10 @@ Shape broadcast(const Shape& a, const Shape& b, const char* who) {
     const int ia = i - (n - a.dims()), ib = i - (n - b.dims());
     const int64_t x = ia < 0 ? 1 : a[ia], y = ib < 0 ? 1 : b[ib];
     if (x != y && x != 1 && y != 1)
-      fail("{}: {} and {} do not broadcast: sizes {} and {} differ and neither is 1", who, a.str(), b.str(),
-           x, y);
+      fail(
+          "{}: {} and {} do not broadcast: sizes {} and {} differ and neither is 1 "
+          "(reshape one, or add dimensions of size 1 to it)",
+          who, a.str(), b.str(), x, y);
     out.append(x == 1 ? y : x);
   }
   return out;

@@ -17,11 +17,18 @@ void unary_rule(BackwardCtx& ctx) {
 template <class F>
 constexpr OpDef kUnary{F::name, unary_rule<F>};
 
+// y = f(x), not recorded: a constant for the gradient.
+template <class F>
+Tensor step(const Tensor& x, const F& f = {}) {
+  Tensor y = Tensor::empty_like(x);
+  unary_forward<F>(x.device(), f, x, y);
+  return y;
+}
+
 // y = f(x), recorded.
 template <class F>
 Tensor unary(const Tensor& x, const F& f = {}) {
-  Tensor y = Tensor::empty_like(x);
-  unary_forward<F>(x.device(), f, x, y);
+  Tensor y = step(x, f);
   const Tensor nothing;
   record(kUnary<F>, y, {&x}, {F::saves == Saves::input ? &x : F::saves == Saves::output ? &y : &nothing}, f);
   return y;
@@ -36,7 +43,18 @@ Tensor binary(const Tensor& a, const Tensor& b) {
   return y;
 }
 
-enum Saved : int { kA, kB };  // of mul and div
+// y = f(a, b, c), the same.
+template <class F>
+Tensor ternary(const Tensor& a, const Tensor& b, const Tensor& c) {
+  check_same_type(F::name, b, c);
+  check_same_type(F::name, b, a);
+  const Shape shape = broadcast(a.shape(), broadcast(b.shape(), c.shape(), F::name), F::name);
+  Tensor y = Tensor::empty(shape, a.dtype(), a.device());
+  ternary_forward<F>(a.device(), F{}, a, b, c, y);
+  return y;
+}
+
+enum Saved : int { kA, kB };  // of mul, div, pow, minimum and maximum
 
 void add_rule(BackwardCtx& ctx) {
   ctx.add(0, ctx.grad());
@@ -59,10 +77,40 @@ void div_rule(BackwardCtx& ctx) {
   if (ctx.needs(1)) ctx.add(1, neg(div(mul(da, ctx.saved(kA)), b)));
 }
 
+void pow_rule(BackwardCtx& ctx) {
+  const Tensor a = ctx.saved(kA), b = ctx.saved(kB);
+  if (ctx.needs(0)) ctx.add(0, ternary<PowGradientOfBase>(ctx.grad(), a, b));
+  if (ctx.needs(1)) ctx.add(1, ternary<PowGradientOfExponent>(ctx.grad(), a, b));
+}
+
+// Input i has the gradient where it is smaller than the other one; for the maximum, where the other one is.
+void smaller_rule(BackwardCtx& ctx, const Tensor& a, const Tensor& b) {
+  if (ctx.needs(0)) ctx.add(0, ternary<GradientOfSmaller>(ctx.grad(), a, b));
+  if (ctx.needs(1)) ctx.add(1, ternary<GradientOfSmaller>(ctx.grad(), b, a));
+}
+
+void minimum_rule(BackwardCtx& ctx) { smaller_rule(ctx, ctx.saved(kA), ctx.saved(kB)); }
+void maximum_rule(BackwardCtx& ctx) { smaller_rule(ctx, ctx.saved(kB), ctx.saved(kA)); }
+
+enum SavedByWhere : int { kCondition };
+
+void where_rule(BackwardCtx& ctx) {
+  const Tensor condition = ctx.saved(kCondition);
+  if (ctx.needs(0)) ctx.add(0, where(condition, ctx.grad(), 0));
+  if (ctx.needs(1)) ctx.add(1, where(condition, 0, ctx.grad()));
+}
+
 constexpr OpDef kAdd{Add::name, add_rule};
 constexpr OpDef kSub{Sub::name, sub_rule};
 constexpr OpDef kMul{Mul::name, mul_rule};
 constexpr OpDef kDiv{Div::name, div_rule};
+constexpr OpDef kPow{Pow::name, pow_rule};
+constexpr OpDef kMinimum{Minimum::name, minimum_rule};
+constexpr OpDef kMaximum{Maximum::name, maximum_rule};
+constexpr OpDef kWhere{Where::name, where_rule};
+
+// The number c, to be broadcast against x.
+Tensor scalar_for(const Tensor& x, double c) { return Tensor::scalar(c, x.dtype(), x.device()); }
 
 }  // namespace
 
@@ -90,17 +138,74 @@ Tensor div(const Tensor& a, const Tensor& b) {
   return y;
 }
 
+Tensor pow(const Tensor& a, const Tensor& b) {
+  Tensor y = binary<Pow>(a, b);
+  record(kPow, y, {&a, &b}, {&a, &b});
+  return y;
+}
+
+Tensor minimum(const Tensor& a, const Tensor& b) {
+  Tensor y = binary<Minimum>(a, b);
+  record(kMinimum, y, {&a, &b}, {&a, &b});
+  return y;
+}
+
+Tensor maximum(const Tensor& a, const Tensor& b) {
+  Tensor y = binary<Maximum>(a, b);
+  record(kMaximum, y, {&a, &b}, {&a, &b});
+  return y;
+}
+
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  Tensor y = ternary<Where>(condition, a, b);
+  record(kWhere, y, {&a, &b}, {&condition});
+  return y;
+}
+
+Tensor where(const Tensor& condition, const Tensor& a, double b) {
+  return where(condition, a, scalar_for(a, b));
+}
+Tensor where(const Tensor& condition, double a, const Tensor& b) {
+  return where(condition, scalar_for(b, a), b);
+}
+
+Tensor operator+(const Tensor& x, double c) { return unary(x, AddScalar{c}); }
+Tensor operator-(double c, const Tensor& x) { return unary(x, RsubScalar{c}); }
+Tensor operator/(const Tensor& x, double c) { return unary(x, DivScalar{c}); }
+Tensor operator/(double c, const Tensor& x) { return unary(x, RdivScalar{c}); }
+Tensor pow(const Tensor& x, double c) { return unary(x, PowScalar{c}); }
+Tensor pow(double c, const Tensor& x) { return unary(x, RpowScalar{c}); }
+
 Tensor neg(const Tensor& x) { return unary<Neg>(x); }
 Tensor scale(const Tensor& x, double c) { return unary(x, Scale{c}); }
 Tensor relu(const Tensor& x) { return unary<Relu>(x); }
 Tensor gelu(const Tensor& x) { return unary<Gelu>(x); }
 Tensor sigmoid(const Tensor& x) { return unary<Sigmoid>(x); }
+Tensor silu(const Tensor& x) { return unary<Silu>(x); }
+Tensor softplus(const Tensor& x) { return unary<Softplus>(x); }
 Tensor tanh(const Tensor& x) { return unary<Tanh>(x); }
 Tensor exp(const Tensor& x) { return unary<Exp>(x); }
 Tensor log(const Tensor& x) { return unary<Log>(x); }
+Tensor sqrt(const Tensor& x) { return unary<Sqrt>(x); }
+Tensor rsqrt(const Tensor& x) { return unary<Rsqrt>(x); }
+Tensor abs(const Tensor& x) { return unary<Abs>(x); }
 Tensor clamp(const Tensor& x, double low, double high) {
   if (!(low <= high)) fail("clamp: low {} is above high {} (swap them)", low, high);
   return unary(x, Clamp{low, high});
 }
+
+Tensor sign(const Tensor& x) { return step<Sign>(x); }
+Tensor less(const Tensor& a, const Tensor& b) { return binary<Less>(a, b); }
+Tensor less_equal(const Tensor& a, const Tensor& b) { return binary<LessEqual>(a, b); }
+Tensor greater(const Tensor& a, const Tensor& b) { return binary<Greater>(a, b); }
+Tensor greater_equal(const Tensor& a, const Tensor& b) { return binary<GreaterEqual>(a, b); }
+Tensor equal(const Tensor& a, const Tensor& b) { return binary<Equal>(a, b); }
+Tensor not_equal(const Tensor& a, const Tensor& b) { return binary<NotEqual>(a, b); }
+Tensor less(const Tensor& x, double c) { return step(x, WithScalar<Less>{c}); }
+Tensor less_equal(const Tensor& x, double c) { return step(x, WithScalar<LessEqual>{c}); }
+Tensor greater(const Tensor& x, double c) { return step(x, WithScalar<Greater>{c}); }
+Tensor greater_equal(const Tensor& x, double c) { return step(x, WithScalar<GreaterEqual>{c}); }
+Tensor equal(const Tensor& x, double c) { return step(x, WithScalar<Equal>{c}); }
+Tensor not_equal(const Tensor& x, double c) { return step(x, WithScalar<NotEqual>{c}); }
 
 }  // namespace fade

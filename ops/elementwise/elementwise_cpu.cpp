@@ -1,3 +1,5 @@
+#include <array>
+
 #include "engine/parallel.h"
 #include "ops/elementwise/elementwise_kernels.h"
 
@@ -27,61 +29,100 @@ void backward_cpu(const F& f, const Tensor& g, const Tensor& saved, Out dx) {
   });
 }
 
-// n elements along the last dimension. An operand that is broadcast along it does not move.
-template <class F, class T>
-void binary_row(const F& f, const T* a, bool a_moves, const T* b, bool b_moves, T* y, int64_t n) {
-  if (a_moves && b_moves) {
-    for (int64_t i = 0; i < n; ++i) y[i] = f.forward(a[i], b[i]);
-  } else if (a_moves) {
-    for (int64_t i = 0; i < n; ++i) y[i] = f.forward(a[i], *b);
-  } else if (b_moves) {
-    for (int64_t i = 0; i < n; ++i) y[i] = f.forward(*a, b[i]);
+// An operand along a row of the result: it moves, or is broadcast.
+template <class T>
+struct Moving {
+  const T* at;
+  T operator[](int64_t i) const { return at[i]; }
+};
+template <class T>
+struct Still {
+  T value;
+  T operator[](int64_t) const { return value; }
+};
+
+// y[i] = f(in[i]...) for n elements. `known` are the operands of which it is known whether they move: each
+// combination has a loop of its own.
+template <class F, class T, size_t N, class... Known>
+void row(const F& f, const std::array<const T*, N>& in, const std::array<bool, N>& moves, T* y, int64_t n,
+         Known... known) {
+  constexpr size_t k = sizeof...(Known);
+  if constexpr (k == N) {
+    for (int64_t i = 0; i < n; ++i) y[i] = f.forward(known[i]...);
+  } else if (moves[k]) {
+    row(f, in, moves, y, n, known..., Moving<T>{in[k]});
   } else {
-    std::fill(y, y + n, f.forward(*a, *b));
+    row(f, in, moves, y, n, known..., Still<T>{*in[k]});
   }
+}
+
+// y = f(in...) with broadcasting, row by row along the last dimension.
+template <class F, class... In>
+void broadcast_cpu(const F& f, Out y, const In&... in) {
+  constexpr size_t N = sizeof...(In);
+  if (y.numel() == 0) return;
+  dispatch_float(y.dtype(), F::name, [&]<class T>() {
+    T* out = y.mutate<T>();
+    Shape s;
+    std::array<Strides, N + 1> strides{};  // of the operands, and of y
+    if ((... && (in.shape() == y.shape()))) {
+      s.append(y.numel());
+      for (Strides& stride : strides) stride[0] = 1;
+    } else {
+      strides = {broadcast_strides(in.shape(), y.shape())..., broadcast_strides(y.shape(), y.shape())};
+      s = merge_dims(y.shape(), strides);
+    }
+    const int last = s.dims() - 1;
+    const int64_t n = last < 0 ? 1 : s[last];
+    std::array<bool, N> moves{};
+    for (size_t k = 0; k < N; ++k) moves[k] = last >= 0 && strides[k][last] != 0;
+    const auto part = [&](int64_t row_index, int64_t begin, int64_t end) {
+      std::array<const T*, N> at{in.template data<T>()...};
+      int64_t rest = row_index;
+      for (int d = last - 1; d >= 0; --d) {
+        for (size_t k = 0; k < N; ++k) at[k] += rest % s[d] * strides[k][d];
+        rest /= s[d];
+      }
+      for (size_t k = 0; k < N; ++k) at[k] += moves[k] ? begin : 0;
+      row(f, at, moves, out + row_index * n + begin, end - begin);
+    };
+    if (last <= 0)
+      parallel_elements(n, [&](int64_t begin, int64_t end) { part(0, begin, end); });
+    else
+      parallel_rows(y.numel() / n, n, [&](int64_t i) { part(i, 0, n); });
+  });
 }
 
 template <class F>
 void binary_cpu(const F& f, const Tensor& a, const Tensor& b, Out y) {
-  dispatch_float(y.dtype(), F::name, [&]<class T>() {
-    const T *pa = a.data<T>(), *pb = b.data<T>();
-    T* out = y.mutate<T>();
-    const Shape& s = y.shape();
-    if (a.shape() == s && b.shape() == s) {
-      parallel_elements(y.numel(), [&](int64_t begin, int64_t end) {
-        binary_row(f, pa + begin, true, pb + begin, true, out + begin, end - begin);
-      });
-      return;
-    }
-    const int last = s.dims() - 1;  // shapes differ, so there is a dimension
-    const int64_t n = s[last];
-    const Strides sa = broadcast_strides(a.shape(), s), sb = broadcast_strides(b.shape(), s);
-    parallel_rows(n ? y.numel() / n : 0, n, [&](int64_t row) {
-      int64_t at_a = 0, at_b = 0, rest = row;
-      for (int d = last - 1; d >= 0; --d) {
-        const int64_t k = rest % s[d];
-        rest /= s[d];
-        at_a += k * sa[d];
-        at_b += k * sb[d];
-      }
-      binary_row(f, pa + at_a, sa[last] != 0, pb + at_b, sb[last] != 0, out + row * n, n);
-    });
-  });
+  broadcast_cpu(f, y, a, b);
+}
+template <class F>
+void ternary_cpu(const F& f, const Tensor& a, const Tensor& b, const Tensor& c, Out y) {
+  broadcast_cpu(f, y, a, b, c);
 }
 
 template <class... F>
 bool implement_unary(Functors<F...>) {
-  return ((unary_forward<F>.implement(Device::cpu, forward_cpu<F>) &&
-           unary_backward<F>.implement(Device::cpu, backward_cpu<F>)) &&
-          ...);
+  return (unary_forward<F>.implement(Device::cpu, forward_cpu<F>) && ...);
+}
+template <class... F>
+bool implement_backward(Functors<F...>) {
+  return (unary_backward<F>.implement(Device::cpu, backward_cpu<F>) && ...);
 }
 template <class... F>
 bool implement_binary(Functors<F...>) {
   return (binary_forward<F>.implement(Device::cpu, binary_cpu<F>) && ...);
 }
+template <class... F>
+bool implement_ternary(Functors<F...>) {
+  return (ternary_forward<F>.implement(Device::cpu, ternary_cpu<F>) && ...);
+}
 
 [[maybe_unused]] const bool registered =
-    implement_unary(UnaryFunctors{}) && implement_binary(BinaryFunctors{});
+    implement_unary(UnaryFunctors{}) && implement_backward(UnaryFunctors{}) &&
+    implement_unary(StepFunctors{}) && implement_binary(BinaryFunctors{}) &&
+    implement_ternary(TernaryFunctors{});
 
 }  // namespace
 }  // namespace fade

@@ -17,5 +17,9 @@ inline constinit Kernel<void(const F& f, const Tensor& g, const Tensor& saved, O
 /// y = f.forward(a, b) with broadcasting; y has the broadcast shape.
 template <class F>
 inline constinit Kernel<void(const F& f, const Tensor& a, const Tensor& b, Out y)> binary_forward{F::name};
+/// y = f.forward(a, b, c), the same.
+template <class F>
+inline constinit Kernel<void(const F& f, const Tensor& a, const Tensor& b, const Tensor& c, Out y)>
+    ternary_forward{F::name};
 
 }  // namespace fade

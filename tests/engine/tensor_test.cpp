@@ -164,7 +164,9 @@ BOOST_AUTO_TEST_CASE(errors_of_operations) {
              "matmul: [2,3,5] x [4,5,7]: batch sizes differ (expand one of them, or give b two dimensions)");
   BOOST_TEST(error_of([&] {
                add(f32({2, 3}), f32({2}));
-             }) == "add: [2,3] and [2] do not broadcast: sizes 3 and 2 differ and neither is 1");
+             }) ==
+             "add: [2,3] and [2] do not broadcast: sizes 3 and 2 differ and neither is 1 "
+             "(reshape one, or add dimensions of size 1 to it)");
   BOOST_TEST(error_of([&] { mul(f32({2}), Tensor::zeros({2}, DType::f64)); }) ==
              "mul: f32 [2] with f64 [2]: one type is needed (convert with .to(DType::f32))");
   BOOST_TEST(error_of([&] { clamp(f32({2}), 1, 0); }) == "clamp: low 1 is above high 0 (swap them)");
