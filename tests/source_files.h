@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -10,8 +11,9 @@
 
 namespace fade::test {
 
-/// The folder of the repository.
-inline const std::filesystem::path kRoot = FADE_SOURCE_DIR;
+/// The folder of the repository, or of a copy that the environment variable FADE_ROOT names.
+inline const std::filesystem::path kRoot =
+    std::getenv("FADE_ROOT") ? std::getenv("FADE_ROOT") : FADE_SOURCE_DIR;
 
 /// The layers, each of which may include itself and those before it.
 inline const std::vector<std::string> kLayers{"engine", "ops", "nn", "models", "train", "cli"};

@@ -193,6 +193,18 @@ BOOST_AUTO_TEST_CASE(the_index_lists_every_folder) {
   }
 }
 
+// What scripts/new_op.sh has begun is finished.
+BOOST_AUTO_TEST_CASE(nothing_is_left_to_fill_in) {
+  const auto check = [](const fs::path& file) {
+    for_lines(file, [&](int number, const std::string& line) {
+      const bool prose = file.extension() == ".md" && !line.starts_with("| `");  // it may speak of the mark
+      BOOST_TEST((prose || line.find("FILL IN") == line.npos), place(file, number) << ": to be filled in");
+    });
+  };
+  for (const auto& entry : fs::recursive_directory_iterator(kRoot / "ops"))
+    if (entry.is_regular_file()) check(entry.path());
+}
+
 BOOST_AUTO_TEST_CASE(kernels_follow_one_convention) {
   int seen = 0;
   for (const auto& entry : fs::recursive_directory_iterator(kRoot / "ops")) {

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Everything that can tell a mistake in one operation: values, gradients, memory, planted bugs, the index, the structure and the
+# comments, on the CPU and on the emulated device. Builds the tests (presets cpu and emulate) and runs those of the operation.
+#   scripts/check_op.sh NAME      NAME: a folder of ops/, or an operation of ops/README.md
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+refuse() {
+  printf 'check_op: %s\n' "$1" >&2
+  exit 2
+}
+[ $# -eq 1 ] || refuse "${*:-no name}: give one name (scripts/check_op.sh softmax)"
+name=${1#ops/}
+name=${name%/}
+folder=$name
+[ -d "ops/$folder" ] || folder=$(sed -n "s/^| \`$name\` | \[\([a-z0-9_]*\)\].*/\1/p" ops/README.md)
+[ -n "$folder" ] && [ -d "ops/$folder" ] || refuse "$name: neither a folder of ops/ nor an operation of ops/README.md (scripts/new_op.sh $name begins one)"
+
+# The cases of the folder, and the tests that name it: tests/ops/NAME_test.cpp, and those of its rows in ops/README.md.
+suites=()
+[ ! -f "ops/$folder/${folder}_cases.cpp" ] || suites+=("ops/$folder")
+tests=$(ls "tests/ops/${folder}_test.cpp" "tests/ops/${name}_test.cpp" 2>/dev/null || true)
+tests+=" $(sed -n "s|^. \`.*\[$folder\].*(\.\./\(tests/ops/[a-z0-9_]*\.cpp\)) .$|\1|p" ops/README.md)"
+for test in $(printf '%s\n' $tests | sort -u); do
+  suites+=("$(sed -n 's/^BOOST_AUTO_TEST_SUITE(\([a-z0-9_]*\).*/\1/p' "$test")")
+done
+[ ${#suites[@]} -gt 0 ] || refuse "ops/$folder: has neither ${folder}_cases.cpp nor a test (ops/README.md says what it needs)"
+suites=$(IFS=:; echo "${suites[*]}")
+
+for preset in cpu emulate; do
+  scripts/configure.sh $preset
+  cmake --build --preset $preset --target fade_tests
+done
+began=$(date +%s%N)
+checks() {  # WHAT PROGRAM SUITES
+  echo "== $1: $3"
+  "$2" --color_output=no --run_test="$3" || failed=1
+}
+failed=0
+checks "on the CPU" build/tests/fade_tests "$suites:planted_bugs:structure:documents_test:torn_lines_test"
+FADE_TEST_DEVICE=cuda checks "on the emulated device" build/emulate/tests/fade_tests "$suites"
+FADE_TEST_DEVICE=cuda FADE_EMULATE_ORDER=reverse checks "with its threads in reverse order" build/emulate/tests/fade_tests "$suites"
+printf '%s: %s in %d.%d s\n' "$name" "$([ $failed -eq 0 ] && echo "no mistake found" || echo "MISTAKES, see above")" \
+  $((($(date +%s%N) - began) / 1000000000)) $((($(date +%s%N) - began) / 100000000 % 10))
+exit $failed
