@@ -16,14 +16,14 @@ folder=$name
 [ -d "ops/$folder" ] || folder=$(sed -n "s/^| \`$name\` | \[\([a-z0-9_]*\)\].*/\1/p" ops/README.md)
 [ -n "$folder" ] && [ -d "ops/$folder" ] || refuse "$name: neither a folder of ops/ nor an operation of ops/README.md (scripts/new_op.sh $name begins one)"
 
-# The cases of the folder, and the tests that name it: tests/ops/NAME_test.cpp, and those of its rows in ops/README.md.
+# The cases of the folder; and the suites of tests/ops/NAME_test.cpp and of the tests that its rows in ops/README.md name.
 suites=()
 [ ! -f "ops/$folder/${folder}_cases.cpp" ] || suites+=("ops/$folder")
-tests=$(ls "tests/ops/${folder}_test.cpp" "tests/ops/${name}_test.cpp" 2>/dev/null || true)
-tests+=" $(sed -n "s|^. \`.*\[$folder\].*(\.\./\(tests/ops/[a-z0-9_]*\.cpp\)) .$|\1|p" ops/README.md)"
-for test in $(printf '%s\n' $tests | sort -u); do
-  suites+=("$(sed -n 's/^BOOST_AUTO_TEST_SUITE(\([a-z0-9_]*\).*/\1/p' "$test")")
-done
+mapfile -t tests < <(
+  ls "tests/ops/${folder}_test.cpp" "tests/ops/${name}_test.cpp" 2>/dev/null || true
+  sed -n "s|^. \`.*\[$folder\].*(\.\./\(tests/ops/[a-z0-9_]*\.cpp\)) .$|\1|p" ops/README.md)
+[ ${#tests[@]} -eq 0 ] || mapfile -t -O "${#suites[@]}" suites < <(
+  sed -n 's/^BOOST_AUTO_TEST_SUITE(\([A-Za-z0-9_]*\).*/\1/p' "${tests[@]}" | sort -u)
 [ ${#suites[@]} -gt 0 ] || refuse "ops/$folder: has neither ${folder}_cases.cpp nor a test (ops/README.md says what it needs)"
 suites=$(IFS=:; echo "${suites[*]}")
 
@@ -37,6 +37,9 @@ checks() {  # WHAT PROGRAM SUITES
   "$2" --color_output=no --run_test="$3" || failed=1
 }
 failed=0
+if clang-format --version 2>/dev/null | grep -q 'version 14'; then
+  find "ops/$folder" -name '*.h' -o -name '*.c*' | xargs clang-format --dry-run --Werror || failed=1 # (clang-format -i mends it)
+fi
 checks "on the CPU" build/tests/fade_tests "$suites:planted_bugs:structure:documents_test:torn_lines_test"
 FADE_TEST_DEVICE=cuda checks "on the emulated device" build/emulate/tests/fade_tests "$suites"
 FADE_TEST_DEVICE=cuda FADE_EMULATE_ORDER=reverse checks "with its threads in reverse order" build/emulate/tests/fade_tests "$suites"

