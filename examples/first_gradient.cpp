@@ -1,5 +1,5 @@
 // The autodiff engine in a few lines: a parameter, a recording, a loss, a gradient.
-#include <cstdio>
+#include <iostream>
 
 #include "engine/tape.h"
 #include "ops/elementwise/elementwise.h"
@@ -14,6 +14,5 @@ int main() {
     Tensor loss = sum(w * w * 0.5);  // forward
     backward(loss);                  // one reverse loop over the tape
   }
-  for (float g : w.grad().to_vector<float>()) std::printf("%g ", g);  // d(w²/2)/dw = w
-  std::printf("\n");
+  std::cout << w.grad() << '\n';  // d(w²/2)/dw = w
 }
