@@ -1,7 +1,8 @@
 // Elementwise arithmetic and comparisons, f32 or f64. Operations of one tensor keep the shape. Those of
 // several broadcast as in NumPy and take tensors of one type and device; the tape sums the gradient of a
-// broadcast one back to its shape. A number takes the type of the tensor that it is used with.
-// NaN gives NaN where nothing else is said; in the formulas of gradients, a comparison with NaN does not hold.
+// broadcast one back to its shape. Shapes that do not broadcast, and other types, are errors. A number takes
+// the type of the tensor that it is used with. NaN gives NaN, in values and gradients, where nothing
+// else is said.
 #pragma once
 
 #include "engine/tensor.h"
@@ -20,8 +21,9 @@ Tensor div(const Tensor& a, const Tensor& b);
 /// y = a^b (NaN where a < 0 and b is no whole number).   da = g·b·a^(b − 1), 0 where b = 0.
 /// db = g·y·ln a, 0 where a = 0 and b ≥ 0.   Saves a, b.   a^0 is 1, and 1^b is 1, also for NaN (as in C).
 Tensor pow(const Tensor& a, const Tensor& b);
-/// The same with a number as exponent or as base.   Saves x.
+/// The same with a number as exponent.   Saves x.
 Tensor pow(const Tensor& x, double exponent);
+/// The same with a number as base.   Saves x.
 Tensor pow(double base, const Tensor& x);
 /// y = the smaller of a and b.   da = g where a < b, g/2 where a = b (as in PyTorch), else 0; db is the rest.
 /// Both are g where a or b is NaN.   Saves a, b.
@@ -32,8 +34,9 @@ Tensor maximum(const Tensor& a, const Tensor& b);
 /// condition has the type of a and b: see the comparisons below.
 /// da = g where condition ≠ 0, else 0; db = g where condition = 0, else 0.   Saves condition.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
-/// The same with a number on one side.
+/// The same with a number in place of b.
 Tensor where(const Tensor& condition, const Tensor& a, double b);
+/// The same with a number in place of a.
 Tensor where(const Tensor& condition, double a, const Tensor& b);
 
 /// y = −x.   dx = −g.   Saves nothing.
@@ -87,20 +90,20 @@ Tensor greater_equal(const Tensor& x, double c);         ///< x ≥ c
 Tensor equal(const Tensor& x, double c);                 ///< x = c
 Tensor not_equal(const Tensor& x, double c);             ///< x ≠ c
 
-inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
-inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
-inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
-inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
-inline Tensor operator-(const Tensor& x) { return neg(x); }
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }  ///< add
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }  ///< sub
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }  ///< mul
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }  ///< div
+inline Tensor operator-(const Tensor& x) { return neg(x); }                      ///< neg
 
 /// y = x + c.   dx = g.   Saves nothing.
 Tensor operator+(const Tensor& x, double c);
-inline Tensor operator+(double c, const Tensor& x) { return x + c; }
-inline Tensor operator-(const Tensor& x, double c) { return x + -c; }
+inline Tensor operator+(double c, const Tensor& x) { return x + c; }   ///< x + c
+inline Tensor operator-(const Tensor& x, double c) { return x + -c; }  ///< x + (−c)
 /// y = c − x.   dx = −g.   Saves nothing.
 Tensor operator-(double c, const Tensor& x);
-inline Tensor operator*(const Tensor& x, double c) { return scale(x, c); }
-inline Tensor operator*(double c, const Tensor& x) { return scale(x, c); }
+inline Tensor operator*(const Tensor& x, double c) { return scale(x, c); }  ///< scale
+inline Tensor operator*(double c, const Tensor& x) { return scale(x, c); }  ///< scale
 /// y = x/c.   dx = g/c.   Saves nothing.
 Tensor operator/(const Tensor& x, double c);
 /// y = c/x.   dx = −g·c/x².   Saves x.
