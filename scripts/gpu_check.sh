@@ -90,19 +90,24 @@ peer() {  # NAME LIVE OPTIONS...: PyTorch's step, and fade's of the same sizes
 stage card 60 python3 bench/gpu_ceilings.py
 stage smoke 60 "$fade" bench configs/bench_cpu.yaml --live 64 --steps 3 --device cuda --json
 stage suites 150 run_suites < <(sed "s|^|'$tests' |" "$bundle/device_suites")
-for live in 1024 2048 4096; do bench 12l configs/enwik8_12l.yaml "$live" --set train.batch=64; done
-for live in 512 1024 2048; do bench small configs/enwik8_small.yaml "$live"; done
-# TF32 in the products of cuBLAS, without a change of the program.
-stage tf32-12l-2048 60 env NVIDIA_TF32_OVERRIDE=1 "$fade" bench configs/enwik8_12l.yaml --live 2048 --device cuda --steps 10 --json \
-  --set train.batch=64
+for precision in f32 tf32; do
+  for live in 1024 2048 4096; do
+    bench 12l-$precision configs/enwik8_12l.yaml "$live" --set train.batch=64 --set precision=$precision
+  done
+  for live in 512 1024 2048; do bench small-$precision configs/enwik8_small.yaml "$live" --set precision=$precision; done
+done
 one_layer=(configs/enwik8_12l.yaml --live 2048 --device cuda --steps 1 --json --set train.batch=64 --set model.layers=1)
-! has profile ncu || stage profile 90 ncu --clock-control none --metrics gpu__time_duration.sum --csv --page raw "$fade" bench "${one_layer[@]}"
-! has attention ncu || stage attention 90 ncu --clock-control none --set full --kernel-name 'regex:^(forward|backward_d)' \
-  --launch-skip 9 --launch-count 3 "$fade" bench "${one_layer[@]}"
+for precision in f32 tf32; do
+  profiled=("$fade" bench "${one_layer[@]}" --set precision=$precision)
+  ! has profile-$precision ncu || stage profile-$precision 90 ncu --clock-control none --metrics gpu__time_duration.sum --csv \
+    --page raw "${profiled[@]}"
+  ! has attention-$precision ncu || stage attention-$precision 90 ncu --clock-control none --set full \
+    --kernel-name 'regex:^(forward|backward_d)' --launch-skip 9 --launch-count 3 "${profiled[@]}"
+done
 stage trace 60 "$fade" trace configs/enwik8_12l.yaml --set train.batch=64 --live 2048 --device cuda --fold --json
 
 sanitizers() {
-  for suite in cuda golden optimizer ops/{span_attention,gather_rows,layer_norm,softmax,cross_entropy,masked_renorm,reduce}; do
+  for suite in cuda span_attention_test golden optimizer ops/{span_attention,gather_rows,layer_norm,softmax,cross_entropy,masked_renorm,reduce}; do
     for tool in racecheck memcheck synccheck initcheck; do
       echo "compute-sanitizer --tool $tool --report-api-errors no --error-exitcode 9 --kernel-name kernel_substring=fade '$tests' $suite"
     done
@@ -120,7 +125,9 @@ rm -rf "$logs/run"
 
 config=configs/enwik8_12l.yaml
 for live in 1024 2048; do
-  bench b16 $config $live --set train.batch=16 --set model.dropout=0
+  for precision in f32 tf32; do
+    bench b16-$precision $config "$live" --set train.batch=16 --set model.dropout=0 --set precision=$precision
+  done
   peer f32 $live --batch 16
   peer tf32 $live --batch 16 --precision tf32
   peer bf16 $live --batch 16 --precision bf16

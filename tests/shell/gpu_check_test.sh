@@ -53,22 +53,22 @@ program compute-sanitizer <<'END'
 case $* in *racecheck*golden) echo '========= Error: Race reported between Write access'; exit 9 ;; esac
 END
 
-holds "sound stages pass" run --only smoke suites profile bench-12l-1024
+holds "sound stages pass" run --only smoke suites profile-f32 bench-12l-f32-1024
 holds "and every result is written" results 's["smoke"]["found"]["ms"] == 1.5 and s["suites"]["code"] == 0 and len(s) == 4'
 holds "with the card and the build" results '(r["gpu"], r["driver"], r["cuda"], r["commit"]) == ("NVIDIA Test 9000", "999.1", "13.0", "abc")'
-holds "kernels are summed, the slowest first" results 's["profile"]["found"] == [["attend(int)", 2, 1.5], ["gemm", 1, 0.0]]'
-holds "the results end with a table" grep -q '^| bench-12l-1024 | [0-9]* | 1.5 ms, 10 tokens/s' out
+holds "kernels are summed, the slowest first" results 's["profile-f32"]["found"] == [["attend(int)", 2, 1.5], ["gemm", 1, 0.0]]'
+holds "the results end with a table" grep -q '^| bench-12l-f32-1024 | [0-9]* | 1.5 ms, 10 tokens/s' out
 
 echo ops/planted >>build/device_suites
 holds "what fails is a failure" fails --only suites bench-12l sanitizers
-holds "but takes nothing else with it" results 's["bench-12l-1024"]["code"] == 0 and s["bench-12l-4096"]["code"] == 1'
+holds "but takes nothing else with it" results 's["bench-12l-f32-1024"]["code"] == 0 and s["bench-12l-f32-4096"]["code"] == 1'
 holds "the suite that failed is named" grep -q 'ops-planted: exit 201 file.cpp(3): error' out
 holds "an error of fade's is shown" grep -q 'out of memory' out
 holds "a race is named" grep -q 'racecheck-golden: exit 9 .*Race reported' out
 
 holds "a stage that hangs is ended" fails --minutes 0.1 --only bench-small
 holds "and what is left out is said" results \
-  's["bench-small-512"]["code"] == 124 and s["bench-small-1024"]["left_out"] == "no time left"'
+  's["bench-small-f32-512"]["code"] == 124 and s["bench-small-f32-1024"]["left_out"] == "no time left"'
 holds "bad minutes are refused" fails --minutes x
 holds "by name" grep -q "gpu_check: --minutes: found 'x', needs a number" err
 finish
