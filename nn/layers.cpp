@@ -6,6 +6,7 @@
 #include "nn/init.h"
 #include "ops/dropout/dropout.h"
 #include "ops/elementwise/elementwise.h"
+#include "ops/embedding/embedding.h"
 #include "ops/layer_norm/layer_norm.h"
 #include "ops/linear_rows/linear_rows.h"
 #include "ops/matmul/matmul.h"
@@ -25,6 +26,9 @@ Linear::Linear(Parameters& p, const std::string& path, int64_t in, int64_t out, 
 
 Tensor Linear::operator()(const Tensor& x) const {
   const ModuleScope scope(name);
+  if (x && (x.shape().dims() == 0 || x.size(-1) != weight.size(1)))
+    fail("{}: the input has shape {}, the layer needs [.., {}] (Linear {} -> {})", name, x.shape().str(),
+         weight.size(1), weight.size(1), weight.size(0));
   const Tensor y = matmul(x, weight, {.b = true});
   return bias ? y + bias : y;
 }
@@ -65,6 +69,11 @@ Tensor FeedForward::operator()(const Tensor& x, double dropout_p, RngKey dropout
 Embedding::Embedding(Parameters& p, const std::string& path, int64_t rows, int64_t size, Generator& random)
     : name(path), weight(p.add(path + ".weight", {rows, size}, Decay::yes)) {
   init_normal(weight, random.next());
+}
+
+Tensor Embedding::operator()(const Tensor& tokens) const {
+  const ModuleScope scope(name);
+  return embedding(weight, tokens);
 }
 
 }  // namespace fade

@@ -1,6 +1,6 @@
-// The layers that every model consists of. A layer is a struct of parameters with a call operator,
-// which works in a scope of the layer's name (engine/module_scope.h). Names and shapes of parameters
-// are those of PyTorch.
+// The layers that every model consists of. A layer is a struct of parameters with a call operator, which works
+// in a scope of the layer's name (engine/module_scope.h). Names and shapes of parameters are those of PyTorch.
+// A model is such a struct too, whose members are layers (nn/README.md shows one).
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ struct Linear {
   Tensor bias;       ///< b: [out]; an empty tensor without has_bias
   /// Adds the parameters PATH.weight and, if has_bias, PATH.bias. Throws Error when a name is taken.
   Linear(Parameters& p, const std::string& path, int64_t in, int64_t out, bool has_bias, Generator& random);
-  /// y. Throws as matmul does.
+  /// y. Throws Error, and names the layer, when the last size of x is not `in`.
   Tensor operator()(const Tensor& x) const;
 };
 
@@ -54,12 +54,14 @@ struct FeedForward {
   Tensor operator()(const Tensor& x, double dropout_p, RngKey dropout_key) const;
 };
 
-/// A table of vectors: weight [rows, size], to be read by row (ops/embedding). Initial values: N(0, 1).
+/// A table of vectors: weight [rows, size], read by row (ops/embedding). Initial values: N(0, 1).
 struct Embedding {
   std::string name;  ///< of the module, and the beginning of its parameter's name
   Tensor weight;     ///< [rows, size]
   /// Adds the parameter PATH.weight. Throws Error when the name is taken.
   Embedding(Parameters& p, const std::string& path, int64_t rows, int64_t size, Generator& random);
+  /// tokens i32 [...] → their rows [..., size]. Throws as embedding does.
+  Tensor operator()(const Tensor& tokens) const;
 };
 
 }  // namespace fade

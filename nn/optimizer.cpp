@@ -1,5 +1,6 @@
 #include "nn/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace fade {
@@ -22,6 +23,18 @@ OptimizerRule rule_of(const OptimizerConfig& c, double t, double lr, double weig
   }
 }
 
+void check_config(const OptimizerConfig& c) {
+  const auto check = [](const char* name, double value, bool right, const char* needed) {
+    if (!right) fail("optimizer: {} is {} (needs {})", name, value, needed);
+  };
+  check("lr", c.lr, c.lr >= 0 && std::isfinite(c.lr), "0 or more");
+  check("beta1", c.beta1, c.beta1 >= 0 && c.beta1 < 1, "0 <= beta1 < 1");
+  check("beta2", c.beta2, c.beta2 >= 0 && c.beta2 < 1, "0 <= beta2 < 1");
+  check("eps", c.eps, c.eps > 0 && std::isfinite(c.eps), "more than 0");
+  check("momentum", c.momentum, c.momentum >= 0 && c.momentum < 1, "0 <= momentum < 1");
+  check("weight_decay", c.weight_decay, c.weight_decay >= 0 && std::isfinite(c.weight_decay), "0 or more");
+}
+
 }  // namespace
 
 std::vector<std::string> state_names(OptimizerKind kind) {
@@ -42,6 +55,7 @@ Tensor grad_norm(const std::vector<Tensor>& leaves) {
 
 Optimizer::Optimizer(const OptimizerConfig& config, const Parameters& parameters)
     : config_(config), parameters_(parameters) {
+  check_config(config);
   const size_t states = state_names(config.kind).size();
   const auto slots_of = [&](Decay decay) {
     std::vector<OptimizerSlot> slots;
@@ -60,6 +74,12 @@ Optimizer::Optimizer(const OptimizerConfig& config, const Parameters& parameters
 void Optimizer::step(double lr_factor, const GradScale& scale, const Tensor& norm) {
   if (scale.clip > 0 && !norm)
     fail("optimizer: clipping to {} needs the gradients' norm (grad_norm)", scale.clip);
+  const std::vector<Tensor>& leaves = parameters_.leaves();
+  if (leaves.size() != decaying_.size() + others_.size())
+    fail("optimizer: {} parameter tensors, {} when it was made (make the optimizer after all layers)",
+         leaves.size(), decaying_.size() + others_.size());
+  if (std::ranges::none_of(leaves, [](const Tensor& leaf) { return static_cast<bool>(leaf.grad()); }))
+    fail("optimizer: no parameter has a gradient (call backward on a loss before step, zero_grad after it)");
   ++steps_;
   step(decaying_, lr_factor, config_.weight_decay, scale, norm);
   step(others_, lr_factor, 0, scale, norm);

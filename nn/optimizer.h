@@ -46,14 +46,18 @@ Tensor grad_norm(const std::vector<Tensor>& leaves);
 /// An optimizer of all parameters of a model, with its state.
 class Optimizer {
  public:
-  /// With a state of zeros. `parameters` must outlive the optimizer, and must not grow.
+  /// With a state of zeros. `parameters` must outlive the optimizer, and must not grow. Throws Error for a
+  /// number in `config` that the rule cannot use.
   Optimizer(const OptimizerConfig& config, const Parameters& parameters);
+  /// A temporary would not outlive it.
+  Optimizer(const OptimizerConfig& config, const Parameters&& parameters) = delete;
 
   /// One update of every leaf that has a gradient. `lr_factor` comes from the schedule. `scale` is applied to
   /// the gradients first, given their `norm` (f64 [] on the leaves' device; only clipping needs one). If the
   /// norm is not finite, no value and no state changes; the host finds out when it reads the norm, and takes
-  /// the step back with set_steps. Throws Error when clipping lacks a norm.
-  void step(double lr_factor, const GradScale& scale = {}, const Tensor& norm = {});
+  /// the step back with set_steps. Throws Error when clipping lacks a norm, when no leaf has a gradient, and
+  /// when leaves were added since the optimizer was made.
+  void step(double lr_factor = 1, const GradScale& scale = {}, const Tensor& norm = {});
 
   /// Updates since the state was zero, by which Adam corrects the bias of its moments.
   int64_t steps() const { return steps_; }

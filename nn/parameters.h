@@ -36,7 +36,8 @@ struct Parameter {
 class Parameters {
  public:
   /// None yet; all will be of this type, f32 or f64, on this device.
-  Parameters(DType dtype, Device device) : dtype_(dtype), device_(device) {}
+  explicit Parameters(DType dtype = DType::f32, Device device = Device::cpu)
+      : dtype_(dtype), device_(device) {}
 
   /// A new leaf of `shape`, which has at least one dimension, all zeros, for its layer to initialise. Throws
   /// Error when the name is taken.
@@ -53,6 +54,10 @@ class Parameters {
   const Parameter& find(std::string_view name) const;
   int64_t count() const;   ///< of scalars
   void zero_grad() const;  ///< forgets the gradients of all leaves, before a step
+  /// Overwrites the values with those of another model's parameters of the same names and shapes, converted:
+  /// so a model moves to another device or type. Throws Error when a name is missing on a side, or a shape
+  /// differs.
+  void copy_from(const Parameters& other) const;
 
  private:
   DType dtype_;

@@ -1,9 +1,7 @@
 #include "train/checkpoint/weights.h"
 
-#include <algorithm>
-
 #include "engine/finite.h"
-#include "engine/io/utf8.h"
+#include "nn/parameters_file.h"
 #include "train/config/file.h"
 #include "train/config/number.h"
 #include "train/config/resolve.h"
@@ -55,30 +53,15 @@ Config config_of(const TensorFile& weights, const fs::path& path) {
 
 std::vector<NamedTensor> matching_weights(const TensorFile& file, const fs::path& path,
                                           const std::vector<NamedTensor>& expected) {
-  for (const auto& [name, t] : file.tensors)
-    if (std::ranges::find(expected, name, &NamedTensor::name) == expected.end())
-      refuse("{}: tensor {} is not a parameter of this model (another kind or size?)", path.string(),
-             shown(name));
-  std::vector<NamedTensor> weights;
-  for (const auto& [name, value] : expected) {
-    if (!file.has(name)) refuse("{}: tensor {} is missing", path.string(), name);
-    const Tensor& t = file.at(name);
-    if (t.shape() != value.shape())
-      refuse("{}: {} has shape {}, the model needs {}", path.string(), name, t.shape().str(),
-             value.shape().str());
-    if (t.dtype() != DType::f32 && t.dtype() != DType::f64)
-      refuse("{}: {} is a tensor of {}, needs f32 or f64", path.string(), name, fade::name_of(t.dtype()));
-    weights.push_back({name, t.to(value.dtype())});
-    refuse_not_finite(weights.back(), path);
-  }
+  std::vector<NamedTensor> weights = matching_tensors(file, path, expected);
+  for (const NamedTensor& t : weights) refuse_not_finite(t, path);
   return weights;
 }
 
 void load_weights(const TensorFile& file, const fs::path& path, const Transformer& model) {
-  std::vector<NamedTensor> expected;
-  for (const Parameter& p : model.parameters().all()) expected.push_back({p.name, p.value()});
-  const std::vector<NamedTensor> weights = matching_weights(file, path, expected);
-  for (size_t i = 0; i < weights.size(); ++i) expected[i].tensor.copy_from(weights[i].tensor);
+  const std::vector<NamedTensor> to = named_values(model.parameters());
+  const std::vector<NamedTensor> from = matching_weights(file, path, to);
+  for (size_t i = 0; i < to.size(); ++i) to[i].tensor.copy_from(from[i].tensor);
 }
 
 WeightsFile read_weights(const fs::path& checkpoint, const OnDamaged& on_damaged) {
