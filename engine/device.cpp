@@ -26,7 +26,8 @@ const std::string& cuda_lacks() {
   static const std::string text = [] {
     const DeviceBackend* cuda = backends[static_cast<int>(Device::cuda)];
     return cuda ? cuda->missing()
-                : "not part of this build (use --device cpu, or build with the preset cuda: docs/cuda.md)";
+                : "not part of this build (use --device cpu, in a program Device::cpu, "
+                  "or build with the preset cuda: docs/cuda.md)";
   }();
   return text;
 }

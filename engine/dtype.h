@@ -27,7 +27,9 @@ constexpr const char* name_of(DType t) {
 
 /// The DType of a C++ type: float, double, int32_t or uint8_t. Others do not compile.
 template <class T>
-inline constexpr DType dtype_of = [] { static_assert(sizeof(T) == 0, "no DType for this C++ type"); }();
+inline constexpr DType dtype_of = [] {
+  static_assert(sizeof(T) == 0, "a tensor holds float, double, int32_t or uint8_t: convert the values first");
+}();
 /// Of float.
 template <>
 inline constexpr DType dtype_of<float> = DType::f32;

@@ -81,6 +81,9 @@ void sum_to_cpu(const Tensor& src, Out out) {
 
 Tensor sum_to(const Tensor& src, const Shape& shape) {
   if (src.shape() == shape) return src;
+  if (!broadcasts(shape, src.shape()))
+    fail("sum_to: {} cannot be summed to {} (each size must be the same, or 1, or missing in front)",
+         src.shape().str(), shape.str());
   Tensor out = Tensor::empty(shape, src.dtype(), src.device());
   sum_to_kernel(src.device(), src, out);
   return out;

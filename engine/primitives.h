@@ -15,7 +15,7 @@ inline constinit Kernel<void(const Tensor& x, Out sum)> add_into_kernel{"add_int
 /// out = sum of src over the dimensions in which out's shape broadcasts to src's. Fixed order of additions.
 inline constinit Kernel<void(const Tensor& src, Out out)> sum_to_kernel{"sum_to"};
 
-/// `src` summed down to `shape`, which must broadcast to src's shape (the adjoint of broadcasting).
+/// `src` summed down to `shape` (the adjoint of broadcasting). Throws when `shape` does not broadcast to src's.
 Tensor sum_to(const Tensor& src, const Shape& shape);
 
 }  // namespace fade

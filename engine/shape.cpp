@@ -13,8 +13,18 @@ Shape::Shape(std::initializer_list<int64_t> sizes) {
 void Shape::append(int64_t size) {
   if (dims_ == kMaxDims)
     fail("shape {}: a tensor has at most {} dimensions (reshape first)", str(), kMaxDims);
-  if (size < 0) fail("shape: size {} of dimension {} is negative", size, dims_);
-  size_[dims_++] = size;
+  size_[dims_++] = 1;
+  set(-1, size);
+}
+
+void Shape::set(int i, int64_t size) {
+  const int k = index(i);
+  if (size < 0) fail("shape: size {} of dimension {} is negative (give it the size that it has)", size, k);
+  size_[k] = size;
+  int64_t bytes = sizeof(double);  // must not overflow, even where a size of 0 makes them 0
+  for (int d = 0; d < dims_; ++d)
+    if (__builtin_mul_overflow(bytes, std::max<int64_t>(size_[d], 1), &bytes))
+      fail("shape {}: more elements than any memory holds (is a size wrong?)", str());
 }
 
 std::string Shape::str() const {
@@ -27,7 +37,11 @@ std::string Shape::str() const {
   return s;
 }
 
-void Shape::bad_index(int i) const { fail("shape {}: there is no dimension {}", str(), i); }
+void Shape::bad_index(int i) const {
+  if (dims_ == 0) fail("shape []: there is no dimension {} (a single number has none)", i);
+  fail("shape {}: there is no dimension {} (they count from 0 to {}, or from -1 down to -{})", str(), i,
+       dims_ - 1, dims_);
+}
 
 Shape broadcast(const Shape& a, const Shape& b, const char* who) {
   const int n = std::max(a.dims(), b.dims());

@@ -14,14 +14,16 @@ inline constexpr int kMaxDims = 6;
 class Shape {
  public:
   Shape() = default;
-  /// Throws when a size is negative or there are more than kMaxDims of them.
+  /// Throws when a size is negative, there are more than kMaxDims of them, or the number of elements is beyond
+  /// any memory (2⁶⁰).
   Shape(std::initializer_list<int64_t> sizes);
 
   int dims() const { return dims_; }
   /// Size of dimension i; negative i counts from the end, as in PyTorch. Throws when there is
   /// no such dimension.
   int64_t operator[](int i) const { return size_[index(i)]; }
-  void set(int i, int64_t size) { size_[index(i)] = size; }
+  /// Changes the size of dimension i, or adds a last dimension. Throws as the constructor does.
+  void set(int i, int64_t size);
   void append(int64_t size);
 
   int64_t numel() const { return numel(0, dims_); }

@@ -1,7 +1,11 @@
 #include "engine/tape.h"
 
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
+#include <memory>
 
 #include "engine/observe.h"
 #include "engine/primitives.h"
@@ -30,11 +34,36 @@ uint32_t Tape::slot_of(const Tensor& t) {
   return slot;
 }
 
+namespace {
+
+// A type as it is written in C++.
+std::string readable(const std::type_info& type) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
+  return status == 0 ? name.get() : type.name();
+}
+
+void check_recorded(const OpDef& op, const Tensor& out, std::initializer_list<const Tensor*> inputs,
+                    std::initializer_list<const Tensor*> saved) {
+  if (inputs.size() > kMaxInputs || saved.size() > kMaxSaved)
+    fail("{}: record was given {} inputs and {} saved tensors, a node holds {} and {} (split the operation)",
+         op.name, inputs.size(), saved.size(), kMaxInputs, kMaxSaved);
+  for (const auto& list : {inputs, saved})
+    for (const Tensor* t : list)
+      if (!t)
+        fail("{}: record was given a null pointer (for what was left out, give an empty Tensor)", op.name);
+  if (!out) fail("{}: the result given to record is an empty tensor (compute it first)", op.name);
+  if (out.requires_grad())
+    fail("{}: the result given to record is a leaf (give it a new tensor, or clone() for a copy)", op.name);
+}
+
+}  // namespace
+
 Node* Tape::append(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
                    std::initializer_list<const Tensor*> saved) {
-  if (inputs.size() > kMaxInputs || saved.size() > kMaxSaved)
-    fail("{}: {} inputs and {} saved tensors, a node holds {} and {}", op.name, inputs.size(), saved.size(),
-         kMaxInputs, kMaxSaved);
+  check_recorded(op, out, inputs, saved);
+  if (walking_) fail("{}: recorded on a tape during its backward (record on another tape)", op.name);
   if (observer_) observer_->on_output(op, nodes_.size(), out, inputs);
   uint32_t slots[kMaxInputs];
   bool any = false;
@@ -66,17 +95,22 @@ void Tape::backward(const Tensor& loss, const Tensor& cotangent) {
   if (cotangent && (cotangent.dtype() != loss.dtype() || cotangent.device() != loss.device()))
     fail("backward: the loss is {} on {}, the cotangent {} on {} (convert it with to)", name_of(loss.dtype()),
          name_of(loss.device()), name_of(cotangent.dtype()), name_of(cotangent.device()));
+  if (walking_)
+    fail("backward: called by a gradient rule of the same tape (there are no second derivatives)");
   const NoGrad off;
   if (observer_) observer_->on_backward(*this);
   slots_[loss.impl()->slot].grad =
       cotangent ? cotangent : Tensor::full(loss.shape(), 1, loss.dtype(), loss.device());
+  walking_ = true;
   try {
     walk_back();
     give_to_leaves();
   } catch (...) {
+    walking_ = false;
     clear();  // gradients of a backward that failed must not be added to those of the next
     throw;
   }
+  walking_ = false;
   clear();
 }
 
@@ -84,8 +118,12 @@ void Tape::walk_back() {
   for (size_t i = nodes_.size(); i-- > 0;) {
     Node& n = nodes_[i];
     if (Tensor g = std::exchange(slots_[n.output].grad, {})) {
+      const uint32_t version = g.version();
       BackwardCtx ctx(*this, n, std::move(g));
       n.op->backward(ctx);
+      if (ctx.grad().version() != version)
+        fail("{}: its gradient rule changes ctx.grad() in place (change a clone(): others hold it)",
+             n.op->name);
       if (observer_) show_gradients(i);
     }
     for (int k = 0; k < n.saved_count; ++k) n.saved[k].tensor = {};
@@ -106,6 +144,7 @@ void Tape::give_to_leaves() {
 }
 
 void Tape::clear() {
+  if (walking_) fail("clear: called by a gradient rule of the same tape (call it after backward)");
   nodes_.clear();
   slots_.clear();
   leaves_.clear();
@@ -154,10 +193,10 @@ void BackwardCtx::wrong_index(const char* what, int i, int count) const {
        i, count);
 }
 
-void BackwardCtx::wrong_attrs(size_t size) const {
+void BackwardCtx::wrong_attrs(const std::type_info& wanted) const {
   fail(
-      "{}: its gradient rule asks for attributes of {} bytes, record was given {} (use the same type in both)",
-      node_.op->name, size, node_.attrs_size);
+      "{}: its gradient rule asks for attributes of type {}, record was given {} (use the same type in both)",
+      node_.op->name, readable(wanted), readable(*node_.attrs_type));
 }
 
 // A gradient of the output's shape may be summed to an input that was broadcast to it.

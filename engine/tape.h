@@ -29,6 +29,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -63,7 +64,8 @@ struct Node {
   const OpDef* op;
   uint32_t inputs[kMaxInputs];  ///< slots; kNoSlot for a constant
   uint32_t output;
-  uint8_t input_count, saved_count, attrs_size;
+  uint8_t input_count, saved_count;
+  const std::type_info* attrs_type;
   Saved saved[kMaxSaved];
   alignas(8) std::byte attrs[kMaxAttrs];
 };
@@ -79,12 +81,12 @@ class Tape {
 
   size_t size() const { return nodes_.size(); }           ///< recorded nodes
   const Node& node(size_t i) const { return nodes_[i]; }  ///< node i, in the order of recording
-  bool has(const Tensor& t) const { return t.impl()->tape_id == id_; }
+  bool has(const Tensor& t) const { return t && t.impl()->tape_id == id_; }
 
   /// Walks the tape backwards from `loss` and adds the gradients to grad() of the leaves. `cotangent` (of
   /// the loss's shape and type) is the gradient to start from; without one, loss must have one element and
   /// starts from 1. The tape is empty afterwards, also when a gradient rule throws. Throws when `loss` was
-  /// not recorded here.
+  /// not recorded here, and when a gradient rule of this tape calls it.
   void backward(const Tensor& loss, const Tensor& cotangent = {});
 
   /// Forgets all that was recorded. Tensors produced so far become constants.
@@ -140,6 +142,7 @@ class Tape {
   std::vector<Node> nodes_;
   std::vector<Slot> slots_;
   std::vector<Leaf> leaves_;
+  bool walking_ = false;  // back, in backward
   TapeObserver* observer_ = nullptr;
 };
 
@@ -169,8 +172,9 @@ void backward(const Tensor& loss, const Tensor& cotangent = {});
 
 /// Records `out` = op(inputs) if a tape is in scope and a gradient can reach an input. An input may be an
 /// empty tensor (an optional argument that was left out). `saved` are the tensors that the gradient rule
-/// reads, `attrs` a small struct of numbers. The rule asks for saved tensors by position; an operation names
-/// the positions in an enum next to the rule, in the order of this list:
+/// reads, `attrs` a small struct of numbers. Throws for a null pointer, for too many tensors, and for a result
+/// that is an empty tensor or a leaf. The rule asks for saved tensors by position; an operation names the
+/// positions in an enum next to the rule, in the order of this list:
 ///
 ///   enum Saved : int { kX, kWeight };
 ///   void scale_columns_backward(BackwardCtx& ctx) {
@@ -183,13 +187,18 @@ void backward(const Tensor& loss, const Tensor& cotangent = {});
 template <class Attrs = NoAttrs>
 void record(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
             std::initializer_list<const Tensor*> saved, const Attrs& attrs = {}) {
-  static_assert(sizeof(Attrs) <= kMaxAttrs && std::is_trivially_copyable_v<Attrs>);
+  static_assert(std::is_trivially_copyable_v<Attrs>,
+                "record: attributes are copied as bytes: give it a struct of numbers, without std::string, "
+                "std::vector or Tensor (tensors go into the list of saved ones)");
+  static_assert(
+      sizeof(Attrs) <= kMaxAttrs,
+      "record: a node holds kMaxAttrs bytes of attributes: keep larger data in a tensor and save that");
   Tape* const tape = Tape::current();
   if (!tape) return;
   Node* const node = tape->append(op, out, inputs, saved);
   if (!node) return;
   std::memcpy(node->attrs, &attrs, sizeof attrs);
-  node->attrs_size = sizeof attrs;
+  node->attrs_type = &typeid(Attrs);
 }
 
 /// What a gradient rule sees: the gradient of its output, what was saved, and where gradients are added.
@@ -197,7 +206,8 @@ class BackwardCtx {
  public:
   BackwardCtx(Tape& tape, Node& node, Tensor grad) : tape_(tape), node_(node), grad_(std::move(grad)) {}
 
-  const Tensor& grad() const { return grad_; }  ///< gradient of the loss with respect to the output
+  /// Gradient of the loss with respect to the output. Not to be changed in place: others may hold it.
+  const Tensor& grad() const { return grad_; }
 
   /// True iff input i needs a gradient. A rule does not compute a gradient that nothing needs. Throws when
   /// the operation has no input i.
@@ -210,10 +220,10 @@ class BackwardCtx {
   /// modified in place since, or when there is none.
   Tensor saved(int i) const;
 
-  /// The attributes given to record, of the same type. Throws when their size differs.
+  /// The attributes given to record. Throws when they were of another type.
   template <class Attrs>
   Attrs attrs() const {
-    if (sizeof(Attrs) != node_.attrs_size) wrong_attrs(sizeof(Attrs));
+    if (typeid(Attrs) != *node_.attrs_type) wrong_attrs(typeid(Attrs));
     Attrs a;
     std::memcpy(&a, node_.attrs, sizeof a);
     return a;
@@ -239,7 +249,7 @@ class BackwardCtx {
     if (i < 0 || i >= count) wrong_index(what, i, count);
   }
   [[noreturn]] void wrong_index(const char* what, int i, int count) const;
-  [[noreturn]] void wrong_attrs(size_t size) const;
+  [[noreturn]] void wrong_attrs(const std::type_info& wanted) const;
   Tape& tape_;
   Node& node_;
   Tensor grad_;

@@ -1,6 +1,7 @@
 #include "engine/tensor.h"
 
 #include "engine/primitives.h"
+#include "engine/tape.h"
 
 namespace fade {
 
@@ -26,7 +27,10 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device
 }
 
 double Tensor::item() const {
-  if (numel() != 1) fail("item: the tensor has shape {}, needs exactly one element", shape().str());
+  if (numel() != 1)
+    fail(
+        "item: the tensor has shape {}, needs exactly one element (reduce it with sum or mean, or use to_vector)",
+        shape().str());
   const Tensor host = to(Device::cpu);
   return dispatch_any(dtype(), [&]<class T>() { return static_cast<double>(*host.data<T>()); });
 }
@@ -53,27 +57,31 @@ Tensor Tensor::clone() const {
 
 void Tensor::copy_from(const Tensor& src) const {
   if (src.shape() != shape() || src.dtype() != dtype())
-    fail("copy_from: {} {} into {} {}", name_of(src.dtype()), src.shape().str(), name_of(dtype()),
-         shape().str());
+    fail("copy_from: {} {} into {} {} (convert with to, or give it the same shape with view)",
+         name_of(src.dtype()), src.shape().str(), name_of(dtype()), shape().str());
   const Device by = device() == Device::cpu ? src.device() : device();  // an accelerator does its own copies
   backend(by).copy(mutate_bytes(), device(), src.data_bytes(), src.device(), size_bytes());
 }
 
 void Tensor::set_grad(const Tensor& g) const {
   if (g && (g.shape() != shape() || g.dtype() != dtype() || g.device() != device()))
-    fail("set_grad: {} {} on {} for a leaf of {} {} on {}", name_of(g.dtype()), g.shape().str(),
-         name_of(g.device()), name_of(dtype()), shape().str(), name_of(device()));
-  p_->grad = g.p_;
+    fail("set_grad: {} {} on {} for a leaf of {} {} on {} (make it like the leaf: Tensor::empty_like)",
+         name_of(g.dtype()), g.shape().str(), name_of(g.device()), name_of(dtype()), shape().str(),
+         name_of(device()));
+  used("set_grad").grad = g.p_;
 }
 
 Tensor Tensor::view(const Shape& s) const {
-  if (s.numel() != numel()) fail("view: cannot view {} ({} elements) as {}", shape().str(), numel(), s.str());
+  if (s.numel() != numel())
+    fail("view: cannot view {} ({} elements) as {} ({} elements; the numbers must be the same)",
+         shape().str(), numel(), s.str(), s.numel());
   return {p_->storage, s, dtype(), p_->offset};
 }
 
 Tensor Tensor::rows(int64_t begin, int64_t end) const {
   if (begin < 0 || end < begin || end > size(0))
-    fail("rows: [{},{}) is outside the first dimension of {}", begin, end, shape().str());
+    fail("rows: [{},{}) is outside the first dimension of {} (needs 0 <= begin <= end <= {})", begin, end,
+         shape().str(), size(0));
   Shape s = shape();
   s.set(0, end - begin);
   return {p_->storage, s, dtype(), p_->offset + begin * shape().numel(1, shape().dims())};
@@ -82,8 +90,19 @@ Tensor Tensor::rows(int64_t begin, int64_t end) const {
 Tensor& Tensor::set_requires_grad(bool on) {
   if (on && dtype() != DType::f32 && dtype() != DType::f64)
     fail("set_requires_grad: a tensor of {} has no gradient (use f32 or f64)", name_of(dtype()));
-  p_->requires_grad = on;
+  if (const Tape* tape = Tape::current(); on && !requires_grad() && tape && tape->has(*this))
+    fail(
+        "set_requires_grad: this tensor is the result of a recorded operation, not a leaf "
+        "(mark the tensors that it was computed from, or its clone())");
+  used("set_requires_grad").requires_grad = on;
   return *this;
+}
+
+void Tensor::is_empty(const char* function) {
+  fail(
+      "{}: the tensor is empty: it has no shape, type or memory (make one with Tensor::zeros or Tensor::from; "
+      "a grad() is empty until a backward reaches its leaf)",
+      function);
 }
 
 void Tensor::wrong_type(DType wanted) const {

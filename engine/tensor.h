@@ -45,7 +45,9 @@ struct TensorImpl {
 
 class Tensor {
  public:
-  Tensor() = default;  ///< an empty tensor, without memory: false as a condition
+  /// An empty tensor, without memory: false as a condition. Functions that need shape, type, device or memory
+  /// throw, as do operations.
+  Tensor() = default;
 
   /// A new tensor with undefined contents.
   static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
@@ -58,7 +60,8 @@ class Tensor {
   template <class Values>
   static Tensor from(const Values& values, const Shape& shape) {
     if (std::ssize(values) != shape.numel())
-      fail("Tensor::from: {} values for shape {} of {} elements", values.size(), shape.str(), shape.numel());
+      fail("Tensor::from: {} values for shape {} of {} elements (the numbers must be the same)",
+           values.size(), shape.str(), shape.numel());
     using T = typename Values::value_type;
     Tensor t = empty(shape, dtype_of<T>);
     std::ranges::copy(values, t.mutate<T>());
@@ -70,11 +73,11 @@ class Tensor {
   }
 
   explicit operator bool() const { return static_cast<bool>(p_); }
-  const Shape& shape() const { return p_->shape; }
-  int64_t size(int dim) const { return p_->shape[dim]; }
-  int64_t numel() const { return p_->shape.numel(); }
-  DType dtype() const { return p_->dtype; }
-  Device device() const { return p_->storage->device; }
+  const Shape& shape() const { return used("shape").shape; }
+  int64_t size(int dim) const { return used("size").shape[dim]; }
+  int64_t numel() const { return used("numel").shape.numel(); }
+  DType dtype() const { return used("dtype").dtype; }
+  Device device() const { return used("device").storage->device; }
 
   /// First element, for reading, in the memory of the tensor's device. Throws when T is not
   /// the tensor's type.
@@ -85,17 +88,17 @@ class Tensor {
   /// First element, for writing: advances the storage's version.
   template <class T>
   T* mutate() const {
-    ++p_->storage->version;
+    ++used("mutate").storage->version;
     return typed<T>();
   }
   void* mutate_bytes() const {
-    ++p_->storage->version;
+    ++used("mutate").storage->version;
     return bytes();
   }
   const void* data_bytes() const { return bytes(); }
   size_t size_bytes() const { return static_cast<size_t>(numel()) * size_of(dtype()); }
 
-  /// The value of a one-element tensor of any device and type.
+  /// The value of a one-element tensor of any device and type. Throws when it has none or several.
   double item() const;
   /// All values as T (which must be the tensor's type), copied to the host.
   template <class T>
@@ -114,38 +117,45 @@ class Tensor {
   void copy_from(const Tensor& src) const;
 
   /// The same memory under another shape with the same number of elements. Not recorded (ops/layout has
-  /// the recorded one).
+  /// the recorded one). Throws when the numbers differ.
   Tensor view(const Shape& shape) const;
-  /// Rows [begin, end) of the first dimension, the same memory. Not recorded.
+  /// Rows [begin, end) of the first dimension, the same memory. Not recorded. Throws when they are outside.
   Tensor rows(int64_t begin, int64_t end) const;
   /// The same memory as a constant: gradients stop here.
   Tensor detach() const { return view(shape()); }
 
-  bool requires_grad() const { return p_->requires_grad; }
-  /// Marks a leaf (a parameter): backward adds its gradient to grad().
+  bool requires_grad() const { return used("requires_grad").requires_grad; }
+  /// Marks a leaf (a parameter): backward adds its gradient to grad(). Throws for a tensor of integers, and
+  /// for the result of an operation that the tape in scope has recorded.
   Tensor& set_requires_grad(bool on = true);
   /// The accumulated gradient; an empty tensor before the first backward that reached this leaf.
-  Tensor grad() const { return Tensor(p_->grad); }
+  Tensor grad() const { return Tensor(used("grad").grad); }
   /// Throws when `g`, unless it is an empty tensor, has another shape, type or device.
   void set_grad(const Tensor& g) const;
-  void zero_grad() const { p_->grad = {}; }
+  void zero_grad() const { used("zero_grad").grad = {}; }
 
   /// True iff no other handle or view refers to the memory. The handles of a tensor belong to one thread.
   bool sole_owner() const { return p_.use_count() == 1 && p_->storage.use_count() == 1; }
-  uint32_t version() const { return p_->storage->version; }
+  uint32_t version() const { return used("version").storage->version; }
   TensorImpl* impl() const { return p_.get(); }
 
  private:
   explicit Tensor(std::shared_ptr<TensorImpl> p) : p_(std::move(p)) {}
   Tensor(std::shared_ptr<Storage> storage, const Shape& shape, DType dtype, int64_t offset);
   void* bytes() const {
-    return static_cast<std::byte*>(p_->storage->data) + static_cast<size_t>(p_->offset) * size_of(p_->dtype);
+    const TensorImpl& p = used("data");
+    return static_cast<std::byte*>(p.storage->data) + static_cast<size_t>(p.offset) * size_of(p.dtype);
   }
   template <class T>
   T* typed() const {
-    if (p_->dtype != dtype_of<T>) wrong_type(dtype_of<T>);
+    if (used("data").dtype != dtype_of<T>) wrong_type(dtype_of<T>);
     return static_cast<T*>(bytes());
   }
+  TensorImpl& used(const char* function) const {
+    if (!p_) is_empty(function);
+    return *p_;
+  }
+  [[noreturn]] static void is_empty(const char* function);
   [[noreturn]] void wrong_type(DType wanted) const;
 
   std::shared_ptr<TensorImpl> p_;

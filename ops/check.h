@@ -6,6 +6,17 @@
 
 namespace fade {
 
+/// Throws Error for an empty Tensor{}, which has no shape and no type. `what` is the operation's word for it.
+inline void check_given(const char* op, const char* what, const Tensor& x) {
+  if (!x) fail("{}: {} is an empty tensor (make one with Tensor::zeros or Tensor::from)", op, what);
+}
+
+/// Dimension `dim` of x, counted from the front. Throws Error for an empty Tensor{}, and when there is none.
+inline int check_dim(const char* op, const Tensor& x, int dim) {
+  check_given(op, "the input", x);
+  return x.shape().index(dim);
+}
+
 /// Throws Error unless both operands are on one device.
 inline void check_same_device(const char* op, const Tensor& a, const Tensor& b) {
   if (a.device() != b.device())
@@ -15,6 +26,8 @@ inline void check_same_device(const char* op, const Tensor& a, const Tensor& b) 
 
 /// Throws Error unless both operands are of one type and on one device.
 inline void check_same_type(const char* op, const Tensor& a, const Tensor& b) {
+  check_given(op, "the first operand", a);
+  check_given(op, "the second operand", b);
   if (a.dtype() != b.dtype())
     fail("{}: {} {} with {} {}: one type is needed (convert with .to(DType::{}))", op, name_of(a.dtype()),
          a.shape().str(), name_of(b.dtype()), b.shape().str(), name_of(a.dtype()));
@@ -23,17 +36,20 @@ inline void check_same_type(const char* op, const Tensor& a, const Tensor& b) {
 
 /// Throws Error unless `x`, which the error calls `what`, has `dims` dimensions.
 inline void check_dims(const char* op, const char* what, const Tensor& x, int dims) {
+  check_given(op, what, x);
   if (x.shape().dims() != dims)
     fail("{}: {} has shape {}, needs {} dimensions", op, what, x.shape().str(), dims);
 }
 
 /// Throws Error unless `x`, which the error calls `what`, has this shape.
 inline void check_shape(const char* op, const char* what, const Tensor& x, const Shape& shape) {
+  check_given(op, what, x);
   if (x.shape() != shape) fail("{}: {} has shape {}, needs {}", op, what, x.shape().str(), shape.str());
 }
 
 /// Throws Error unless `x`, which the error calls `what`, is of type `t`.
 inline void check_type(const char* op, const char* what, const Tensor& x, DType t) {
+  check_given(op, what, x);
   if (x.dtype() != t)
     fail("{}: {} is a tensor of {}, needs {} (convert with .to(DType::{}))", op, what, name_of(x.dtype()),
          name_of(t), name_of(t));

@@ -1,6 +1,7 @@
 #include "ops/cumsum/cumsum.h"
 
 #include "engine/tape.h"
+#include "ops/check.h"
 #include "ops/cumsum/cumsum_kernels.h"
 
 namespace fade {
@@ -17,7 +18,7 @@ constexpr OpDef kCumsum{"cumsum", cumsum_rule};
 }  // namespace
 
 Tensor cumsum(const Tensor& x, int dim) {
-  const Along sizes = along(x.shape(), x.shape().index(dim));
+  const Along sizes = along(x.shape(), check_dim("cumsum", x, dim));
   Tensor y = Tensor::empty_like(x);
   cumsum_kernel(x.device(), x, sizes, false, y);
   record(kCumsum, y, {&x}, {}, sizes);

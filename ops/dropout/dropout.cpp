@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/tape.h"
+#include "ops/check.h"
 #include "ops/dropout/dropout_kernels.h"
 
 namespace fade {
@@ -21,6 +22,7 @@ constexpr OpDef kDropout{"dropout", dropout_rule};
 }  // namespace
 
 Tensor dropout(const Tensor& x, double p, RngKey key) {
+  check_given("dropout", "the input", x);
   if (!(p >= 0 && p < 1)) fail("dropout: p is {}, needs 0 <= p < 1", p);
   if (p == 0) return x;
   // uniform is a multiple k of 2^-24, so k·2^-24 ≥ p iff k ≥ ⌈p·2^24⌉: exact, and integers on every device.

@@ -7,6 +7,14 @@
 namespace fade {
 namespace {
 
+// Each device makes its kernels from the lists: a functor that is in none would have none.
+template <class F, class... Lists>
+constexpr void check_listed() {
+  static_assert((is_in<F>(Lists{}) || ...),
+                "this functor is in no list: add it to UnaryFunctors, or the list of its kind, at the end of "
+                "ops/elementwise/elementwise_math.h, from which each device makes its kernels");
+}
+
 template <class F>
 void unary_rule(BackwardCtx& ctx) {
   const Tensor &g = ctx.grad(), dx = ctx.empty_for(0);
@@ -20,6 +28,8 @@ constexpr OpDef kUnary{F::name, unary_rule<F>};
 // y = f(x), not recorded: a constant for the gradient.
 template <class F>
 Tensor step(const Tensor& x, const F& f = {}) {
+  check_listed<F, UnaryFunctors, StepFunctors>();
+  check_given(F::name, "the input", x);
   Tensor y = Tensor::empty_like(x);
   unary_forward<F>(x.device(), f, x, y);
   return y;
@@ -37,6 +47,7 @@ Tensor unary(const Tensor& x, const F& f = {}) {
 // y = f(a, b), for the caller to record.
 template <class F>
 Tensor binary(const Tensor& a, const Tensor& b) {
+  check_listed<F, BinaryFunctors>();
   check_same_type(F::name, a, b);
   Tensor y = Tensor::empty(broadcast(a.shape(), b.shape(), F::name), a.dtype(), a.device());
   binary_forward<F>(a.device(), F{}, a, b, y);
@@ -46,6 +57,7 @@ Tensor binary(const Tensor& a, const Tensor& b) {
 // y = f(a, b, c), the same.
 template <class F>
 Tensor ternary(const Tensor& a, const Tensor& b, const Tensor& c) {
+  check_listed<F, TernaryFunctors>();
   check_same_type(F::name, b, c);
   check_same_type(F::name, b, a);
   const Shape shape = broadcast(a.shape(), broadcast(b.shape(), c.shape(), F::name), F::name);

@@ -16,7 +16,7 @@ struct Sizes {
 
 // The sizes of x and index around dimension `dim`, once they fit each other.
 Sizes sizes_of(const char* op, const Tensor& x, int dim, const Tensor& index) {
-  const int d = x.shape().index(dim);
+  const int d = check_dim(op, x, dim);
   check_type(op, "the index", index, DType::i32);
   check_same_device(op, x, index);
   Shape needed = x.shape();

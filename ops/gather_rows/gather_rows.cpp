@@ -29,6 +29,7 @@ void scatter_rows(BackwardCtx& ctx) {
 }
 
 Tensor gather_rows(const Tensor& x, const Tensor& index) {
+  check_given("gather_rows", "x", x);
   if (x.shape().dims() != 1 && x.shape().dims() != 2)
     fail("gather_rows: x has shape {}, needs [N, H] or [N]", x.shape().str());
   return take_rows(kGatherRows, "index", x, index, -1);
@@ -37,6 +38,7 @@ Tensor gather_rows(const Tensor& x, const Tensor& index) {
 Tensor gather_rows_of(const Tensor& top, const Tensor& bottom, const Tensor& index) {
   constexpr const char* op = "gather_rows_of";
   check_dims(op, "top", top, 2);
+  check_dims(op, "bottom", bottom, 2);
   check_shape(op, "bottom", bottom, {bottom.size(0), top.size(1)});
   check_same_type(op, top, bottom);
   check_same_device(op, top, index);

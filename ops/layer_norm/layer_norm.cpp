@@ -23,6 +23,7 @@ constexpr OpDef kLayerNorm{"layer_norm", layer_norm_rule};
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  check_given("layer_norm", "the input", x);
   if (x.shape().dims() == 0) fail("layer_norm: the input is a single number, needs a last dimension");
   check_shape("layer_norm", "the weight", weight, {x.size(-1)});
   check_shape("layer_norm", "the bias", bias, {x.size(-1)});

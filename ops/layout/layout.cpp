@@ -100,12 +100,14 @@ constexpr OpDef kConcat{"concat", concat_rule};
 }  // namespace
 
 Tensor reshape(const Tensor& x, std::initializer_list<int64_t> shape) {
+  check_given("reshape", "the input", x);
   Tensor y = x.view(completed(x.shape(), shape));
   record(kReshape, y, {&x}, {}, x.shape());
   return y;
 }
 
 Tensor permute(const Tensor& x, std::initializer_list<int> order) {
+  check_given("permute", "the input", x);
   const int dims = x.shape().dims();
   DimOrder o{};
   unsigned seen = 0;
@@ -123,7 +125,7 @@ Tensor permute(const Tensor& x, std::initializer_list<int> order) {
 }
 
 Tensor slice(const Tensor& x, int dim, int64_t begin, int64_t end) {
-  const int d = x.shape().index(dim);
+  const int d = check_dim("slice", x, dim);
   if (begin < 0 || end < begin || end > x.size(d))
     fail("slice: [{},{}) is not within dimension {} of {}", begin, end, d, x.shape().str());
   Tensor y = part_of(x, d, begin, end);

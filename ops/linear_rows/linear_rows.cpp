@@ -26,6 +26,7 @@ constexpr OpDef kLinearRows{"linear_rows", linear_rows_rule};
 Tensor linear_rows(const Tensor& top, const Tensor& bottom, const Tensor& weight) {
   check_dims("linear_rows", "top", top, 2);
   check_dims("linear_rows", "weight", weight, 2);
+  check_dims("linear_rows", "bottom", bottom, 2);
   check_shape("linear_rows", "top", top, {top.size(0), weight.size(1)});
   check_shape("linear_rows", "bottom", bottom, {bottom.size(0), weight.size(1)});
   check_same_type("linear_rows", top, weight);

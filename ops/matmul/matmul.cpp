@@ -35,6 +35,8 @@ std::string hint(const Tensor& a, const Tensor& b, Transpose t) {
 }
 
 MatmulSizes sizes_of(const Tensor& a, const Tensor& b, Transpose t) {
+  check_given("matmul", "a", a);
+  check_given("matmul", "b", b);
   if (a.shape().dims() < 2 || b.shape().dims() < 2)
     fail("matmul: {} x {}: both need at least 2 dimensions (reshape a vector to [1,n] or [n,1])",
          a.shape().str(), b.shape().str());

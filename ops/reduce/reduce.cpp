@@ -1,6 +1,7 @@
 #include "ops/reduce/reduce.h"
 
 #include "engine/tape.h"
+#include "ops/check.h"
 #include "ops/reduce/reduce_kernels.h"
 
 namespace fade {
@@ -43,6 +44,7 @@ void check_not_empty(const char* op, const Shape& s, Along sizes) {
 }
 
 Tensor reduce_sum(const OpDef& op, const Tensor& x, int dim, bool keep_dim) {
+  check_given(op.name, "the input", x);
   const bool mean = &op == &kMean;
   const Along sizes = sizes_of(x.shape(), dim);
   if (mean) check_not_empty(op.name, x.shape(), sizes);
@@ -68,7 +70,7 @@ Found extremes(const char* op, const Tensor& x, int d, bool keep_dim, Extreme wh
 }
 
 Tensor extreme(const OpDef& op, const Tensor& x, int dim, bool keep_dim, Extreme which) {
-  const int d = x.shape().index(dim);
+  const int d = check_dim(op.name, x, dim);
   auto [y, index] = extremes(op.name, x, d, keep_dim, which);
   record(op, y, {&x}, {&index}, sizes_of(x.shape(), d));
   return y;
@@ -78,11 +80,11 @@ Tensor extreme(const OpDef& op, const Tensor& x, int dim, bool keep_dim, Extreme
 
 Tensor sum(const Tensor& x) { return reduce_sum(kSum, x, kAll, false); }
 Tensor sum(const Tensor& x, int dim, bool keep_dim) {
-  return reduce_sum(kSum, x, x.shape().index(dim), keep_dim);
+  return reduce_sum(kSum, x, check_dim(kSum.name, x, dim), keep_dim);
 }
 Tensor mean(const Tensor& x) { return reduce_sum(kMean, x, kAll, false); }
 Tensor mean(const Tensor& x, int dim, bool keep_dim) {
-  return reduce_sum(kMean, x, x.shape().index(dim), keep_dim);
+  return reduce_sum(kMean, x, check_dim(kMean.name, x, dim), keep_dim);
 }
 
 Tensor max(const Tensor& x, int dim, bool keep_dim) {
@@ -92,10 +94,10 @@ Tensor min(const Tensor& x, int dim, bool keep_dim) {
   return extreme(kMin, x, dim, keep_dim, Extreme::smallest);
 }
 Tensor argmax(const Tensor& x, int dim, bool keep_dim) {
-  return extremes("argmax", x, x.shape().index(dim), keep_dim, Extreme::largest).index;
+  return extremes("argmax", x, check_dim("argmax", x, dim), keep_dim, Extreme::largest).index;
 }
 Tensor argmin(const Tensor& x, int dim, bool keep_dim) {
-  return extremes("argmin", x, x.shape().index(dim), keep_dim, Extreme::smallest).index;
+  return extremes("argmin", x, check_dim("argmin", x, dim), keep_dim, Extreme::smallest).index;
 }
 
 }  // namespace fade

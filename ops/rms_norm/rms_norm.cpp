@@ -28,6 +28,7 @@ constexpr OpDef kRmsNorm{"rms_norm", rms_norm_rule};
 }  // namespace
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
+  check_given("rms_norm", "the input", x);
   if (x.shape().dims() == 0) fail("rms_norm: the input is a single number, needs a last dimension");
   check_shape("rms_norm", "the weight", weight, {x.size(-1)});
   check_same_type("rms_norm", x, weight);

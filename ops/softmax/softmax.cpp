@@ -33,6 +33,7 @@ constexpr OpDef kLogSoftmax{"log_softmax", rule_from_output<log_softmax_backward
 constexpr OpDef kLogsumexp{"logsumexp", logsumexp_rule};
 
 void check_has_rows(const char* op, const Tensor& x) {
+  check_given(op, "the input", x);
   if (x.shape().dims() == 0) fail("{}: the input is a single number, needs a last dimension", op);
 }
 
@@ -66,7 +67,7 @@ Tensor log_softmax(const Tensor& x) {
 
 // The kernels know rows only: another dimension is first made the last.
 Tensor logsumexp(const Tensor& x, int dim, bool keep_dim) {
-  const int d = x.shape().index(dim);
+  const int d = check_dim("logsumexp", x, dim);
   const Along s = along(x.shape(), d);
   if (s.n == 0)
     fail("logsumexp: {} has no elements to reduce over (reduce over another dimension)", x.shape().str());

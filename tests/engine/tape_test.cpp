@@ -1,4 +1,5 @@
-// The tape: gradients, ownership, errors, memory, and mistakes that tapes often make.
+// The tape: gradients, ownership, errors, memory, and mistakes that tapes often make. (What users do wrong with
+// it is in misuse_test.cpp.)
 #include "engine/tape.h"
 
 #include <boost/test/unit_test.hpp>
@@ -149,11 +150,7 @@ BOOST_AUTO_TEST_CASE(a_rule_that_gives_a_wrong_gradient_is_refused) {
              "(no error)");  // summed to [3]
 }
 
-BOOST_AUTO_TEST_CASE(a_rule_that_asks_for_what_was_not_recorded_is_refused) {
-  BOOST_TEST(contains(error_of_rule([](BackwardCtx& ctx) { ctx.add(2, ctx.grad()); }),
-                      "planted: its gradient rule asks for input 2, record was given 2"));
-  BOOST_TEST(contains(error_of_rule([](BackwardCtx& ctx) { ctx.add(0, ctx.saved(1)); }),
-                      "planted: its gradient rule asks for saved tensor 1, record was given 1"));
+BOOST_AUTO_TEST_CASE(a_rule_that_accumulates_what_is_not_needed_is_refused) {
   const Tensor constant = Tensor::zeros({2, 3}, DType::f64), x = leaf(1, {2, 3});
   const OpDef op{"planted", [](BackwardCtx& ctx) { ctx.accumulate(0); }};
   const Recording on;
@@ -161,17 +158,6 @@ BOOST_AUTO_TEST_CASE(a_rule_that_asks_for_what_was_not_recorded_is_refused) {
   record(op, y, {&constant, &x}, {});
   BOOST_TEST(contains(error_of([&] { backward(sum(y)); }),
                       "planted: its gradient rule accumulates into input 0, which needs no gradient"));
-  BOOST_TEST(contains(error_of_rule([](BackwardCtx& ctx) { ctx.attrs<double>(); }),
-                      "planted: its gradient rule asks for attributes of 8 bytes, record was given 1"));
-}
-
-BOOST_AUTO_TEST_CASE(a_gradient_from_outside_must_match) {
-  const Tensor a = leaf(5, {2});
-  const Recording on;
-  BOOST_TEST(contains(error_of([&] { backward(scale(a, 2), Tensor::zeros({2})); }),
-                      "backward: the loss is f64 on cpu, the cotangent f32 on cpu"));
-  BOOST_TEST(contains(error_of([&] { a.set_grad(Tensor::zeros({3}, DType::f64)); }),
-                      "set_grad: f64 [3] on cpu for a leaf of f64 [2] on cpu"));
 }
 
 BOOST_AUTO_TEST_CASE(a_modified_tensor_that_was_not_saved_is_fine) {
@@ -206,31 +192,11 @@ BOOST_AUTO_TEST_CASE(constants_are_not_recorded) {
   BOOST_TEST(tape.size() == 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_loss_that_was_not_recorded) {
-  const Tensor a = leaf(5);
-  const Tensor before = mul(a, a);
-  BOOST_TEST(contains(error_of([&] { backward(before); }), "put a Recording in scope"));
-  const Recording on;
-  BOOST_TEST(contains(error_of([&] { backward(before); }), "compute it inside a Recording"));
-  BOOST_TEST(contains(error_of([&] { backward(Tensor()); }), "compute it inside a Recording"));
-}
-
-BOOST_AUTO_TEST_CASE(a_loss_of_many_elements_needs_a_cotangent) {
+BOOST_AUTO_TEST_CASE(a_loss_of_many_elements_with_a_cotangent) {
   const Tensor a = leaf(5, {2, 3});
   const Recording on;
-  const Tensor y = mul(a, a);
-  BOOST_TEST(contains(error_of([&] { backward(y); }), "[2,3] (reduce it with sum or mean"));
-  BOOST_TEST(contains(error_of([&] { backward(y, Tensor::full({6}, 1, DType::f64)); }), "the cotangent [6]"));
-  backward(y, Tensor::full({2, 3}, 1, DType::f64));
+  backward(mul(a, a), Tensor::full({2, 3}, 1, DType::f64));
   BOOST_TEST(a.grad().to_vector<double>()[5] == 10.0);
-}
-
-BOOST_AUTO_TEST_CASE(a_second_backward) {
-  const Tensor a = leaf(5);
-  const Recording on;
-  const Tensor y = mul(a, a);
-  backward(y);
-  BOOST_TEST(contains(error_of([&] { backward(y); }), "once per backward"));
 }
 
 BOOST_AUTO_TEST_CASE(a_tensor_of_an_earlier_step_is_a_constant) {
