@@ -89,8 +89,8 @@ BOOST_AUTO_TEST_CASE(dimensions_lines_and_summaries) {
              " 18. 19. 20. 21. 22. 23. 24. 25. 26. 27. 28. 29.] f32 [30]");
   BOOST_TEST(to_string(counting({1001}, DType::i32)) == "[   0    1    2 ...  998  999 1000] i32 [1001]");
   BOOST_TEST(to_string(counting({1000, 2}, DType::i32)) ==
-             "[[   0    1]\n [   2    3]\n [   4    5]\n ...\n [1994 1995]\n [1996 1997]\n [1998 1999]] i32 "
-             "[1000,2]");
+             "[[   0    1]\n [   2    3]\n [   4    5]\n ...\n"
+             " [1994 1995]\n [1996 1997]\n [1998 1999]] i32 [1000,2]");
 }
 
 BOOST_AUTO_TEST_CASE(it_prints_with_fmt_and_streams) {

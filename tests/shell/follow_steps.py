@@ -38,5 +38,5 @@ math = pathlib.Path("ops/elementwise/elementwise_math.h")
 text, count = re.subn(r"(using UnaryFunctors =\s+Functors<)", r"\1Softsign, ", math.read_text())
 assert count == 1, count
 math.write_text(text)
-header = pathlib.Path("ops/l2_normalize/l2_normalize.h")
+header = pathlib.Path("ops/l2_normalize") / "l2_normalize.h"
 header.write_text(re.sub("^// FILL IN.*", "// Rows scaled to length 1.", header.read_text()))
