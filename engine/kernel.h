@@ -28,8 +28,8 @@ class KernelPlaces {
  protected:
   /// A line of a source file; none where file is nullptr.
   struct Place {
-    const char* file = nullptr;
-    int line = 0;
+    const char* file = nullptr;  ///< null: none
+    int line = 0;                ///< from 1
   };
   /// Keeps the place; of a second registration too, for the error of the first call.
   void add(Device d, Place place);
@@ -42,6 +42,7 @@ class KernelPlaces {
   void check_device(Device d, const Tensor& t) const {
     if (t && t.device() != d) refuse_device(d, t.device());
   }
+  /// Arguments that are no tensors are on no device.
   template <class Other>
   void check_device(Device, const Other&) const {}
 
@@ -56,6 +57,7 @@ class KernelPlaces {
 template <class Signature>
 class Kernel;
 
+/// The implementations of one function of an operation: one per device.
 template <class... Args>
 class Kernel<void(Args...)> : private KernelPlaces {
  public:

@@ -9,32 +9,34 @@
 
 namespace fade {
 
-inline constexpr int kMaxDims = 6;
+inline constexpr int kMaxDims = 6;  ///< most dimensions of a shape
 
+/// The sizes of an array, outermost dimension first; none for a single number.
 class Shape {
  public:
-  Shape() = default;
+  Shape() = default;  ///< no dimensions: one element
   /// Throws when a size is negative, there are more than kMaxDims of them, or the number of elements is beyond
   /// any memory (2⁶⁰).
   Shape(std::initializer_list<int64_t> sizes);
 
-  int dims() const { return dims_; }
+  int dims() const { return dims_; }  ///< number of dimensions
   /// Size of dimension i; negative i counts from the end, as in PyTorch. Throws when there is
   /// no such dimension.
   int64_t operator[](int i) const { return size_[index(i)]; }
   /// Changes the size of dimension i, or adds a last dimension. Throws as the constructor does.
   void set(int i, int64_t size);
+  /// Adds a last dimension. Throws as the constructor does.
   void append(int64_t size);
 
-  int64_t numel() const { return numel(0, dims_); }
+  int64_t numel() const { return numel(0, dims_); }  ///< number of elements
   /// Product of the sizes of dimensions [from, to).
   int64_t numel(int from, int to) const {
     int64_t n = 1;
     for (int i = from; i < to; ++i) n *= size_[i];
     return n;
   }
-  bool operator==(const Shape&) const = default;
-  std::string str() const;  ///< "[16,64]"
+  bool operator==(const Shape&) const = default;  ///< the same sizes
+  std::string str() const;                        ///< "[16,64]"
 
   /// Non-negative position of dimension i. Throws when there is no such dimension.
   int index(int i) const {

@@ -43,36 +43,42 @@ class TapeObserver;  // engine/observe.h
 
 /// A kind of operation: its name and its gradient rule.
 struct OpDef {
-  const char* name;
-  void (*backward)(BackwardCtx&);
+  const char* name;                ///< in errors and traces; a static string
+  void (*backward)(BackwardCtx&);  ///< the gradient rule: adds the gradients of the inputs that need one
 };
 
 /// A node holds its inputs, saved tensors and attributes inline, so that recording allocates nothing.
 /// span_attention, the largest operation, sets the limits: 4 inputs (q, kv, pos, span), 8 saved tensors
 /// (those, start, age, its two results) and 72 of the 80 bytes of attributes (SpanAttentionSizes).
-inline constexpr int kMaxInputs = 4, kMaxSaved = 8, kMaxAttrs = 80;
-inline constexpr uint32_t kNoSlot = ~uint32_t{0};
+inline constexpr int kMaxInputs = 4;
+inline constexpr int kMaxSaved = 8;                ///< saved tensors of a node
+inline constexpr int kMaxAttrs = 80;               ///< bytes of attributes of a node
+inline constexpr uint32_t kNoSlot = ~uint32_t{0};  ///< in place of a slot: of a constant
 
+/// The attributes of an operation that has none.
 struct NoAttrs {};
 
 /// One recorded operation.
 struct Node {
+  /// A tensor that the gradient rule reads.
   struct Saved {
-    Tensor tensor;
-    uint32_t version = 0;
+    Tensor tensor;         ///< what was given to record
+    uint32_t version = 0;  ///< of its storage, then
   };
-  const OpDef* op;
-  uint32_t inputs[kMaxInputs];  ///< slots; kNoSlot for a constant
-  uint32_t output;
-  uint8_t input_count, saved_count;
-  const std::type_info* attrs_type;
-  Saved saved[kMaxSaved];
-  alignas(8) std::byte attrs[kMaxAttrs];
+  const OpDef* op;                        ///< the operation
+  uint32_t inputs[kMaxInputs];            ///< slots; kNoSlot for a constant
+  uint32_t output;                        ///< slot of the result
+  uint8_t input_count;                    ///< inputs in use
+  uint8_t saved_count;                    ///< saved tensors in use
+  const std::type_info* attrs_type;       ///< the type given to record
+  Saved saved[kMaxSaved];                 ///< in the order given to record
+  alignas(8) std::byte attrs[kMaxAttrs];  ///< a copy of the attributes
 };
 
+/// A list of recorded operations, and the slots of their gradients.
 class Tape {
  public:
-  Tape() : id_(next_id()) {}
+  Tape() : id_(next_id()) {}  ///< empty
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
@@ -81,6 +87,7 @@ class Tape {
 
   size_t size() const { return nodes_.size(); }           ///< recorded nodes
   const Node& node(size_t i) const { return nodes_[i]; }  ///< node i, in the order of recording
+  /// True when `t` has a slot here, as backward needs it of a loss.
   bool has(const Tensor& t) const { return t && t.impl()->tape_id == id_; }
 
   /// Walks the tape backwards from `loss` and adds the gradients to grad() of the leaves. `cotangent` (of
@@ -102,6 +109,7 @@ class Tape {
   /// While in scope, operations of this thread are recorded on `tape` (nullptr: not recorded).
   class Scope {
    public:
+    /// `tape` must outlive the scope.
     explicit Scope(Tape* tape) : previous_(std::exchange(current_, tape)) {}
     ~Scope() { current_ = previous_; }
     Scope(const Scope&) = delete;
@@ -149,8 +157,8 @@ class Tape {
 /// While in scope, operations are recorded: on its own tape, or on one that is kept from step to step.
 class Recording {
  public:
-  Recording() : scope_(&own_) {}
-  explicit Recording(Tape& tape) : scope_(&tape) {}
+  Recording() : scope_(&own_) {}                     ///< on its own tape
+  explicit Recording(Tape& tape) : scope_(&tape) {}  ///< on `tape`, which must outlive it
 
  private:
   Tape own_;
@@ -160,6 +168,7 @@ class Recording {
 /// A hole in a Recording: while in scope, nothing is recorded. It is work of its own in the present module.
 class NoGrad {
  public:
+  /// Nothing is recorded from here on.
   NoGrad() : scope_(nullptr), work_(ModuleScope::current()) {}
 
  private:
@@ -204,6 +213,7 @@ void record(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> i
 /// What a gradient rule sees: the gradient of its output, what was saved, and where gradients are added.
 class BackwardCtx {
  public:
+  /// For the tape: `node`, and the gradient of its output.
   BackwardCtx(Tape& tape, Node& node, Tensor grad) : tape_(tape), node_(node), grad_(std::move(grad)) {}
 
   /// Gradient of the loss with respect to the output. Not to be changed in place: others may hold it.

@@ -18,31 +18,36 @@
 #include "engine/print.h"
 #include "engine/shape.h"
 
+/// All of fade: the engine, its operations, layers, models, and their training.
 namespace fade {
 
 /// The memory behind one or more tensors.
 struct Storage {
+  /// `size` bytes on `d`, contents undefined. Throws as allocate does.
   Storage(size_t size, Device d) : device(d), bytes(size), data(allocate(size, d)) {}
   ~Storage() { release(data, bytes, device); }
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
-  Device device;
-  uint32_t version = 0;
-  size_t bytes;
-  void* data;
+  Device device;         ///< where the memory is
+  uint32_t version = 0;  ///< how often it was written: uses of Tensor::mutate
+  size_t bytes;          ///< its size
+  void* data;            ///< first byte, 64-byte aligned
 };
 
+/// What the handles of a tensor share.
 struct TensorImpl {
-  std::shared_ptr<Storage> storage;
-  Shape shape;
-  DType dtype;
-  int64_t offset = 0;  ///< first element within the storage
-  bool requires_grad = false;
-  uint32_t tape_id = 0, slot = 0;  ///< engine/tape.h; tape 0 is no tape
-  std::shared_ptr<TensorImpl> grad = nullptr;
+  std::shared_ptr<Storage> storage;            ///< the memory; views share it
+  Shape shape;                                 ///< sizes
+  DType dtype;                                 ///< type of the elements
+  int64_t offset = 0;                          ///< first element within the storage
+  bool requires_grad = false;                  ///< a leaf
+  uint32_t tape_id = 0;                        ///< the tape on which it has a slot (engine/tape.h); 0: none
+  uint32_t slot = 0;                           ///< the slot
+  std::shared_ptr<TensorImpl> grad = nullptr;  ///< of a leaf: the accumulated gradient
 };
 
+/// A handle to an array. An empty one is no array, and false as a condition.
 class Tensor {
  public:
   /// An empty tensor, without memory: false as a condition. Functions that need shape, type, device or memory
@@ -53,7 +58,9 @@ class Tensor {
   static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
   /// A new tensor of t's shape, type and device, with undefined contents; an empty tensor if t is one.
   static Tensor empty_like(const Tensor& t) { return t ? empty(t.shape(), t.dtype(), t.device()) : Tensor{}; }
+  /// A new tensor of zeros. Throws as allocate does, as all new tensors do.
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
+  /// A new tensor whose elements are all `value`, converted to the type.
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Device device = Device::cpu);
   /// A CPU tensor with a copy of `values`, a vector or span, row-major. Throws when there are not
   /// shape.numel() of them.
@@ -72,12 +79,13 @@ class Tensor {
     return full({}, value, dtype, device);
   }
 
-  explicit operator bool() const { return static_cast<bool>(p_); }
-  const Shape& shape() const { return used("shape").shape; }
+  explicit operator bool() const { return static_cast<bool>(p_); }  ///< false for an empty tensor
+  const Shape& shape() const { return used("shape").shape; }        ///< sizes, outermost first
+  /// Size of dimension `dim`; negative `dim` counts from the end. Throws when there is no such dimension.
   int64_t size(int dim) const { return used("size").shape[dim]; }
-  int64_t numel() const { return used("numel").shape.numel(); }
-  DType dtype() const { return used("dtype").dtype; }
-  Device device() const { return used("device").storage->device; }
+  int64_t numel() const { return used("numel").shape.numel(); }     ///< number of elements
+  DType dtype() const { return used("dtype").dtype; }               ///< type of the elements
+  Device device() const { return used("device").storage->device; }  ///< where the memory is
 
   /// First element, for reading, in the memory of the tensor's device. Throws when T is not
   /// the tensor's type.
@@ -91,12 +99,13 @@ class Tensor {
     ++used("mutate").storage->version;
     return typed<T>();
   }
+  /// First byte, for writing: advances the storage's version.
   void* mutate_bytes() const {
     ++used("mutate").storage->version;
     return bytes();
   }
-  const void* data_bytes() const { return bytes(); }
-  size_t size_bytes() const { return static_cast<size_t>(numel()) * size_of(dtype()); }
+  const void* data_bytes() const { return bytes(); }  ///< first byte, for reading
+  size_t size_bytes() const { return static_cast<size_t>(numel()) * size_of(dtype()); }  ///< of all elements
 
   /// The value of a one-element tensor of any device and type. Throws when it has none or several.
   double item() const;
@@ -111,7 +120,9 @@ class Tensor {
   /// Copies on another device or of another type (values converted). Not recorded: the result is a constant.
   /// Returns the tensor itself when nothing changes.
   Tensor to(Device device) const;
+  /// The same of another type: values are converted.
   Tensor to(DType dtype) const;
+  /// A copy. Not recorded.
   Tensor clone() const;
   /// Overwrites the values with those of `src`: same shape and type, any device. Throws otherwise.
   void copy_from(const Tensor& src) const;
@@ -124,7 +135,7 @@ class Tensor {
   /// The same memory as a constant: gradients stop here.
   Tensor detach() const { return view(shape()); }
 
-  bool requires_grad() const { return used("requires_grad").requires_grad; }
+  bool requires_grad() const { return used("requires_grad").requires_grad; }  ///< true for a leaf
   /// Marks a leaf (a parameter): backward adds its gradient to grad(). Throws for a tensor of integers, and
   /// for the result of an operation that the tape in scope has recorded.
   Tensor& set_requires_grad(bool on = true);
@@ -132,12 +143,12 @@ class Tensor {
   Tensor grad() const { return Tensor(used("grad").grad); }
   /// Throws when `g`, unless it is an empty tensor, has another shape, type or device.
   void set_grad(const Tensor& g) const;
-  void zero_grad() const { used("zero_grad").grad = {}; }
+  void zero_grad() const { used("zero_grad").grad = {}; }  ///< forgets the gradient
 
   /// True iff no other handle or view refers to the memory. The handles of a tensor belong to one thread.
   bool sole_owner() const { return p_.use_count() == 1 && p_->storage.use_count() == 1; }
-  uint32_t version() const { return used("version").storage->version; }
-  TensorImpl* impl() const { return p_.get(); }
+  uint32_t version() const { return used("version").storage->version; }  ///< of the storage: uses of mutate
+  TensorImpl* impl() const { return p_.get(); }  ///< for the tape; null for an empty tensor
 
  private:
   explicit Tensor(std::shared_ptr<TensorImpl> p) : p_(std::move(p)) {}
@@ -161,9 +172,10 @@ class Tensor {
   std::shared_ptr<TensorImpl> p_;
 };
 
+/// A tensor and its name, as files hold it.
 struct NamedTensor {
-  std::string name;
-  Tensor tensor;
+  std::string name;  ///< "layers.0.attn.query.weight"
+  Tensor tensor;     ///< its values
 };
 
 }  // namespace fade
