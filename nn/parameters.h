@@ -54,9 +54,9 @@ class Parameters {
   const Parameter& find(std::string_view name) const;
   int64_t count() const;   ///< of scalars
   void zero_grad() const;  ///< forgets the gradients of all leaves, before a step
-  /// Overwrites the values with those of another model's parameters of the same names and shapes, converted:
-  /// so a model moves to another device or type. Throws Error when a name is missing on a side, or a shape
-  /// differs.
+  /// Overwrites the values with those of another model's parameters of the same names and shapes,
+  /// converted: so a model moves to another device or type. Throws Error when a name is missing on a side,
+  /// or a shape differs.
   void copy_from(const Parameters& other) const;
 
  private:

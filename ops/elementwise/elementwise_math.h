@@ -1,22 +1,12 @@
-// Value and derivative of each elementwise operation: the same lines for every device.
-//
-// A unary operation is a struct F with
-//   name, saves      what its gradient rule reads: its input, its output or nothing
-//   forward(x)       the value
-//   backward(g, v)   the gradient, from the gradient g of the output and v, what was saved
-// One of two or three operands has only a name and forward(a, b, ..): its gradient rule is made of other
-// operations (elementwise.cpp). Arguments and result are all float or all double. Members of F are its
-// attributes. Functions are marked FADE_HD: they run on the CPU and on the device.
+// Value and derivative of each elementwise operation, as functors: functor.h says what these are.
 #pragma once
 
 #include <cmath>
 #include <type_traits>
 
-#include "engine/host_device.h"
+#include "ops/elementwise/functor.h"
 
 namespace fade {
-
-enum class Saves { nothing, input, output };
 
 struct Neg {
   static constexpr const char* name = "neg";
