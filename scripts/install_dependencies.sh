@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build curl unzip libfmt-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libhwy-dev zlib1g-dev liblzma-dev libzstd-dev libxxhash-dev)
 if [ "${1:-}" != --no-tests ]; then
-  packages+=(git libboost-test-dev libboost-context-dev libbenchmark-dev clang-format ccache python3 python3-numpy python3-venv graphviz)
+  packages+=(git libboost-test-dev libboost-context-dev libbenchmark-dev clang-format ccache python3 python3-numpy python3-venv graphviz doxygen)
   # for sanitizers, fuzzing and lint; the package of the sanitizer runtimes is named after the distribution's clang version
   packages+=(clang "libclang-rt-$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | grep . || echo 14)-dev"
     libopenblas-serial-dev clang-tidy cppcheck)

@@ -1,0 +1,53 @@
+# Makes the reference of the libraries with Doxygen: HTML in OUT/html, from the comments of the public headers and from all
+# pages. Public things without a comment are errors, and so is what Doxygen does not understand in a comment; with another
+# version than 1.9.4, which may see more or less, they are warnings. (So they are in a folder with a space in its name, where
+# 1.9.4 does not find pages.)
+#   cmake -D OUT=FOLDER -P cmake/reference.cmake       (the target `reference`, and the test of this name)
+cmake_minimum_required(VERSION 3.22)
+find_program(doxygen doxygen)
+if(NOT doxygen)
+  message("reference: doxygen is not installed: skipped")
+  return()
+endif()
+
+get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
+execute_process(COMMAND ${doxygen} --version OUTPUT_VARIABLE version)
+set(FADE_ERRORS NO)
+if(version MATCHES "^1\\.9\\.4" AND NOT root MATCHES " ")
+  set(FADE_ERRORS FAIL_ON_WARNINGS)
+endif()
+
+get_filename_component(out "${OUT}" ABSOLUTE)
+file(GLOB_RECURSE headers RELATIVE ${root} ${root}/engine/*.h ${root}/ops/*.h ${root}/nn/*.h ${root}/models/*.h ${root}/train/*.h)
+include(${CMAKE_CURRENT_LIST_DIR}/public_headers.cmake)
+set(FADE_CUDA_IS on)  # the same in every build: with the headers of kernels for device cuda
+fade_public_headers(headers ${headers})
+list(REMOVE_ITEM headers ops/elementwise/elementwise_math.h)  # (fade's own functors, which a public header happens to include)
+file(GLOB_RECURSE pages RELATIVE ${root} ${root}/docs/*.md ${root}/engine/*.md ${root}/ops/*.md ${root}/nn/*.md ${root}/models/*.md
+     ${root}/train/*.md ${root}/cli/*.md ${root}/tests/*.md)
+list(JOIN headers " " FADE_HEADERS)
+list(JOIN pages " " FADE_PAGES)
+set(FADE_OUT ${out})
+set(FADE_ROOT ${root})
+file(RELATIVE_PATH FADE_ROOT_OF_HTML ${out}/html ${root})
+file(REMOVE_RECURSE ${out}/html)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/Doxyfile.in ${out}/Doxyfile @ONLY)
+execute_process(COMMAND ${doxygen} "${out}/Doxyfile" WORKING_DIRECTORY "${root}" RESULT_VARIABLE failed)
+
+# Doxygen does not warn of values of an enum: those without a comment are no links.
+set(bare OFF)
+file(GLOB html ${out}/html/*_8h.html)
+foreach(page IN LISTS html)
+  file(STRINGS ${page} lines REGEX "^(, |.* { )<b>[A-Za-z0-9_]+</b>")
+  foreach(line IN LISTS lines)
+    if(line MATCHES "<b>([A-Za-z0-9_]+)</b>")
+      get_filename_component(name ${page} NAME)
+      message("${name}: the value ${CMAKE_MATCH_1} of an enum is not documented")
+      set(bare ON)
+    endif()
+  endforeach()
+endforeach()
+if(failed OR (bare AND FADE_ERRORS))
+  message(FATAL_ERROR "the reference has faults: see above")
+endif()
+message("${out}/html/index.html")
