@@ -2,7 +2,7 @@
 
 #include "engine/tape.h"
 #include "ops/check.h"
-#include "ops/elementwise/elementwise_kernels.h"
+#include "ops/elementwise/unary.h"
 
 namespace fade {
 namespace {
@@ -15,33 +15,16 @@ constexpr void check_listed() {
                 "ops/elementwise/elementwise_math.h, from which each device makes its kernels");
 }
 
-template <class F>
-void unary_rule(BackwardCtx& ctx) {
-  const Tensor &g = ctx.grad(), dx = ctx.empty_for(0);
-  unary_backward<F>(g.device(), ctx.attrs<F>(), g, ctx.saved(0), dx);
-  ctx.add(0, dx);
-}
-
-template <class F>
-constexpr OpDef kUnary{F::name, unary_rule<F>};
-
-// y = f(x), not recorded: a constant for the gradient.
+// unary_constant and unary_operation, of a functor that is in a list.
 template <class F>
 Tensor step(const Tensor& x, const F& f = {}) {
   check_listed<F, UnaryFunctors, StepFunctors>();
-  check_given(F::name, "the input", x);
-  Tensor y = Tensor::empty_like(x);
-  unary_forward<F>(x.device(), f, x, y);
-  return y;
+  return unary_constant(x, f);
 }
-
-// y = f(x), recorded.
 template <class F>
 Tensor unary(const Tensor& x, const F& f = {}) {
-  Tensor y = step(x, f);
-  const Tensor nothing;
-  record(kUnary<F>, y, {&x}, {F::saves == Saves::input ? &x : F::saves == Saves::output ? &y : &nothing}, f);
-  return y;
+  check_listed<F, UnaryFunctors>();
+  return unary_operation(x, f);
 }
 
 // y = f(a, b), for the caller to record.

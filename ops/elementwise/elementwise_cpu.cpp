@@ -1,33 +1,10 @@
 #include <array>
 
-#include "engine/parallel.h"
 #include "ops/elementwise/elementwise_kernels.h"
+#include "ops/elementwise/unary_cpu.h"
 
 namespace fade {
 namespace {
-
-template <class F>
-void forward_cpu(const F& f, const Tensor& x, Out y) {
-  dispatch_float(x.dtype(), F::name, [&]<class T>() {
-    const T* in = x.data<T>();
-    T* out = y.mutate<T>();
-    parallel_elements(x.numel(), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) out[i] = f.forward(in[i]);
-    });
-  });
-}
-
-template <class F>
-void backward_cpu(const F& f, const Tensor& g, const Tensor& saved, Out dx) {
-  dispatch_float(g.dtype(), F::name, [&]<class T>() {
-    const T* in = g.data<T>();
-    const T* v = F::saves == Saves::nothing ? in : saved.data<T>();
-    T* out = dx.mutate<T>();
-    parallel_elements(g.numel(), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) out[i] = f.backward(in[i], v[i]);
-    });
-  });
-}
 
 // An operand along a row of the result: it moves, or is broadcast.
 template <class T>
@@ -104,11 +81,11 @@ void ternary_cpu(const F& f, const Tensor& a, const Tensor& b, const Tensor& c, 
 
 template <class... F>
 bool implement_unary(Functors<F...>) {
-  return (unary_forward<F>.implement(Device::cpu, forward_cpu<F>) && ...);
+  return (implement_unary_cpu<F>() && ...);
 }
 template <class... F>
-bool implement_backward(Functors<F...>) {
-  return (unary_backward<F>.implement(Device::cpu, backward_cpu<F>) && ...);
+bool implement_steps(Functors<F...>) {
+  return (unary_forward<F>.implement(Device::cpu, unary_forward_cpu<F>) && ...);
 }
 template <class... F>
 bool implement_binary(Functors<F...>) {
@@ -120,9 +97,8 @@ bool implement_ternary(Functors<F...>) {
 }
 
 [[maybe_unused]] const bool registered =
-    implement_unary(UnaryFunctors{}) && implement_backward(UnaryFunctors{}) &&
-    implement_unary(StepFunctors{}) && implement_binary(BinaryFunctors{}) &&
-    implement_ternary(TernaryFunctors{});
+    implement_unary(UnaryFunctors{}) && implement_steps(StepFunctors{}) &&
+    implement_binary(BinaryFunctors{}) && implement_ternary(TernaryFunctors{});
 
 }  // namespace
 }  // namespace fade
