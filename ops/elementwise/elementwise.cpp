@@ -1,11 +1,18 @@
 #include "ops/elementwise/elementwise.h"
 
+#include <type_traits>
+
 #include "engine/tape.h"
 #include "ops/check.h"
 #include "ops/elementwise/unary.h"
 
 namespace fade {
 namespace {
+
+template <class F, class... Listed>
+constexpr bool is_in(Functors<Listed...>) {
+  return (std::is_same_v<F, Listed> || ...);
+}
 
 // Each device makes its kernels from the lists: a functor that is in none would have none.
 template <class F, class... Lists>

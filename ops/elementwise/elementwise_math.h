@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cmath>
-#include <type_traits>
 
 #include "ops/elementwise/functor.h"
 
@@ -295,11 +294,6 @@ struct Where {
 /// The lists for which each device implements kernels. The derivative of a step is 0: it has no gradient.
 template <class... F>
 struct Functors {};
-/// True iff F is in a list.
-template <class F, class... Listed>
-constexpr bool is_in(Functors<Listed...>) {
-  return (std::is_same_v<F, Listed> || ...);
-}
 using UnaryFunctors =
     Functors<Neg, Scale, Relu, Gelu, Sigmoid, Silu, Softplus, Tanh, Exp, Sqrt, Rsqrt, Log, Clamp, Abs,
              AddScalar, RsubScalar, DivScalar, RdivScalar, PowScalar, RpowScalar>;
