@@ -77,6 +77,7 @@ class Comparison {
       return ComparedElement{i, gradient, s.value, allowed(s), v, s.low, s.high};
     };
     double bend = s.high - s.low;
+    if (agrees() && options_.mean_at_kinks) return result(Verdict::right);
     if (agrees() && bend <= 0.1 * (std::abs(s.value) + scale_) + s.noise) return result(Verdict::right);
     bool kink = false;
     for (const double factor : {0.1, 0.01}) {
@@ -84,7 +85,7 @@ class Comparison {
       const double finer = s.high - s.low;  // a tenth where f is smooth, the same at a kink
       kink = finer > 0.3 * bend && finer > 4 * s.noise + allowed(s) && gradient >= s.low - allowed(s) &&
              gradient <= s.high + allowed(s);
-      if (agrees() && !kink) return result(Verdict::right);
+      if (agrees() && (!kink || options_.mean_at_kinks)) return result(Verdict::right);
       bend = finer;
     }
     return result(kink ? Verdict::kink : std::isfinite(s.value) ? Verdict::wrong : Verdict::not_finite);

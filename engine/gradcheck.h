@@ -36,6 +36,8 @@ struct GradcheckOptions {
   /// The first step h of the differences, times max(1, |x|). Where they disagree with the gradient,
   /// h/10 and h/100 follow.
   double step = 1e-3;
+  /// At a kink, the mean of the slopes on both sides is right, as for minimum(a, b) where a = b.
+  bool mean_at_kinks = false;
   uint64_t seed = 1;  ///< of the cotangents
 };
 

@@ -10,6 +10,7 @@ namespace fade {
 namespace {
 
 void check_pair(const char* op, const Tensor& x, const Tensor& target) {
+  check_given(op, "the input", x);
   check_shape(op, "the target", target, x.shape());
   check_same_type(op, x, target);
   if (x.numel() == 0)

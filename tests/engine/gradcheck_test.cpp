@@ -239,6 +239,10 @@ BOOST_AUTO_TEST_CASE(kinks_are_avoided_or_named) {
   // |x| at 0: the differences give the same 0 as the rule, which is no sign that it is right.
   const auto absolute = [](const Tensors& in) { return add(relu(in[0]), relu(neg(in[0]))); };
   check_has(gradient_fault(absolute, {at(0)}), "of a kink or jump of f: the slope changes from -");
+  const auto smaller = [](const Tensors& in) { return minimum(in[0], in[1]); };
+  check_has(gradient_fault(smaller, {at(0.5), at(0.5)}), "of a kink or jump of f");  // 1 = 1, too
+  gradcheck(smaller, {at(0.5), at(0.5)}, {.mean_at_kinks = true});
+  check_has(gradient_fault(f, {at(0)}, {.mean_at_kinks = true}), "of a kink or jump of f");  // relu: 0 there
   // A wrong gradient is not excused by a kink: both slopes are 0 or 1 times the cotangent.
   const auto wrong = [](const Tensors& in) { return mul(relu(in[0]), wrong_exp<halved>(in[0])); };
   check_has(gradient_fault(wrong, {at(0.5)}), "are wrong");

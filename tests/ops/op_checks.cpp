@@ -95,7 +95,8 @@ Verdict check_values(const OpCase& c, Device device, const Run& run) {
 Verdict check_gradient(const OpCase& c, Device device, const Tamper& tamper) {
   const Tensors inputs = input_tensors(c, input_values(c), DType::f64, device);
   Tensors differentiable;
-  GradcheckOptions options{.max_elements = is_large(c) ? 12 : 200, .tolerance = kGradientTolerance};
+  GradcheckOptions options{
+      .max_elements = is_large(c) ? 12 : 200, .tolerance = kGradientTolerance, .mean_at_kinks = true};
   for (size_t k = 0; k < inputs.size(); ++k) {
     if (c.inputs[k].role != Role::differentiable) continue;
     if (c.inputs[k].zero_gradient) options.zero_gradient.push_back(static_cast<int>(differentiable.size()));
