@@ -1,63 +1,55 @@
-"""Expire-Span in PyTorch: the model that peer_pytorch.py times, and its check against the golden cases.
+"""Expire-Span in PyTorch, tuned: the model that peer_pytorch.py times, and its check against the golden cases.
+
+Parameters and configuration are those of scripts/to_pytorch.py, which has the readable model. Here is a training step as a
+careful user would write it: batched matrix products, one for keys and values together, the position term by pad-and-reshape, in
+place where autograd allows it. Memory is padded to the same number of rows in every stream, a multiple of M, and expired rows are
+masked: the usual policy, since a tensor is rectangular. PyTorch's own fused attention does not apply: the position term and the
+mask need gradients.
 
 Sizes, used in every comment below:
     B streams    M block length      L rows in a layer's context: memory, then the block itself
     H hidden     K heads             D = H / K
     V vocabulary S max_span          R ramp length      P distances with a position row
-
-Plain PyTorch written from the formulas of the specification, as a careful user would write it: batched matrix products, one for
-keys and values together, the position term by pad-and-reshape, in place where autograd allows it. Memory is padded to the same
-number of rows in every stream, a multiple of M, and expired rows are masked: the usual policy, since a tensor is rectangular.
-PyTorch's own fused attention does not apply: the position term and the mask need gradients.
 """
 
 import math
-from dataclasses import dataclass, fields
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-KINDS = ("expire_span", "transformer_xl")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+
+import to_pytorch
+
 FORGOTTEN = 1e9  # age of a padding row: at this distance every mask is 0
 HIDDEN_SCORE = -1e30  # finite, so that the weights of a query that sees nothing are finite; its mask makes them 0
 
 
 @dataclass
-class Sizes:
-    kind: str = "expire_span"  # or transformer_xl
+class Sizes(to_pytorch.Config):
+    """A configuration, with what a bench takes by default."""
+
     layers: int = 4
     hidden: int = 128
     ff: int = 512
-    heads: int = 4
     block: int = 64
     max_span: int = 0
-    pre_norm: bool = False
-    batch: int = 16
-    vocab: int = 256
     ramp: int = 32
-    span_loss: float = 1e-6
     pre_div: float = 1.0
-
-    @property
-    def positions(self) -> int:
-        """P: the distances that have a row in the position table."""
-        return self.max_span if self.kind == "transformer_xl" else min(self.block, self.max_span)
+    batch: int = 16
 
 
 def read_sizes(path) -> Sizes:
-    """The sizes in one of fade's YAML configs; a key left out keeps the default above."""
+    """The sizes in one of fade's YAML configs."""
     import yaml
 
-    config = yaml.safe_load(Path(path).read_text())
-    model, span = config.get("model", {}), config.get("model", {}).get("span", {})
-    found = {**model, **{k: span[k] for k in ("ramp", "pre_div") if k in span}}
-    found |= {"span_loss": span["loss"]} if "loss" in span else {}
-    found |= {"vocab": config["data"]["vocab"]} if "vocab" in config.get("data", {}) else {}
-    found |= {"batch": config["train"]["batch"]} if "batch" in config.get("train", {}) else {}
-    known = {f.name: f.type for f in fields(Sizes)}
-    return Sizes(**{k: float(v) if known[k] is float else v for k, v in found.items() if k in known})
+    text = Path(path).read_text()
+    batch = (yaml.safe_load(text).get("train") or {}).get("batch", Sizes.batch)
+    return Sizes(**vars(to_pytorch.read_config(text, path)), batch=batch)
 
 
 def by_distance(term):
@@ -70,28 +62,17 @@ def by_distance(term):
     return F.pad(term, (0, M + 1)).flatten(-2)[..., : M * (P + M)].unflatten(-1, (M, P + M))
 
 
-class Layer(nn.Module):
-    def __init__(self, z: Sizes):
-        super().__init__()
-        self.z = z
-        names = ("query", "key", "value", "out")
-        self.attn = nn.ModuleDict({n: nn.Linear(z.hidden, z.hidden, bias=False) for n in names})
-        if z.kind == "expire_span":
-            self.attn["span"] = nn.Linear(z.hidden, 1)
-        self.ff = nn.ModuleDict({"fc1": nn.Linear(z.hidden, z.ff), "fc2": nn.Linear(z.ff, z.hidden)})
-        self.norm1, self.norm2 = nn.LayerNorm(z.hidden), nn.LayerNorm(z.hidden)
-
+class Layer(to_pytorch.Layer):
     def forward(self, x, memory, age, pos):
         """x [B,M,H], memory [B,L-M,H], age [B,L] -> out [B,M,H], aux [], context [B,L,H], span [B,L].
 
         The age of a row is its distance to the block's first query: 0, -1, .. inside the block.
         """
         context = torch.cat([memory, x.detach()], 1)
-        z = self.z
-        rows, asking = (self.norm1(memory), self.norm1(x)) if z.pre_norm else (memory, x)
+        rows, asking = (self.norm1(memory), self.norm1(x)) if self.pre_norm else (memory, x)
         mask, aux, span = self.mask(rows, asking, age)
         y = x + self.attention(rows, asking, mask, pos)
-        if z.pre_norm:
+        if self.pre_norm:
             out = y + self.feed_forward(self.norm2(y))
         else:
             y = self.norm1(y)
@@ -99,16 +80,13 @@ class Layer(nn.Module):
         return out, aux, context, span.detach()
 
     def feed_forward(self, x):
-        return self.ff["fc2"](F.relu_(self.ff["fc1"](x)))
+        return self.ff.fc2(F.relu_(self.ff.fc1(x)))
 
     def mask(self, memory, block, age):
         """m_ij [B,M,L] in [0,1], zero where row j is not before query i; the layer's auxiliary loss; the spans e_j [B,L]."""
-        z, (B, M, _) = self.z, block.shape
+        z, (B, M, _) = self.attn.z, block.shape
         query = torch.arange(M, device=age.device, dtype=age.dtype)[:, None]
-        if z.kind == "transformer_xl":
-            distance = age[:, None, :] + query
-            return ((distance >= 1) & (distance <= z.max_span)).to(age.dtype), age.new_zeros(()), age
-        w, b = self.attn["span"].weight / z.pre_div, self.attn["span"].bias
+        w, b = self.attn.span.weight / z.pre_div, self.attn.span.bias
         span = z.max_span * torch.sigmoid(torch.cat([F.linear(memory, w, b), F.linear(block, w, b)], 1)).squeeze(-1)
         ramp = ((span - age) / z.ramp + 1)[:, None, :] - query / z.ramp  # r_ij / R + 1
         on_ramp = (ramp.detach() > 0) & (ramp.detach() < 1)  # never a row at or after its query: there r > 0
@@ -118,11 +96,11 @@ class Layer(nn.Module):
 
     def attention(self, memory, block, mask, pos):
         """memory [B,L-M,H], block [B,M,H], mask [B,M,L], pos [P,D] -> [B,M,H]."""
-        z, (B, M, L), P = self.z, mask.shape, self.z.positions
-        K, D = z.heads, z.hidden // z.heads
-        q = self.attn["query"](block * D**-0.5).unflatten(-1, (K, D)).transpose(1, 2).flatten(0, 1)  # [BK,M,D]
+        z, (B, M, L) = self.attn.z, mask.shape
+        K, D, P = z.heads, z.hidden // z.heads, z.positions
+        q = self.attn.query(block * D**-0.5).unflatten(-1, (K, D)).transpose(1, 2).flatten(0, 1)  # [BK,M,D]
         # Memory and block are projected separately, so that no gradient is computed for memory rows.
-        w = torch.cat([self.attn["key"].weight, self.attn["value"].weight])
+        w = torch.cat([self.attn.key.weight, self.attn.value.weight])
         parts = [F.linear(rows, w).unflatten(-1, (2, K, D)).permute(2, 0, 3, 1, 4) for rows in (memory, block)]
         k, v = torch.cat(parts, 3).flatten(1, 2).unbind()  # [BK,L,D] each
 
@@ -132,45 +110,38 @@ class Layer(nn.Module):
             scores.view(B, K, M, L).add_((mask == 0)[:, None] * HIDDEN_SCORE)
         scores = scores.baddbmm_(q, k.transpose(1, 2))
         weights = torch.softmax(scores, -1).view(B, K, M, L) * mask[:, None]  # one mask for all heads
-        out = weights.flatten(0, 1) @ v
-        if z.kind == "expire_span":  # divided after the product: D columns' work, not L
-            out = out / (weights.sum(-1).view(-1, M, 1) + 1e-8)
-        return self.attn["out"](out.view(B, K, M, D).transpose(1, 2).flatten(2))
+        # Divided after the product: D columns' work, not L.
+        out = weights.flatten(0, 1) @ v / (weights.sum(-1).view(-1, M, 1) + to_pytorch.EPS)
+        return self.attn.out(out.view(B, K, M, D).transpose(1, 2).flatten(2))
 
 
-class Model(nn.Module):
+class Model(to_pytorch.Transformer):
+    layer = Layer
+
     def __init__(self, z: Sizes, initial_span=0.1):
-        super().__init__()
-        self.z = z
-        self.embed = nn.Embedding(z.vocab, z.hidden)
-        self.pos = nn.Embedding(z.positions, z.hidden // z.heads)
-        self.layers = nn.ModuleList(Layer(z) for _ in range(z.layers))
-        if z.pre_norm:
-            self.norm = nn.LayerNorm(z.hidden)
-        self.out = nn.Linear(z.hidden, z.vocab)
+        super().__init__(z)
         for layer in self.layers:
-            if z.kind == "expire_span":
-                nn.init.zeros_(layer.attn["span"].weight)
-                nn.init.constant_(layer.attn["span"].bias, -math.log(1 / initial_span - 1))
+            nn.init.zeros_(layer.attn.span.weight)
+            nn.init.constant_(layer.attn.span.bias, -math.log(1 / initial_span - 1))
             if z.pre_norm:
-                for p in (layer.attn["out"].weight, layer.ff["fc2"].weight, layer.ff["fc2"].bias):
+                for p in (layer.attn.out.weight, layer.ff.fc2.weight, layer.ff.fc2.bias):
                     p.data.div_(math.sqrt(2 * z.layers))
 
     def forward(self, tokens, targets, memory):
         """tokens, targets [B,M]; memory: (rows, age) per layer -> loss [], aux [], and (context, age, span) per layer."""
         x, aux, seen = self.embed(tokens), 0.0, []
-        inside = -torch.arange(self.z.block, device=x.device, dtype=x.dtype).expand(tokens.shape)
+        inside = -torch.arange(self.config.block, device=x.device, dtype=x.dtype).expand(tokens.shape)
         for layer, (rows, age) in zip(self.layers, memory):
             age = torch.cat([age, inside], 1)
             x, layer_aux, context, span = layer(x, rows, age, self.pos.weight)
             aux = aux + layer_aux
             seen.append((context, age, span))
-        logits = self.out(self.norm(x) if self.z.pre_norm else x)
+        logits = self.out(self.norm(x) if self.config.pre_norm else x)
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), aux, seen
 
     def empty_memory(self):
-        like = self.out.weight
-        return [(like.new_empty(self.z.batch, 0, self.z.hidden), like.new_empty(self.z.batch, 0)) for _ in self.layers]
+        like, z = self.out.weight, self.config
+        return [(like.new_empty(z.batch, 0, z.hidden), like.new_empty(z.batch, 0)) for _ in self.layers]
 
 
 @torch.no_grad()
@@ -181,8 +152,6 @@ def forget(context, age, span, z: Sizes):
     can still be seen, and is padded at the front to the length of the longest stream.
     """
     M, age = z.block, age + z.block
-    if z.kind == "transformer_xl":
-        return context[:, -z.max_span :], age[:, -z.max_span :]
     live = span + z.ramp > age
     age = torch.where(live, age, FORGOTTEN)
     older = age.shape[1] - M
@@ -215,8 +184,7 @@ def check_golden(path, tolerance=1e-9) -> bool:
         (loss + aux).backward()
         memory = [forget(*layer, z) for layer in seen]
         errors[f"loss {n}"] = worst_error(loss.detach(), case["loss"][n])
-        if z.kind == "expire_span":
-            errors[f"aux {n}"] = worst_error(aux.detach(), case["aux"][n])
+        errors[f"aux {n}"] = worst_error(aux.detach(), case["aux"][n])
     errors |= {f"grad {name}": worst_error(p.grad, case["grad." + name]) for name, p in model.named_parameters()}
     worst = max(errors, key=errors.get)
     passed = errors[worst] <= tolerance
@@ -225,5 +193,5 @@ def check_golden(path, tolerance=1e-9) -> bool:
 
 
 def check_goldens(folder) -> bool:
-    paths = [p for p in sorted(Path(folder).glob("*.safetensors")) if read_sizes(p.with_suffix(".yaml")).kind in KINDS]
+    paths = [p for p in sorted(Path(folder).glob("*.safetensors")) if read_sizes(p.with_suffix(".yaml")).kind == "expire_span"]
     return all([check_golden(p) for p in paths]) and bool(paths)

@@ -202,6 +202,11 @@ def keep_freed_memory():
     libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def timed_sizes():
+    """The fields of Sizes that the timed model uses."""
+    return [f for f in fields(Sizes) if f.name not in ("dropout", "noisy", "compress", "rate", "slots", "dtype")]
+
+
 def parse_arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     goldens = "tests/data/golden"
@@ -220,15 +225,15 @@ def parse_arguments():
     p.add_argument("--json", action="store_true", help="print JSON: setting, medians, and every process")
     p.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)  # measure here: sizes as JSON
     sizes = p.add_argument_group("sizes (default: those of the config, or as given here)")
-    for f in fields(Sizes):
-        kind = {"action": "store_const", "const": True} if f.type is bool else {"type": f.type}
+    for f in timed_sizes():
+        kind = {"action": "store_const", "const": True} if isinstance(f.default, bool) else {"type": type(f.default)}
         sizes.add_argument("--" + f.name.replace("_", "-"), help=f"{f.default}", **kind)
     return p.parse_args()
 
 
 def chosen_sizes(args) -> Sizes:
     config = args.config or next((word for word in shlex.split(args.against or "") if word.endswith((".yaml", ".yml"))), None)
-    given = {f.name: getattr(args, f.name) for f in fields(Sizes) if getattr(args, f.name) is not None}
+    given = {f.name: getattr(args, f.name) for f in timed_sizes() if getattr(args, f.name) is not None}
     return replace(read_sizes(config) if config else Sizes(), **given)
 
 

@@ -339,11 +339,13 @@ def remember(rows, age, live, slots: int, read: int) -> LayerMemory:
 class Transformer(nn.Module):
     """Parameters have fade's names and shapes (docs/specification.md, section 5)."""
 
+    layer = Layer  # bench/peer_model.py has another one
+
     def __init__(self, config: Config):
         super().__init__()
         self.config = z = config
         self.embed, self.pos = nn.Embedding(z.vocab, z.hidden), nn.Embedding(z.positions, z.hidden // z.heads)
-        self.layers = nn.ModuleList(Layer(z) for _ in range(z.layers))
+        self.layers = nn.ModuleList(self.layer(z) for _ in range(z.layers))
         if z.pre_norm:
             self.norm = nn.LayerNorm(z.hidden)
         self.out = nn.Linear(z.hidden, z.vocab)
@@ -357,7 +359,7 @@ class Transformer(nn.Module):
         """tokens [B, n] -> logits [B, n, V] for the byte after each, the memory for the next call, the auxiliary loss []."""
         memory = self.empty_memory(len(tokens)) if memory is None else memory
         noise = torch.rand(()).item() if self.training and self.config.noisy else 1.0  # one u for all layers
-        x, aux, after = self.embed(tokens), self.out.weight.new_zeros(()), []
+        x, aux, after = self.embed(tokens.long()), self.out.weight.new_zeros(()), []
         for layer, past in zip(self.layers, memory):
             x, remembered, more = layer(x, past, self.pos.weight, noise)
             after.append(remembered)
@@ -484,10 +486,12 @@ def save(model: Transformer, folder, yaml: str | None = None):
 def tokens_of(model: Transformer, text: bytes, name: str):
     """Bytes [n] as tokens, on the model's device. Raises Refused for one outside the vocabulary."""
     V = model.config.vocab
-    for at, byte in enumerate(text):
-        if byte >= V:
-            raise Refused(f"{name}: byte {byte} at position {at}, but the model's vocabulary ends at {V - 1} (data.vocab)")
-    return torch.tensor(list(text), dtype=torch.long, device=model.out.weight.device)
+    tokens = torch.frombuffer(bytearray(text), dtype=torch.uint8) if text else torch.empty(0, dtype=torch.uint8)
+    outside = (tokens.int() >= V).nonzero() if V < 256 else ()
+    if len(outside):
+        at = int(outside[0])
+        raise Refused(f"{name}: byte {text[at]} at position {at}, but the model's vocabulary ends at {V - 1} (data.vocab)")
+    return tokens.to(model.out.weight.device)
 
 
 @torch.no_grad()
@@ -531,7 +535,7 @@ def bits_per_byte(model: Transformer, text: bytes, streams=1, name="text"):
     """(bits per byte, bytes predicted) over a text: docs/specification.md, section 9."""
     nats, count = 0.0, 0
     for logits, targets in predictions(model, text, streams, name):
-        nats += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum").item()
+        nats += F.cross_entropy(logits.flatten(0, 1), targets.flatten().long(), reduction="sum").item()
         count += targets.numel()
     return nats / count / math.log(2), count
 
