@@ -14,6 +14,7 @@
 #include "train/checkpoint/weights.h"
 #include "train/config/config.h"
 #include "train/config/file.h"
+#include "train/config/resolve.h"
 #include "train/config/text_preset.h"
 #include "train/config/unread.h"
 
@@ -41,7 +42,7 @@ struct ConfigArguments {
     add_sets(app, sets, "key.path=value: overrides a key of the configuration; may be repeated");
   }
   /// Of keys set more than once, the last wins: a command's defaults, --set, then a command's own options.
-  /// Sets the number of threads, too. `notes` receives what to tell at the start: about a text's
+  /// Sets up the process, too (set_up_process). `notes` receives what to tell at the start: about a text's
   /// configuration, and about settings without effect.
   Config load(const std::vector<std::string>& options = {}, const std::vector<std::string>& defaults = {},
               std::vector<std::string>* notes = nullptr) const {
@@ -54,7 +55,7 @@ struct ConfigArguments {
       *notes = unread_settings(read.config, sets);
       if (text) notes->insert(notes->begin(), read.note);
     }
-    set_threads(read.config.threads);
+    set_up_process(read.config);
     return read.config;
   }
 };
@@ -100,7 +101,8 @@ struct CheckpointArguments {
                    const std::function<void(Config&)>& change = {}) const {
     LoadedModel loaded = load_model(
         checkpoint, {parse_name<DeviceChoice>("--device", device), config, change}, warn_of_damage);
-    set_threads(threads ? threads : loaded.config.threads);
+    set_up_process(loaded.config);
+    if (threads) set_threads(threads);
     return loaded;
   }
 };

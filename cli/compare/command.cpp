@@ -82,7 +82,7 @@ struct Compare {
     const InterruptGuard guard;  // outlives those of the runs, so that an interrupt ends the comparison, too
     for (const Plan& plan : all) {
       const fs::path directory = folder / plan.name;
-      set_threads(plan.config.threads);
+      set_up_process(plan.config);
       try {
         const bool finished = run_training(
             plan.config, {.out = directory, .resume = plan.begun, .minutes = minutes, .on_begin = write});

@@ -89,7 +89,7 @@ struct TraceCommand {
       if (model.device != "auto") all.push_back(device_override(model.device).front());
       if (model.threads) all.push_back(fmt::format("threads={}", model.threads));
       const Config config = load_config(model.path, all);
-      set_threads(config.threads);
+      set_up_process(config);
       return {config, nullptr, {}, {}, model.path};
     }
     if (!sets.empty())

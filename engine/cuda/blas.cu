@@ -4,6 +4,7 @@
 
 #include "engine/cuda/cuda.h"
 #include "engine/error.h"
+#include "engine/product_precision.h"
 
 namespace fade {
 namespace {
@@ -16,13 +17,16 @@ cublasHandle_t make_handle() {
   cublasHandle_t handle = nullptr;
   check_blas(cublasCreate(&handle), "create a handle");
   check_blas(cublasSetStream(handle, cuda_stream()), "set the stream");
-  check_blas(cublasSetMathMode(handle, CUBLAS_DEFAULT_MATH), "set the precision");  // no TF32
   return handle;
 }
 
 template <class T, class Gemm>
 void product(const BlasProduct<T>& p, Gemm gemm) {
   static const cublasHandle_t handle = make_handle();  // never destroyed, like its stream
+  check_blas(cublasSetMathMode(handle, product_precision() == ProductPrecision::tf32
+                                           ? CUBLAS_TF32_TENSOR_OP_MATH
+                                           : CUBLAS_DEFAULT_MATH),  // no TF32
+             "set the precision");
   const auto flag = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
   const cublasStatus_t status =
       gemm(handle, flag(p.transpose_a), flag(p.transpose_b), p.m, p.n, p.k, &p.alpha, p.a, p.ld_a, p.step_a,

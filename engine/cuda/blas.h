@@ -7,8 +7,8 @@ namespace fade {
 
 /// `batch` products c[i] = alpha·op(a[i])·op(b[i]) + beta·c[i], as in BLAS: column-major, op the transpose if
 /// `transpose_a`, `transpose_b`. op(a) is m × k, op(b) k × n, c m × n; `ld`: elements from one column to the
-/// next; `step`: elements from one matrix to the next. m, n, k and batch are at least 1. f32 is multiplied in
-/// f32 (no TF32), and the same call gives the same bits.
+/// next; `step`: elements from one matrix to the next. m, n, k and batch are at least 1. f32 is multiplied as
+/// product_precision() says, and the same call gives the same bits.
 template <class T>
 struct BlasProduct {
   bool transpose_a;  ///< op(a) = aᵀ

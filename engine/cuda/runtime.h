@@ -34,5 +34,14 @@ __device__ inline void* dynamic_shared_memory() {
   return fade_dynamic_shared;
 }
 
+__device__ inline void mma_tf32(float (&c)[4], const float (&a)[4], const float (&b)[2]) {
+  const auto bits = [](float x) { return __float_as_uint(x); };
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(bits(a[0])), "r"(bits(a[1])), "r"(bits(a[2])), "r"(bits(a[3])), "r"(bits(b[0])), "r"(bits(b[1])));
+}
+
 }  // namespace cuda_detail
 }  // namespace fade

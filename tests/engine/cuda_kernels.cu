@@ -1,6 +1,7 @@
 #include "tests/engine/cuda_kernels.h"
 
 #include "engine/cuda/cuda.h"
+#include "engine/cuda/mma.h"
 
 namespace fade::test {
 namespace {
@@ -146,7 +147,29 @@ struct CheckedGather {
 
 __global__ void nothing() {}
 
+// Written from the figures of the PTX ISA, "Matrix Fragments for mma.m16n8k8" (.tf32).
+__global__ void tensor_core_kernel(const float* a, const float* b, float* c) {
+  const int group = static_cast<int>(threadIdx.x) >> 2, thread = static_cast<int>(threadIdx.x) % 4;
+  float x[4], y[2], z[4];
+  for (int i = 0; i < 4; ++i) {
+    const int row = i == 0 || i == 2 ? group : group + 8, column = i < 2 ? thread : thread + 4;
+    x[i] = to_tf32(a[row * 8 + column]);
+  }
+  for (int i = 0; i < 2; ++i) y[i] = to_tf32(b[(i == 0 ? thread : thread + 4) * 8 + group]);
+  const auto at = [&](int i) { return (i < 2 ? group : group + 8) * 8 + thread * 2 + (i & 1); };
+  for (int i = 0; i < 4; ++i) z[i] = c[at(i)];
+  mma_tf32(z, x, y);
+  for (int i = 0; i < 4; ++i) c[at(i)] = z[i];
+}
+
 }  // namespace
+
+Tensor tensor_core_product(const Tensor& c, const Tensor& a, const Tensor& b) {
+  Tensor sum = c.clone();
+  launch("tensor_core_product", tensor_core_kernel, 1, 32, 0, a.data<float>(), b.data<float>(),
+         sum.mutate<float>());
+  return sum;
+}
 
 std::vector<int32_t> count_threads(std::array<unsigned, 3> grid, std::array<unsigned, 3> block) {
   const dim3 g(grid[0], grid[1], grid[2]), b(block[0], block[1], block[2]);

@@ -48,6 +48,10 @@ Tensor block_reductions(const Tensor& x, int threads);
 /// warp_reduce by groups of 8 lanes, of the numbers 0..31.
 std::vector<int32_t> group_sums();
 
+/// c + a·b by mma_tf32, a [16, 8], b [8, 8], c [16, 8], f32: each lane loads and stores the elements that the
+/// PTX ISA says are its own.
+Tensor tensor_core_product(const Tensor& c, const Tensor& a, const Tensor& b);
+
 /// i² for i < n, by launch_each.
 std::vector<int32_t> squares(int64_t n);
 /// table[index[i]], with an IndexCheck named "gather"; −1 where the index is out of range.

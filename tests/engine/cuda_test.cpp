@@ -4,7 +4,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/cuda/tf32.h"
 #include "engine/primitives.h"
+#include "engine/product_precision.h"
 #include "engine/rng.h"
 #include "ops/matmul/matmul.h"
 #include "tests/engine/cuda_kernels.h"
@@ -216,6 +218,62 @@ BOOST_AUTO_TEST_CASE(a_batch_of_products_has_the_same_bits_each_time) {
   int differ = 0;
   for (int i = 0; i < 500; ++i) differ += doubles(matmul(a, b)) != first;
   BOOST_TEST(differ == 0);
+}
+
+// Ties: 1 + 2^-11 lies between 1 and 1 + 2^-10.
+BOOST_AUTO_TEST_CASE(tf32_is_the_nearest_number) {
+  BOOST_TEST(to_tf32(1.0f) == 1.0f);
+  BOOST_TEST(to_tf32(1.0f + 0x1p-11f) == 1.0f + 0x1p-10f);
+  BOOST_TEST(to_tf32(1.0f + 0x1p-11f - 0x1p-20f) == 1.0f);
+  BOOST_TEST(to_tf32(-1.0f - 0x1p-11f) == -1.0f - 0x1p-10f);
+  BOOST_TEST(to_tf32(2.0f - 0x1p-20f) == 2.0f);
+  BOOST_TEST(to_tf32(std::numeric_limits<float>::max()) == INFINITY);
+  BOOST_TEST(to_tf32(-INFINITY) == -INFINITY);
+  BOOST_TEST(std::isnan(to_tf32(NAN)));
+}
+
+// A sum of 9 numbers below 40 in f32. No element equals another, so that one in the wrong place shows.
+BOOST_AUTO_TEST_CASE(tensor_cores_multiply) {
+  const auto on_device = [](const std::vector<double>& x, const Shape& shape) {
+    return Tensor::from(x, shape).to(DType::f32).to(Device::cuda);
+  };
+  std::vector<double> a(16 * 8), b(8 * 8), c(16 * 8), expected(16 * 8);
+  const auto draw = [](std::vector<double>& x, uint64_t seed) {
+    for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(4 * uniform_f64({seed, 9}, i) - 2);
+  };
+  draw(a, 1);
+  draw(b, 2);
+  draw(c, 3);
+  const auto rounded = [](double x) { return to_tf32(static_cast<float>(x)); };
+  for (size_t i = 0; i < 16; ++i)
+    for (size_t j = 0; j < 8; ++j) {
+      expected[i * 8 + j] = c[i * 8 + j];
+      for (size_t k = 0; k < 8; ++k)
+        expected[i * 8 + j] += double{rounded(a[i * 8 + k])} * double{rounded(b[k * 8 + j])};
+    }
+  const Tensor sum = tensor_core_product(on_device(c, {16, 8}), on_device(a, {16, 8}), on_device(b, {8, 8}));
+  BOOST_TEST(largest_difference(doubles(sum), expected) < 2e-5);
+}
+
+// Each product of two factors in [−2, 2) has an error of up to 4·2^-10.
+BOOST_AUTO_TEST_CASE(products_are_in_tf32_while_that_is_set) {
+  const Tensor a = random({128, 96}, DType::f32).to(Device::cuda),
+               b = random({128, 160}, DType::f32).to(Device::cuda);
+  for (const Transpose t : {Transpose{true, false}, {false, false}, {false, true}, {true, true}}) {
+    const Tensor x = t.a ? a : random({96, 128}, DType::f32).to(Device::cuda),
+                 y = t.b ? random({160, 128}, DType::f32).to(Device::cuda) : b;
+    const auto product = [&] { return doubles(matmul(x, y, t)); };
+    const auto exact = doubles(matmul(x.to(DType::f64), y.to(DType::f64), t)), in_f32 = product();
+    {
+      const ProductPrecisionScope tf32(ProductPrecision::tf32);
+      const double error = largest_difference(product(), exact);
+      BOOST_TEST(error > 1e-3);
+      BOOST_TEST(error < 4 * 0x1p-10 * std::sqrt(128.0));
+      BOOST_TEST(doubles(matmul(x.to(DType::f64), y.to(DType::f64), t)) == exact);
+    }
+    BOOST_TEST(product() == in_f32);
+    BOOST_TEST(largest_difference(in_f32, exact) < 1e-4);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(out_of_memory_says_what_to_do) {

@@ -9,6 +9,7 @@
 
 #include "engine/cuda/cuda.h"
 #include "engine/cuda/emulate/memory.h"
+#include "engine/cuda/mma.h"
 #include "engine/parallel.h"
 #include "engine/tensor.h"
 #include "tests/support.h"
@@ -56,6 +57,11 @@ __global__ void lanes_return_before() {
 __global__ void not_in_mask() { __ballot_sync(0xffff0000u, 1); }
 
 __global__ void lane_takes_no_part() { __shfl_xor_sync(~0u, 1, 16); }
+
+__global__ void unrounded_operand() {
+  float c[4] = {};
+  mma_tf32(c, {1, 1, 1 + 0x1p-11f, 1}, {1, 1});
+}
 
 __global__ void two_exchanges() {
   if (threadIdx.x < 4)
@@ -145,12 +151,14 @@ BOOST_AUTO_TEST_CASE(lanes_of_a_mask_that_never_come) {
 
 BOOST_AUTO_TEST_CASE(exchanges_that_do_not_fit) {
   const std::string mask = report(not_in_mask, 1, 32), lane = report(lane_takes_no_part, 1, 16),
-                    two = report(two_exchanges, 1, 32);
+                    two = report(two_exchanges, 1, 32), bits = report(unrounded_operand, 1, 32);
   BOOST_TEST(contains(mask, "thread (0,0,0): __ballot_sync at "), mask);
   BOOST_TEST(contains(mask, "the mask 0xffff0000 does not name the calling lane 0"), mask);
   BOOST_TEST(contains(lane, "reads from lane 16, which takes no part"), lane);
   BOOST_TEST(contains(two, "thread (4,0,0): __ballot_sync at "), two);
   BOOST_TEST(contains(two, "wait at __shfl_sync"), two);
+  BOOST_TEST(contains(bits, "mma_tf32 at "), bits);
+  BOOST_TEST(contains(bits, "an operand is 1.0004883, which has more bits than TF32"), bits);
 }
 
 BOOST_AUTO_TEST_CASE(an_exception_names_its_thread_and_the_device_still_works) {

@@ -59,9 +59,11 @@ void check_config(const Config& config, const Origins& origins) {
        "train.checkpoint_every",
        fmt::format("a multiple of train.checkpoint_every ({})", train.checkpoint_every));
   need(config.dtype != Precision::f64 || config.device != DeviceChoice::cuda, "dtype", "device",
-       "f32 | bf16 on device cuda");
-  need(config.dtype != Precision::bf16 || config.device != DeviceChoice::cpu, "dtype", "device",
-       "f32 | f64 on device cpu");
+       "f32 on device cuda");
+  need(config.precision == ProductChoice::f32 || config.device != DeviceChoice::cpu, "precision", "device",
+       "f32 on device cpu");
+  need(config.precision == ProductChoice::f32 || config.dtype == Precision::f32, "precision", "dtype",
+       "f32 for dtype f64");
 }
 
 }  // namespace fade

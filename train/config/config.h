@@ -29,8 +29,13 @@ enum class DeviceChoice {
 /// The type of a model's weights and of its computation; dtype_for() resolves it.
 enum class Precision {
   f32,  ///< DType::f32
-  f64,  ///< DType::f64
-  bf16  ///< not implemented yet: refused
+  f64   ///< DType::f64
+};
+/// What products on CUDA multiply; set_up_process() applies it.
+enum class ProductChoice {
+  f32,   ///< ProductPrecision::f32
+  tf32,  ///< ProductPrecision::tf32
+  bf16   ///< not implemented yet: refused
 };
 /// What follows a training step whose loss or gradient is not finite (Trainer::step).
 enum class OnNonfinite {
@@ -60,7 +65,9 @@ constexpr auto spellings(ScheduleKind) { return std::to_array<std::string_view>(
 /// Those of DeviceChoice.
 constexpr auto spellings(DeviceChoice) { return std::to_array<std::string_view>({"auto", "cpu", "cuda"}); }
 /// Those of Precision.
-constexpr auto spellings(Precision) { return std::to_array<std::string_view>({"f32", "f64", "bf16"}); }
+constexpr auto spellings(Precision) { return std::to_array<std::string_view>({"f32", "f64"}); }
+/// Those of ProductChoice.
+constexpr auto spellings(ProductChoice) { return std::to_array<std::string_view>({"f32", "tf32", "bf16"}); }
 /// Those of OnNonfinite.
 constexpr auto spellings(OnNonfinite) { return std::to_array<std::string_view>({"stop", "skip"}); }
 
@@ -129,6 +136,7 @@ struct Config {
   TrainConfig train;                              ///< section `train`
   DeviceChoice device = DeviceChoice::automatic;  ///< where the model computes
   Precision dtype = Precision::f32;               ///< in which type
+  ProductChoice precision = ProductChoice::f32;   ///< of products on CUDA
   int threads = 0;    ///< on the CPU; 0: one for each core that the process may use (set_threads)
   uint64_t seed = 1;  ///< of initial weights, dropout, span noise and the offsets of epochs
 };

@@ -1,6 +1,8 @@
 #include "train/config/resolve.h"
 
 #include "engine/error.h"
+#include "engine/parallel.h"
+#include "engine/product_precision.h"
 
 namespace fade {
 
@@ -11,9 +13,14 @@ Device device_for(DeviceChoice choice) {
   return Device::cuda;
 }
 
-DType dtype_for(Precision precision) {
-  if (precision == Precision::bf16) refuse("dtype: found bf16, which fade does not have yet (use f32)");
-  return precision == Precision::f32 ? DType::f32 : DType::f64;
+DType dtype_for(Precision precision) { return precision == Precision::f32 ? DType::f32 : DType::f64; }
+
+void set_up_process(const Config& config) {
+  if (config.precision == ProductChoice::bf16)
+    refuse("precision: found bf16, which fade does not have yet (use f32 or tf32)");
+  set_threads(config.threads);
+  set_product_precision(config.precision == ProductChoice::tf32 ? ProductPrecision::tf32
+                                                                : ProductPrecision::f32);
 }
 
 }  // namespace fade

@@ -11,7 +11,10 @@ namespace fade {
 /// for cuda without one.
 Device device_for(DeviceChoice choice);
 
-/// Throws InputError for bf16, which is not implemented yet.
 DType dtype_for(Precision precision);
+
+/// Sets what the configuration says about the whole process: the number of threads, and the precision of
+/// products. Throws InputError for bf16, which is not implemented yet.
+void set_up_process(const Config& config);
 
 }  // namespace fade

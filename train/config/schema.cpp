@@ -85,8 +85,10 @@ const std::vector<Key> keys = {
     {FADE_KEY(train.log_every), "steps between lines in metrics.jsonl", {1, kBillion}},
     {FADE_KEY(train.tensorboard), "write the numbers of metrics.jsonl into a file for TensorBoard, too"},
     {FADE_KEY(device), "`auto` takes CUDA where there is one"},
-    {FADE_KEY(dtype),
-     "precision of the computation: f64 on the CPU only; bf16, for CUDA, is not implemented yet"},
+    {FADE_KEY(dtype), "type of all numbers: f64 on the CPU only"},
+    {FADE_KEY(precision),
+     "CUDA, dtype f32: f32 multiplies matrices exactly, tf32 on tensor cores, with factors rounded to 11 bits; "
+     "bf16 is not implemented yet"},
     {FADE_KEY(threads),
      "CPU threads (0: one for each core that the process may use, at most OMP_NUM_THREADS)",
      {0, 4096}},

@@ -21,7 +21,7 @@ using Field =
     std::variant<Member<bool>, Member<int>, Member<int64_t>, Member<uint64_t>, Member<double>,
                  Member<std::string>, Member<std::array<int, 3>>, Member<Kind>, Member<AttentionPath>,
                  Member<CompressKind>, Member<DataKind>, Member<OptimizerKind>, Member<ScheduleKind>,
-                 Member<DeviceChoice>, Member<Precision>, Member<OnNonfinite>>;
+                 Member<DeviceChoice>, Member<Precision>, Member<ProductChoice>, Member<OnNonfinite>>;
 
 struct Key {
   std::string_view path;  ///< "model.span.ramp"; also the member's path in Config

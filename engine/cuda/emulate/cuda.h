@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "engine/cuda/emulate/atomics.h"
+#include "engine/cuda/emulate/mma.h"
 #include "engine/cuda/emulate/thread.h"
 #include "engine/cuda/emulate/types.h"
 
@@ -32,6 +33,7 @@ void* dynamic_shared_memory();
 namespace fade::cuda_detail {
 
 using emulate::dynamic_shared_memory;
+using emulate::mma_tf32;
 
 template <class... P>
 void run_kernel(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,
