@@ -51,6 +51,8 @@ inline const std::vector<SpanAttentionCase> kSpanAttentionCases{
     {.name = "tiles of queries", .block = 130, .heads = 1, .head_size = 24, .positions = 100,
      .memory = {190}},
     {.name = "heads of 40", .block = 20, .heads = 2, .head_size = 40, .positions = 20, .memory = {70}},
+    {.name = "heads of 64", .block = 70, .heads = 2, .head_size = 64, .positions = 90, .memory = {150, 20},
+     .longest = 300, .dropout = 0.2},
     {.name = "heads of 100", .block = 35, .heads = 1, .head_size = 100, .positions = 35, .memory = {40, 9}},
     {.name = "long context", .block = 20, .heads = 1, .head_size = 8, .positions = 20, .memory = {1500, 0},
      .ramp = 100, .longest = 1700},

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/parallel.h"
+#include "engine/product_precision.h"
 #include "engine/tape.h"
 #include "tests/ops/op_checks.h"
 #include "tests/ops/span_attention_inputs.h"
@@ -55,15 +56,16 @@ struct Fused {
 
 std::vector<double> values(const Tensor& t) { return t.to(DType::f64).to_vector<double>(); }
 
-/// The largest difference, relative to the largest expected value, or to 1e-3 if all are smaller.
-double difference(const std::vector<double>& found, const std::vector<double>& expected) {
-  double scale = 1e-3;
+/// The largest difference, relative to the largest expected value, or to `scale` if all are smaller.
+double difference(const std::vector<double>& found, const std::vector<double>& expected,
+                  double scale = 1e-3) {
   for (const double e : expected) scale = std::max(scale, std::abs(e));
   return largest_difference(found, expected) / scale;
 }
 
 template <class T>
-void check_against_naive(const SpanAttentionCase& c, double tolerance, Device device = Device::cpu) {
+void check_against_naive(const SpanAttentionCase& c, double tolerance, Device device = Device::cpu,
+                         double scale = 1e-3) {
   const NaiveInputs in = inputs_of(c);
   const std::vector<double> grad = Draw(5).normal(static_cast<int64_t>(in.q.size()));
   const NaiveResult expected = naive_span_attention(in, grad);
@@ -71,11 +73,11 @@ void check_against_naive(const SpanAttentionCase& c, double tolerance, Device de
   const Fused<T> fused(in, device);
   backward(fused.out, tensor_of<T>(grad, fused.out.shape()).to(device));
   BOOST_TEST_CONTEXT(c.name << " on " << name_of(device)) {
-    BOOST_TEST(difference(values(fused.out), expected.out) < tolerance);
-    BOOST_TEST(difference(values(fused.q.grad()), expected.dq) < tolerance);
-    BOOST_TEST(difference(values(fused.kv.grad()), expected.dkv) < tolerance);
-    if (fused.pos) BOOST_TEST(difference(values(fused.pos.grad()), expected.dpos) < tolerance);
-    if (fused.span) BOOST_TEST(difference(values(fused.span.grad()), expected.dspan) < tolerance);
+    BOOST_TEST(difference(values(fused.out), expected.out, scale) < tolerance);
+    BOOST_TEST(difference(values(fused.q.grad()), expected.dq, scale) < tolerance);
+    BOOST_TEST(difference(values(fused.kv.grad()), expected.dkv, scale) < tolerance);
+    if (fused.pos) BOOST_TEST(difference(values(fused.pos.grad()), expected.dpos, scale) < tolerance);
+    if (fused.span) BOOST_TEST(difference(values(fused.span.grad()), expected.dspan, scale) < tolerance);
   }
 }
 
@@ -120,6 +122,13 @@ BOOST_AUTO_TEST_CASE(f32_is_naive) {
     for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_naive<float>(c, 1e-5, device);
 }
 
+// 2e-3: TF32 rounds at 5e-4. A gradient below 1 (`scale`) is a difference of larger terms, which are rounded.
+BOOST_AUTO_TEST_CASE(tf32_is_nearly_naive) {
+  const ProductPrecisionScope tf32(ProductPrecision::tf32);
+  for (const Device device : test::available_devices())
+    for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_naive<float>(c, 2e-3, device, 1);
+}
+
 // Every instruction set for which the kernels are compiled and that this machine has.
 BOOST_AUTO_TEST_CASE(every_instruction_set_is_naive) {
   for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
@@ -147,9 +156,12 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
     if (fused.span) all.push_back(values(fused.span.grad()));
     return all;
   };
-  for (const Device device : test::available_devices())
-    for (const SpanAttentionCase& c : kSpanAttentionCases)
-      BOOST_TEST((gradients(c, device, 1) == gradients(c, device, 3)), c.name << " on " << name_of(device));
+  for (const ProductPrecision precision : {ProductPrecision::f32, ProductPrecision::tf32}) {
+    const ProductPrecisionScope scope(precision);
+    for (const Device device : test::available_devices())
+      for (const SpanAttentionCase& c : kSpanAttentionCases)
+        BOOST_TEST((gradients(c, device, 1) == gradients(c, device, 3)), c.name << " on " << name_of(device));
+  }
   set_threads(0);
 }
 

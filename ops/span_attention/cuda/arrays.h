@@ -13,8 +13,9 @@ struct AttentionArrays {
   const int32_t *start, *age;
   int64_t memory_rows;
   int32_t streams, block, heads, head_size, positions;
-  bool whole_packs;  ///< every head of every row begins at a multiple of 16 bytes
-  T scale, epsilon;  ///< 1/√D; ε of F6
+  bool tensor_cores;  ///< products in TF32, on tensor cores
+  bool whole_packs;   ///< every head of every row begins at a multiple of 16 bytes
+  T scale, epsilon;   ///< 1/√D; ε of F6
 
   MaskFormula<T> mask;
   int32_t last_position;  ///< the largest distance that has one of the P position rows
@@ -57,10 +58,6 @@ struct BackwardInputs {
 struct QueryTile {
   int stream, head, first, count;
   __device__ int last() const { return first + count - 1; }
-  /// The first query of this thread, if each group has `each`.
-  __device__ int first_of_thread(int each) const { return first + group_of_thread() * each; }
-  /// True iff a thread of this warp has a query.
-  __device__ bool any_in_warp(int each) const { return group_of_thread() / 2 * 2 * each < count; }
 };
 
 /// Tile number n of the launch. Later queries of a block see more rows, so their tiles start first.

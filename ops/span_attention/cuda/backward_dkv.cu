@@ -7,9 +7,10 @@ namespace fade::span_cuda {
 namespace {
 
 /// Arrays in the thread block's shared memory.
-template <class T, int D>
+template <class P>
 struct Buffers {
-  using Tile = Tiling<T, D>;
+  using T = typename P::T;
+  using Tile = typename P::Tile;
   SharedLayout shared;
   FADE_HD constexpr explicit Buffers(unsigned char* base) : shared(base) {}
   T* q = shared.array<T>(Tile::kQueryTile);
@@ -71,11 +72,11 @@ struct QueryRanges {
   QueryRange some, full;
 };
 
-template <class T, int D>
-__device__ QueryRanges query_ranges(const AttentionArrays<T>& x, const TileRows<T, D>& rows) {
+template <class P, class T>
+__device__ QueryRanges query_ranges(const AttentionArrays<T>& x, const RowsOfThread<P>& rows) {
   const QueryRange block{0, x.block - 1};
   QueryRange some{x.block, -1}, full = block;
-  for (int j = 0; j < Tiling<T, D>::kRowsOfThread; ++j) {
+  for (int j = 0; j < P::kRowsOfThread; ++j) {
     if (rows.age[j] == kEmptyPlaceAge) {
       full.last = -1;
       continue;
@@ -89,42 +90,62 @@ __device__ QueryRanges query_ranges(const AttentionArrays<T>& x, const TileRows<
     full.first = std::max(full.first, all.first);
     full.last = std::min(full.last, all.last);
   }
-  return {.some = {warp_reduce<kColumns>(some.first, Min{}), warp_reduce<kColumns>(some.last, Max{})},
-          .full = {warp_reduce<kColumns>(full.first, Max{}), warp_reduce<kColumns>(full.last, Min{})}};
+  return {
+      .some = {warp_reduce<P::kRowLanes>(some.first, Min{}), warp_reduce<P::kRowLanes>(some.last, Max{})},
+      .full = {warp_reduce<P::kRowLanes>(full.first, Max{}), warp_reduce<P::kRowLanes>(full.last, Min{})}};
+}
+
+/// The rows of which this thread has scores. `all` has, in each P::AllRows::kRowLanes lanes, all rows of the
+/// tile; `row_of` as there.
+template <class P, class F>
+__device__ decltype(auto) own_rows(const RowsOfThread<typename P::AllRows>& all,
+                                   const AttentionArrays<typename P::T>& x, int head, F row_of) {
+  if constexpr (P::kByRows)
+    return RowsOfThread<P>(x, head, row_of);
+  else
+    return (all);
 }
 
 /// dspan[row] = the sum of all threads' parts; shared [warps, rows].
-template <class T, int D>
+template <class P, class T>
 __device__ void store_dspan(const T* own, T* shared, int count, T* dspan) {
-  using Tile = Tiling<T, D>;
+  using Tile = typename P::Tile;
   const int thread = static_cast<int>(threadIdx.x);
-  for (int j = 0; j < Tile::kRowsOfThread; ++j) {
-    const T both = own[j] + __shfl_xor_sync(~0u, own[j], kColumns);  // of the warp's two groups of queries
-    if (thread % kWarp < kColumns)
-      shared[thread / kWarp * Tile::kRows + j * kColumns + column_of_thread()] = both;
+  if constexpr (P::kByRows) {  // a quad of lanes has all queries of its rows
+    for (int j = 0; j < P::kRowsOfThread; ++j) {
+      const T sum = warp_reduce<P::kRowLanes>(own[j], Sum{});
+      if (P::first_of_row_lanes() && P::row(j) < count) dspan[P::row(j)] = sum;
+    }
+  } else {
+    for (int j = 0; j < P::kRowsOfThread; ++j) {
+      const T both = own[j] + __shfl_xor_sync(~0u, own[j], kColumns);  // of the warp's two groups of queries
+      if (thread % kWarp < kColumns)
+        shared[thread / kWarp * Tile::kRows + j * kColumns + column_of_thread()] = both;
+    }
+    __syncthreads();
+    if (thread >= count) return;
+    T sum = 0;
+    for (int warp = 0; warp < kWarps; ++warp) sum += shared[warp * Tile::kRows + thread];
+    dspan[thread] = sum;
   }
-  __syncthreads();
-  if (thread >= count) return;
-  T sum = 0;
-  for (int warp = 0; warp < kWarps; ++warp) sum += shared[warp * Tile::kRows + thread];
-  dspan[thread] = sum;
 }
 
-template <class T, int D>
-__global__ void __launch_bounds__(kThreads, Tiling<T, D>::kResident)
+template <class P, class T = typename P::T>
+__global__ void __launch_bounds__(kThreads, P::Tile::kResident)
     backward_dkv(AttentionArrays<T> x, BackwardInputs<T> b, T* dkv, T* dspan) {
-  using Tile = Tiling<T, D>;
-  const auto s = shared_buffers<Buffers<T, D>>();
+  using Tile = typename P::Tile;
+  const auto s = shared_buffers<Buffers<P>>();
   const int head = static_cast<int>(blockIdx.x % x.heads);
   const RowRange tile = row_tile(x, blockIdx.x / x.heads, Tile::kRows);
   if (tile.count == 0) return;
   const auto row_of = [&](int j) { return j < tile.count ? tile.first + j : -1; };
-  const TileRows<T, D> rows(x, head, row_of);
-  const QueryRanges seen_by = query_ranges<T, D>(x, rows);
-  load_keys<T, D>(x, head, row_of, s.keys);
+  const RowsOfThread<typename P::AllRows> all(x, head, row_of);
+  const auto& rows = own_rows<P>(all, x, head, row_of);
+  const QueryRanges seen_by = query_ranges(x, all);
+  load_keys<P>(x, head, row_of, s.keys);
 
-  RowFragment<T, D> dkeys, dvalues;
-  T dspan_of_thread[Tile::kRowsOfThread] = {};
+  typename P::RowSums dkeys, dvalues;
+  T dspan_of_thread[P::kRowsOfThread] = {};
   bool have_values = false;  // the band overwrites them
   // draw_dropout needs a first query that is a multiple of 4.
   for (int first = seen_by.some.first / kGroups * kGroups; first <= seen_by.some.last;
@@ -132,51 +153,58 @@ __global__ void __launch_bounds__(kThreads, Tiling<T, D>::kResident)
     const QueryTile queries{tile.stream, head, first, std::min(int{Tile::kQueries}, x.block - first)};
     const bool full = seen_by.full.first <= first && queries.last() <= seen_by.full.last;
     __syncthreads();
-    load_queries<T, D>(x, queries, x.q, x.scale, s.q);
+    load_queries<P>(x, queries, x.q, x.scale, s.q);
     load_statistics<Tile::kQueries>(x, b, queries, s.lse, s.delta);
-    ScoreFragment<T, D> scores, dweights;
-    if (add_position_scores<T, D>(x, queries, rows, s.q, s.band(), s.scores, scores)) {  // F2, second term
+    typename P::Scores scores, dweights;
+    if (add_position_scores<P>(x, queries, all, rows, s.q, s.band(), s.scores, scores)) {  // F2, second term
       have_values = false;
       __syncthreads();
     }
-    if (!have_values) load_values<T, D>(x, head, row_of, s.values);
+    if (!have_values) load_values<P>(x, head, row_of, s.values);
     have_values = true;
-    load_queries<T, D>(x, queries, b.grad, 1, s.grad);
+    load_queries<P>(x, queries, b.grad, 1, s.grad);
     __syncthreads();
-    if (queries.any_in_warp(Tile::kQueriesOfThread)) {
-      product_of_rows<T, D>(scores, s.q, s.keys);         // F2, first term
-      product_of_rows<T, D>(dweights, s.grad, s.values);  // B4: dO·v
-      softmax_backward_tile<T, D>(x, queries, rows, full, s.lse, s.delta, scores, dweights, dspan_of_thread);
-      store_scores<T, D>(dweights, s.scores);
+    const bool busy = P::busy(queries.count, tile.count);
+    if (busy) {
+      P::product_of_rows(scores, s.q, s.keys);         // F2, first term
+      P::product_of_rows(dweights, s.grad, s.values);  // B4: dO·v
+      softmax_backward_tile<P>(x, queries, rows, full, s.lse, s.delta, scores, dweights, dspan_of_thread);
     }
-    __syncthreads();
     // Forward was O = Σ_j g·P·v and s = q·k/√D; so dv = Σ_i g·P·dO and dk = Σ_i dS·q/√D. (s.q is q/√D.)
-    product_with_queries<T, D>(dvalues, s.scores, s.grad, queries.count);  // B7
-    __syncthreads();
-    store_scores<T, D>(scores, s.scores);
-    __syncthreads();
-    product_with_queries<T, D>(dkeys, s.scores, s.q, queries.count);  // B8
+    if constexpr (P::kByRows) {
+      if (!busy) continue;
+      P::product_with_queries(dvalues, dweights, s.grad);  // B7
+      P::product_with_queries(dkeys, scores, s.q);         // B8
+    } else {
+      if (busy) P::store_scores(dweights, s.scores);
+      __syncthreads();
+      P::product_with_queries(dvalues, s.scores, s.grad, queries.count);  // B7
+      __syncthreads();
+      P::store_scores(scores, s.scores);
+      __syncthreads();
+      P::product_with_queries(dkeys, s.scores, s.q, queries.count);  // B8
+    }
   }
 
 #pragma unroll
-  for (int j = 0; j < Tile::kRowsOfGroup; ++j) {
-    const int row = group_of_thread() * Tile::kRowsOfGroup + j;
+  for (int j = 0; j < P::kSumRows; ++j) {
+    const int row = P::sum_row(j);
     if (row >= tile.count) continue;
     T* to = dkv + (tile.first + row) * 2 * x.hidden() + head * x.head_size;
-    store_features(x, to, dkeys.at[j]);
-    store_features(x, to + x.hidden(), dvalues.at[j]);
+    store_features<P>(x, to, dkeys.at[j]);
+    store_features<P>(x, to + x.hidden(), dvalues.at[j]);
   }
-  if (dspan) store_dspan<T, D>(dspan_of_thread, s.dspan, tile.count, dspan + head * x.rows() + tile.first);
+  if (dspan) store_dspan<P>(dspan_of_thread, s.dspan, tile.count, dspan + head * x.rows() + tile.first);
 }
 
 }  // namespace
 
 template <class T>
 void launch_backward_dkv(const AttentionArrays<T>& x, const BackwardInputs<T>& b, T* dkv, T* dspan) {
-  for_head_size(x.head_size, [&]<int D>() {
-    launch("span_attention backward_dkv", backward_dkv<T, D>,
-           static_cast<unsigned>(row_tiles(x, Tiling<T, D>::kRows) * x.heads), kThreads,
-           shared_bytes<Buffers<T, D>>(), x, b, dkv, dspan);
+  for_products(x, [&]<class P>() {
+    launch("span_attention backward_dkv", backward_dkv<typename P::ByRows>,
+           static_cast<unsigned>(row_tiles(x, P::Tile::kRows) * x.heads), kThreads,
+           shared_bytes<Buffers<typename P::ByRows>>(), x, b, dkv, dspan);
   });
 }
 template void launch_backward_dkv(const AttentionArrays<float>&, const BackwardInputs<float>&, float*,

@@ -8,9 +8,10 @@ namespace fade::span_cuda {
 namespace {
 
 /// Arrays in the thread block's shared memory.
-template <class T, int D>
+template <class P>
 struct Buffers {
-  using Tile = Tiling<T, D>;
+  using T = typename P::T;
+  using Tile = typename P::Tile;
   SharedLayout shared;
   FADE_HD constexpr explicit Buffers(unsigned char* base) : shared(base) {}
   T* q = shared.array<T>(Tile::kQueryTile);
@@ -28,21 +29,20 @@ struct Buffers {
 
 /// scores[i, t] = dS of query i and the row at distance `nearest` + t, 0 where there is none; of the rows
 /// with ages in [age, age + rows of a tile).
-template <class T, int D>
-__device__ void store_by_distance(const QueryTile& queries, const TileRows<T, D>& rows,
-                                  const ScoreFragment<T, D>& dscores, int32_t age, int32_t nearest,
+template <class P, class T>
+__device__ void store_by_distance(const QueryTile& queries, const RowsOfThread<P>& rows,
+                                  const typename P::Scores& dscores, int32_t age, int32_t nearest,
                                   T* scores) {
-  using Tile = Tiling<T, D>;
+  using Tile = typename P::Tile;
   for (int n = static_cast<int>(threadIdx.x); n < Tile::kScoreTile; n += kThreads) scores[n] = 0;
   __syncthreads();
-  const int own = group_of_thread() * Tile::kQueriesOfThread;
 #pragma unroll
-  for (int j = 0; j < Tile::kRowsOfThread; ++j) {
+  for (int j = 0; j < P::kRowsOfThread; ++j) {
     if (rows.age[j] < age || rows.age[j] >= age + Tile::kRows) continue;
 #pragma unroll
-    for (int i = 0; i < Tile::kQueriesOfThread; ++i) {
-      const int t = rows.age[j] + queries.first + own + i - nearest;
-      if (t >= 0 && t < Tile::kRows) scores[(own + i) * Tile::kScoreStride + t] = dscores.at[i][j];
+    for (int i = 0; i < P::kQueriesOfThread; ++i) {
+      const int query = P::query(i), t = rows.age[j] + queries.first + query - nearest;
+      if (t >= 0 && t < Tile::kRows) scores[query * Tile::kScoreStride + t] = P::operand(dscores.at[i][j]);
     }
   }
 }
@@ -54,10 +54,9 @@ __device__ inline int64_t next_position(const SpanAttentionSizes& s, int64_t dis
 }
 
 /// dpos [P, D] in global memory += sums [rows, D] of the distances from `nearest` on, in their order.
-template <class T, int D>
+template <class Tile, class T>
 __device__ void add_to_positions(const AttentionArrays<T>& x, const T* sums, int32_t nearest, T* dpos) {
-  using Tile = Tiling<T, D>;
-  constexpr int kPacks = D / kPack<T>;
+  constexpr int kPacks = (Tile::kStride - kPack<T>) / kPack<T>;
   const int64_t first = std::max<int64_t>(0, next_position(x.sizes, nearest));
   const int64_t last = std::min<int64_t>(x.positions - 1, next_position(x.sizes, nearest + Tile::kRows - 1));
   const int total = static_cast<int>(last - first + 1) * kPacks;
@@ -86,85 +85,82 @@ __device__ void add_to_positions(const AttentionArrays<T>& x, const T* sums, int
 
 /// The transpose of add_position_scores: adds to dq (B9, second term) and, in global memory,
 /// to dpos [P, D] (B10).
-template <class T, int D>
+template <class P, class T>
 __device__ void position_backward(const AttentionArrays<T>& x, const QueryTile& queries,
-                                  const TileRows<T, D>& rows, const ScoreFragment<T, D>& dscores,
-                                  const Buffers<T, D>& s, QueryFragment<T, D>& dq, T* dpos) {
-  using Tile = Tiling<T, D>;
-  for_each_near<T, D>(x, queries, rows, [&](int32_t age) {
+                                  const RowsOfThread<P>& rows, const typename P::Scores& dscores,
+                                  const Buffers<P>& s, typename P::QuerySums& dq, T* dpos) {
+  using Tile = typename P::Tile;
+  for_each_near(x, queries, rows, [&](int32_t age) {
     __syncthreads();
-    load_band<T, D>(x, queries, age, s.band());
+    load_band<P>(x, queries, age, s.band());
     for (int begin = 0; begin < Tile::kQueries + Tile::kRows - 1; begin += Tile::kRows) {
       T* band = s.band() + begin * Tile::kStride;
       const int32_t nearest = age + queries.first + begin;
-      store_by_distance<T, D>(queries, rows, dscores, age, nearest, s.scores);
+      store_by_distance<P>(queries, rows, dscores, age, nearest, s.scores);
       __syncthreads();
       // Forward was s[i, t] = q_i·band[t]; so dq_i = Σ_t dS[i, t]·band[t] and dband[t] = Σ_i dS[i, t]·q_i.
-      product_with_rows<T, D>(dq, s.scores, band, Tile::kRows);
-      RowFragment<T, D> dband;
-      product_with_queries<T, D>(dband, s.scores, s.q, queries.count);
+      P::product_with_rows(dq, s.scores, band, Tile::kRows);
+      typename P::RowSums dband;
+      P::product_with_queries(dband, s.scores, s.q, queries.count);
       __syncthreads();
-      T* row = band + group_of_thread() * Tile::kRowsOfGroup * Tile::kStride;  // dband replaces the band
 #pragma unroll
-      for (int t = 0; t < Tile::kRowsOfGroup; ++t) {
-        for_each_pack(dband.at[t], T{1}, [&](int column, const auto& pack) {
-          put_pack(row + t * Tile::kStride + column, pack);
+      for (int t = 0; t < P::kSumRows; ++t) {  // dband replaces the band
+        for_each_pack<P>(dband.at[t], T{1}, [&](int column, const auto& pack) {
+          put_pack(band + P::sum_row(t) * Tile::kStride + column, pack);
         });
       }
       __syncthreads();
-      add_to_positions<T, D>(x, band, nearest, dpos);
+      add_to_positions<Tile>(x, band, nearest, dpos);
     }
   });
 }
 
-template <class T, int D>
+template <class P, class T>
 __device__ void backward_dq_tile(const AttentionArrays<T>& x, const BackwardInputs<T>& b,
-                                 const QueryTile& queries, const Buffers<T, D>& s, T* dq, T* dpos) {
-  using Tile = Tiling<T, D>;
+                                 const QueryTile& queries, const Buffers<P>& s, T* dq, T* dpos) {
+  using Tile = typename P::Tile;
   __syncthreads();  // the previous tile is done
-  load_queries<T, D>(x, queries, x.q, x.scale, s.q);
-  load_queries<T, D>(x, queries, b.grad, 1, s.grad);
+  load_queries<P>(x, queries, x.q, x.scale, s.q);
+  load_queries<P>(x, queries, b.grad, 1, s.grad);
   load_statistics<Tile::kQueries>(x, b, queries, s.lse, s.delta);
-  QueryFragment<T, D> sum;
+  typename P::QuerySums sum;
   VisibleRowQueue<T> visible(x, queries, s.queue, Tile::kQueue);
   while (const int count = visible.fill(Tile::kRows)) {
     const auto row_of = [&](int j) { return visible.row(j, count); };
-    const TileRows<T, D> rows(x, queries.head, row_of);
+    const RowsOfThread<P> rows(x, queries.head, row_of);
     const bool full = count == Tile::kRows && visible.full(count);
-    ScoreFragment<T, D> scores, dweights;
-    add_position_scores<T, D>(x, queries, rows, s.q, s.band(), s.scores, scores);  // F2, second term
+    typename P::Scores scores, dweights;
+    add_position_scores<P>(x, queries, rows, rows, s.q, s.band(), s.scores, scores);  // F2, second term
     __syncthreads();
-    load_keys<T, D>(x, queries.head, row_of, s.keys);
-    load_values<T, D>(x, queries.head, row_of, s.values);
+    load_keys<P>(x, queries.head, row_of, s.keys);
+    load_values<P>(x, queries.head, row_of, s.values);
     __syncthreads();
-    if (queries.any_in_warp(Tile::kQueriesOfThread)) {
-      T unused[Tile::kRowsOfThread] = {};                 // backward_dkv sums the gradients of spans
-      product_of_rows<T, D>(scores, s.q, s.keys);         // F2, first term
-      product_of_rows<T, D>(dweights, s.grad, s.values);  // B4: dO·v
-      softmax_backward_tile<T, D>(x, queries, rows, full, s.lse, s.delta, scores, dweights, unused);
-      store_scores<T, D>(scores, s.scores);
-      __syncwarp();
+    if (P::busy(queries.count, Tile::kRows)) {
+      T unused[P::kRowsOfThread] = {};                 // backward_dkv sums the gradients of spans
+      P::product_of_rows(scores, s.q, s.keys);         // F2, first term
+      P::product_of_rows(dweights, s.grad, s.values);  // B4: dO·v
+      softmax_backward_tile<P>(x, queries, rows, full, s.lse, s.delta, scores, dweights, unused);
       // Forward was s = q·k/√D; so dq = Σ_j dS·k/√D.
-      product_with_rows<T, D>(sum, s.scores, s.keys, count);  // B9, first term
+      P::product_with_rows(sum, scores, s.scores, s.keys, count);  // B9, first term
     }
-    position_backward<T, D>(x, queries, rows, scores, s, sum, dpos);
+    position_backward<P>(x, queries, rows, scores, s, sum, dpos);
     visible.pop(count);
   }
 #pragma unroll
-  for (int i = 0; i < Tile::kQueriesOfThread; ++i) {
-    const int query = queries.first_of_thread(Tile::kQueriesOfThread) + i;
+  for (int i = 0; i < P::kQueriesOfThread; ++i) {
+    const int query = queries.first + P::query(i);
     if (query <= queries.last())
-      store_features(x, dq + x.query_offset(queries.stream, query, queries.head), sum.at[i], x.scale);
+      store_features<P>(x, dq + x.query_offset(queries.stream, query, queries.head), sum.at[i], x.scale);
   }
 }
 
-template <class T, int D>
-__global__ void __launch_bounds__(kThreads, Tiling<T, D>::kResident)
+template <class P, class T = typename P::T>
+__global__ void __launch_bounds__(kThreads, P::Tile::kResident)
     backward_dq(AttentionArrays<T> x, BackwardInputs<T> b, T* dq, T* dpos, int64_t tiles) {
-  const auto s = shared_buffers<Buffers<T, D>>();
+  const auto s = shared_buffers<Buffers<P>>();
   dpos += int64_t{blockIdx.x} * x.positions * x.head_size;
   for (int64_t n = blockIdx.x; n < tiles; n += gridDim.x) {
-    backward_dq_tile<T, D>(x, b, query_tile(x, n, Tiling<T, D>::kQueries), s, dq, dpos);
+    backward_dq_tile<P>(x, b, query_tile(x, n, P::Tile::kQueries), s, dq, dpos);
   }
 }
 
@@ -173,11 +169,11 @@ __global__ void __launch_bounds__(kThreads, Tiling<T, D>::kResident)
 template <class T>
 void launch_backward_dq(const AttentionArrays<T>& x, const BackwardInputs<T>& b, T* dq, T* dpos,
                         int64_t parts) {
-  for_head_size(x.head_size, [&]<int D>() {
-    const int64_t tiles = query_tiles(x, Tiling<T, D>::kQueries);
-    launch("span_attention backward_dq", backward_dq<T, D>,
+  for_products(x, [&]<class P>() {
+    const int64_t tiles = query_tiles(x, P::Tile::kQueries);
+    launch("span_attention backward_dq", backward_dq<P>,
            static_cast<unsigned>(x.positions ? std::min(tiles, parts) : tiles), kThreads,
-           shared_bytes<Buffers<T, D>>(), x, b, dq, dpos, tiles);
+           shared_bytes<Buffers<P>>(), x, b, dq, dpos, tiles);
   });
 }
 template void launch_backward_dq(const AttentionArrays<float>&, const BackwardInputs<float>&, float*, float*,

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/product_precision.h"
 #include "ops/span_attention/span_attention_kernels.h"
 
 namespace fade {
@@ -32,6 +33,7 @@ AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
           .heads = s.heads,
           .head_size = static_cast<int32_t>(head_size),
           .positions = static_cast<int32_t>(positions),
+          .tensor_cores = product_precision() == ProductPrecision::tf32,
           .whole_packs = false,
           .scale = static_cast<T>(1 / std::sqrt(static_cast<double>(head_size))),
           .epsilon = static_cast<T>(s.epsilon()),

@@ -2,7 +2,7 @@
 // All arrays are on the device; names as in span_attention.h.
 #pragma once
 
-#include "ops/span_attention/cuda/arrays.h"
+#include "ops/span_attention/cuda/tensor_product.h"
 
 namespace fade::span_cuda {
 
@@ -22,13 +22,19 @@ template <class T>
 void launch_backward_dq(const AttentionArrays<T>& x, const BackwardInputs<T>& b, T* dq, T* dpos,
                         int64_t parts);
 
-/// f.operator()<D>() with the smallest D that has room for the heads.
-template <class F>
-void for_head_size(int64_t head_size, F&& f) {
-  if (head_size <= 32) return f.template operator()<32>();
-  if (head_size <= 64) return f.template operator()<64>();
-  if (head_size <= 128) return f.template operator()<128>();
-  f.template operator()<256>();
+/// f.operator()<P>() with the products P (product.h) of the smallest tiles that have room for the heads. On
+/// tensor cores, where that is set, for heads of up to 64 features.
+template <class T, class F>
+void for_products(const AttentionArrays<T>& x, F&& f) {
+  const auto with = [&]<int D>() {
+    if constexpr (std::is_same_v<T, float> && D <= 64)
+      if (x.tensor_cores) return f.template operator()<Mma<D>>();
+    f.template operator()<Fma<T, D>>();
+  };
+  if (x.head_size <= 32) return with.template operator()<32>();
+  if (x.head_size <= 64) return with.template operator()<64>();
+  if (x.head_size <= 128) return with.template operator()<128>();
+  with.template operator()<256>();
 }
 
 }  // namespace fade::span_cuda

@@ -43,10 +43,13 @@ __device__ void store_pack(const AttentionArrays<T>& x, T* row, int column, cons
 /// Packs that a thread requests from global memory before it waits for the first.
 inline constexpr int kInFlight = 8;
 
-/// to [kRows, D] in shared memory = factor·from(row) [head_size] for each row; zeros beyond head_size and
-/// where from(row) is nullptr.
-template <class T, int D, int kRows, class From>
-__device__ void load_tile(const AttentionArrays<T>& x, T* to, From from, T factor = 1) {
+/// to [kRows, D] in shared memory = factor·from(row) [head_size] for each row, as an operand of the products P
+/// (product.h); zeros beyond head_size and where from(row) is nullptr.
+template <class P, int kRows, class From>
+__device__ void load_tile(const AttentionArrays<typename P::T>& x, typename P::T* to, From from,
+                          typename P::T factor = 1) {
+  using T = typename P::T;
+  constexpr int D = P::D;
   constexpr int kPacks = D / kPack<T>, kTotal = kRows * kPacks;
   for (int begin = static_cast<int>(threadIdx.x); begin < kTotal; begin += kInFlight * kThreads) {
     Pack<T> pack[kInFlight] = {};
@@ -60,35 +63,35 @@ __device__ void load_tile(const AttentionArrays<T>& x, T* to, From from, T facto
     for (int n = 0; n < kInFlight; ++n) {
       const int at = begin + n * kThreads;
       if (at >= kTotal) continue;
-      for (T& value : pack[n].at) value *= factor;
+      for (T& value : pack[n].at) value = P::operand(value * factor);
       put_pack(to + at / kPacks * Tiling<T, D>::kStride + at % kPacks * kPack<T>, pack[n]);
     }
   }
 }
 
 /// to [queries, D] = factor·the tile's rows of `from` [B·M, H].
-template <class T, int D>
-__device__ void load_queries(const AttentionArrays<T>& x, const QueryTile& queries, const T* from, T factor,
-                             T* to) {
+template <class P, class T>
+__device__ void load_queries(const AttentionArrays<T>& x, const QueryTile& queries, const T* from,
+                             std::type_identity_t<T> factor, T* to) {
   const auto row = [&](int i) {
     return i < queries.count ? from + x.query_offset(queries.stream, queries.first + i, queries.head)
                              : nullptr;
   };
-  load_tile<T, D, Tiling<T, D>::kQueries>(x, to, row, factor);
+  load_tile<P, P::Tile::kQueries>(x, to, row, factor);
 }
 
 /// keys [rows, D] of the rows row_of(j), zeros where that is negative.
-template <class T, int D, class F>
+template <class P, class T, class F>
 __device__ void load_keys(const AttentionArrays<T>& x, int head, F row_of, T* keys) {
-  load_tile<T, D, Tiling<T, D>::kRows>(x, keys, [&](int j) {
+  load_tile<P, P::Tile::kRows>(x, keys, [&](int j) {
     const int64_t row = row_of(j);
     return row < 0 ? nullptr : x.key_of(row, head);
   });
 }
 /// values [rows, D] of the same rows.
-template <class T, int D, class F>
+template <class P, class T, class F>
 __device__ void load_values(const AttentionArrays<T>& x, int head, F row_of, T* values) {
-  load_tile<T, D, Tiling<T, D>::kRows>(x, values, [&](int j) {
+  load_tile<P, P::Tile::kRows>(x, values, [&](int j) {
     const int64_t row = row_of(j);
     return row < 0 ? nullptr : x.key_of(row, head) + x.hidden();
   });
@@ -96,21 +99,21 @@ __device__ void load_values(const AttentionArrays<T>& x, int head, F row_of, T* 
 
 /// Calls f(column, pack) for each pack of features that this thread holds of one row of a
 /// fragment, times `factor`.
-template <class T, int n, class F>
+template <class P, class T, int n, class F>
 __device__ void for_each_pack(const T (&features)[n], T factor, F f) {
-  constexpr int W = std::min(kPack<T>, n);
+  constexpr int W = P::kPiece;
 #pragma unroll
   for (int k = 0; k < n; k += W) {
     Pack<T, W> pack;
     for (int e = 0; e < W; ++e) pack.at[e] = factor * features[k + e];
-    f(k * kColumns + column_of_thread() * W, pack);
+    f(P::feature(k), pack);
   }
 }
 
-/// row [head_size] in global memory = factor·features; each thread of a group stores its own.
-template <class T, int n>
+/// row [head_size] in global memory = factor·features; each thread with features of the row stores its own.
+template <class P, class T, int n>
 __device__ void store_features(const AttentionArrays<T>& x, T* row, const T (&features)[n], T factor = 1) {
-  for_each_pack(features, factor, [&](int column, const auto& pack) { store_pack(x, row, column, pack); });
+  for_each_pack<P>(features, factor, [&](int column, const auto& pack) { store_pack(x, row, column, pack); });
 }
 
 }  // namespace fade::span_cuda

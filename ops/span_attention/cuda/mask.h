@@ -22,9 +22,11 @@ __device__ MaskEntry<T> mask_at(const MaskFormula<T>& mask, int32_t age, T span,
           .slope = mask.slope(span, distance)};
 }
 
-/// This thread's rows of a tile.
-template <class T, int kRowsOfThread>
+/// The rows of a tile of which this thread has scores, if P are the products (product.h).
+template <class P>
 struct RowsOfThread {
+  using T = typename P::T;
+  static constexpr int kRowsOfThread = P::kRowsOfThread;
   int32_t age[kRowsOfThread];  ///< kEmptyPlaceAge where the tile has no row
   T span[kRowsOfThread];
 
@@ -33,14 +35,14 @@ struct RowsOfThread {
   __device__ RowsOfThread(const AttentionArrays<T>& x, int head, F row_of) {
 #pragma unroll
     for (int j = 0; j < kRowsOfThread; ++j) {
-      const int64_t row = row_of(column_of_thread() + j * kColumns);
+      const int64_t row = row_of(P::row(j));
       age[j] = row < 0 ? kEmptyPlaceAge : x.age[row];
       span[j] = row < 0 ? T{0} : x.mask.span_of(row, head);
     }
   }
 
   /// The smallest age, of at least `from`, of a row that has a position row for one of the queries; kNoAge if
-  /// there is none. The same for all threads; all of them call it.
+  /// there is none. The same for all threads, if each P::kRowLanes lanes have all rows; all of them call it.
   __device__ int32_t next_near(const AttentionArrays<T>& x, const QueryTile& queries, int32_t from) const {
     int32_t nearest = kNoAge;
 #pragma unroll
@@ -48,7 +50,7 @@ struct RowsOfThread {
       if (age[j] >= from && age[j] + queries.first <= x.last_position && age[j] + queries.last() >= 1)
         nearest = std::min(nearest, age[j]);
     }
-    return warp_reduce<kColumns>(nearest, Min{});
+    return warp_reduce<P::kRowLanes>(nearest, Min{});
   }
 };
 
@@ -125,6 +127,17 @@ class VisibleRowQueue {
   int first_ = 0, count_ = 0;  // the queued rows, a ring: row << 1 | full
 };
 
+/// The random words of queries `first` to `first` + 3 and the row of this age, if `first` is a multiple of 4.
+template <class T>
+__device__ Philox4 dropout_words(const AttentionArrays<T>& x, const QueryTile& queries, int32_t age,
+                                 int first) {
+  return philox(x.key, dropout_index(queries.stream, x.heads, queries.head, x.block, age, first) / 4);
+}
+template <class T>
+__device__ bool is_dropped(const AttentionArrays<T>& x, uint32_t word) {
+  return (word >> 8) < x.dropped_below;
+}
+
 /// factors[i] = g (F5) of query `first` + i and the row of this age: 0 or 1/(1 − p). One call of Philox gives
 /// the factors of four queries; `first` is a multiple of the smaller of 4 and n.
 template <class T, int n>
@@ -141,7 +154,7 @@ __device__ void draw_dropout(const AttentionArrays<T>& x, const QueryTile& queri
         const int which = static_cast<int>(index % 4) + e;  // selected, not indexed: stays in registers
         word = which < 2 ? which == 0 ? words.v[0] : words.v[1] : which == 2 ? words.v[2] : words.v[3];
       }
-      factors[i + e] = (word >> 8) < x.dropped_below ? T{0} : x.kept;
+      factors[i + e] = is_dropped(x, word) ? T{0} : x.kept;
     }
   }
 }

@@ -3,75 +3,54 @@
 
 #include <cmath>
 
-#include "ops/span_attention/cuda/mask.h"
 #include "ops/span_attention/cuda/product.h"
 
 namespace fade::span_cuda {
 
-template <class T, int D>
-using TileRows = RowsOfThread<T, Tiling<T, D>::kRowsOfThread>;
-
-/// Writes this thread's scores into a tile [queries, rows] of shared memory.
-template <class T, int D>
-__device__ void store_scores(const ScoreFragment<T, D>& c, T* scores) {
-  using Tile = Tiling<T, D>;
-  scores += group_of_thread() * Tile::kQueriesOfThread * Tile::kScoreStride + column_of_thread();
-#pragma unroll
-  for (int i = 0; i < Tile::kQueriesOfThread; ++i) {
-#pragma unroll
-    for (int j = 0; j < Tile::kRowsOfThread; ++j) {
-      scores[i * Tile::kScoreStride + j * kColumns] = c.at[i][j];
-    }
-  }
-}
-
 /// Rows of pos for the ages [age, age + rows): row t of the band is that of distance age + first query + t,
 /// zeros where that has none. So query i and age `age + a` meet in row i + a.
-template <class T, int D>
+template <class P, class T>
 __device__ void load_band(const AttentionArrays<T>& x, const QueryTile& queries, int32_t age, T* band) {
-  using Tile = Tiling<T, D>;
+  using Tile = typename P::Tile;
   const int64_t first = int64_t{age} + queries.first;
-  load_tile<T, D, Tile::kQueries + Tile::kRows>(
+  load_tile<P, Tile::kQueries + Tile::kRows>(
       x, band, [&](int t) { return x.position(x.pos, x.sizes.position_row(first + t)); });
 }
 
 /// f(age) for ages such that the ranges [age, age + rows of a tile) cover all rows of the tile that have
 /// position rows: one age for a tile of consecutive rows, none for a tile of older ones. All threads call it.
-template <class T, int D, class F>
+template <class P, class T, class F>
 __device__ void for_each_near(const AttentionArrays<T>& x, const QueryTile& queries,
-                              const TileRows<T, D>& rows, F f) {
+                              const RowsOfThread<P>& rows, F f) {
   for (int32_t age = kEmptyPlaceAge; (age = rows.next_near(x, queries, age + 1)) != kNoAge;
-       age += Tiling<T, D>::kRows - 1) {
+       age += P::Tile::kRows - 1) {
     f(age);
   }
 }
 
-/// The position term of F2: c[i][j] += q_i·pos[the row of δ] where δ has one.
+/// The position term of F2: c[i][j] += q_i·pos[the row of δ] where δ has one. `all`: of P::AllRows.
 /// `band` [queries + rows, D] and `scores` [queries, rows] are overwritten. Returns whether they were:
 /// then other threads may still be reading `scores`.
-template <class T, int D>
+template <class P, class T>
 __device__ bool add_position_scores(const AttentionArrays<T>& x, const QueryTile& queries,
-                                    const TileRows<T, D>& rows, const T* q, T* band, T* scores,
-                                    ScoreFragment<T, D>& c) {
-  using Tile = Tiling<T, D>;
+                                    const RowsOfThread<typename P::AllRows>& all, const RowsOfThread<P>& rows,
+                                    const T* q, T* band, T* scores, typename P::Scores& c) {
+  using Tile = typename P::Tile;
   bool any = false;
-  for_each_near<T, D>(x, queries, rows, [&](int32_t age) {
+  for_each_near<typename P::AllRows>(x, queries, all, [&](int32_t age) {
     any = true;
     __syncthreads();
-    load_band<T, D>(x, queries, age, band);
+    load_band<P>(x, queries, age, band);
     __syncthreads();
-    ScoreFragment<T, D> by_age;
-    skewed_product<T, D>(by_age, q, band);
-    for_each_skewed<T, D>(by_age, [&](T score, int i, int a) { scores[i * Tile::kScoreStride + a] = score; });
+    P::skewed_product(q, band, [&](T score, int i, int a) { scores[i * Tile::kScoreStride + a] = score; });
     __syncthreads();
-    const T* own = scores + group_of_thread() * Tile::kQueriesOfThread * Tile::kScoreStride;
 #pragma unroll
-    for (int j = 0; j < Tile::kRowsOfThread; ++j) {
+    for (int j = 0; j < P::kRowsOfThread; ++j) {
       const int a = rows.age[j] - age;
       if (a < 0 || a >= Tile::kRows) continue;
 #pragma unroll
-      for (int i = 0; i < Tile::kQueriesOfThread; ++i) {
-        c.at[i][j] += own[i * Tile::kScoreStride + a];
+      for (int i = 0; i < P::kQueriesOfThread; ++i) {
+        c.at[i][j] += scores[P::query(i) * Tile::kScoreStride + a];
       }
     }
   });
@@ -92,33 +71,34 @@ __device__ void load_statistics(const AttentionArrays<T>& x, const BackwardInput
 /// Backward of the softmax of a tile, element by element. On entry `scores` holds s and `dweights` holds
 /// dO·v; on return they hold dS and the weights after dropout, g·P. Adds this thread's part of R·de_j to
 /// dspan[j]. lse and delta [queries] of the tile's queries are in shared memory.
-template <class T, int D>
+template <class P, class T>
 __device__ void softmax_backward_tile(const AttentionArrays<T>& x, const QueryTile& queries,
-                                      const TileRows<T, D>& rows, bool full, const T* lse, const T* delta,
-                                      ScoreFragment<T, D>& scores, ScoreFragment<T, D>& dweights, T* dspan) {
-  constexpr int kI = Tiling<T, D>::kQueriesOfThread;
-  const int own = group_of_thread() * kI, first = queries.first + own;
+                                      const RowsOfThread<P>& rows, bool full, const T* lse, const T* delta,
+                                      typename P::Scores& scores, typename P::Scores& dweights, T* dspan) {
+  constexpr int kI = P::kQueriesOfThread;
+  const typename P::Dropout dropout{x, queries, rows};
 #pragma unroll
-  for (int j = 0; j < Tiling<T, D>::kRowsOfThread; ++j) {
+  for (int j = 0; j < P::kRowsOfThread; ++j) {
     T g[kI] = {};
-    if (x.dropout) draw_dropout(x, queries, rows.age[j], first, g);
+    if (x.dropout) dropout.factors(j, g);
 #pragma unroll
     for (int i = 0; i < kI; ++i) {
+      const int query = P::query(i);
       T &score = scores.at[i][j], &dweight = dweights.at[i][j];
       MaskEntry<T> mask{.visible = true, .m = 1, .slope = 0};
-      if (!full) mask = mask_at(x.mask, rows.age[j], rows.span[j], first + i);
+      if (!full) mask = mask_at(x.mask, rows.age[j], rows.span[j], queries.first + query);
       // Forward was u = exp(s − h), and den = N + ε·Z; so u/den = exp(s − lse):
-      const T u = mask.visible ? std::exp(score - lse[own + i]) : T{0};  // B2: U
-      T p = mask.m * u;                                                  // B3: P
+      const T u = mask.visible ? std::exp(score - lse[query]) : T{0};  // B2: U
+      T p = mask.m * u;                                                // B3: P
       // Forward was out = Σ g·P·v; so dP = g·(dO·v), and dv takes g·P:
       if (x.dropout) {
         dweight *= g[i];  // B4: dP
         p *= g[i];
       }
       // Forward was P = m·u/den with m and u in den, too; so each gradient loses its share of Δ = Σ P·dP:
-      const T dm = mask.visible ? u * (dweight - delta[own + i]) : T{0};  // B5: dM; 0 for an invisible row
-      if (mask.slope != 0) dspan[j] += mask.slope * dm;                   // B11: R·de
-      score = mask.m * dm - x.epsilon * u * delta[own + i];               // B6: dS
+      const T dm = mask.visible ? u * (dweight - delta[query]) : T{0};  // B5: dM; 0 for an invisible row
+      if (mask.slope != 0) dspan[j] += mask.slope * dm;                 // B11: R·de
+      score = mask.m * dm - x.epsilon * u * delta[query];               // B6: dS
       dweight = p;
     }
   }
