@@ -153,7 +153,11 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
     const QueryTile queries{tile.stream, head, first, std::min(int{Tile::kQueries}, x.block - first)};
     const bool full = seen_by.full.first <= first && queries.last() <= seen_by.full.last;
     __syncthreads();
-    load_queries<P>(x, queries, x.q, x.scale, s.q);
+    const bool near = all.next_near(x, queries, kEmptyPlaceAge + 1) != kNoAge;  // the band overwrites dO
+    if (near)
+      load_queries<P>(x, queries, x.q, x.scale, s.q);
+    else
+      load_queries_and_grad<P>(x, queries, b.grad, s.q, s.grad);
     load_statistics<Tile::kQueries>(x, b, queries, s.lse, s.delta);
     typename P::Scores scores, dweights;
     if (add_position_scores<P>(x, queries, all, rows, s.q, s.band(), s.scores, scores)) {  // F2, second term
@@ -162,7 +166,7 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
     }
     if (!have_values) load_values<P>(x, head, row_of, s.values);
     have_values = true;
-    load_queries<P>(x, queries, b.grad, 1, s.grad);
+    if (near) load_queries<P>(x, queries, b.grad, 1, s.grad);
     __syncthreads();
     const bool busy = P::busy(queries.count, tile.count);
     if (busy) {

@@ -120,8 +120,7 @@ __device__ void backward_dq_tile(const AttentionArrays<T>& x, const BackwardInpu
                                  const QueryTile& queries, const Buffers<P>& s, T* dq, T* dpos) {
   using Tile = typename P::Tile;
   __syncthreads();  // the previous tile is done
-  load_queries<P>(x, queries, x.q, x.scale, s.q);
-  load_queries<P>(x, queries, b.grad, 1, s.grad);
+  load_queries_and_grad<P>(x, queries, b.grad, s.q, s.grad);
   load_statistics<Tile::kQueries>(x, b, queries, s.lse, s.delta);
   typename P::QuerySums sum;
   VisibleRowQueue<T> visible(x, queries, s.queue, Tile::kQueue);
@@ -132,8 +131,7 @@ __device__ void backward_dq_tile(const AttentionArrays<T>& x, const BackwardInpu
     typename P::Scores scores, dweights;
     add_position_scores<P>(x, queries, rows, rows, s.q, s.band(), s.scores, scores);  // F2, second term
     __syncthreads();
-    load_keys<P>(x, queries.head, row_of, s.keys);
-    load_values<P>(x, queries.head, row_of, s.values);
+    load_keys_and_values<P>(x, queries.head, row_of, s.keys, s.values);
     __syncthreads();
     if (P::busy(queries.count, Tile::kRows)) {
       T unused[P::kRowsOfThread] = {};                 // backward_dkv sums the gradients of spans

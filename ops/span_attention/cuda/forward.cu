@@ -110,8 +110,7 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
     typename P::Scores scores;
     add_position_scores<P>(x, queries, rows, rows, s.q, s.band(), s.weights, scores);  // F2, second term
     __syncthreads();
-    load_keys<P>(x, queries.head, row_of, s.keys);
-    load_values<P>(x, queries.head, row_of, s.values);
+    load_keys_and_values<P>(x, queries.head, row_of, s.keys, s.values);
     __syncthreads();
     if (busy) {
       P::product_of_rows(scores, s.q, s.keys);  // F2, first term

@@ -1,6 +1,8 @@
 // Moves rows between global memory, shared memory and registers, in packs of 16 bytes where they are aligned.
 #pragma once
 
+#include <array>
+
 #include "ops/span_attention/cuda/arrays.h"
 
 namespace fade::span_cuda {
@@ -69,6 +71,40 @@ __device__ void load_tile(const AttentionArrays<typename P::T>& x, typename P::T
   }
 }
 
+/// load_tile of two tiles with the same rows: from(row) are the pointers to both. All of a thread's packs are
+/// requested before it waits for the first, so the latency of global memory is met once.
+template <class P, int kRows, class From>
+__device__ void load_tiles(const AttentionArrays<typename P::T>& x, std::array<typename P::T*, 2> to,
+                           From from, std::array<typename P::T, 2> factor) {
+  using T = typename P::T;
+  if constexpr (!P::kLoadsTwoTiles) {
+    for (int k = 0; k < 2; ++k)
+      load_tile<P, kRows>(
+          x, to[k], [&](int row) { return from(row)[k]; }, factor[k]);
+  } else {
+    constexpr int kPacks = P::D / kPack<T>, kAtOnce = kThreads / kPacks, kSteps = kRows / kAtOnce;
+    static_assert(kThreads % kPacks == 0 && kRows % kAtOnce == 0);
+    const int first = static_cast<int>(threadIdx.x) / kPacks,
+              column = static_cast<int>(threadIdx.x) % kPacks * kPack<T>;
+    Pack<T> pack[2][kSteps] = {};
+#pragma unroll
+    for (int n = 0; n < kSteps; ++n) {
+      const auto row = from(first + n * kAtOnce);
+      if (!row[0]) continue;
+      pack[0][n] = load_pack<kPack<T>>(x, row[0], column);
+      pack[1][n] = load_pack<kPack<T>>(x, row[1], column);
+    }
+#pragma unroll
+    for (int k = 0; k < 2; ++k) {
+#pragma unroll
+      for (int n = 0; n < kSteps; ++n) {
+        for (T& value : pack[k][n].at) value = P::operand(value * factor[k]);
+        put_pack(to[k] + (first + n * kAtOnce) * P::Tile::kStride + column, pack[k][n]);
+      }
+    }
+  }
+}
+
 /// to [queries, D] = factor·the tile's rows of `from` [B·M, H].
 template <class P, class T>
 __device__ void load_queries(const AttentionArrays<T>& x, const QueryTile& queries, const T* from,
@@ -78,6 +114,18 @@ __device__ void load_queries(const AttentionArrays<T>& x, const QueryTile& queri
                              : nullptr;
   };
   load_tile<P, P::Tile::kQueries>(x, to, row, factor);
+}
+
+/// q [queries, D], scaled, and dO [queries, D].
+template <class P, class T>
+__device__ void load_queries_and_grad(const AttentionArrays<T>& x, const QueryTile& queries,
+                                      const T* from_grad, T* q, T* grad) {
+  const auto rows = [&](int i) -> std::array<const T*, 2> {
+    if (i >= queries.count) return {};
+    const int64_t at = x.query_offset(queries.stream, queries.first + i, queries.head);
+    return {x.q + at, from_grad + at};
+  };
+  load_tiles<P, P::Tile::kQueries>(x, {q, grad}, rows, {x.scale, T{1}});
 }
 
 /// keys [rows, D] of the rows row_of(j), zeros where that is negative.
@@ -95,6 +143,18 @@ __device__ void load_values(const AttentionArrays<T>& x, int head, F row_of, T* 
     const int64_t row = row_of(j);
     return row < 0 ? nullptr : x.key_of(row, head) + x.hidden();
   });
+}
+
+/// Both.
+template <class P, class T, class F>
+__device__ void load_keys_and_values(const AttentionArrays<T>& x, int head, F row_of, T* keys, T* values) {
+  const auto rows = [&](int j) -> std::array<const T*, 2> {
+    const int64_t row = row_of(j);
+    if (row < 0) return {};
+    const T* key = x.key_of(row, head);
+    return {key, key + x.hidden()};
+  };
+  load_tiles<P, P::Tile::kRows>(x, {keys, values}, rows, {T{1}, T{1}});
 }
 
 /// Calls f(column, pack) for each pack of features that this thread holds of one row of a

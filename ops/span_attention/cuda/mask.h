@@ -92,7 +92,10 @@ class VisibleRowQueue {
   }
 
  private:
-  __device__ int32_t entry(int j) const { return queue_[(first_ + j) % capacity_]; }
+  __device__ int32_t entry(int j) const {
+    const int at = first_ + j;
+    return queue_[at < capacity_ ? at : at - capacity_];
+  }
 
   /// Reads the next kThreads rows, one per thread, and appends the visible ones in order.
   __device__ void scan() {

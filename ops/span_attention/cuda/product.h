@@ -57,7 +57,8 @@ struct Fma {
   using Tile = Tiling<T, D>;
   using ByRows = Fma;
   using AllRows = Fma;
-  static constexpr bool kByRows = false;  ///< whether a warp has all queries of its rows
+  static constexpr bool kByRows = false;         ///< whether a warp has all queries of its rows
+  static constexpr bool kLoadsTwoTiles = false;  ///< whether registers have room for parts of two tiles
 
   static constexpr int kQueriesOfThread = Tile::kQueriesOfThread;  ///< of a thread, consecutive
   static constexpr int kRowsOfThread = Tile::kRowsOfThread;        ///< of a thread, every 16th

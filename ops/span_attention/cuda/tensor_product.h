@@ -31,7 +31,7 @@ struct Mma {
   using Tile = Tiling<T, D>;
   using ByRows = Mma<D, true>;
   using AllRows = std::conditional_t<by_rows, Fma<T, D>, Mma>;
-  static constexpr bool kByRows = by_rows;
+  static constexpr bool kByRows = by_rows, kLoadsTwoTiles = true;
   static constexpr int kSide = 64, kOfWarp = kSide / kWarps;  ///< rows of the figure
   static_assert(Tile::kQueries == kSide && Tile::kRows == kSide && kOfWarp == 16);
 
@@ -119,8 +119,8 @@ struct Mma {
 
   /// c[i][j] += Σ_d a[i, d]·b[j, d];  a [queries, D], b [rows, D].
   __device__ static void product_of_rows(Scores& c, const T* a, const T* b) {
-    product_of_outer<kSide>(by_rows ? b : a, by_rows ? a : b,
-                            [&](int n, auto add) { with_quarter(c, n, add); });
+    product_of_outer<kSide, by_rows ? 4 : 8>(by_rows ? b : a, by_rows ? a : b,
+                                             [&](int n, auto add) { with_quarter(c, n, add); });
   }
 
   /// f(Σ_d a[i, d]·band[i + j, d], i, j) for each query i and column j < rows;  a [queries, D], band
@@ -129,8 +129,8 @@ struct Mma {
   __device__ static void skewed_product(const T* a, const T* band, F f) {
     constexpr int kMet = kOfWarp + kSide;
     Fragment<T, kMet / 8, 4> c;
-    product_of_outer<kMet>(a, band + kOfWarp * warp() * Tile::kStride,
-                           [&](int n, auto add) { add(c.at[n]); });
+    product_of_outer<kMet, 2>(a, band + kOfWarp * warp() * Tile::kStride,
+                              [&](int n, auto add) { add(c.at[n]); });
 #pragma unroll
     for (int n = 0; n < kMet / 8; ++n) {
 #pragma unroll
@@ -187,12 +187,12 @@ struct Mma {
   __device__ static T element(const Scores& s, int i, int j) { return by_rows ? s.at[j][i] : s.at[i][j]; }
 
   /// For each n < kColumns_/8: with(n, add), where add(c) is c += a's 16 rows of this warp · rows [8n, 8n + 8)
-  /// of b, transposed;  a [64, D], b [kColumns_, D].
-  template <int kColumns_, class With>
+  /// of b, transposed;  a [64, D], b [kColumns_, D]. `kUnroll`: as far as there are registers.
+  template <int kColumns_, int kUnroll, class With>
   __device__ static void product_of_outer(const T* a, const T* b, With with) {
     a += outer(0) * Tile::kStride + t();
     b += g() * Tile::kStride + t();
-#pragma unroll 2
+#pragma unroll kUnroll
     for (int d = 0; d < D; d += 8) {
       const T* const low = a + 8 * Tile::kStride + d;
       const T x[4] = {a[d], low[0], a[d + 4], low[4]};
