@@ -34,6 +34,8 @@ __device__ inline void* dynamic_shared_memory() {
   return fade_dynamic_shared;
 }
 
+__device__ inline float fast_exp(float x) { return __expf(x); }
+
 __device__ inline void mma_tf32(float (&c)[4], const float (&a)[4], const float (&b)[2]) {
   const auto bits = [](float x) { return __float_as_uint(x); };
   asm volatile(

@@ -52,6 +52,9 @@ std::vector<int32_t> group_sums();
 /// PTX ISA says are its own.
 Tensor tensor_core_product(const Tensor& c, const Tensor& a, const Tensor& b);
 
+/// fast_exp of each element, f32.
+Tensor fast_exps(const Tensor& x);
+
 /// i² for i < n, by launch_each.
 std::vector<int32_t> squares(int64_t n);
 /// table[index[i]], with an IndexCheck named "gather"; −1 where the index is out of range.

@@ -232,6 +232,15 @@ BOOST_AUTO_TEST_CASE(tf32_is_the_nearest_number) {
   BOOST_TEST(std::isnan(to_tf32(NAN)));
 }
 
+BOOST_AUTO_TEST_CASE(fast_exponentials) {
+  const std::vector<double> x{-INFINITY, -1e30, -10, -3.25, -0.001, 0, 0.5, 2.125, 10};
+  const auto y = doubles(fast_exps(Tensor::from(x, {9}).to(DType::f32).to(Device::cuda)));
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double expected = std::exp(double{static_cast<float>(x[i])});
+    BOOST_TEST(std::abs(y[i] - expected) <= 4e-6 * expected);
+  }
+}
+
 // A sum of 9 numbers below 40 in f32. No element equals another, so that one in the wrong place shows.
 BOOST_AUTO_TEST_CASE(tensor_cores_multiply) {
   const auto on_device = [](const std::vector<double>& x, const Shape& shape) {

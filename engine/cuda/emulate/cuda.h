@@ -3,6 +3,7 @@
 // atomics.h. See docs/cuda.md.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <functional>
 
@@ -34,6 +35,8 @@ namespace fade::cuda_detail {
 
 using emulate::dynamic_shared_memory;
 using emulate::mma_tf32;
+
+inline float fast_exp(float x) { return std::exp(x); }
 
 template <class... P>
 void run_kernel(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,

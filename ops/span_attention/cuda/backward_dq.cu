@@ -154,11 +154,15 @@ __device__ void backward_dq_tile(const AttentionArrays<T>& x, const BackwardInpu
 
 template <class P, class T = typename P::T>
 __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
-    backward_dq(AttentionArrays<T> x, BackwardInputs<T> b, T* dq, T* dpos, int64_t tiles) {
+    backward_dq(AttentionArrays<T> x, BackwardInputs<T> b, T* dq, T* dpos, unsigned tiles) {
   const auto s = shared_buffers<Buffers<P>>();
   dpos += int64_t{blockIdx.x} * x.positions * x.head_size;
-  for (int64_t n = blockIdx.x; n < tiles; n += gridDim.x) {
-    backward_dq_tile<P>(x, b, query_tile(x, n, P::Tile::kQueries), s, dq, dpos);
+  // There and back: tiles whose numbers differ by gridDim.x may all have the same place in their blocks, and as
+  // many rows to see.
+  for (unsigned first = 0, place = blockIdx.x; first < tiles;
+       first += gridDim.x, place = gridDim.x - 1 - place) {
+    const unsigned n = first + place;
+    if (n < tiles) backward_dq_tile<P>(x, b, query_tile(x, n, P::Tile::kQueries), s, dq, dpos);
   }
 }
 
@@ -171,7 +175,7 @@ void launch_backward_dq(const AttentionArrays<T>& x, const BackwardInputs<T>& b,
     const int64_t tiles = query_tiles(x, P::Tile::kQueries);
     launch("span_attention backward_dq", backward_dq<P>,
            static_cast<unsigned>(x.positions ? std::min(tiles, parts) : tiles), kThreads,
-           shared_bytes<Buffers<P>>(), x, b, dq, dpos, tiles);
+           shared_bytes<Buffers<P>>(), x, b, dq, dpos, static_cast<unsigned>(tiles));
   });
 }
 template void launch_backward_dq(const AttentionArrays<float>&, const BackwardInputs<float>&, float*, float*,

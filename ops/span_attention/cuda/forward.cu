@@ -52,7 +52,7 @@ struct OnlineSoftmax {
         top = std::max(top, scores.at[i][j]);
       }
       top = warp_reduce<P::kRowLanes>(top, Max{});
-      const T rescale = std::exp(row_max[i] - top);
+      const T rescale = P::exp(row_max[i] - top);
       row_max[i] = top;
       sum_exp[i] *= rescale;
       masked_sum_exp[i] *= rescale;
@@ -60,7 +60,7 @@ struct OnlineSoftmax {
 #pragma unroll
       for (int j = 0; j < kJ; ++j) {
         const T m = full ? T{1} : mask_at(x.mask, rows.age[j], rows.span[j], query).m;
-        const T u = std::exp(scores.at[i][j] - top);  // F3
+        const T u = P::exp(scores.at[i][j] - top);  // F3
         scores.at[i][j] = m * u;
         sum_exp[i] += u;  // F4: Z, N
         masked_sum_exp[i] += scores.at[i][j];

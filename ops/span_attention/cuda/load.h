@@ -78,9 +78,10 @@ __device__ void load_tiles(const AttentionArrays<typename P::T>& x, std::array<t
                            From from, std::array<typename P::T, 2> factor) {
   using T = typename P::T;
   if constexpr (!P::kLoadsTwoTiles) {
-    for (int k = 0; k < 2; ++k)
-      load_tile<P, kRows>(
-          x, to[k], [&](int row) { return from(row)[k]; }, factor[k]);
+    load_tile<P, kRows>(
+        x, to[0], [&](int row) { return from(row)[0]; }, factor[0]);
+    load_tile<P, kRows>(
+        x, to[1], [&](int row) { return from(row)[1]; }, factor[1]);
   } else {
     constexpr int kPacks = P::D / kPack<T>, kAtOnce = kThreads / kPacks, kSteps = kRows / kAtOnce;
     static_assert(kThreads % kPacks == 0 && kRows % kAtOnce == 0);

@@ -10,6 +10,7 @@
 //   P::feature(n)    the feature of at[..][n]; from n to n + P::kPiece they are consecutive
 //   P::busy(q, r)    whether this warp's scores belong to one of q queries and r rows
 //   P::operand(x)    x, rounded to what the products multiply: how tiles are stored
+//   P::exp(x)        eˣ, as exact as the products
 //   P::ByRows        the products of backward_dkv, which sums over queries; P::AllRows: see own_rows
 //
 // Fma's thread (x, y), x = thread % 16, y = thread / 16, of a tile of 64 queries × 64 rows of 64 features:
@@ -37,6 +38,8 @@
 // Loops over a fragment are unrolled as a whole: only then are all its indices constants, and the fragment
 // stays in registers.
 #pragma once
+
+#include <cmath>
 
 #include "ops/span_attention/cuda/load.h"
 #include "ops/span_attention/cuda/mask.h"
@@ -78,6 +81,7 @@ struct Fma {
     return group_of_thread() / 2 * 2 * kQueriesOfThread < queries;
   }
   __device__ static T operand(T x) { return x; }
+  __device__ static T exp(T x) { return std::exp(x); }
 
   /// g (F5) of this thread's scores.
   struct Dropout {

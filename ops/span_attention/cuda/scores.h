@@ -88,8 +88,8 @@ __device__ void softmax_backward_tile(const AttentionArrays<T>& x, const QueryTi
       MaskEntry<T> mask{.visible = true, .m = 1, .slope = 0};
       if (!full) mask = mask_at(x.mask, rows.age[j], rows.span[j], queries.first + query);
       // Forward was u = exp(s − h), and den = N + ε·Z; so u/den = exp(s − lse):
-      const T u = mask.visible ? std::exp(score - lse[query]) : T{0};  // B2: U
-      T p = mask.m * u;                                                // B3: P
+      const T u = mask.visible ? P::exp(score - lse[query]) : T{0};  // B2: U
+      T p = mask.m * u;                                              // B3: P
       // Forward was out = Σ g·P·v; so dP = g·(dO·v), and dv takes g·P:
       if (x.dropout) {
         dweight *= g[i];  // B4: dP

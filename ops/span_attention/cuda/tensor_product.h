@@ -57,6 +57,7 @@ struct Mma {
   __device__ static bool first_of_row_lanes() { return t() == 0; }
   __device__ static bool busy(int queries, int rows) { return kOfWarp * warp() < (by_rows ? rows : queries); }
   __device__ static T operand(T x) { return to_tf32(x); }
+  __device__ static T exp(T x) { return fast_exp(x); }
 
   /// g (F5) of this thread's scores. One call of Philox gives those of four queries and a row. The lanes that
   /// share it (four, or two by rows) divide the calls among themselves, and exchange one bit a number.
