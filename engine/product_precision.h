@@ -3,6 +3,7 @@
 
 namespace fade {
 
+/// What products multiply.
 enum class ProductPrecision {
   f32,  ///< exact products, summed in f32
   tf32  ///< factors are rounded to 10 bits behind the leading one (TF32), their products are summed in f32
@@ -18,9 +19,11 @@ ProductPrecision product_precision();
 /// While in scope, products have this precision.
 class ProductPrecisionScope {
  public:
+  /// From now on.
   explicit ProductPrecisionScope(ProductPrecision precision) : before_(product_precision()) {
     set_product_precision(precision);
   }
+  /// As before.
   ~ProductPrecisionScope() { set_product_precision(before_); }
   ProductPrecisionScope(const ProductPrecisionScope&) = delete;
   ProductPrecisionScope& operator=(const ProductPrecisionScope&) = delete;

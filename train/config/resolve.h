@@ -11,6 +11,7 @@ namespace fade {
 /// for cuda without one.
 Device device_for(DeviceChoice choice);
 
+/// The type that the choice names.
 DType dtype_for(Precision precision);
 
 /// Sets what the configuration says about the whole process: the number of threads, and the precision of
