@@ -1,6 +1,6 @@
-# Device cuda: FADE_CUDA decides whether nvcc, the C++ compiler (emulate) or nothing compiles the .cu files.
+# Device cuda: FADE_CUDA decides whether nvcc, the C++ compiler (emulate) or nothing compiles the .cu files (kernels.cmake).
 #   fade_cuda_sources(VAR FOLDER)   sets VAR to the sources of device cuda in FOLDER and below
-#   fade_link_cuda(TARGET)          adds their options and libraries to the interface of TARGET
+#   fade_cuda_options(TARGET)       adds their options to the interface of TARGET
 
 if(FADE_CUDA STREQUAL auto)
   include(CheckLanguage)
@@ -35,19 +35,19 @@ if(FADE_CUDA_IS STREQUAL on)
   endif()
   enable_language(CUDA)
   set(CMAKE_CUDA_STANDARD 20)
-  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
-    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")  # unknown to CMake before 3.26
-    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
-  endif()
   set(CMAKE_CUDA_FLAGS_RELEASE "-O3")
-  set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
-  find_package(CUDAToolkit REQUIRED)
+  # Shared libraries share one copy of the CUDA runtime: a kernel is known only to the copy that it was linked with.
+  if(BUILD_SHARED_LIBS)
+    set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
+    set(FADE_CUDART CUDA::cudart)
+  else()
+    set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+    set(FADE_CUDART CUDA::cudart_static)
+  endif()
 elseif(FADE_CUDA_IS STREQUAL emulate)
-  find_package(Boost REQUIRED COMPONENTS context)
-  # OpenBLAS replaces cuBLAS: the build without threads of its own.
-  find_library(FADE_OPENBLAS NAMES openblas PATH_SUFFIXES openblas-serial REQUIRED)
   find_path(FADE_OPENBLAS_INCLUDE NAMES cblas.h PATH_SUFFIXES openblas-serial REQUIRED)
 endif()
+include(cmake/kernels.cmake)
 
 function(fade_cuda_sources result folder)
   set(sources)
@@ -56,22 +56,31 @@ function(fade_cuda_sources result folder)
   endif()
   if(FADE_CUDA_IS STREQUAL emulate)
     list(FILTER sources EXCLUDE REGEX "/engine/cuda/(device|blas)\\.cu$")  # replaced by files in emulate/
-    set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS -Wno-unknown-pragmas)  # such as unroll
     file(GLOB emulator CONFIGURE_DEPENDS ${folder}/cuda/emulate/*.cpp)
     list(APPEND sources ${emulator})
     # Only for these files: the others compile as in the other presets, so that a compiler cache finds them.
-    set_source_files_properties(${sources} PROPERTIES COMPILE_DEFINITIONS FADE_EMULATE)
+    fade_emulate(${sources})
   endif()
   set(${result} ${sources} PARENT_SCOPE)
 endfunction()
 
-function(fade_link_cuda target)
+# What device cuda is linked with.
+set(FADE_CUDA_LIBRARIES)
+if(FADE_CUDA_IS STREQUAL on)
+  set(FADE_CUDA_LIBRARIES ${FADE_CUDART} CUDA::cublas)
+elseif(FADE_CUDA_IS STREQUAL emulate)
+  set(FADE_CUDA_LIBRARIES Boost::context fade::openblas)
+endif()
+
+# The options of fade's own files. Programs that use fade have those of kernels.cmake alone.
+function(fade_cuda_options target)
   if(FADE_CUDA_IS STREQUAL on)
-    # FMT_USE_CONSTEXPR: fmt 9 assumes that nvcc has no constexpr.
-    target_compile_options(${target} INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;--extended-lambda;-Werror=all-warnings;-Xcompiler=-Wall,-Wextra,-Wshadow,-Werror,-fno-math-errno,-fno-trapping-math;-DFMT_USE_CONSTEXPR=1>")
-    target_link_libraries(${target} INTERFACE CUDA::cudart_static CUDA::cublas)
+    set(warnings -Xcompiler=-Wall,-Wextra,-Wshadow)
+    if(FADE_WERROR)
+      set(warnings -Werror=all-warnings ${warnings},-Werror)
+    endif()
+    target_compile_options(${target} INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:${FADE_NVCC_OPTIONS};${warnings},-fno-math-errno,-fno-trapping-math;${FADE_NVCC_DEFINITIONS}>")
   elseif(FADE_CUDA_IS STREQUAL emulate)
-    target_link_libraries(${target} INTERFACE $<LINK_ONLY:Boost::context> ${FADE_OPENBLAS})
     target_include_directories(${target} SYSTEM INTERFACE ${FADE_OPENBLAS_INCLUDE})
   endif()
 endfunction()

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/configure.sh asan # (writes clang's compile commands)
 files=("$@")
-[ $# -gt 0 ] || mapfile -t files < <(git ls-files 'engine/*.cpp' 'ops/*.cpp' 'nn/*.cpp' 'models/*.cpp' 'train/*.cpp' 'cli/*.cpp' 'examples/*.cpp' 'tests/*.cpp')
+[ $# -gt 0 ] || mapfile -t files < <(git ls-files 'engine/*.cpp' 'ops/*.cpp' 'nn/*.cpp' 'models/*.cpp' 'train/*.cpp' 'cli/*.cpp' 'examples/*.cpp' 'tests/*.cpp' ':!examples/outside/')  # (compiled against an installed fade)
 
 found=0
 printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build/asan 2>/dev/null || found=1
