@@ -112,7 +112,10 @@ constexpr OpDef kMaximum{Maximum::name, maximum_rule};
 constexpr OpDef kWhere{Where::name, where_rule};
 
 // The number c, to be broadcast against x.
-Tensor scalar_for(const Tensor& x, double c) { return Tensor::scalar(c, x.dtype(), x.device()); }
+Tensor scalar_for(const char* op, const Tensor& x, double c) {
+  check_given(op, "the tensor beside the number", x);
+  return Tensor::scalar(c, x.dtype(), x.device());
+}
 
 }  // namespace
 
@@ -165,10 +168,10 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
 }
 
 Tensor where(const Tensor& condition, const Tensor& a, double b) {
-  return where(condition, a, scalar_for(a, b));
+  return where(condition, a, scalar_for(Where::name, a, b));
 }
 Tensor where(const Tensor& condition, double a, const Tensor& b) {
-  return where(condition, scalar_for(b, a), b);
+  return where(condition, scalar_for(Where::name, b, a), b);
 }
 
 Tensor operator+(const Tensor& x, double c) { return unary(x, AddScalar{c}); }
