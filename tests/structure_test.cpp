@@ -73,6 +73,36 @@ std::map<std::string, std::set<std::string>> recorded_operations() {
   return folders;
 }
 
+// The functions in the last column of the table of operations in docs/from_pytorch.md: `name` or `name(...)`.
+std::set<std::string> operations_for_users_of_pytorch() {
+  const std::regex function("`([a-z][a-z0-9_]*)(`|\\()");
+  std::set<std::string> names;
+  bool in_table = false;
+  for_lines(kRoot / "docs/from_pytorch.md", [&](int, const std::string& line) {
+    if (line.starts_with("## ")) in_table = line == "## Operations";
+    if (!in_table || !line.starts_with("| ")) return;
+    const std::string column = line.substr(line.rfind(" | ", line.size() - 3));
+    for (std::sregex_iterator m(column.begin(), column.end(), function), end; m != end; ++m)
+      names.insert((*m)[1]);
+  });
+  return names;
+}
+
+// The functions that the headers of operations declare.
+std::set<std::string> declared_functions() {
+  const std::regex declaration(
+      R"(^(?:inline )?[A-Z][A-Za-z]+ ([a-z][a-z0-9_]*)\(.*|^std::vector<Tensor> ([a-z_]+)\(.*)");
+  std::set<std::string> names;
+  for (const fs::path& file : files_with({".h"})) {
+    if (file.parent_path().parent_path() != kRoot / "ops") continue;
+    for_lines(file, [&](int, const std::string& line) {
+      std::smatch m;
+      if (std::regex_match(line, m, declaration)) names.insert(m[1].length() ? m[1] : m[2]);
+    });
+  }
+  return names;
+}
+
 // The folder of ops/ that a file belongs to.
 std::string operation_of(const fs::path& file) {
   return (*std::next(fs::relative(file, kRoot).begin())).string();
@@ -203,6 +233,16 @@ BOOST_AUTO_TEST_CASE(nothing_is_left_to_fill_in) {
   };
   for (const auto& entry : fs::recursive_directory_iterator(kRoot / "ops"))
     if (entry.is_regular_file()) check(entry.path());
+}
+
+BOOST_AUTO_TEST_CASE(users_of_pytorch_find_every_operation) {
+  const std::set<std::string> named = operations_for_users_of_pytorch(), declared = declared_functions();
+  for (const std::string& name : named)
+    BOOST_TEST(declared.count(name) == 1u,
+               "docs/from_pytorch.md: no header of ops/ declares `" << name << '`');
+  for (const auto& [name, row] : index_rows())
+    BOOST_TEST(named.count(name) == 1u,
+               "docs/from_pytorch.md: no row for `" << name << "` in its table of operations");
 }
 
 BOOST_AUTO_TEST_CASE(kernels_follow_one_convention) {

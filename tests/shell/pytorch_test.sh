@@ -1,7 +1,7 @@
 #!/bin/bash
 # scripts/to_pytorch.py: a run of fade in PyTorch has the same bits per byte and writes the same text, and weights come back
 # as a checkpoint; logits, losses and gradients of every kind are fade's (tests/pytorch/compare.py). What is wrong ends in one
-# line with the remedy. Needs $FADE, the program, and $FADE_LOGITS (tests/train/logits.cpp).
+# line with the remedy. The program in PyTorch of docs/from_pytorch.md prints what the page says. Needs $FADE, the program, and $FADE_LOGITS (tests/train/logits.cpp).
 set -u
 . tests/shell/cli_support.sh
 
@@ -34,6 +34,16 @@ if [ -z "$python" ]; then
   skipped=1
   finish
 fi
+
+# The two programs of docs/from_pytorch.md print the same (of fade's, tests/shell/check_output.sh checks it).
+block() { # MARK: the fenced block that directly follows this line of the page
+  awk -v mark="<!-- $1 -->" 'inside == 2 && /^```/ { exit } inside == 2; inside == 1 { inside = 2 } $0 == mark { inside = 1 }' page
+}
+cp "$tests/../docs/from_pytorch.md" page
+block "run: tests/shell/pytorch_test.sh" >program.py
+block "output: examples/from_pytorch.cpp" >printed
+"$python" program.py >out 2>err
+holds "the program in PyTorch prints what the page says" test -s out -a "$(cat out)" = "$(cat printed)"
 
 small_run_files
 works "a run" train c.yaml --out run --set train.steps=60 --set train.optimizer.lr=0.01
