@@ -1,4 +1,4 @@
-// An elementwise operation of one tensor, made of a functor (elementwise_math.h says what that is). Operations of
+// An elementwise operation of one tensor, made of a functor (functor.h says what that is). Operations of
 // other programs are made as fade's own are (docs/library.md):
 //
 //   Tensor softsign(const Tensor& x) { return unary_operation<Softsign>(x); }
@@ -19,6 +19,7 @@ void unary_rule(BackwardCtx& ctx) {
   ctx.add(0, dx);
 }
 
+/// The operation of F, for record.
 template <class F>
 inline constexpr OpDef kUnary{F::name, unary_rule<F>};
 

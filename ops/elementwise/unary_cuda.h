@@ -6,15 +6,19 @@
 
 namespace fade {
 
+/// The value of one element, for map.
 template <class F>
 struct ForwardElement {
-  F f;
+  F f;  ///< the functor
+  /// f.forward(x).
   __device__ auto operator()(auto... x) const { return f.forward(x...); }
 };
 
+/// The gradient of one element, for map.
 template <class F>
 struct BackwardElement {
-  F f;
+  F f;  ///< the functor
+  /// f.backward(g, saved).
   __device__ auto operator()(auto g, auto saved) const { return f.backward(g, saved); }
 };
 
