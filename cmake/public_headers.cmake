@@ -8,7 +8,7 @@ function(fade_public_headers result)
   list(FILTER headers EXCLUDE REGEX "^engine/(held_signals|gradcheck_.*|io/(half|hash|output|standard_streams|utf8))\\.h$")
   list(FILTER headers EXCLUDE REGEX "^engine/cuda/emulate/(block|fiber|memory|report)\\.h$")
   list(FILTER headers EXCLUDE REGEX "^ops/.*_(kernels|math)\\.h$|^ops/.*/(cpu|cuda)/")
-  list(APPEND headers ops/elementwise/elementwise_kernels.h ops/elementwise/elementwise_math.h)  # what unary.h includes
+  list(APPEND headers ops/elementwise/elementwise_kernels.h)  # what unary.h includes
   list(FILTER headers EXCLUDE REGEX "^ops/(matmul/gemm_cpu|expire_mask/row_spans|span_attention/naive)\\.h$")
   list(FILTER headers EXCLUDE REGEX "^train/(run_log|tensorboard|log_file|progress|interrupt|figure|median|call|checkpoint_policy)\\.h$")
   list(FILTER headers EXCLUDE REGEX "^train/config/(schema|number|suggestion|unread|check)\\.h$")

@@ -22,7 +22,6 @@ file(GLOB_RECURSE headers RELATIVE ${root} ${root}/engine/*.h ${root}/ops/*.h ${
 include(${CMAKE_CURRENT_LIST_DIR}/public_headers.cmake)
 set(FADE_CUDA_IS on)  # the same in every build: with the headers of kernels for device cuda
 fade_public_headers(headers ${headers})
-list(REMOVE_ITEM headers ops/elementwise/elementwise_math.h)  # (fade's own functors, which a public header happens to include)
 file(GLOB_RECURSE pages RELATIVE ${root} ${root}/docs/*.md ${root}/engine/*.md ${root}/ops/*.md ${root}/nn/*.md ${root}/models/*.md
      ${root}/train/*.md ${root}/cli/*.md ${root}/tests/*.md)
 list(JOIN headers " " FADE_HEADERS)

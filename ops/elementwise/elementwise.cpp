@@ -4,6 +4,7 @@
 
 #include "engine/tape.h"
 #include "ops/check.h"
+#include "ops/elementwise/elementwise_math.h"
 #include "ops/elementwise/unary.h"
 
 namespace fade {

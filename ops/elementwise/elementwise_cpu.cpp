@@ -1,6 +1,7 @@
 #include <array>
 
 #include "ops/elementwise/elementwise_kernels.h"
+#include "ops/elementwise/elementwise_math.h"
 #include "ops/elementwise/unary_cpu.h"
 
 namespace fade {

@@ -1,4 +1,5 @@
 #include "ops/elementwise/elementwise_kernels.h"
+#include "ops/elementwise/elementwise_math.h"
 #include "ops/elementwise/unary_cuda.h"
 
 namespace fade {

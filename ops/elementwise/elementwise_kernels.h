@@ -3,7 +3,7 @@
 #pragma once
 
 #include "engine/kernel.h"
-#include "ops/elementwise/elementwise_math.h"
+#include "ops/elementwise/functor.h"
 
 namespace fade {
 

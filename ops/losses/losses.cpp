@@ -4,6 +4,7 @@
 #include "ops/check.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/elementwise/elementwise_kernels.h"
+#include "ops/elementwise/elementwise_math.h"
 #include "ops/reduce/reduce.h"
 
 namespace fade {
