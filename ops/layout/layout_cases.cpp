@@ -1,5 +1,7 @@
 #include "ops/layout/layout.h"
 
+#include <algorithm>
+
 #include "tests/ops/op_case.h"
 
 namespace fade::test {
@@ -64,21 +66,82 @@ OpCase slice_case(const char* name, const Shape& from, int dim, int64_t begin, i
   return c;
 }
 
-OpCase concat_case(const char* name, const Shape& a, const Shape& b, int dim) {
-  Shape result = a;
-  result.set(dim, a[dim] + b[dim]);
-  return {.name = fmt::format("concat/{}", name),
-          .inputs = {{a}, {b}},
-          .run = [=](const Tensors& in) { return concat(in[0], in[1], dim); },
+// The parts along dimension `dim` of tensors of shape `all`.
+Values joined(const Arrays& in, const std::vector<int64_t>& sizes, const Shape& all, int dim) {
+  const Around whole(all, dim);
+  return tabulate({whole.outer, whole.n, whole.inner}, [&](const auto& to) {
+    size_t part = 0;
+    int64_t k = to[1];
+    while (k >= sizes[part]) k -= sizes[part++];
+    return in[part][static_cast<size_t>((to[0] * sizes[part] + k) * whole.inner + to[2])];
+  });
+}
+
+// Parts of these sizes along `dim` of `shape`, joined.
+OpCase concat_case(const char* name, Shape shape, int dim, const std::vector<int64_t>& sizes) {
+  std::vector<Input> inputs;
+  int64_t total = 0;
+  for (const int64_t size : sizes) {
+    shape.set(dim, size);
+    inputs.push_back({shape});
+    total += size;
+  }
+  shape.set(dim, total);
+  return {
+      .name = fmt::format("concat/{}", name),
+      .inputs = inputs,
+      .run = [=](const Tensors& in) { return in.size() == 2 ? concat(in[0], in[1], dim) : concat(in, dim); },
+      .reference = [=](const Arrays& in) { return joined(in, sizes, shape, dim); },
+      .shape = shape};
+}
+
+OpCase stack_case(const char* name, const Shape& part, int dim, size_t count, const Shape& result) {
+  return {
+      .name = fmt::format("stack/{}", name),
+      .inputs = std::vector<Input>(count, {part}),
+      .run = [=](const Tensors& in) { return stack(in, dim); },
+      .reference = [=](const Arrays& in) { return joined(in, std::vector<int64_t>(count, 1), result, dim); },
+      .shape = result};
+}
+
+// The last part first: in order, nothing would show that x was split.
+OpCase split_case(const char* name, const Shape& shape, int dim, const std::vector<int64_t>& sizes,
+                  const std::function<Tensors(const Tensor&)>& cut) {
+  return {.name = fmt::format("split/{}", name),
+          .inputs = {{shape}},
+          .run =
+              [=](const Tensors& in) {
+                Tensors parts = cut(in[0]);
+                std::rotate(parts.begin(), parts.end() - 1, parts.end());
+                return concat(parts, dim);
+              },
           .reference =
               [=](const Arrays& in) {
-                const Around of_a(a, dim), of_b(b, dim);
-                return tabulate({of_a.outer, result[dim], of_a.inner}, [&](const auto& to) {
-                  const auto [o, k, i, unused] = to;
-                  return k < of_a.n ? of_a.at(in[0], o, k, i) : of_b.at(in[1], o, k - of_a.n, i);
+                const Around x(shape, dim);
+                return tabulate({x.outer, x.n, x.inner}, [&](const auto& to) {
+                  return x.at(in[0], to[0], (to[1] + x.n - sizes.back()) % x.n, to[2]);
                 });
               },
-          .shape = result};
+          .shape = shape};
+}
+
+OpCase broadcast_to_case(const char* name, const Shape& from, const Shape& result) {
+  return {.name = fmt::format("broadcast_to/{}", name),
+          .inputs = {{from}},
+          .run = [=](const Tensors& in) { return broadcast_to(in[0], result); },
+          .reference =
+              [=](const Arrays& in) {
+                return tabulate(result, [&](const auto& to) {
+                  int64_t at = 0;
+                  for (int d = 0; d < from.dims(); ++d) {
+                    const int64_t k = to[static_cast<size_t>(d + result.dims() - from.dims())];
+                    at = at * from[d] + (from[d] == 1 ? 0 : k);
+                  }
+                  return in[0][static_cast<size_t>(at)];
+                });
+              },
+          .shape = result,
+          .broadcasts = result.numel() > from.numel()};
 }
 
 [[maybe_unused]] const bool added = add_cases(
@@ -111,12 +174,48 @@ OpCase concat_case(const char* name, const Shape& a, const Shape& b, int dim) {
      slice_case("nothing", {3, 5}, 1, 2, 2),
      slice_case("packed_columns", {3, 16}, 1, 4, 12),
      slice_case("packed_middle", {2, 7, 4}, 1, 2, 5),
-     concat_case("rows", {2, 3}, {5, 3}, 0),
-     concat_case("columns", {3, 2}, {3, 5}, 1),
-     concat_case("middle_dimension", {2, 3, 5}, {2, 1, 5}, 1),
-     concat_case("from_the_end", {2, 3, 1}, {2, 3, 4}, -1),
-     concat_case("with_nothing", {3, 0}, {3, 2}, 1),
-     concat_case("packed_columns", {3, 4}, {3, 8}, 1)});
+     reshape_case("to_a_shape", {2, 3, 5}, {5, 6},
+                  [](const Tensors& in) {
+                    return reshape(in[0], Shape{5, 6});
+                  }),
+     reshape_case("unsqueezed", {2, 3}, {2, 1, 3}, [](const Tensors& in) { return unsqueeze(in[0], 1); }),
+     reshape_case("unsqueezed_at_the_end", {2, 3}, {2, 3, 1},
+                  [](const Tensors& in) { return unsqueeze(in[0], -1); }),
+     reshape_case("squeezed", {2, 1, 3}, {2, 3}, [](const Tensors& in) { return squeeze(in[0], -2); }),
+     concat_case("rows", {2, 3}, 0, {2, 5}),
+     concat_case("columns", {3, 2}, 1, {2, 5}),
+     concat_case("middle_dimension", {2, 3, 5}, 1, {3, 1}),
+     concat_case("from_the_end", {2, 3, 1}, -1, {1, 4}),
+     concat_case("with_nothing", {3, 0}, 1, {0, 2}),
+     concat_case("packed_columns", {3, 4}, 1, {4, 8}),
+     concat_case("one", {3, 4}, 1, {4}),
+     concat_case("four", {3, 4}, 1, {4, 1, 2, 3}),
+     concat_case("five", {2, 3}, 0, {1, 2, 3, 1, 2}),
+     concat_case("many", {3, 1}, 1, {1, 2, 1, 3, 1, 2, 1, 1, 2, 1, 1, 4, 1, 2, 1, 1, 3, 1}),
+     stack_case("rows", {3, 5}, 0, 3, {3, 3, 5}),
+     stack_case("columns", {3, 5}, -1, 4, {3, 5, 4}),
+     stack_case("middle_dimension", {3, 5}, 1, 6, {3, 6, 5}),
+     stack_case("numbers", {}, 0, 2, {2}),
+     stack_case("one", {3}, 1, 1, {3, 1}),
+     split_case("rows", {7, 3}, 0, {2, 1, 4},
+                [](const Tensor& x) {
+                  return split(x, {2, 1, 4}, 0);
+                }),
+     split_case("columns", {3, 7}, -1, {2, 0, 1, 4},
+                [](const Tensor& x) {
+                  return split(x, {2, 0, 1, 4}, -1);
+                }),
+     split_case("of_one_size", {2, 7, 3}, 1, {3, 3, 1}, [](const Tensor& x) { return split(x, 3, 1); }),
+     split_case("in_one", {2, 3}, 1, {3}, [](const Tensor& x) { return split(x, 5, 1); }),
+     split_case("nothing", {2, 0}, 1, {0}, [](const Tensor& x) { return split(x, 5, 1); }),
+     broadcast_to_case("rows", {5}, {3, 5}),
+     broadcast_to_case("columns", {3, 1}, {3, 5}),
+     broadcast_to_case("number", {}, {7}),
+     broadcast_to_case("middle_dimension", {2, 1, 3, 1}, {2, 5, 3, 2}),
+     broadcast_to_case("packed", {4, 8}, {3, 4, 8}),
+     broadcast_to_case("long_columns", {9, 1}, {3, 9, 16}),
+     broadcast_to_case("itself", {3, 5}, {3, 5}),
+     broadcast_to_case("nothing", {1, 3}, {0, 3})});
 
 }  // namespace
 }  // namespace fade::test
