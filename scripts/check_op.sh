@@ -40,7 +40,7 @@ failed=0
 if clang-format --version 2>/dev/null | grep -q 'version 14'; then
   find "ops/$folder" -name '*.h' -o -name '*.c*' | xargs clang-format --dry-run --Werror || failed=1 # (clang-format -i mends it)
 fi
-checks "on the CPU" build/tests/fade_tests "$suites:planted_bugs:structure:documents_test:torn_lines_test"
+checks "on the CPU" build/tests/fade_tests "$suites:planted_bugs:structure:documents_test:torn_lines"
 FADE_TEST_DEVICE=cuda checks "on the emulated device" build/emulate/tests/fade_tests "$suites"
 FADE_TEST_DEVICE=cuda FADE_EMULATE_ORDER=reverse checks "with its threads in reverse order" build/emulate/tests/fade_tests "$suites"
 printf '%s: %s in %d.%d s\n' "$name" "$([ $failed -eq 0 ] && echo "no mistake found" || echo "MISTAKES, see above")" \

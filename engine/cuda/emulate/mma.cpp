@@ -29,9 +29,7 @@ void check_rounded(const Operands& operands, Site site) {
 class Fragments {
  public:
   explicit Fragments(const uint64_t* lanes) : lanes_(lanes) {}
-  float a(int row, int column) const {
-    return of(4 * (row % 8) + column % 4).a[row / 8 + 2 * (column / 4)];
-  }
+  float a(int row, int column) const { return of(4 * (row % 8) + column % 4).a[row / 8 + 2 * (column / 4)]; }
   float b(int row, int column) const { return of(4 * column + row % 4).b[row / 4]; }
 
  private:
