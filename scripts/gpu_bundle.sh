@@ -22,7 +22,7 @@ cp $build/tests/fade_tests $bundle/tests/
 strip $bundle/fade $bundle/tests/fade_tests
 ldd $bundle/fade $bundle/tests/fade_tests | sed -n 's/.* => \([^ ]*\/lib\(fmt\|yaml-cpp\|hwy\|boost\)[^ ]*\) .*/\1/p' | sort -u |
   xargs -I{} cp -L {} $bundle/lib/
-ctest --test-dir $build -N -V -L device | sed -n 's/.*fade_tests" "--run_test=\([^"]*\)"$/\1/p' >$bundle/device_suites
+ctest --test-dir $build -N -V -L device | sed -n 's/.*fade_tests "--run_test=\([^"]*\)"$/\1/p' >$bundle/device_suites
 {
   echo "commit $(git describe --always --dirty)"
   echo "cuda $(nvcc --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')"

@@ -91,7 +91,7 @@ check_op() {
 }
 holds "check_op.sh runs the tests of an operation's folder" check_op softsign
 holds "on both devices, in both orders" diff calls - <<'END'
-all forward --run_test=ops/elementwise:elementwise_edges:planted_bugs:structure:documents_test:torn_lines_test
+all forward --run_test=ops/elementwise:elementwise_edges:planted_bugs:structure:documents_test:torn_lines
 cuda forward --run_test=ops/elementwise:elementwise_edges
 cuda reverse --run_test=ops/elementwise:elementwise_edges
 END
