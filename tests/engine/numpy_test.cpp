@@ -77,17 +77,25 @@ void must_print(const Tensor& t, const char* format, const std::string& path) {
   BOOST_TEST((text == wanted), path << ": " << text << "\nNumPy: " << wanted);
 }
 
+/// A Python that has NumPy: the first on the path, or the system's, for which packages install it. Or empty.
+std::string python_with_numpy() {
+  for (const std::string python : {"python3", "/usr/bin/python3"})
+    if (std::system((python + " -c 'import numpy' >/dev/null 2>&1").c_str()) == 0) return python;
+  return "";
+}
+
 /// A folder with what NumPy made of `written`; false as a condition where there is no NumPy.
 struct Peer {
   test::TempDir dir;
-  bool there = std::system("python3 -c 'import numpy' >/dev/null 2>&1") == 0;
+  std::string python = python_with_numpy();
+  bool there = !python.empty();
   explicit Peer(const std::vector<NamedTensor>& written) {
     if (!there) {
       std::puts("NumPy is not installed");  // (ctest knows these words: the test is skipped)
       return;
     }
     for (const auto& [name, t] : written) save_npy(dir.path(name + ".npy"), t);
-    const std::string call = "python3 " FADE_SOURCE_DIR "/tests/engine/numpy_peer.py " + dir.path();
+    const std::string call = python + " " FADE_SOURCE_DIR "/tests/engine/numpy_peer.py " + dir.path();
     BOOST_REQUIRE(std::system(call.c_str()) == 0);
   }
   Tensor load(const std::string& name) const { return load_npy(dir.path(name + ".npy")); }

@@ -7,7 +7,7 @@ root=$PWD build=$(cd "$(dirname "$FADE")" && pwd)
 ninja -C "$build" -t commands fade_tests >commands 2>/dev/null && [ -f "$build/tests/fade_tests" ] ||
   { echo "skipped: $build has no fade_tests that ninja has built"; exit 77; }
 mkdir copy objects
-(cd "$root" && cp -r engine ops nn models train cli tests scripts docs .clang-format "$dir/copy")
+(cd "$root" && cp -r engine ops nn models train cli tests examples bench scripts configs docs .clang-format "$dir/copy")
 cd copy || exit 1
 
 # refuses WHAT MESSAGE PROGRAM ARGUMENTS..: it ends with exit code 2 and this one line, and changes nothing
