@@ -227,9 +227,11 @@ class NpyReader {
       refuse("{}: an array of {} dimensions, a tensor has at most {} (reshape it before it is saved)", path_,
              d.shape.size(), kMaxDims);
     Shape shape;
-    uint64_t expected = bytes_per_value;
+    uint64_t expected = bytes_per_value,
+             most = sizeof(double);  // the bytes of any type, a size of 0 taken for 1
     for (const uint64_t n : d.shape) {
-      if (n > kLargestSize || (n && expected > kLargestSize / n)) wrong("it has an impossible shape");
+      if (n > kLargestSize / most) wrong("it has an impossible shape");
+      most *= std::max<uint64_t>(n, 1);
       expected *= n;
       shape.append(static_cast<int64_t>(n));
     }

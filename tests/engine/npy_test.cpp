@@ -157,6 +157,8 @@ BOOST_AUTO_TEST_CASE(damaged_headers_are_refused) {
   must_refuse(file_of(header_of("<f4", "()"), "abcd", {4, 0}), "it is of version 4.0");
   must_refuse(file_of(header_of("<f4", "()"), "abcd", {1, 1}), "it is of version 1.1");
   must_refuse(file_of(std::string(10'001, ' '), ""), "its header has 10001 bytes, of at most 10000");
+  must_refuse(file_of(header_of("|u1", "(1152921504606846976, 2)"), ""), "it has an impossible shape");
+  must_refuse(file_of(header_of("<f4", "(0, 1152921504606846976)"), ""), "it has an impossible shape");
   for (const char* header :
        {"", "{", "{}", "[]", "{'descr': '<f4'}", "{'descr': '<f4, 'fortran_order': False",
         "{'descr': '<f4' 'fortran_order': False, 'shape': ()}",
