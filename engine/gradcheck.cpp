@@ -54,8 +54,9 @@ class Comparison {
     for (const int64_t i : elements) {
       const Differences::Slope& s = slopes.emplace_back(d_.slope(k_, i, options_.step));
       slopes.back().parts = {};  // of no use here, and large
+      if (!std::isfinite(s.value)) continue;
       noises.push_back(s.noise);
-      if (std::abs(s.value) > s.noise && std::isfinite(s.value)) sizes.push_back(std::abs(s.value));
+      if (std::abs(s.value) > s.noise) sizes.push_back(std::abs(s.value));
     }
     scale_ = median(sizes);
     in.noise = median(noises);
@@ -72,7 +73,9 @@ class Comparison {
 
   // Smaller steps tell a wrong gradient from a wrong slope: one near a kink, or of a function that bends much.
   ComparedElement settle(int64_t i, double gradient, Differences::Slope s) const {
-    const auto agrees = [&] { return std::abs(gradient - s.value) <= allowed(s); };  // NaN does not
+    const auto agrees = [&] {  // NaN does not; where f is not finite, neither does an infinite slope
+      return std::isfinite(s.value) && std::abs(gradient - s.value) <= allowed(s);
+    };
     const auto result = [&](Verdict v) {
       return ComparedElement{i, gradient, s.value, allowed(s), v, s.low, s.high};
     };

@@ -70,7 +70,7 @@ Differences::Differences(const TensorsFunction& f, const std::vector<Tensor>& in
   double largest = 0;
   for (const double y : results_) largest = std::max(largest, std::abs(y));
   for (size_t o = 0; o < again.size(); ++o)
-    if (std::abs(again[o] - results_[o]) > 1e-10 * largest)
+    if (!(std::abs(again[o] - results_[o]) <= 1e-10 * largest))  // NaN, too
       fail(
           "gradcheck: f gives {} and then {} for the same inputs (let it use the same random key in each call)",
           results_[o], again[o]);

@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <utility>
 
 #include "engine/tape.h"
 #include "ops/elementwise/elementwise.h"
@@ -254,6 +255,26 @@ BOOST_AUTO_TEST_CASE(a_function_that_bends_much_needs_smaller_steps) {
   gradcheck([](const Tensors& in) { return log(in[0]); }, {Tensor::full({1}, 0.0015, DType::f64)});
 }
 
+// 1/x at 0.002: the first step of the differences meets 1/0, and its slope is infinite.
+BOOST_AUTO_TEST_CASE(a_step_that_meets_infinity_is_made_smaller) {
+  const Tensor x = Tensor::from(std::vector<double>{0.002, 1, -2}, {3});
+  const Tensor alone = Tensor::full({1}, 0.002, DType::f64);
+  const auto reciprocal = [](const Tensors& in) { return pow(in[0], -1); };
+  gradcheck(reciprocal, {x});
+  gradcheck(reciprocal, {alone});
+  static constexpr OpDef kOp{"first_is_wrong", [](BackwardCtx& ctx) {
+                               const Tensor right = neg(mul(ctx.grad(), pow(ctx.saved(0), -2)));
+                               right.mutate<double>()[0] *= 2;
+                               ctx.add(0, right);
+                             }};
+  const auto wrong = [](const Tensors& in) {
+    return with_rule(kOp, [&] { return pow(in[0], -1); }, {&in[0]});
+  };
+  check_has(gradient_fault(wrong, {x}),
+            "gradcheck: 1 of 3 elements of the gradient of input 0 [3] are wrong");
+  check_has(gradient_fault(wrong, {alone}), "gradcheck: 1 of 1 elements");
+}
+
 BOOST_AUTO_TEST_CASE(points_where_nothing_can_be_checked) {
   check_has(
       gradient_fault([](const Tensors& in) { return log(in[0]); }, {Tensor::full({2}, 1e-6, DType::f64)}),
@@ -325,6 +346,9 @@ BOOST_AUTO_TEST_CASE(wrong_uses) {
   int call = 0;
   refused([&](const Tensors& in) { return scale(in[0], ++call); }, {x},
           "for the same inputs (let it use the same random key in each call)");
+  bool first = true;
+  refused([&](const Tensors& in) { return scale(in[0], std::exchange(first, false) ? 1 : std::nan("")); },
+          {x}, "for the same inputs (let it use the same random key in each call)");
   refused(
       [&](const Tensors& in) {
         return ++call % 2 ? in[0] : in[0].view({3, 2});
