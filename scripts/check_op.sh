@@ -12,6 +12,7 @@ refuse() {
 [ $# -eq 1 ] || refuse "${*:-no name}: give one name (scripts/check_op.sh softmax)"
 name=${1#ops/}
 name=${name%/}
+[[ $name =~ ^[a-z0-9_]+$ ]] || refuse "$name: no name of a folder or an operation (lower-case letters, digits and _: softmax)"
 folder=$name
 [ -d "ops/$folder" ] || folder=$(sed -n "s/^| \`$name\` | \[\([a-z0-9_]*\)\].*/\1/p" ops/README.md)
 [ -n "$folder" ] && [ -d "ops/$folder" ] || refuse "$name: neither a folder of ops/ nor an operation of ops/README.md (scripts/new_op.sh $name begins one)"

@@ -23,7 +23,7 @@ case " and asm auto bool break case catch char class compl concept const continu
 esac
 [ ! -e "ops/$op" ] || refuse "ops/$op: is there already (choose another name, or remove it)"
 ! grep -q "^| \`$op\` |" ops/README.md || refuse "$op: has a row in ops/README.md already (choose another name, or remove the row)"
-grep -rqw "Tensor $op(" ops --include='*.h' && refuse "$op: a function of ops/ has this name (choose another)"
+! grep -rq "\<Tensor $op(" ops --include='*.h' || refuse "$op: a function of ops/ has this name (choose another)"
 
 Op=$(sed -E 's/(^|_)([a-z0-9])/\u\2/g' <<<"$op")
 made=$(mktemp -d ops/new_op.XXXXXX)

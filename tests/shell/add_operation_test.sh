@@ -27,6 +27,9 @@ refuses "a long name" "new_op: ${rule//[^a-z]/a}: ${#rule} characters, of at mos
 refuses "a word of C++" "new_op: while: a word of C++ (choose another name)" new_op.sh while
 refuses "a folder that exists" "new_op: ops/softmax: is there already (choose another name, or remove it)" new_op.sh softmax
 refuses "a name of the index" "new_op: add: has a row in ops/README.md already (choose another name, or remove the row)" new_op.sh add
+refuses "a function of another operation" "new_op: gather_rows_of: a function of ops/ has this name (choose another)" new_op.sh gather_rows_of
+refuses "a path that is no folder of ops/" \
+  "check_op: softmax/x: no name of a folder or an operation (lower-case letters, digits and _: softmax)" check_op.sh ops/softmax/x
 refuses "an operation that is not there" \
   "check_op: wave: neither a folder of ops/ nor an operation of ops/README.md (scripts/new_op.sh wave begins one)" check_op.sh wave
 
