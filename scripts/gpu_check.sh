@@ -3,7 +3,7 @@
 # of what they tell, each with a time limit. What a stage found is in the results as soon as it ends, so that a failure, a
 # hang or the end of the machine's time loses nothing. Exit status 1 when a stage failed.
 #   scripts/gpu_check.sh [BUNDLE] [--minutes N] [--only STAGE...]
-#     BUNDLE       what scripts/gpu_bundle.sh made (default: build/bundle), or a build folder of preset cuda
+#     BUNDLE       what scripts/gpu_bundle.sh made (default: build/bundle)
 #     --minutes N  no stage begins or goes on after N minutes (default: 30)
 #     --only       only these stages, or those whose names begin so
 #   FADE_RESULTS=DIR   where GPU-DATE.json and the stages' logs go (default: bench/results)
@@ -24,14 +24,17 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+[ -z "${FADE_GPU_TEXT:-}" ] || [ -f "$FADE_GPU_TEXT" ] || fail "FADE_GPU_TEXT=$FADE_GPU_TEXT: there is no such file"
+
 command -v nvidia-smi >/dev/null || fail "nvidia-smi is not installed: no NVIDIA driver (install it, or use another machine)"
 gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1) && [ -n "$gpu" ] ||
   fail "nvidia-smi finds no GPU ($(nvidia-smi 2>&1 | head -n 1))"
 driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader | head -n 1)
 fade=$PWD/$bundle/fade tests=$PWD/$bundle/tests/fade_tests
 [[ $bundle != /* ]] || fade=$bundle/fade tests=$bundle/tests/fade_tests
-[ -x "$fade" ] && [ -x "$tests" ] || fail "$bundle: fade and tests/fade_tests are missing (scripts/gpu_bundle.sh makes them)"
-about() { sed -n "s/^$1 //p" "$bundle/about" 2>/dev/null; }
+[ -x "$fade" ] && [ -x "$tests" ] && [ -f "$bundle/device_suites" ] && [ -f "$bundle/about" ] ||
+  fail "$bundle: not all of fade, tests/fade_tests, device_suites and about are there (scripts/gpu_bundle.sh makes them)"
+about() { sed -n "s/^$1 //p" "$bundle/about"; }
 
 # The tests read files of the sources where they were built.
 source=$(about source)
@@ -48,13 +51,17 @@ mkdir -p "$logs"
 record() { python3 scripts/gpu_record.py "$results" "$@"; }
 record --start gpu="$gpu" driver="$driver" cuda="$(about cuda)" commit="$(about commit)" || fail "$results cannot be written"
 
-# stage NAME SECONDS COMMAND...
 failed=0 deadline=$((SECONDS + $(awk "BEGIN { print int(60 * $minutes) }")))
+wanted() {  # NAME: a stage of --only?
+  [ ${#only[@]} -gt 0 ] || return 0
+  for prefix in "${only[@]}"; do [[ $1 != "$prefix"* ]] || return 0; done
+  return 1
+}
+# stage NAME SECONDS COMMAND...
 stage() {
-  local name=$1 limit=$2 began=$SECONDS code=0 wanted=${#only[@]}
+  local name=$1 limit=$2 began=$SECONDS code=0
   shift 2
-  for prefix in ${only[@]+"${only[@]}"}; do [[ $name != "$prefix"* ]] || wanted=0; done
-  [ "$wanted" -eq 0 ] || return 0
+  wanted "$name" || return 0
   [ $((deadline - SECONDS)) -ge "$limit" ] || limit=$((deadline - SECONDS))
   if [ "$limit" -lt 5 ]; then
     record --stage "$name" --left-out "no time left"
@@ -65,6 +72,7 @@ stage() {
   record --stage "$name" --code "$code" --limit "$limit" --seconds $((SECONDS - began)) --log "$logs/$name"
 }
 has() {  # NAME PROGRAM: may stage NAME run?
+  wanted "$1" || return 1
   command -v "$2" >/dev/null || { record --stage "$1" --left-out "$2 is not installed"; return 1; }
 }
 
@@ -75,8 +83,13 @@ run_suite() {
   "${@:1:$#-1}" --run_test="$suite" >"$log" 2>&1 || code=$?
   [ $code -eq 0 ] || echo "$(basename "$log" .log): exit $code $(grep -m 1 -E 'error:|fatal|=====.*(Error|Race|hazard|Uninit|Barrier)' "$log")"
 }
-# Standard input: a command and a suite per line. Fails if one of them fails.
-run_suites() { [ -z "$(xargs -P 14 -d '\n' -I{} bash -c 'run_suite {}' | tee /dev/stderr)" ]; }
+# Standard input: a command and a suite per line. Fails if one of them fails, and if there is none.
+run_suites() {
+  set -o pipefail
+  local suites faults
+  suites=$(cat) && [ -n "$suites" ] || { echo "there is no suite to run" >&2; return 1; }
+  faults=$(xargs -P 14 -d '\n' -I{} bash -c 'run_suite {}' <<<"$suites" | tee /dev/stderr) && [ -z "$faults" ]
+}
 export -f run_suite run_suites
 export logs
 
@@ -117,6 +130,7 @@ sanitizers() {
 
 text=${FADE_GPU_TEXT:-$logs/text}
 [ -f "$text" ] || cat ops/*/*.cpp ops/*/*.h >"$text"
+rm -rf "$logs/run" # (of a check that was stopped)
 training=(--set "data.path=$text" --set train.batch=16 --set train.eval_every=1000 --out "$logs/run" --device cuda)
 stage train 60 "$fade" train configs/enwik8_small.yaml "${training[@]}" --set train.steps=200
 stage resume 60 "$fade" train --resume "$logs/run" --set train.steps=300

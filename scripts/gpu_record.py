@@ -22,9 +22,11 @@ def kernels(text):
     if len(rows) < 3 or "Kernel Name" not in rows[0]:
         return None
     name, duration = rows[0].index("Kernel Name"), rows[0].index("gpu__time_duration.sum")
-    scale = {"ns": 1e-6, "nsecond": 1e-6, "us": 1e-3, "usecond": 1e-3, "ms": 1, "msecond": 1}[rows[1][duration]]
+    scale = {"ns": 1e-6, "nsecond": 1e-6, "us": 1e-3, "usecond": 1e-3, "ms": 1, "msecond": 1, "s": 1e3, "second": 1e3}[rows[1][duration]]
     spent = defaultdict(lambda: [0, 0.0])
     for row in rows[2:]:
+        if len(row) < len(rows[0]):  # the last line of a profile that was ended
+            continue
         entry = spent[re.sub(r"\s+", " ", row[name])[:160]]
         entry[0] += 1
         entry[1] += float(row[duration].replace(",", "")) * scale

@@ -44,15 +44,20 @@ END
 program build/tests/fade_tests <<'END'
 case $* in *ops/planted*) echo 'file.cpp(3): error: in "planted": 1 is not 2'; exit 201 ;; *) echo '*** No errors detected' ;; esac
 END
-printf 'cuda\nops/sound\n' >build/device_suites
+holds "without the rest of a bundle it fails, too" fails
+holds "which it names" grep -q 'device_suites and about' err
+: >build/device_suites
 printf 'commit abc\ncuda 13.0\nsource %s\n' "$PWD" >build/about
 program ncu <<'END'
-printf '{"ms":1.5}\n"ID","Kernel Name","gpu__time_duration.sum"\n"","","ns"\n"0","gemm","50"\n"1","attend(int)","1,000,000"\n"2","attend(int)","500,000"\n'
+printf '{"ms":1.5}\n"ID","Kernel Name","gpu__time_duration.sum"\n"","","ns"\n"0","gemm","50"\n"1","attend(int)","1,000,000"\n"2","attend(int)","500,000"\n"3","att'
 END
 program compute-sanitizer <<'END'
 case $* in *racecheck*golden) echo '========= Error: Race reported between Write access'; exit 9 ;; esac
 END
 
+holds "no suites are no success" fails --only suites
+holds "and this is said" grep -q 'there is no suite to run' out
+printf 'cuda\nops/sound\n' >build/device_suites
 holds "sound stages pass" run --only smoke suites profile-f32 bench-12l-f32-1024
 holds "and every result is written" results 's["smoke"]["found"]["ms"] == 1.5 and s["suites"]["code"] == 0 and len(s) == 4'
 holds "with the card and the build" results '(r["gpu"], r["driver"], r["cuda"], r["commit"]) == ("NVIDIA Test 9000", "999.1", "13.0", "abc")'
@@ -69,6 +74,12 @@ holds "a race is named" grep -q 'racecheck-golden: exit 9 .*Race reported' out
 holds "a stage that hangs is ended" fails --minutes 0.1 --only bench-small
 holds "and what is left out is said" results \
   's["bench-small-f32-512"]["code"] == 124 and s["bench-small-f32-1024"]["left_out"] == "no time left"'
+holds "a text that is not there is refused" eval '! FADE_GPU_TEXT=$dir/none run'
+holds "by name, and not made" eval 'grep -q "gpu_check: FADE_GPU_TEXT=$dir/none: there is no such file" err && [ ! -e none ]'
+rm ncu
+hash -r
+holds "of stages that are not wanted no tool is missed" run --only smoke
+holds "and nothing is said" results 'list(s) == ["smoke"]'
 holds "bad minutes are refused" fails --minutes x
 holds "by name" grep -q "gpu_check: --minutes: found 'x', needs a number" err
 finish
