@@ -56,8 +56,14 @@ Conv1dSizes sizes_of(const Tensor& x, const Tensor& weight, const Conv1dOptions&
          weight.size(0), o.groups);
   const int64_t channels = x.size(1) / o.groups, kernel = weight.size(2);
   check_shape("conv1d", "the weight", weight, {weight.size(0), channels, kernel});
-  const int64_t span = o.dilation * (kernel - 1) + 1, padded = x.size(2) + 2 * o.padding;
-  if (kernel < 1 || span > padded)
+  if (kernel < 1)
+    fail("conv1d: the weight has shape {}: its kernels have no elements (give them at least one)",
+         weight.shape().str());
+  int64_t span = 0, padded = 0;
+  if (__builtin_mul_overflow(o.dilation, kernel - 1, &span) || __builtin_add_overflow(span, 1, &span) ||
+      __builtin_mul_overflow(o.padding, 2, &padded) || __builtin_add_overflow(padded, x.size(2), &padded))
+    fail("conv1d: padding {}, dilation {}: beyond any memory (is one wrong?)", o.padding, o.dilation);
+  if (span > padded)
     fail("conv1d: a kernel of {} elements spans {} positions, x has {} with padding (pad by {} more)", kernel,
          span, padded, (span - padded + 1) / 2);
   return {.batch = x.size(0),

@@ -21,7 +21,7 @@ struct Conv1dOptions {
 /// Each window of x is a row of a matrix (im2col), and y is one product per group: y = columns·weightᵀ.
 /// dcolumns = g·weight, added up where windows overlap; dweight = gᵀ·columns; dbias = Σ g.
 /// Saves x and weight: the columns, K/stride times as large as x, are made again for backward.
-/// Throws when sizes or types do not fit each other, or the kernel is longer than the padded line.
+/// Throws when sizes or types do not fit each other, or the kernel is empty or longer than the padded line.
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               const Conv1dOptions& options = {});
 

@@ -27,6 +27,13 @@ BOOST_AUTO_TEST_CASE(sizes_that_do_not_fit_are_refused) {
              "conv1d: a kernel of 4 elements spans 10 positions, x has 5 with padding (pad by 3 more)");
   BOOST_TEST(refused({1, 4, 5}, {2, 4, 3}, {.stride = 0}) ==
              "conv1d: stride 0, padding 0, dilation 1, groups 1: all are at least 1, padding at least 0");
+  BOOST_TEST(refused({1, 4, 5}, {2, 4, 0}) ==
+             "conv1d: the weight has shape [2,4,0]: its kernels have no elements (give them at least one)");
+  constexpr int64_t kHuge = int64_t{1} << 62;  // 4·2^62 is 0 in 64 bits, 2·2^62 is negative
+  BOOST_TEST(refused({1, 4, 5}, {2, 4, 5}, {.dilation = kHuge}) ==
+             "conv1d: padding 0, dilation 4611686018427387904: beyond any memory (is one wrong?)");
+  BOOST_TEST(refused({1, 4, 5}, {2, 4, 3}, {.padding = kHuge}) ==
+             "conv1d: padding 4611686018427387904, dilation 1: beyond any memory (is one wrong?)");
   BOOST_TEST(error_of([] {
                conv1d(Tensor::zeros({1, 4, 5}), Tensor::zeros({2, 4, 3}), Tensor::zeros({4}));
              }) == "conv1d: the bias has shape [4], needs [2]");
