@@ -215,6 +215,11 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, in
   return parts;
 }
 
+// Without it, {n} would be the number n.
+std::vector<Tensor> split(const Tensor& x, std::initializer_list<int64_t> sizes, int dim) {
+  return split(x, std::vector<int64_t>(sizes), dim);
+}
+
 std::vector<Tensor> split(const Tensor& x, int64_t size, int dim) {
   if (size < 1) fail("split: found parts of size {}, needs at least 1", size);
   std::vector<int64_t> sizes;

@@ -28,6 +28,8 @@ Tensor permute(const Tensor& x, std::initializer_list<int> order);
 Tensor slice(const Tensor& x, int dim, int64_t begin, int64_t end);
 /// x cut along `dim` into parts of these sizes, each a slice.   Throws unless they add up to x's.
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int dim);
+/// The same with the sizes in braces: of one size, too.
+std::vector<Tensor> split(const Tensor& x, std::initializer_list<int64_t> sizes, int dim);
 /// The same into parts of one size, of which the last may be smaller.
 std::vector<Tensor> split(const Tensor& x, int64_t size, int dim);
 /// The parts, one after the other along `dim`; the other sizes are equal.   The gradient of each is its part

@@ -28,6 +28,8 @@ BOOST_AUTO_TEST_CASE(wrong_shapes_are_named) {
   BOOST_TEST(error_of([&] {
                split(x, {4, -1}, 1);
              }) == "split: sizes [4,-1] do not add up to 3, the size of dimension 1 of [2,3]");
+  BOOST_TEST(error_of([&] { split(x, {2}, 1); }) ==
+             "split: sizes [2] do not add up to 3, the size of dimension 1 of [2,3]");
   BOOST_TEST(error_of([&] { split(x, 0, 1); }) == "split: found parts of size 0, needs at least 1");
   BOOST_TEST(error_of([&] {
                concat({x, y}, 0);
