@@ -1,5 +1,7 @@
 #include "ops/reduce/reduce.h"
 
+#include <limits>
+
 #include "engine/tape.h"
 #include "ops/check.h"
 #include "ops/reduce/reduce_kernels.h"
@@ -59,10 +61,14 @@ struct Found {
   Tensor value, index;
 };
 
-// The extreme elements along dimension d, and their places.
+// The extreme elements along dimension d, and their places. Those are i32: a longer line would get wrong ones.
 Found extremes(const char* op, const Tensor& x, int d, bool keep_dim, Extreme which) {
   const Along sizes = sizes_of(x.shape(), d);
   check_not_empty(op, x.shape(), sizes);
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  if (sizes.n > kMost)
+    fail("{}: dimension {} of {} has {} elements, places are counted up to {} (reduce parts of it: split)",
+         op, d, x.shape().str(), sizes.n, kMost);
   const Shape shape = reduced(x.shape(), d, keep_dim);
   Found found{Tensor::empty(shape, x.dtype(), x.device()), Tensor::empty(shape, DType::i32, x.device())};
   extreme_forward(x.device(), op, x, sizes, which, found.value, found.index);

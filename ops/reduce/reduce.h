@@ -17,13 +17,13 @@ Tensor mean(const Tensor& x);
 Tensor mean(const Tensor& x, int dim, bool keep_dim = false);
 /// y = largest element along `dim`, which is dropped (or kept with size 1); a NaN counts as the largest,
 /// as in PyTorch.   dx = g at the first largest element, 0 elsewhere.   Saves its index (i32). Throws
-/// over zero elements.
+/// over zero elements, and over 2³¹ or more.
 Tensor max(const Tensor& x, int dim, bool keep_dim = false);
 /// y = smallest element along `dim`; a NaN counts as the smallest. All else as max.
 Tensor min(const Tensor& x, int dim, bool keep_dim = false);
 
 /// The place along `dim` of the largest element, of the first one where several are equal; of the first NaN
-/// where there is one.   → i32 of max's shape, a constant for the gradient.   Throws over zero elements.
+/// where there is one.   → i32 of max's shape, a constant for the gradient.   Throws as max does.
 Tensor argmax(const Tensor& x, int dim, bool keep_dim = false);
 /// The same of the smallest element.
 Tensor argmin(const Tensor& x, int dim, bool keep_dim = false);

@@ -62,6 +62,15 @@ BOOST_AUTO_TEST_CASE(a_line_of_no_elements_is_refused) {
              "argmin: [3,0] has no elements to reduce over (reduce over another dimension)");
 }
 
+// Their places would not fit i32. (No lines: such a tensor takes no memory.)
+BOOST_AUTO_TEST_CASE(a_line_of_too_many_elements_is_refused) {
+  const Tensor x = Tensor::zeros({0, int64_t{1} << 31});
+  for (const auto f : {argmax, argmin, max, min})
+    BOOST_TEST(contains(error_of([&] { f(x, 1, false); }),
+                        ": dimension 1 of [0,2147483648] has 2147483648 elements, places are counted up to "
+                        "2147483647 (reduce parts of it: split)"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace fade::test
