@@ -196,7 +196,9 @@ Tensor sqrt(const Tensor& x) { return unary<Sqrt>(x); }
 Tensor rsqrt(const Tensor& x) { return unary<Rsqrt>(x); }
 Tensor abs(const Tensor& x) { return unary<Abs>(x); }
 Tensor clamp(const Tensor& x, double low, double high) {
-  if (!(low <= high)) fail("clamp: low {} is above high {} (swap them)", low, high);
+  if (low > high) fail("clamp: low {} is above high {} (swap them)", low, high);
+  if (!(low <= high))
+    fail("clamp: low {}, high {}: a NaN is no limit (give -INFINITY or INFINITY for none)", low, high);
   return unary(x, Clamp{low, high});
 }
 

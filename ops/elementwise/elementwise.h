@@ -69,7 +69,7 @@ Tensor rsqrt(const Tensor& x);
 /// y = |x|.   dx = g·sign(x): 0 at 0.   Saves x.
 Tensor abs(const Tensor& x);
 /// y = min(max(x, low), high).   dx = g where low ≤ x ≤ high (both ends pass, as in PyTorch), else 0.
-/// Saves x.   Throws when low > high.
+/// Saves x.   Throws when low > high, and for a NaN.
 Tensor clamp(const Tensor& x, double low, double high);
 
 // Comparisons and the sign are constants for the gradient: nothing is recorded. A comparison gives 1 where it

@@ -38,8 +38,8 @@ void row(const F& f, const std::array<const T*, N>& in, const std::array<bool, N
 template <class F, class... In>
 void broadcast_cpu(const F& f, Out y, const In&... in) {
   constexpr size_t N = sizeof...(In);
-  if (y.numel() == 0) return;
   dispatch_float(y.dtype(), F::name, [&]<class T>() {
+    if (y.numel() == 0) return;
     T* out = y.mutate<T>();
     Shape s;
     std::array<Strides, N + 1> strides{};  // of the operands, and of y

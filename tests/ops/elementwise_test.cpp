@@ -158,6 +158,13 @@ BOOST_AUTO_TEST_CASE(wrong_shapes_and_types_are_named) {
              "(reshape one, or add dimensions of size 1 to it)");
   BOOST_TEST(error_of([&] { where(f32({2}).to(DType::u8), f32({2}), f32({2})); }) ==
              "where: f32 [2] with u8 [2]: one type is needed (convert with .to(DType::f32))");
+  BOOST_TEST(error_of([&] { clamp(f32({2}), kNan, 1); }) ==
+             "clamp: low nan, high 1: a NaN is no limit (give -INFINITY or INFINITY for none)");
+  for (const Device d : available_devices()) {  // without elements, too
+    const Tensor none = Tensor::zeros({0}, DType::i32, d);
+    BOOST_TEST(error_of([&] { less(none, none); }) ==
+               "less: got a tensor of i32, needs f32 or f64 (convert with .to(DType::f32))");
+  }
   BOOST_TEST(error_of([&] { less(f32({2}), f32({2}).to(DType::f64)); }) ==
              "less: f32 [2] with f64 [2]: one type is needed (convert with .to(DType::f32))");
 }
