@@ -6,8 +6,8 @@
 namespace fade {
 namespace {
 
-constexpr int64_t kLines =
-    256;  // neighbouring lines summed together: their elements are read in whole vectors
+// Neighbouring lines summed together: their elements are read in whole vectors.
+constexpr int64_t kLines = 256;
 
 void cumsum_cpu(const Tensor& x, Along s, bool reverse, Out y) {
   dispatch_float(x.dtype(), "cumsum", [&]<class T>() {

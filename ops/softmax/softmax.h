@@ -23,7 +23,7 @@ Tensor softmax_where(const Tensor& x, const Tensor& mask);
 Tensor log_softmax(const Tensor& x);
 
 /// y = max x + log Σ e^(x − max x) over dimension `dim`, which is dropped (or kept with size 1).
-/// dx = g·e^(x − y).   Saves x and y, and x with `dim` last where it is another dimension.
+/// dx = g·e^(x − y).   Saves y and x, or a copy of x with `dim` last where it is another dimension.
 /// A line that holds only −inf gives −inf and no gradient, one with a NaN or +inf gives NaN.
 /// f32 or f64. Throws over zero elements, and when x has no such dimension.
 Tensor logsumexp(const Tensor& x, int dim, bool keep_dim = false);
