@@ -175,6 +175,7 @@ Tensor permute(const Tensor& x, std::initializer_list<int> order) {
   unsigned seen = 0;
   int i = 0;
   for (int d : order) {
+    if (d < 0) d += dims;
     if (d < 0 || d >= dims || i >= dims || (seen >> d & 1)) break;
     seen |= 1u << d;
     o[i++] = d;

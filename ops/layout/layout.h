@@ -21,7 +21,8 @@ Tensor squeeze(const Tensor& x, int dim);
 /// y of `shape`, in which x is repeated by NumPy's rule; a copy.   dx = g summed to x's shape.
 /// Saves nothing.   Throws when x does not broadcast to it.
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
-/// y's dimension i is x's dimension order[i]; a copy.   dx = g permuted back.   Saves nothing.
+/// y's dimension i is x's dimension order[i], where −1 is the last; a copy.   dx = g permuted back.
+/// Saves nothing.   Throws unless each dimension is named once.
 Tensor permute(const Tensor& x, std::initializer_list<int> order);
 /// Elements [begin, end) of dimension `dim`; a view when dim = 0, else a copy.   dx = g there, 0 elsewhere.
 /// Saves nothing.

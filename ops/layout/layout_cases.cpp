@@ -17,9 +17,9 @@ OpCase reshape_case(const char* name, const Shape& from, const Shape& result, Ru
 
 template <class... Dims>
 OpCase permute_case(const char* name, const Shape& from, Dims... order) {
-  const std::array<int, sizeof...(order)> dims{order...};
+  std::array<int, sizeof...(order)> dims{order...};
   Shape result;
-  for (const int d : dims) result.append(from[d]);
+  for (int& d : dims) result.append(from[d = from.index(d)]);
   return {.name = fmt::format("permute/{}", name),
           .inputs = {{from}},
           .run = [=](const Tensors& in) { return permute(in[0], {order...}); },
@@ -159,6 +159,7 @@ OpCase broadcast_to_case(const char* name, const Shape& from, const Shape& resul
      permute_case("transpose", {3, 5}, 1, 0),
      permute_case("identity", {3, 5}, 0, 1),
      permute_case("rotate", {2, 3, 5}, 2, 0, 1),
+     permute_case("from_the_end", {2, 3, 5}, 0, -1, -2),
      permute_case("heads", {2, 3, 5, 7}, 0, 2, 1, 3),
      permute_case("reverse", {2, 3, 1, 5}, 3, 2, 1, 0),
      permute_case("empty", {0, 3}, 1, 0),

@@ -1,6 +1,7 @@
 // Errors of the operations that move elements: each names the operation, the shapes and a remedy.
 #include "ops/layout/layout.h"
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 
 #include "tests/support.h"
@@ -17,6 +18,11 @@ BOOST_AUTO_TEST_CASE(wrong_shapes_are_named) {
              "unsqueeze: a new dimension 3 of [2,3] (allowed: -3 to 2)");
   BOOST_TEST(error_of([&] { squeeze(x, 1); }) ==
              "squeeze: dimension 1 of [2,3] has size 3, needs 1 (take one element of it with slice)");
+  for (const auto& wrong : {std::array{1, 1}, std::array{0, 2}, std::array{-1, 1}, std::array{-3, 1}})
+    BOOST_TEST(error_of([&] {
+                 permute(x, {wrong[0], wrong[1]});
+               }) == fmt::format("permute: order [{},{}] does not name each dimension of [2,3] once",
+                                 wrong[0], wrong[1]));
   BOOST_TEST(error_of([&] {
                broadcast_to(x, {3, 2});
              }) ==
