@@ -81,7 +81,7 @@ user_project() {
   rm -rf user_build
   project user user_build -DCMAKE_PREFIX_PATH="$prefix"
 }
-program="add_executable(mlp $outside/mlp/main.cpp)
+program="add_executable(mlp \"$outside/mlp/main.cpp\")
 target_link_libraries(mlp PRIVATE fade::nn)"
 user_project "find_package(fade 0.1 REQUIRED COMPONENTS ops cuda)"
 if [ "$(option FADE_CUDA)" != on ]; then
@@ -117,7 +117,7 @@ says "with the remedy" "(link both to fade's shared libraries"
 
 # As a part of another project: libraries alone, and nothing of that project is changed. (The engine is enough: it is built here.)
 holds "add_subdirectory" user_project "set(CMAKE_CXX_STANDARD 17)
-add_subdirectory($root fade)
+add_subdirectory(\"$root\" fade)
 foreach(name CMAKE_CXX_STANDARD:17 CMAKE_CXX_FLAGS_RELEASE:\${CMAKE_CXX_FLAGS_RELEASE} CMAKE_BUILD_TYPE: FADE_CUDA:off)
   string(REGEX MATCH \"(.*):(.*)\" name \${name})
   if(NOT \"\${\${CMAKE_MATCH_1}}\" STREQUAL \"\${CMAKE_MATCH_2}\")
@@ -139,9 +139,15 @@ command = next(c["command"] for c in json.load(open("user_build/compile_commands
 options = [o for o in command.split()[1:] if o.startswith("-") and o not in ("-o", "-c")]
 assert len(options) == 3 and options[0].startswith("-DFMT_") and options[1].startswith("-I") and "std=" in options[2], options
 PY
-holds "FetchContent" bare sh -c "printf '%s\n' 'cmake_minimum_required(VERSION 3.22)' 'project(user LANGUAGES CXX)' 'include(FetchContent)' \
-  'FetchContent_Declare(fade SOURCE_DIR $root)' 'FetchContent_MakeAvailable(fade)' 'get_target_property(type fade::train TYPE)' \
-  >user/CMakeLists.txt && cmake -S user -B fetch_build"
+user_project "include(FetchContent)
+add_compile_definitions(_GLIBCXX_DEBUG)
+FetchContent_Declare(fade SOURCE_DIR \"$root\")
+FetchContent_MakeAvailable(fade)
+file(WRITE \${CMAKE_BINARY_DIR}/main.cpp \"#include <fade/build.h>\n\")
+add_library(header OBJECT \${CMAKE_BINARY_DIR}/main.cpp)
+target_compile_features(header PRIVATE cxx_std_20)
+target_include_directories(header PRIVATE \$<TARGET_PROPERTY:fade::train,INTERFACE_INCLUDE_DIRECTORIES>)"
+holds "FetchContent, in a project with other containers" [ $? -eq 0 ]
 
 # The Debian package, in a system of its own.
 as_root=()
