@@ -2,7 +2,8 @@
 #   fade_cuda_sources(VAR FOLDER)   sets VAR to the sources of device cuda in FOLDER and below
 #   fade_cuda_options(TARGET)       adds their options to the interface of TARGET
 
-if(FADE_CUDA STREQUAL auto)
+string(TOLOWER "${FADE_CUDA}" FADE_CUDA_IS)
+if(FADE_CUDA_IS STREQUAL auto)
   include(CheckLanguage)
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
@@ -10,11 +11,7 @@ if(FADE_CUDA STREQUAL auto)
   else()
     set(FADE_CUDA_IS off)
   endif()
-elseif(FADE_CUDA MATCHES "^(on|off|emulate)$")
-  set(FADE_CUDA_IS ${FADE_CUDA})
-elseif(FADE_CUDA MATCHES "^(ON|OFF)$")
-  string(TOLOWER ${FADE_CUDA} FADE_CUDA_IS)
-else()
+elseif(NOT FADE_CUDA_IS MATCHES "^(on|off|emulate)$")
   message(FATAL_ERROR "FADE_CUDA: found ${FADE_CUDA}, allowed: on, off, auto, emulate")
 endif()
 message(STATUS "device cuda: ${FADE_CUDA_IS}")

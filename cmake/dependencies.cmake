@@ -2,7 +2,7 @@
 # includes this file (fadeConfig.cmake.in).
 #   fade_find_dependencies(CUDA)   CUDA: on, off or emulate. Sets fade_missing to what is not installed, as Debian's packages
 
-# fade_find_library(TARGET NAME HEADER..): an imported target for a library without a CMake package of its own.
+# fade_find_library(TARGET NAME PACKAGE [SUFFIXES..]): an imported target for a library without a CMake package of its own.
 macro(fade_find_library target name package)
   find_library(FADE_LIBRARY_${name} NAMES ${name} PATH_SUFFIXES ${ARGN})
   mark_as_advanced(FADE_LIBRARY_${name})
