@@ -110,6 +110,11 @@ def read_config(text: str, name: str) -> Config:
         raise Refused(f"{name}: not a configuration of fade: {str(wrong).splitlines()[0]}") from None
     if config.kind not in KINDS:
         raise Refused(f"{name}: model.kind: found {config.kind}, allowed: {', '.join(KINDS)}")
+    for key, value in vars(config).items():
+        if type(value) is int and value < 1:
+            raise Refused(f"{name}: {key}: found {value}, needs at least 1")
+    if config.hidden % config.heads:
+        raise Refused(f"{name}: model.hidden: found {config.hidden}, needs a multiple of model.heads ({config.heads})")
     return config
 
 
@@ -455,7 +460,10 @@ def load(checkpoint, config=None, dtype=None, device="cpu") -> Transformer:
     weights, metadata = read_safetensors(path)
     text = metadata.get("config")
     if config is not None:
-        text = Path(config).read_text()
+        try:
+            text = Path(config).read_text(encoding="utf-8")
+        except UnicodeDecodeError as wrong:
+            raise Refused(f"{config}: not a configuration of fade: {wrong}") from None
     if text is None:
         raise Refused(f"{path}: has no configuration in its metadata (give it with --config FILE)")
     z = read_config(text, str(config or path))
@@ -578,8 +586,9 @@ def read_state_dict(file: str):
 
 def work(args):
     dtype = {"f32": torch.float32, "f64": torch.float64, None: None}[args.dtype]
+    model = load(args.run, args.config, dtype)
     try:
-        model = load(args.run, args.config, dtype, args.device)
+        model.to(args.device)
     except (RuntimeError, AssertionError) as wrong:  # how PyTorch says that there is no such device
         raise Refused(f"--device {args.device}: {str(wrong).splitlines()[0]}") from None
     if args.weights:
@@ -587,7 +596,8 @@ def work(args):
     if args.to_fade:
         save(model, args.to_fade)
     elif args.save:
-        torch.save(model.state_dict(), args.save)
+        with open(args.save, "wb") as file:  # given a name, torch.save has errors of its own
+            torch.save(model.state_dict(), file)
     elif args.check:
         bits, count = bits_per_byte(model, Path(args.check).read_bytes(), args.streams, args.check)
         print(f"{bits:.6f} bits per byte on {args.check} ({count} bytes predicted, {args.streams} streams)")
@@ -616,7 +626,7 @@ def main():
     except BrokenPipeError:  # the reader of a pipe has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as wrong:
-        print(f"to_pytorch: {wrong.filename}: {wrong.strerror}", file=sys.stderr)
+        print(f"to_pytorch: {wrong.filename or 'writing'}: {wrong.strerror}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -127,6 +127,9 @@ refused "a dictionary of dictionaries" "wrapped.pt: not a state dict" run --weig
 refused "a file of another kind" "text: not a state dict written by torch.save" run --weights text --to-fade x
 holds "nothing was written" test ! -e x
 refused "a checkpoint that would be replaced" "back/model.safetensors: already there (give another folder)" run --to-fade back
+refused "a folder that is not there, to save in" "none/w.pt: No such file or directory" run --save none/w.pt
+printf 'model: {heads: 0}\n' >heads.yaml
+refused "a configuration without heads" "heads.yaml: heads: found 0, needs at least 1" run --config heads.yaml
 refused "a byte outside the vocabulary" "--prompt: byte 195 at position 0, but the model's vocabulary ends at 127" run --prompt ü
 refused "too few bytes" "--bytes -1: give a number of at least 0" run --bytes -1
 refused "a text that is not there" "nothing: No such file or directory" run --check nothing
