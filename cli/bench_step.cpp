@@ -30,8 +30,7 @@ Memory full_memory(const Transformer& model, int64_t streams, int64_t rows, Gene
     age[j] = static_cast<int32_t>(rows - static_cast<int64_t>(j) % rows);
   for (size_t b = 0; b < start.size(); ++b) start[b] = static_cast<int32_t>(static_cast<int64_t>(b) * rows);
   const Tensor h = Tensor::empty({streams * rows, model.config().hidden}, model.dtype(), model.device());
-  init_normal(h,
-              random.next());  // once: drawing a large memory for each layer would take longer than the steps
+  init_normal(h, random.next());  // once: for each layer it would take longer than the steps
   for (size_t l = 0; l < memory.layers(); ++l) {
     memory.set(l, {h.clone(), Tensor::from(age, {streams * rows}).to(model.device()),
                    Tensor::from(start, {streams + 1}).to(model.device()), rows});
