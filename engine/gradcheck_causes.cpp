@@ -17,9 +17,12 @@ std::vector<ComparedElement> wrong_of(const ComparedInput& in, size_t most = ~si
   return wrong;
 }
 
+bool at_kink(const ComparedElement& e) { return e.verdict == ComparedElement::Verdict::kink; }
+
+// Of all elements but those at kinks, which have no slope.
 template <class Matches>
 bool all_of(const ComparedInput& in, const Matches& matches) {
-  return std::ranges::all_of(in.elements, matches);
+  return std::ranges::all_of(in.elements, [&](const ComparedElement& e) { return at_kink(e) || matches(e); });
 }
 
 bool zero(const ComparedInput& in) {
@@ -62,7 +65,7 @@ std::string swapped(std::span<const ComparedInput> inputs, size_t k) {
 // Every gradient is the same multiple of the slope.
 std::string constant_ratio(const ComparedInput& in) {
   const auto largest = std::ranges::max_element(in.elements, {}, [](const ComparedElement& e) {
-    return std::isfinite(e.slope) ? std::abs(e.slope) : 0;
+    return std::isfinite(e.slope) && !at_kink(e) ? std::abs(e.slope) : 0;
   });
   const double ratio = largest->gradient / largest->slope;
   if (in.elements.size() < 2 || !std::isfinite(ratio)) return {};
@@ -165,7 +168,7 @@ std::string listed(const std::vector<int64_t>& numbers) {
 
 // All elements with certain indices in one dimension are wrong, all others right.
 std::string some_indices(const ComparedInput& in) {
-  if (!in.complete()) return {};
+  if (!in.complete() || std::ranges::any_of(in.elements, at_kink)) return {};
   for (int d = 0; d < in.shape.dims(); ++d) {
     const int64_t size = in.shape[d], step = in.shape.numel(d + 1, in.shape.dims());
     std::vector<int64_t> count(static_cast<size_t>(size)), bad;

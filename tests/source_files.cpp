@@ -37,7 +37,7 @@ std::vector<std::string> lines_of(const fs::path& file) {
 }
 
 std::string place(const fs::path& file, int64_t line) {
-  return fs::relative(file, kRoot).string() + ':' + std::to_string(line);
+  return file.lexically_relative(kRoot).string() + ':' + std::to_string(line);
 }
 
 }  // namespace fade::test

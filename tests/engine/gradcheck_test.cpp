@@ -148,6 +148,9 @@ BOOST_AUTO_TEST_CASE(the_message) {
 
 BOOST_AUTO_TEST_CASE(causes) {
   check_has(fault_of<halved>(), "every element is 0.5 times the right one: a missing factor");
+  const auto bent = [](const Tensors& in) { return wrong_exp<halved>(abs(in[0])); };
+  check_has(gradient_fault(bent, {Tensor::from(std::vector<double>{-1, 0, 2, 3}, {4})}),  // a kink at 0
+            "every element is 0.5 times the right one: a missing factor");
   check_has(fault_of<negated>(), "the sign is wrong everywhere");
   check_has(fault_of<zeroed>(), "the gradient is zero everywhere");
   check_has(fault_of<not_a_number>(), "a gradient is not finite");
