@@ -44,6 +44,7 @@ void Shape::bad_index(int i) const {
 }
 
 Shape broadcast(const Shape& a, const Shape& b, const char* who) {
+  if (a == b) return a;
   const int n = std::max(a.dims(), b.dims());
   Shape out;
   for (int i = 0; i < n; ++i) {

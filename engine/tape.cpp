@@ -49,10 +49,9 @@ void check_recorded(const OpDef& op, const Tensor& out, std::initializer_list<co
   if (inputs.size() > kMaxInputs || saved.size() > kMaxSaved)
     fail("{}: record was given {} inputs and {} saved tensors, a node holds {} and {} (split the operation)",
          op.name, inputs.size(), saved.size(), kMaxInputs, kMaxSaved);
-  for (const auto& list : {inputs, saved})
-    for (const Tensor* t : list)
-      if (!t)
-        fail("{}: record was given a null pointer (for what was left out, give an empty Tensor)", op.name);
+  const auto has_null = [](auto list) { return std::ranges::find(list, nullptr) != list.end(); };
+  if (has_null(inputs) || has_null(saved))
+    fail("{}: record was given a null pointer (for what was left out, give an empty Tensor)", op.name);
   if (!out) fail("{}: the result given to record is an empty tensor (compute it first)", op.name);
   if (out.requires_grad())
     fail("{}: the result given to record is a leaf (give it a new tensor, or clone() for a copy)", op.name);

@@ -65,6 +65,8 @@ struct Node {
     Tensor tensor;         ///< what was given to record
     uint32_t version = 0;  ///< of its storage, then
   };
+  Node() {}  ///< not zeroed: recording is short, and sets what it uses
+
   const OpDef* op;                        ///< the operation
   uint32_t inputs[kMaxInputs];            ///< slots; kNoSlot for a constant
   uint32_t output;                        ///< slot of the result

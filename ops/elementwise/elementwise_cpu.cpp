@@ -34,28 +34,33 @@ void row(const F& f, const std::array<const T*, N>& in, const std::array<bool, N
   }
 }
 
+// y = f(in...), element by element: all shapes are the same.
+template <class F, class T>
+void same_shapes_cpu(const F& f, int64_t n, T* y, auto... in) {
+  parallel_elements(n, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) y[i] = f.forward(in[i]...);
+  });
+}
+
 // y = f(in...) with broadcasting, row by row along the last dimension.
 template <class F, class... In>
 void broadcast_cpu(const F& f, Out y, const In&... in) {
   constexpr size_t N = sizeof...(In);
   dispatch_float(y.dtype(), F::name, [&]<class T>() {
-    if (y.numel() == 0) return;
+    const std::array<const T*, N> operands{in.template data<T>()...};  // all of the result's type
     T* out = y.mutate<T>();
-    Shape s;
-    std::array<Strides, N + 1> strides{};  // of the operands, and of y
-    if ((... && (in.shape() == y.shape()))) {
-      s.append(y.numel());
-      for (Strides& stride : strides) stride[0] = 1;
-    } else {
-      strides = {broadcast_strides(in.shape(), y.shape())..., broadcast_strides(y.shape(), y.shape())};
-      s = merge_dims(y.shape(), strides);
-    }
+    if ((... && (in.shape() == y.shape())))
+      return same_shapes_cpu(f, y.numel(), out, in.template data<T>()...);
+    if (y.numel() == 0) return;
+    std::array<Strides, N + 1> strides = {broadcast_strides(in.shape(), y.shape())...,
+                                          broadcast_strides(y.shape(), y.shape())};
+    const Shape s = merge_dims(y.shape(), strides);
     const int last = s.dims() - 1;
     const int64_t n = last < 0 ? 1 : s[last];
     std::array<bool, N> moves{};
     for (size_t k = 0; k < N; ++k) moves[k] = last >= 0 && strides[k][last] != 0;
     const auto part = [&](int64_t row_index, int64_t begin, int64_t end) {
-      std::array<const T*, N> at{in.template data<T>()...};
+      std::array<const T*, N> at = operands;
       int64_t rest = row_index;
       for (int d = last - 1; d >= 0; --d) {
         for (size_t k = 0; k < N; ++k) at[k] += rest % s[d] * strides[k][d];
