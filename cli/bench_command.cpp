@@ -3,8 +3,8 @@
 
 #include "cli/bench_step.h"
 #include "cli/command.h"
+#include "engine/median.h"
 #include "train/figure.h"
-#include "train/median.h"
 
 namespace fade {
 namespace {

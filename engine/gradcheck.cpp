@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/gradcheck_causes.h"
+#include "engine/median.h"
 
 namespace fade {
 namespace {
@@ -33,12 +34,7 @@ std::vector<int64_t> chosen(int64_t count, int64_t most, RngKey key) {
   return elements;
 }
 
-double median(std::vector<double> v) {
-  if (v.empty()) return 0;
-  const auto middle = v.begin() + std::ssize(v) / 2;
-  std::nth_element(v.begin(), middle, v.end());
-  return *middle;
-}
+double median_or_zero(const std::vector<double>& v) { return v.empty() ? 0 : median(v); }
 
 // Compares the gradients of one input.
 class Comparison {
@@ -58,8 +54,8 @@ class Comparison {
       noises.push_back(s.noise);
       if (std::abs(s.value) > s.noise) sizes.push_back(std::abs(s.value));
     }
-    scale_ = median(sizes);
-    in.noise = median(noises);
+    scale_ = median_or_zero(sizes);
+    in.noise = median_or_zero(noises);
     for (size_t n = 0; n < elements.size(); ++n)
       in.elements.push_back(
           settle(elements[n], gradient ? (*gradient)[static_cast<size_t>(elements[n])] : 0, slopes[n]));
@@ -147,7 +143,7 @@ std::string uncheckable(const ComparedInput& in, size_t k, const Differences& d,
   std::vector<double> sizes;
   for (const ComparedElement& e : in.elements)
     if (e.gradient != 0) sizes.push_back(std::abs(e.gradient));
-  if (const double size = median(sizes); in.noise > 0.01 * size && !sizes.empty())
+  if (const double size = median_or_zero(sizes); in.noise > 0.01 * size && !sizes.empty())
     return fmt::format(
         "gradcheck: the results of f are so large that their rounding hides what input {} changes: gradients "
         "around {:.3g} (subtract a constant inside f, or choose another point)",

@@ -9,9 +9,9 @@
 #include "engine/alloc.h"
 #include "engine/io/input.h"
 #include "engine/io/output.h"
+#include "engine/median.h"
 #include "train/checkpoint/run_directory.h"
 #include "train/figure.h"
-#include "train/median.h"
 #include "train/tensorboard.h"
 
 namespace fade {

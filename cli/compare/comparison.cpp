@@ -9,10 +9,10 @@
 #include "engine/io/output.h"
 #include "engine/io/safetensors.h"
 #include "engine/io/utf8.h"
+#include "engine/median.h"
 #include "train/checkpoint/weights.h"
 #include "train/config/file.h"
 #include "train/figure.h"
-#include "train/median.h"
 #include "train/run_log.h"
 
 namespace fade {

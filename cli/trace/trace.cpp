@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/median.h"
 #include "engine/module_scope.h"
-#include "train/median.h"
 
 namespace fade {
 namespace {

@@ -1,4 +1,4 @@
-// The median, for times that an interruption of the machine must not spoil.
+// The median: what is typical of values that a few outliers must not spoil, such as times.
 #pragma once
 
 #include <algorithm>
