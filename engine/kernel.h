@@ -9,6 +9,8 @@
 // Inputs come first, then outputs, which are declared as Out.
 #pragma once
 
+#include <span>
+
 #include "engine/error.h"
 #include "engine/tensor.h"
 
@@ -41,6 +43,10 @@ class KernelPlaces {
   /// Throws when a tensor is on another device than the kernel, which could not read its memory.
   void check_device(Device d, const Tensor& t) const {
     if (t && t.device() != d) refuse_device(d, t.device());
+  }
+  /// The same for each of several.
+  void check_device(Device d, std::span<const Tensor> tensors) const {
+    for (const Tensor& t : tensors) check_device(d, t);
   }
   /// Arguments that are no tensors are on no device.
   template <class Other>

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "engine/observe.h"
 #include "engine/primitives.h"
@@ -344,13 +345,18 @@ BOOST_AUTO_TEST_CASE(of_devices) {
   }
   const Tensor here = zeros({2}), there = here.to(Device::cuda);
   static constinit Kernel<void(const Tensor&, Out)> kernel{"mine"};
-  static const bool implemented = kernel.implement(Device::cpu, copy);
+  static constinit Kernel<void(std::span<const Tensor>)> of_several{"several"};
+  static const bool implemented = kernel.implement(Device::cpu, copy) &&
+                                  of_several.implement(Device::cpu, [](std::span<const Tensor>) {});
   BOOST_TEST(implemented);
+  const std::vector<Tensor> several{here, there};
   check_all(
       {{"an operand elsewhere", [&] { add(here, there); },
         "add: operands on cpu and cuda (move one with .to("},
        {"a kernel's tensor elsewhere", [&] { kernel(Device::cpu, there, here); },
         "mine: the kernel runs on cpu, and one of its tensors is on cuda (move it with .to(Device::cpu)"},
+       {"one of a kernel's tensors elsewhere", [&] { of_several(Device::cpu, several); },
+        "several: the kernel runs on cpu, and one of its tensors is on cuda"},
        {"a gradient elsewhere", [&] { leaf({2}).set_grad(there); },
         "set_grad: f64 [2] on cuda for a leaf of"}});
 }
