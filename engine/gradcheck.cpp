@@ -110,8 +110,7 @@ std::string count_of(const ComparedInput& in) {
 std::string wrong_gradient(const std::vector<ComparedInput>& inputs, size_t k, const Differences& d,
                            double step) {
   const ComparedInput& in = inputs[k];
-  std::vector<ComparedElement> wrong;
-  std::ranges::copy_if(in.elements, std::back_inserter(wrong), &ComparedElement::wrong);
+  const std::vector<ComparedElement> wrong = in.wrong_elements();
   const ComparedElement &first = wrong.front(), &worst = *std::ranges::max_element(wrong, {}, error_of);
   std::string text = fmt::format("gradcheck: {} of the gradient of input {} {} are wrong\n", count_of(in), k,
                                  in.shape.str());

@@ -10,13 +10,6 @@ constexpr size_t kLooked = 32;  // of the wrong elements, where each needs more 
 
 bool near(double a, double b, double allowed) { return std::abs(a - b) <= allowed; }
 
-std::vector<ComparedElement> wrong_of(const ComparedInput& in, size_t most = ~size_t{0}) {
-  std::vector<ComparedElement> wrong;
-  for (const ComparedElement& e : in.elements)
-    if (e.wrong() && wrong.size() < most) wrong.push_back(e);
-  return wrong;
-}
-
 bool at_kink(const ComparedElement& e) { return e.verdict == ComparedElement::Verdict::kink; }
 
 // Of all elements but those at kinks, which have no slope.
@@ -128,7 +121,7 @@ std::string broadcast_dimensions(const Shape& input, const Shape& result) {
 
 // The gradient of an input that was broadcast is that of one slice, or that of one place where it was used.
 std::string one_of_many(const ComparedInput& in, size_t k, const Differences& differences, double step) {
-  const std::vector<ComparedElement> wrong = wrong_of(in, kLooked);
+  const std::vector<ComparedElement> wrong = in.wrong_elements(kLooked);
   const Shape* result = differences.shapes().size() == 1 ? &differences.shapes()[0] : nullptr;
   if (result && (*result == in.shape || in.shape.numel() == 0 || !broadcasts(in.shape, *result)))
     result = nullptr;
@@ -190,8 +183,13 @@ std::string some_indices(const ComparedInput& in) {
 
 }  // namespace
 
-int64_t ComparedInput::wrong() const {
-  return std::ranges::count_if(elements, [](const ComparedElement& e) { return e.wrong(); });
+int64_t ComparedInput::wrong() const { return std::ranges::count_if(elements, &ComparedElement::wrong); }
+
+std::vector<ComparedElement> ComparedInput::wrong_elements(size_t most) const {
+  std::vector<ComparedElement> found;
+  for (const ComparedElement& e : elements)
+    if (e.wrong() && found.size() < most) found.push_back(e);
+  return found;
 }
 
 std::string coordinates(const Shape& shape, int64_t i) {

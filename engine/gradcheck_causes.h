@@ -27,7 +27,9 @@ struct ComparedInput {
   std::vector<ComparedElement> elements;  ///< ascending
   double noise;                           ///< of the slopes, typically
 
-  int64_t wrong() const;
+  int64_t wrong() const;  ///< how many elements are
+  /// Those that are, or the first `most` of them.
+  std::vector<ComparedElement> wrong_elements(size_t most = ~size_t{0}) const;
   bool complete() const { return static_cast<int64_t>(elements.size()) == shape.numel(); }
 };
 
