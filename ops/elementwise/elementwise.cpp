@@ -45,7 +45,16 @@ Tensor binary(const Tensor& a, const Tensor& b) {
   return y;
 }
 
-// y = f(a, b, c), the same.
+// The same, recorded with the operands that its rule reads.
+template <class F>
+Tensor recorded(const OpDef& op, const Tensor& a, const Tensor& b,
+                std::initializer_list<const Tensor*> saved) {
+  Tensor y = binary<F>(a, b);
+  record(op, y, {&a, &b}, saved);
+  return y;
+}
+
+// y = f(a, b, c), for the caller to record.
 template <class F>
 Tensor ternary(const Tensor& a, const Tensor& b, const Tensor& c) {
   check_listed<F, TernaryFunctors>();
@@ -120,47 +129,13 @@ Tensor scalar_for(const char* op, const Tensor& x, double c) {
 
 }  // namespace
 
-Tensor add(const Tensor& a, const Tensor& b) {
-  Tensor y = binary<Add>(a, b);
-  record(kAdd, y, {&a, &b}, {});
-  return y;
-}
-
-Tensor sub(const Tensor& a, const Tensor& b) {
-  Tensor y = binary<Sub>(a, b);
-  record(kSub, y, {&a, &b}, {});
-  return y;
-}
-
-Tensor mul(const Tensor& a, const Tensor& b) {
-  Tensor y = binary<Mul>(a, b);
-  record(kMul, y, {&a, &b}, {&a, &b});
-  return y;
-}
-
-Tensor div(const Tensor& a, const Tensor& b) {
-  Tensor y = binary<Div>(a, b);
-  record(kDiv, y, {&a, &b}, {&a, &b});
-  return y;
-}
-
-Tensor pow(const Tensor& a, const Tensor& b) {
-  Tensor y = binary<Pow>(a, b);
-  record(kPow, y, {&a, &b}, {&a, &b});
-  return y;
-}
-
-Tensor minimum(const Tensor& a, const Tensor& b) {
-  Tensor y = binary<Minimum>(a, b);
-  record(kMinimum, y, {&a, &b}, {&a, &b});
-  return y;
-}
-
-Tensor maximum(const Tensor& a, const Tensor& b) {
-  Tensor y = binary<Maximum>(a, b);
-  record(kMaximum, y, {&a, &b}, {&a, &b});
-  return y;
-}
+Tensor add(const Tensor& a, const Tensor& b) { return recorded<Add>(kAdd, a, b, {}); }
+Tensor sub(const Tensor& a, const Tensor& b) { return recorded<Sub>(kSub, a, b, {}); }
+Tensor mul(const Tensor& a, const Tensor& b) { return recorded<Mul>(kMul, a, b, {&a, &b}); }
+Tensor div(const Tensor& a, const Tensor& b) { return recorded<Div>(kDiv, a, b, {&a, &b}); }
+Tensor pow(const Tensor& a, const Tensor& b) { return recorded<Pow>(kPow, a, b, {&a, &b}); }
+Tensor minimum(const Tensor& a, const Tensor& b) { return recorded<Minimum>(kMinimum, a, b, {&a, &b}); }
+Tensor maximum(const Tensor& a, const Tensor& b) { return recorded<Maximum>(kMaximum, a, b, {&a, &b}); }
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   Tensor y = ternary<Where>(condition, a, b);

@@ -23,26 +23,14 @@ void ternary_cuda(const F& f, const Tensor& a, const Tensor& b, const Tensor& c,
   broadcast_cuda(f, y, a, b, c);
 }
 
-template <class... F>
-bool implement_unary(Functors<F...>) {
-  return (implement_unary_cuda<F>() && ...);
-}
-template <class... F>
-bool implement_steps(Functors<F...>) {
-  return (unary_forward<F>.implement(Device::cuda, unary_forward_cuda<F>) && ...);
-}
-template <class... F>
-bool implement_binary(Functors<F...>) {
-  return (binary_forward<F>.implement(Device::cuda, binary_cuda<F>) && ...);
-}
-template <class... F>
-bool implement_ternary(Functors<F...>) {
-  return (ternary_forward<F>.implement(Device::cuda, ternary_cuda<F>) && ...);
-}
-
 [[maybe_unused]] const bool registered =
-    implement_unary(UnaryFunctors{}) && implement_steps(StepFunctors{}) &&
-    implement_binary(BinaryFunctors{}) && implement_ternary(TernaryFunctors{});
+    implement_each(UnaryFunctors{}, []<class F>(F) { implement_unary_cuda<F>(); }) &&
+    implement_each(StepFunctors{},
+                   []<class F>(F) { unary_forward<F>.implement(Device::cuda, unary_forward_cuda<F>); }) &&
+    implement_each(BinaryFunctors{},
+                   []<class F>(F) { binary_forward<F>.implement(Device::cuda, binary_cuda<F>); }) &&
+    implement_each(TernaryFunctors{},
+                   []<class F>(F) { ternary_forward<F>.implement(Device::cuda, ternary_cuda<F>); });
 
 }  // namespace
 }  // namespace fade

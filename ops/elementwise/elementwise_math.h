@@ -303,4 +303,11 @@ using BinaryFunctors = Functors<Add, Sub, Mul, Div, Pow, Minimum, Maximum, Less,
                                 GreaterEqual, Equal, NotEqual, LogisticLoss>;
 using TernaryFunctors = Functors<Where, PowGradientOfBase, PowGradientOfExponent, GradientOfSmaller>;
 
+/// Calls implement(F{}) for each functor F of a list. Returns true, for a static constant.
+template <class... F>
+bool implement_each(Functors<F...>, auto implement) {
+  (implement(F{}), ...);
+  return true;
+}
+
 }  // namespace fade
