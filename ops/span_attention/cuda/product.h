@@ -190,8 +190,7 @@ struct Fma {
   }
 
   /// c[i][d] += Σ_j p[i, j]·b[j, d] over j < depth;  p [queries, rows], zero from `depth` to the next multiple
-  /// of a pack; b [rows, D]. Reads only those
-  /// rows of p that this warp's queries own.
+  /// of a pack; b [rows, D]. Reads only those rows of p that this warp's queries own.
   __device__ static void product_with_rows(QuerySums& c, const T* p, const T* b, int depth) {
     p += group_of_thread() * kQueriesOfThread * Tile::kScoreStride;
     for (int j = 0; j < depth; j += kPack<T>) {
