@@ -2,11 +2,28 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
 #include <fstream>
+
+#include "tests/support.h"
 
 namespace fade::test {
 
 namespace fs = std::filesystem;
+
+fs::path find_root() {
+  if (const char* const named = std::getenv("FADE_ROOT")) return named;
+  std::error_code none;
+  const fs::path here = fs::current_path(none);
+  for (fs::path folder : {fs::read_symlink("/proc/self/exe", none).parent_path(), here})
+    for (; !folder.empty(); folder = folder.parent_path()) {
+      if (fs::exists(folder / "tests/data/golden", none)) return folder;
+      if (folder == folder.root_path()) break;
+    }
+  return here;
+}
+
+std::string source_text(const std::string& path) { return file_text((kRoot / path).string()); }
 
 std::vector<fs::path> files_with(const std::vector<std::string_view>& extensions) {
   std::vector<fs::path> found;

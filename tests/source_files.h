@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -11,9 +10,14 @@
 
 namespace fade::test {
 
-/// The folder of the repository, or of a copy that the environment variable FADE_ROOT names.
-inline const std::filesystem::path kRoot =
-    std::getenv("FADE_ROOT") ? std::getenv("FADE_ROOT") : FADE_SOURCE_DIR;
+/// The folder of the repository, or of a copy: the one that the environment variable FADE_ROOT names, or in
+/// which this program lies, or else the working directory. (A path known when it is compiled would be wrong on
+/// another machine: scripts/gpu_bundle.sh.) Without any of them: the working directory.
+std::filesystem::path find_root();
+inline const std::filesystem::path kRoot = find_root();
+
+/// The text of a file of the repository ("docs/spans.md"); empty if there is none.
+std::string source_text(const std::string& path);
 
 /// The layers, each of which may include itself and those before it.
 inline const std::vector<std::string> kLayers{"engine", "ops", "nn", "models", "train", "cli"};

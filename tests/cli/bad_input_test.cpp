@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "engine/io/safetensors.h"
+#include "tests/source_files.h"
 #include "tests/support.h"
 #include "train/config/file.h"
 
@@ -62,7 +63,7 @@ BOOST_AUTO_TEST_CASE(every_row_of_the_table_gives_its_error) {
       {"[config]", of_config}, {"[set]", of_set}, {"[safetensors]", of_safetensors}};
   const std::string indent(4, ' ');
   std::map<std::string, int> tried;
-  std::istringstream table(test::file_text(FADE_SOURCE_DIR "/tests/data/bad_input.txt"));
+  std::istringstream table(test::source_text("tests/data/bad_input.txt"));
   std::string section, input, expected;
   while (std::getline(table, input) && input != "[call]") {
     if (input.empty() || input.starts_with('#')) continue;

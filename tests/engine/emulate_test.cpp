@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <set>
 
 #include "engine/cuda/cuda.h"
@@ -98,7 +99,8 @@ struct Outcome {
 
 Outcome run_fault(const std::string& name, const std::string& environment = "") {
   Outcome result;
-  const std::string command = environment + " " FADE_FAULTS " " + name + " 2>&1";
+  const auto faults = std::filesystem::read_symlink("/proc/self/exe").replace_filename("emulate_faults");
+  const std::string command = environment + " " + faults.string() + " " + name + " 2>&1";
   FILE* const pipe = ::popen(command.c_str(), "r");
   BOOST_REQUIRE(pipe);
   std::array<char, 4096> part;

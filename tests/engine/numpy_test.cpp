@@ -6,6 +6,7 @@
 
 #include "engine/io/npy.h"
 #include "engine/rng.h"
+#include "tests/source_files.h"
 #include "tests/support.h"
 
 namespace fade {
@@ -95,7 +96,8 @@ struct Peer {
       return;
     }
     for (const auto& [name, t] : written) save_npy(dir.path(name + ".npy"), t);
-    const std::string call = python + " " FADE_SOURCE_DIR "/tests/engine/numpy_peer.py " + dir.path();
+    const std::string call =
+        fmt::format("{} {}/tests/engine/numpy_peer.py {}", python, test::kRoot.string(), dir.path());
     BOOST_REQUIRE(std::system(call.c_str()) == 0);
   }
   Tensor load(const std::string& name) const { return load_npy(dir.path(name + ".npy")); }

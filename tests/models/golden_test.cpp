@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/gradients.h"
 #include "tests/ops/op_checks.h"
+#include "tests/source_files.h"
 #include "tests/support.h"
 #include "train/checkpoint/weights.h"
 #include "train/config/file.h"
@@ -27,7 +28,7 @@ struct Golden {
   int blocks;
 
   Golden(const std::string& name, const std::string& path)
-      : yaml(std::string(FADE_SOURCE_DIR "/tests/data/golden/") + name + ".yaml"),
+      : yaml((test::kRoot / "tests/data/golden" / (name + ".yaml")).string()),
         config(load_config(yaml, {"model.attention=" + path})),
         file(load_safetensors(std::filesystem::path(yaml).replace_extension("safetensors"))),
         tokens(file.at("tokens").to_vector<uint8_t>()),

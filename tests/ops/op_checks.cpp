@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <set>
 
 #include "engine/error.h"
@@ -58,6 +59,13 @@ bool is_large(const OpCase& c) {
   return std::ranges::any_of(c.inputs, [](const Input& in) { return in.shape.numel() > 200; });
 }
 
+// The elements of each input whose gradient is compared with differences: two calls each. FADE_TEST_ELEMENTS
+// is an upper limit for tools under which a launch is slow (compute-sanitizer).
+int64_t checked_elements(const OpCase& c) {
+  const char* const limit = std::getenv("FADE_TEST_ELEMENTS");
+  return std::min<int64_t>(is_large(c) ? 12 : 200, limit ? std::atoll(limit) : 200);
+}
+
 }  // namespace
 
 std::vector<Device> available_devices() {
@@ -96,7 +104,7 @@ Verdict check_gradient(const OpCase& c, Device device, const Tamper& tamper) {
   const Tensors inputs = input_tensors(c, input_values(c), DType::f64, device);
   Tensors differentiable;
   GradcheckOptions options{
-      .max_elements = is_large(c) ? 12 : 200, .tolerance = kGradientTolerance, .mean_at_kinks = true};
+      .max_elements = checked_elements(c), .tolerance = kGradientTolerance, .mean_at_kinks = true};
   for (size_t k = 0; k < inputs.size(); ++k) {
     if (c.inputs[k].role != Role::differentiable) continue;
     if (c.inputs[k].zero_gradient) options.zero_gradient.push_back(static_cast<int>(differentiable.size()));

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "engine/io/utf8.h"
+#include "tests/source_files.h"
 #include "tests/support.h"
 #include "train/config/file.h"
 #include "train/config/schema.h"
@@ -251,14 +252,14 @@ BOOST_AUTO_TEST_CASE(every_key_is_written_and_read) {
 }
 
 BOOST_AUTO_TEST_CASE(the_documentation_holds_the_generated_reference) {
-  const std::string docs = file_text(FADE_SOURCE_DIR "/docs/configuration.md");
+  const std::string docs = test::source_text("docs/configuration.md");
   BOOST_TEST(contains(docs, config_reference()),
              "docs/configuration.md differs from the table of the code, which is\n" + config_reference());
 }
 
 BOOST_AUTO_TEST_CASE(the_configurations_shipped_are_valid) {
   int count = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(FADE_SOURCE_DIR "/configs")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(test::kRoot / "configs")) {
     if (entry.is_directory()) continue;
     const std::string path = entry.path().string();
     BOOST_TEST_CONTEXT(path) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "tests/source_files.h"
 #include "tests/support.h"
 #include "train/data/recall.h"
 
@@ -201,7 +202,7 @@ BOOST_AUTO_TEST_CASE(the_best_loss_of_a_case_worked_by_hand) {
 }
 
 BOOST_AUTO_TEST_CASE(the_documentation_states_the_defaults_losses) {
-  const std::string text = test::file_text(FADE_SOURCE_DIR "/train/data/recall.md");
+  const std::string text = test::source_text("train/data/recall.md");
   char sentence[100];
   std::snprintf(sentence, sizeof sentence,
                 "%.4f bits per byte for the ideal predictor, %.4f for the forgetful one",
