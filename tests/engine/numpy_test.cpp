@@ -6,11 +6,14 @@
 
 #include "engine/io/npy.h"
 #include "engine/rng.h"
+#include "tests/identical.h"
 #include "tests/source_files.h"
 #include "tests/support.h"
 
 namespace fade {
 namespace {
+
+using test::identical;
 
 const std::vector<Shape> kShapes{
     {},       {0},       {2, 0},     {1},           {7},          {40},
@@ -64,12 +67,6 @@ std::vector<NamedTensor> tensors() {
   return all;
 }
 
-std::string bytes_of(const Tensor& t) { return {static_cast<const char*>(t.data_bytes()), t.size_bytes()}; }
-
-bool same(const Tensor& a, const Tensor& b) {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() && bytes_of(a) == bytes_of(b);
-}
-
 /// `t` in this format must be the text of the file, then type and shape.
 void must_print(const Tensor& t, const char* format, const std::string& path) {
   const std::string wanted =
@@ -116,8 +113,8 @@ BOOST_AUTO_TEST_CASE(arrays_print_as_in_numpy_and_survive_it) {
   if (!peer.there) return;
   size_t compared = 0;
   for (const auto& [name, t] : written) {
-    BOOST_TEST(same(peer.load(name), t), name);
-    BOOST_TEST(same(peer.load(name + ".again"), t), name);
+    BOOST_TEST(identical(peer.load(name), t), name);
+    BOOST_TEST(identical(peer.load(name + ".again"), t), name);
     if (!std::filesystem::exists(peer.dir.path(name + ".txt"))) continue;
     must_print(t, "{}", peer.dir.path(name + ".txt"));
     must_print(t, "{:.3}", peer.dir.path(name + ".3.txt"));
@@ -131,10 +128,10 @@ BOOST_AUTO_TEST_CASE(arrays_of_other_types_are_converted_or_refused) {
   if (!peer.there) return;
   for (const char* type : {"f4", "f8", "f2", "b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"}) {
     const Tensor t = peer.load(std::string("made-") + type);
-    BOOST_TEST(same(t.to(DType::f64), peer.load(std::string("made-") + type + ".f8")), type);
+    BOOST_TEST(identical(t.to(DType::f64), peer.load(std::string("made-") + type + ".f8")), type);
   }
   for (const char* version : {"version-2", "version-3"})
-    BOOST_TEST(same(peer.load(version), Tensor::from(std::vector<int32_t>{0, 1, 2, 3, 4, 5}, {2, 3})));
+    BOOST_TEST(identical(peer.load(version), Tensor::from(std::vector<int32_t>{0, 1, 2, 3, 4, 5}, {2, 3})));
   BOOST_TEST((peer.load("fortran-row").shape() == Shape{1, 3}));
   BOOST_TEST(test::contains(peer.refusal("fortran"), "Fortran's order (save np.ascontiguousarray(x))"));
   BOOST_TEST(

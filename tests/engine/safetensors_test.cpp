@@ -8,6 +8,7 @@
 
 #include "engine/alloc.h"
 #include "engine/io/safetensors.h"
+#include "tests/identical.h"
 #include "tests/support.h"
 
 namespace fade {
@@ -41,10 +42,6 @@ std::string refusal_of(const std::string& content) {
 void expect(const std::string& content, const std::string& what) {
   const std::string message = refusal_of(content);
   BOOST_TEST(test::contains(message, what), message << " should say: " << what);
-}
-
-std::string bytes_of(const Tensor& t) {
-  return std::string(static_cast<const char*>(t.data_bytes()), t.size_bytes());
 }
 
 TensorFile every_type() {
@@ -99,9 +96,7 @@ BOOST_AUTO_TEST_CASE(every_type_survives_bit_for_bit) {
   BOOST_TEST(read.tensors.size() == written.tensors.size());
   for (const auto& [name, t] : written.tensors) {
     BOOST_REQUIRE(read.has(name));
-    BOOST_TEST((read.at(name).dtype() == t.dtype()));
-    BOOST_TEST((read.at(name).shape() == t.shape()));
-    BOOST_TEST((bytes_of(read.at(name)) == bytes_of(t)));
+    BOOST_TEST(test::identical(read.at(name), t));
   }
   BOOST_TEST(!read.has("g"));
   BOOST_TEST(test::contains(test::refusal([&] { read.at("g"); }), "no tensor called g"));

@@ -4,12 +4,10 @@
 
 #include "engine/alloc.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/identical.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace fade;
-  const auto bytes = [](const Tensor& t) {
-    return std::string_view(static_cast<const char*>(t.data_bytes()), t.size_bytes());
-  };
   const std::string path = fuzz::write("file", fuzz::text_of(data, size));
   fuzz::allow_refusal([&] {
     reset_peak(Device::cpu);
@@ -20,9 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                   "a tensor takes no more than its values");
     const std::string copy = fuzz::folder() / "copy";
     save_npy(copy, t);
-    const Tensor again = load_npy(copy);
-    fuzz::require(again.dtype() == t.dtype() && again.shape() == t.shape() && bytes(again) == bytes(t),
-                  "what is written reads back the same");
+    fuzz::require(test::identical(load_npy(copy), t), "what is written reads back the same");
     fuzz::require(!to_string(t).empty(), "it can be printed");
   });
   return 0;

@@ -5,15 +5,12 @@
 #include "engine/alloc.h"
 #include "engine/io/safetensors.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/identical.h"
 
 namespace {
 
 bool same(const fade::NamedTensor& a, const fade::NamedTensor& b) {
-  const auto bytes = [](const fade::Tensor& t) {
-    return std::string_view(static_cast<const char*>(t.data_bytes()), t.size_bytes());
-  };
-  return a.name == b.name && a.tensor.dtype() == b.tensor.dtype() && a.tensor.shape() == b.tensor.shape() &&
-         bytes(a.tensor) == bytes(b.tensor);
+  return a.name == b.name && fade::test::identical(a.tensor, b.tensor);
 }
 
 }  // namespace
