@@ -253,12 +253,30 @@ BOOST_AUTO_TEST_CASE(of_gradient_rules) {
        "mine: its gradient rule asks for input 2, record was given 2 ("},
       {"a saved tensor that is not there", [] { with_rule([](BackwardCtx& ctx) { ctx.saved(3); }); },
        "mine: its gradient rule asks for saved tensor 3, record was given 2 (they count from 0"},
+      // Values would be cut off, taken from elsewhere, or reinterpreted.
       {"another shape", [] { with_rule([](BackwardCtx& ctx) { ctx.add(0, zeros({3})); }); },
        "mine: its gradient rule gives input 0 f64 [3] on cpu; the input is f64 [2,3] on cpu ("},
+      {"as many values in another shape",
+       [] { with_rule([](BackwardCtx& ctx) {
+              ctx.add(0, zeros({3, 2}));
+            }); },
+       "mine: its gradient rule gives input 0 f64 [3,2] on cpu; the input is f64 [2,3] on cpu ("},
+      {"too few values", [] { with_rule([](BackwardCtx& ctx) { ctx.add(1, zeros({2})); }); },
+       "mine: its gradient rule gives input 1 f64 [2] on cpu; the input is f64 [3] on cpu ("},
+      {"a shape that is neither the input's nor the output's",
+       [] { with_rule([](BackwardCtx& ctx) {
+              ctx.add(1, zeros({4, 3}));
+            }); },
+       "mine: its gradient rule gives input 1 f64 [4,3] on cpu; the input is f64 [3] on cpu ("},
       {"another type", [] { with_rule([](BackwardCtx& ctx) {
                               ctx.add(0, zeros({2, 3}, DType::f32));
                             }); },
        "mine: its gradient rule gives input 0 f32 [2,3] on cpu; the input is f64 [2,3] on cpu ("},
+      {"another type, to be summed",
+       [] { with_rule([](BackwardCtx& ctx) {
+              ctx.add(1, zeros({2, 3}, DType::f32));
+            }); },
+       "mine: its gradient rule gives input 1 f32 [2,3] on cpu; the input is f64 [3] on cpu ("},
       {"no gradient", [] { with_rule([](BackwardCtx& ctx) { ctx.add(1, {}); }); },
        "mine: its gradient rule gives input 1 an empty tensor; the input is f64 [3] on cpu ("},
       {"attributes of another type", [] { with_rule([](BackwardCtx& ctx) { ctx.attrs<float>(); }); },
@@ -306,6 +324,16 @@ BOOST_AUTO_TEST_CASE(of_gradient_rules) {
          own.backward(y);
        },
        "clear: called by a gradient rule of the same tape (call it after backward"},
+      {"accumulating what is not needed",
+       [] {
+         static constexpr OpDef kOp{"mine", [](BackwardCtx& ctx) { ctx.accumulate(0); }};
+         const Recording on;
+         const Tensor constant = zeros({}), x = leaf({});
+         Tensor y = zeros({});
+         record(kOp, y, {&constant, &x}, {});
+         backward(y);
+       },
+       "mine: its gradient rule accumulates into input 0, which needs no gradient ("},
       {"a saved tensor that changed",
        [] {
          const Recording on;
@@ -316,6 +344,7 @@ BOOST_AUTO_TEST_CASE(of_gradient_rules) {
        "mul: a tensor saved for backward was modified in place since (modify a clone"},
   });
   BOOST_TEST(error_of([] { with_rule([](BackwardCtx& ctx) { ctx.attrs<double>(); }); }) == "(no error)");
+  BOOST_TEST(error_of([] { with_rule([](BackwardCtx& ctx) { ctx.add(1, ctx.grad()); }); }) == "(no error)");
 }
 
 BOOST_AUTO_TEST_CASE(of_kernels) {
