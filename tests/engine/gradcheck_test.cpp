@@ -39,6 +39,8 @@ Tensor with_rule(const OpDef& op, const std::function<Tensor()>& compute,
   return y;
 }
 
+constexpr OpDef kForgets{"forgets", [](BackwardCtx&) {}};
+
 // exp with a gradient rule that calls `change` on the right gradient.
 template <Tensor (*change)(const Tensor& right)>
 Tensor wrong_exp(const Tensor& x) {
@@ -158,8 +160,7 @@ BOOST_AUTO_TEST_CASE(causes) {
 }
 
 BOOST_AUTO_TEST_CASE(a_gradient_that_never_arrives) {
-  static constexpr OpDef kOp{"forgets", [](BackwardCtx&) {}};
-  const auto f = [](const Tensors& in) { return with_rule(kOp, [&] { return exp(in[0]); }, {&in[0]}); };
+  const auto f = [](const Tensors& in) { return with_rule(kForgets, [&] { return exp(in[0]); }, {&in[0]}); };
   check_has(gradient_fault(f, {values({2, 3})}), "no gradient arrives: pass this input to record");
 }
 
@@ -306,8 +307,9 @@ BOOST_AUTO_TEST_CASE(a_zero_gradient_must_be_declared) {
 
 // The sum of a softmax is 1: without random cotangents, a rule that adds nothing would pass.
 BOOST_AUTO_TEST_CASE(cotangents_are_random) {
-  static constexpr OpDef kOp{"forgets", [](BackwardCtx&) {}};
-  const auto f = [](const Tensors& in) { return with_rule(kOp, [&] { return softmax(in[0]); }, {&in[0]}); };
+  const auto f = [](const Tensors& in) {
+    return with_rule(kForgets, [&] { return softmax(in[0]); }, {&in[0]});
+  };
   check_has(gradient_fault(f, {values({2, 3})}), "6 of 6 elements");
 }
 

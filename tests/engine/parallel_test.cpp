@@ -61,6 +61,22 @@ struct Limit {
 #endif
 #endif
 
+#ifndef FADE_NO_FORK
+/// True iff `holds` does in a forked process, within ten minutes: it may wait for threads it does not have.
+template <class Holds>
+bool holds_after_fork(const Holds& holds) {
+  const pid_t child = ::fork();
+  BOOST_REQUIRE(child >= 0);
+  if (child == 0) {
+    ::alarm(600);
+    ::_exit(holds() ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return status == 0;
+}
+#endif
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(parallel)
@@ -136,32 +152,18 @@ BOOST_AUTO_TEST_CASE(several_threads_of_a_program_start_loops) {
 BOOST_AUTO_TEST_CASE(a_forked_process_has_a_pool_of_its_own) {
   const Threads three(3);
   const Ranges expected = ranges_of(1000, 1);
-  const pid_t child = ::fork();
-  BOOST_REQUIRE(child >= 0);
-  if (child == 0) {
-    ::alarm(600);  // ends a process that waits for threads it does not have
-    ::_exit(ranges_of(1000, 1) == expected ? 0 : 1);
-  }
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  BOOST_TEST(status == 0);
+  BOOST_TEST(holds_after_fork([&] { return ranges_of(1000, 1) == expected; }));
 }
 
 // As in a container with a limit on its processes.
 BOOST_AUTO_TEST_CASE(a_process_that_gets_no_more_threads_goes_on) {
   const Threads five(5);
-  const pid_t child = ::fork();
-  BOOST_REQUIRE(child >= 0);
-  if (child == 0) {
+  BOOST_TEST(holds_after_fork([] {
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_NPROC, &none);
-    if (::getuid() == 0 && ::setuid(65534) != 0) ::_exit(0);  // for root there is no limit
-    ::alarm(600);
-    ::_exit(ranges_of(1000, 1).size() == 5 ? 0 : 1);
-  }
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  BOOST_TEST(status == 0);
+    if (::getuid() == 0 && ::setuid(65534) != 0) return true;  // for root there is no limit
+    return ranges_of(1000, 1).size() == 5;
+  }));
 }
 #endif
 
