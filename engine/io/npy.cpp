@@ -23,12 +23,11 @@ constexpr size_t kAlignment = 64;                     ///< of the data in the fi
 constexpr uint32_t kLongestHeader = 10'000;           ///< in bytes, as numpy.load allows
 constexpr uint64_t kLargestSize = uint64_t{1} << 60;  ///< of a tensor: far below overflow, above any file
 
-/// A type of the format: its name, the type of the tensor into which it is read, and bytes per value
-/// in the file.
+/// A type of the format.
 struct FileType {
-  std::string_view descr;
-  DType dtype;
-  uint64_t bytes;
+  std::string_view descr;  ///< its name
+  DType dtype;             ///< of the tensor into which it is read
+  uint64_t bytes;          ///< per value in the file
   /// Reads all values of a tensor; nullptr where they are read as they are.
   void (*read)(Input& file, const FileType& type, const Tensor& t) = nullptr;
   std::string_view misfit = {};  ///< what is wrong with a value that cannot be converted
@@ -227,8 +226,8 @@ class NpyReader {
       refuse("{}: an array of {} dimensions, a tensor has at most {} (reshape it before it is saved)", path_,
              d.shape.size(), kMaxDims);
     Shape shape;
-    uint64_t expected = bytes_per_value,
-             most = sizeof(double);  // the bytes of any type, a size of 0 taken for 1
+    uint64_t expected = bytes_per_value;
+    uint64_t most = sizeof(double);  // bytes of any type, a size of 0 taken for 1
     for (const uint64_t n : d.shape) {
       if (n > kLargestSize / most) wrong("it has an impossible shape");
       most *= std::max<uint64_t>(n, 1);
