@@ -106,13 +106,15 @@ def read_config(text: str, name: str) -> Config:
         values |= {"dtype": found["dtype"]} if "dtype" in found else {}
         kinds = {k: type(v) for k, v in vars(Config()).items()}
         config = Config(**{k: kinds[k](v) for k, v in values.items() if k in kinds})  # YAML reads 1e-6 as text
-    except (yaml.YAMLError, AttributeError, TypeError, ValueError) as wrong:
+    except (yaml.YAMLError, AttributeError, TypeError, ValueError, OverflowError) as wrong:
         raise Refused(f"{name}: not a configuration of fade: {str(wrong).splitlines()[0]}") from None
     if config.kind not in KINDS:
         raise Refused(f"{name}: model.kind: found {config.kind}, allowed: {', '.join(KINDS)}")
     for key, value in vars(config).items():
         if type(value) is int and value < 1:
             raise Refused(f"{name}: {key}: found {value}, needs at least 1")
+    if not 0 <= config.dropout < 1:
+        raise Refused(f"{name}: model.dropout: found {config.dropout}, needs at least 0 and less than 1")
     if config.hidden % config.heads:
         raise Refused(f"{name}: model.hidden: found {config.hidden}, needs a multiple of model.heads ({config.heads})")
     return config
@@ -408,7 +410,7 @@ def read_safetensors(path: Path):
     try:
         begin = 8 + int.from_bytes(data[:8], "little")
         header = json.loads(data[8:begin])
-        metadata, tensors = header.pop("__metadata__", {}), {}
+        metadata, tensors = dict(header.pop("__metadata__", {})), {}
         for name, t in header.items():
             start, end = (begin + offset for offset in t["data_offsets"])
             if end > len(data):
@@ -416,7 +418,7 @@ def read_safetensors(path: Path):
             dtype = DTYPES[t["dtype"]]
             count = math.prod(t["shape"])
             tensors[name] = torch.frombuffer(data, dtype=dtype, count=count, offset=start).reshape(t["shape"]).clone()
-    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as wrong:  # RuntimeError: PyTorch's, too deep JSON
         raise Refused(f"{path}: not a safetensors file of weights, or damaged: {wrong} (is an earlier step-N whole?)") from None
     return tensors, metadata
 
@@ -467,7 +469,10 @@ def load(checkpoint, config=None, dtype=None, device="cpu") -> Transformer:
     if text is None:
         raise Refused(f"{path}: has no configuration in its metadata (give it with --config FILE)")
     z = read_config(text, str(config or path))
-    model = Transformer(z).to(dtype or (torch.float64 if z.dtype == "f64" else torch.float32))
+    try:
+        model = Transformer(z).to(dtype or (torch.float64 if z.dtype == "f64" else torch.float32))
+    except (RuntimeError, TypeError) as wrong:  # how PyTorch says that memory, or an integer, is too small
+        raise Refused(f"{config or path}: too large a model: {str(wrong).splitlines()[0]} (make its sizes smaller)") from None
     put_weights(model, weights, str(path))
     model.yaml = text
     return model.eval().to(device)

@@ -130,6 +130,12 @@ refused "a checkpoint that would be replaced" "back/model.safetensors: already t
 refused "a folder that is not there, to save in" "none/w.pt: No such file or directory" run --save none/w.pt
 printf 'model: {heads: 0}\n' >heads.yaml
 refused "a configuration without heads" "heads.yaml: heads: found 0, needs at least 1" run --config heads.yaml
+printf 'model: {dropout: -1}\n' >dropout.yaml
+refused "a dropout below 0" "dropout.yaml: model.dropout: found -1.0, needs at least 0" run --config dropout.yaml
+printf 'model: {layers: .inf}\n' >layers.yaml
+refused "endless layers" "layers.yaml: not a configuration of fade: cannot convert float infinity" run --config layers.yaml
+printf 'model: {heads: 1, hidden: 99999999999999999999}\n' >hidden.yaml
+refused "a model that no memory holds" "hidden.yaml: too large a model: " run --config hidden.yaml
 refused "a byte outside the vocabulary" "--prompt: byte 195 at position 0, but the model's vocabulary ends at 127" run --prompt ü
 refused "too few bytes" "--bytes -1: give a number of at least 0" run --bytes -1
 refused "a text that is not there" "nothing: No such file or directory" run --check nothing
@@ -142,7 +148,15 @@ header = json.loads(data[8 : 8 + n])
 del header["__metadata__"]
 text = json.dumps(header).encode()
 open("bare.safetensors", "wb").write(len(text).to_bytes(8, "little") + text + data[8 + n :])
+for name, header in {
+    "metadata": {"__metadata__": [1]},
+    "shape": {"a": {"dtype": "F32", "shape": [-1, -2], "data_offsets": [0, 8]}},
+}.items():
+    text = json.dumps(header).encode()
+    open(name + ".safetensors", "wb").write(len(text).to_bytes(8, "little") + text + bytes(8))
 PY
+refused "a list of metadata" "metadata.safetensors: not a safetensors file of weights, or damaged" metadata.safetensors
+refused "a negative shape" "shape.safetensors: not a safetensors file of weights, or damaged" shape.safetensors
 refused "weights without a configuration" "has no configuration in its metadata (give it with --config FILE)" bare.safetensors
 to_torch "which --config gives" bare.safetensors --config c.yaml --check part
 sed 's/layers: 1/kind: other, layers: 1/' c.yaml >kind.yaml
