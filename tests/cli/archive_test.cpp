@@ -242,15 +242,15 @@ BOOST_AUTO_TEST_CASE(a_damaged_archive_is_refused) {
       Bytes flipped = archive;
       flipped[at] ^= static_cast<uint8_t>(1 << at % 8);
       const std::string said = refusal([&] { unpacked(model, flipped); });
-      BOOST_TEST(said.find(at < 4    ? "archive: not an archive of fade compress"
-                           : at == 4 ? "archive: is in format"
-                                     : "archive: damaged: its checksum") == 0,
+      BOOST_TEST(said.starts_with(at < 4    ? "archive: not an archive of fade compress"
+                                  : at == 4 ? "archive: is in format"
+                                            : "archive: damaged: its checksum"),
                  "byte " << at << ": " << said);
       const Bytes cut(archive.begin(), archive.begin() + static_cast<std::ptrdiff_t>(at));
       const std::string said_of_cut = refusal([&] { unpacked(model, cut); });
-      BOOST_TEST(said_of_cut.find(at < 4   ? "archive: not an archive of fade compress"
-                                  : at < 9 ? "archive: damaged: it ends within its header"
-                                           : "archive: damaged: its checksum") == 0,
+      BOOST_TEST(said_of_cut.starts_with(at < 4   ? "archive: not an archive of fade compress"
+                                         : at < 9 ? "archive: damaged: it ends within its header"
+                                                  : "archive: damaged: its checksum"),
                  at << " bytes: " << said_of_cut);
     }
 }
@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(a_forged_archive_is_refused) {
       // Only the first bits of the last byte carry information: the text may still be right.
       const std::string said =
           refusal([&] { BOOST_TEST((unpacked(model, forged(flipped)).size() == 100u)); });
-      if (at + 1 < archive.size()) BOOST_TEST(said.find("archive: ") == 0, at << ": " << said);
+      if (at + 1 < archive.size()) BOOST_TEST(said.starts_with("archive: "), at << ": " << said);
     }
   const auto with = [&](std::initializer_list<uint8_t> length_and_streams) {
     Bytes changed(archive.begin(), archive.begin() + kLengthAt);
@@ -276,14 +276,14 @@ BOOST_AUTO_TEST_CASE(a_forged_archive_is_refused) {
     return refusal([&] { unpacked(model, forged(changed)); });
   };
   const std::string short_code = "archive: damaged: its code ends before its text does";
-  BOOST_TEST(with({100, 0}).find("archive: damaged: 0 streams for 100 bytes") == 0);
-  BOOST_TEST(with({100, 100}).find("archive: damaged: 100 streams for 100 bytes") == 0);
-  BOOST_TEST(with({255, 255, 255, 255, 255, 255, 127, 2}).find(short_code) == 0);
-  BOOST_TEST(with({255, 255, 255, 255, 255, 255, 127, 255, 31}).find(short_code) == 0);  // 4095 streams
+  BOOST_TEST(with({100, 0}).starts_with("archive: damaged: 0 streams for 100 bytes"));
+  BOOST_TEST(with({100, 100}).starts_with("archive: damaged: 100 streams for 100 bytes"));
+  BOOST_TEST(with({255, 255, 255, 255, 255, 255, 127, 2}).starts_with(short_code));
+  BOOST_TEST(with({255, 255, 255, 255, 255, 255, 127, 255, 31}).starts_with(short_code));  // 4095 streams
   BOOST_TEST(!contains(with({255, 255, 127, 128, 32}), "archive: damaged: 4096 streams"));
-  BOOST_TEST(with({255, 255, 127, 129, 32}).find("archive: damaged: 4097 streams for") == 0);
+  BOOST_TEST(with({255, 255, 127, 129, 32}).starts_with("archive: damaged: 4097 streams for"));
   BOOST_TEST(with({255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 2})
-                 .find("archive: damaged: its header holds a number of more than 63 bits") == 0);
+                 .starts_with("archive: damaged: its header holds a number of more than 63 bits"));
 }
 
 BOOST_AUTO_TEST_CASE(another_model_is_refused) {
@@ -291,10 +291,10 @@ BOOST_AUTO_TEST_CASE(another_model_is_refused) {
   const Bytes archive = packed(model, random_text(100, 32), 2);
   const auto said_by = [&](const Model& other) { return refusal([&] { unpacked(other, archive); }); };
   const std::string other = "archive: was compressed with another model";
-  BOOST_TEST(said_by(Model(small_model(), 4)).find(other) == 0);
+  BOOST_TEST(said_by(Model(small_model(), 4)).starts_with(other));
   ModelConfig longer = small_model();
   longer.max_span = 25;  // same weights, other spans
-  BOOST_TEST(said_by(Model(longer)).find(other) == 0);
+  BOOST_TEST(said_by(Model(longer)).starts_with(other));
   ModelConfig composed = small_model();
   composed.attention = AttentionPath::composed;  // the same model, rounded differently
   BOOST_TEST(said_by(Model(composed)).find("archive: was compressed where sums are rounded differently") ==

@@ -32,7 +32,7 @@ std::string of_safetensors(const std::string& input) {
   const test::TempDir dir;
   const std::string path = dir.write("file", file);
   std::string message = test::refusal([&] { load_safetensors(path); });
-  BOOST_TEST(message.find(path + ": not a readable safetensors file: ") == 0, message);
+  BOOST_TEST(message.starts_with(path + ": not a readable safetensors file: "), message);
   return message;
 }
 

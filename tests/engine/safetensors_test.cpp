@@ -35,7 +35,7 @@ std::string refusal_of(const std::string& content) {
   const test::TempDir dir;
   const std::string path = dir.write("damaged", content);
   const std::string message = test::refusal([&] { load_safetensors(path); });
-  BOOST_TEST(message.find(path + ": not a readable safetensors file: ") == 0, message);
+  BOOST_TEST(message.starts_with(path + ": not a readable safetensors file: "), message);
   return message;
 }
 
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(files_without_a_hash_are_read_unless_they_claim_one) {
       "false",
       file_of(R"({"__metadata__":{"xxh3_128":"0123456789abcdef0123456789abcdef"},)" + tensor + "}", data));
   const std::string message = test::refusal([&] { load_safetensors(path); });
-  BOOST_TEST(message.find(path + ": damaged: its xxh3_128 is ") == 0, message);
+  BOOST_TEST(message.starts_with(path + ": damaged: its xxh3_128 is "), message);
 }
 
 // Tensors are written one after the other, without a second copy in memory.
@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(a_file_of_another_kind_is_refused_as_such) {
   for (const uint64_t length : {uint64_t{100'000'001}, ~uint64_t{0}}) {
     const std::string path = dir.write("file", file_of("{}", "", length));
     const std::string message = test::refusal([&] { load_safetensors(path); });
-    BOOST_TEST(message.find(path + ": not a readable safetensors file: its first 8 bytes") == 0, message);
+    BOOST_TEST(message.starts_with(path + ": not a readable safetensors file: its first 8 bytes"), message);
   }
 }
 
@@ -231,8 +231,8 @@ BOOST_AUTO_TEST_CASE(a_small_file_cannot_ask_for_much_memory) {
 BOOST_AUTO_TEST_CASE(a_path_without_a_file_is_refused) {
   const test::TempDir dir;
   BOOST_TEST(
-      test::refusal([&] { load_safetensors(dir.path("none")); }).find(dir.path("none") + ": no such") == 0);
-  BOOST_TEST(test::refusal([&] { load_safetensors(dir.path()); }).find(dir.path() + ": a directory") == 0);
+      test::refusal([&] { load_safetensors(dir.path("none")); }).starts_with(dir.path("none") + ": no such"));
+  BOOST_TEST(test::refusal([&] { load_safetensors(dir.path()); }).starts_with(dir.path() + ": a directory"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

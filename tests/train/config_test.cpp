@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(numbers_may_be_written_with_or_without_a_point) {
 BOOST_AUTO_TEST_CASE(every_number_has_limits_that_hold) {
   for (const Key& key : config_keys()) {
     const bool number =
-        allowed_values(key).find("a number") == 0 || allowed_values(key).find("an integer") == 0;
+        allowed_values(key).starts_with("a number") || allowed_values(key).starts_with("an integer");
     if (!number) continue;
     for (const char* absurd : {"-1", "1e300", "36893488147419103232"})
       BOOST_TEST(contains(override_refusal(fmt::format("{}={}", key.path, absurd)), "allowed: "),
@@ -183,8 +183,8 @@ train: {<<: {steps: 5}}
 }
 
 BOOST_AUTO_TEST_CASE(deep_nesting_and_empty_text_are_refused) {
-  BOOST_TEST(refusal_of("").find("c.yaml: empty") == 0);
-  BOOST_TEST(refusal_of(std::string(100'000, '[')).find("c.yaml:1: not YAML: ") == 0);
+  BOOST_TEST(refusal_of("").starts_with("c.yaml: empty"));
+  BOOST_TEST(refusal_of(std::string(100'000, '[')).starts_with("c.yaml:1: not YAML: "));
 }
 
 BOOST_AUTO_TEST_CASE(errors_stay_on_one_line_of_sensible_length) {
@@ -196,9 +196,9 @@ BOOST_AUTO_TEST_CASE(errors_stay_on_one_line_of_sensible_length) {
 BOOST_AUTO_TEST_CASE(unreadable_files_are_refused) {
   const test::TempDir dir;
   const auto load = [](const std::string& path) { return refusal([&] { load_config(path); }); };
-  BOOST_TEST(load(dir.path("none.yaml")).find(dir.path("none.yaml") + ": no such file") == 0);
-  BOOST_TEST(load(dir.path()).find(dir.path() + ": a directory") == 0);
-  BOOST_TEST(load(dir.write("empty.yaml", "")).find(dir.path("empty.yaml") + ": empty") == 0);
+  BOOST_TEST(load(dir.path("none.yaml")).starts_with(dir.path("none.yaml") + ": no such file"));
+  BOOST_TEST(load(dir.path()).starts_with(dir.path() + ": a directory"));
+  BOOST_TEST(load(dir.write("empty.yaml", "")).starts_with(dir.path("empty.yaml") + ": empty"));
   BOOST_TEST(contains(load(dir.write("large.yaml", std::string(2 << 20, '#'))), "longer than"));
   const std::string typo = dir.write("typo.yaml", "seed: 1\nsede: 2\n");
   BOOST_TEST(load(typo) == typo + ":2: sede: unknown key (did you mean seed?)");

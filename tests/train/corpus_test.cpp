@@ -119,8 +119,8 @@ BOOST_AUTO_TEST_CASE(recall_is_a_corpus_too) {
 BOOST_AUTO_TEST_CASE(files_that_cannot_be_a_corpus_are_refused) {
   const test::TempDir dir;
   const auto open = [](const std::string& path) { return refusal([&] { Corpus{file_config(path)}; }); };
-  BOOST_TEST(open("").find("data.path: not set") == 0);
-  BOOST_TEST(open(dir.path("none")).find(dir.path("none") + ": no such file") == 0);
+  BOOST_TEST(open("").starts_with("data.path: not set"));
+  BOOST_TEST(open(dir.path("none")).starts_with(dir.path("none") + ": no such file"));
   BOOST_TEST(open(dir.path()) == dir.path() + ": a directory, where a file was expected (name a file)");
   BOOST_TEST(open(dir.write("empty", "")) == dir.path("empty") + ": empty (name a file with text in it)");
 }
@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(a_restored_reader_continues_exactly) {
   }
   BOOST_TEST(straight.position().epoch > 3);
   for (const StreamPosition wrong : {StreamPosition{0, 3}, {0, -7}, {-1, 0}, {0, 70}, {0, 1'000'000'007}})
-    BOOST_TEST(refusal([&] { straight.restore(wrong); }).find("data position: epoch ") == 0);
+    BOOST_TEST(refusal([&] { straight.restore(wrong); }).starts_with("data position: epoch "));
 }
 
 BOOST_AUTO_TEST_CASE(evaluation_predicts_every_byte_once) {
@@ -238,8 +238,8 @@ BOOST_AUTO_TEST_CASE(evaluation_predicts_every_byte_once) {
     }
   BOOST_TEST(refusal([&] {
                eval_streams(std::span(bytes).first(4), 4, "text valid");
-             }).find("text valid: 4 bytes to evaluate, but 4 streams need 5") == 0);
-  BOOST_TEST(refusal([&] { eval_streams({}, 1, "text valid"); }).find("text valid: 0 bytes") == 0);
+             }).starts_with("text valid: 4 bytes to evaluate, but 4 streams need 5"));
+  BOOST_TEST(refusal([&] { eval_streams({}, 1, "text valid"); }).starts_with("text valid: 0 bytes"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
