@@ -19,9 +19,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the data of a tensor is written as it is");
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr size_t kAlignment = 64;                     ///< of the data in the file
-constexpr uint32_t kLongestHeader = 10'000;           ///< in bytes, as numpy.load allows
-constexpr uint64_t kLargestSize = uint64_t{1} << 60;  ///< of a tensor: far below overflow, above any file
+constexpr size_t kAlignment = 64;            ///< of the data in the file
+constexpr uint32_t kLongestHeader = 10'000;  ///< in bytes, as numpy.load allows
 
 /// A type of the format.
 struct FileType {
@@ -226,14 +225,12 @@ class NpyReader {
       refuse("{}: an array of {} dimensions, a tensor has at most {} (reshape it before it is saved)", path_,
              d.shape.size(), kMaxDims);
     Shape shape;
-    uint64_t expected = bytes_per_value;
-    uint64_t most = sizeof(double);  // bytes of any type, a size of 0 taken for 1
-    for (const uint64_t n : d.shape) {
-      if (n > kLargestSize / most) wrong("it has an impossible shape");
-      most *= std::max<uint64_t>(n, 1);
-      expected *= n;
-      shape.append(static_cast<int64_t>(n));
+    try {
+      for (const uint64_t n : d.shape) shape.append(static_cast<int64_t>(n));
+    } catch (const Error&) {  // negative, or too many elements
+      wrong("it has an impossible shape");
     }
+    const uint64_t expected = static_cast<uint64_t>(shape.numel()) * bytes_per_value;
     if (expected != data_size_)
       wrong(fmt::format("{} of shape {} takes {} bytes, after its header it holds {}", d.descr, shape.str(),
                         expected, data_size_));

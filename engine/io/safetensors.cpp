@@ -17,12 +17,11 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
-/// A type of the format: its name, the type of the tensor into which it is read, and bytes per number
-/// in the file.
+/// A type of the format.
 struct FileType {
   std::string_view name;
-  DType dtype;
-  uint64_t bytes;
+  DType dtype;                         ///< of the tensor into which it is read
+  uint64_t bytes;                      ///< per number in the file
   float (*widen)(uint16_t) = nullptr;  ///< of a type of 16 bits
 };
 
@@ -35,8 +34,6 @@ constexpr FileType kTypes[] = {{"F32", DType::f32, 4},           {"F64", DType::
 constexpr const char* kHashKey = "xxh3_128";
 
 constexpr uint64_t kLongestHeader = 100'000'000;  ///< in bytes: as the reference implementation allows
-
-constexpr uint64_t kLargestSize = uint64_t{1} << 62;  ///< of a tensor: far below overflow, above any file
 
 // Calls `use` with the bytes of each tensor, of which one at a time is copied to the host.
 template <class Use>
@@ -135,13 +132,12 @@ class SafetensorsReader {
     const uint64_t begin = natural(offsets[0]), end = natural(offsets[1]);
     if (begin > end || end > data_size_) wrong(tensor + " lies outside the file");
     Shape shape;
-    uint64_t expected = known->bytes;
-    for (const auto& size : sizes) {
-      const uint64_t n = natural(size);
-      if (n > kLargestSize || (n && expected > kLargestSize / n)) wrong(tensor + " has an impossible shape");
-      expected *= n;
-      shape.append(static_cast<int64_t>(n));
+    try {
+      for (const auto& size : sizes) shape.append(static_cast<int64_t>(natural(size)));
+    } catch (const Error&) {  // negative, or too many elements
+      wrong(tensor + " has an impossible shape");
     }
+    const uint64_t expected = static_cast<uint64_t>(shape.numel()) * known->bytes;
     if (expected != end - begin)
       wrong(fmt::format("{} of shape {} takes {} bytes, the file gives it {}", tensor, shape.str(), expected,
                         end - begin));

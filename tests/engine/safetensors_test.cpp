@@ -200,6 +200,12 @@ BOOST_AUTO_TEST_CASE(headers_of_a_length_that_lies_are_refused) {
   expect(file_of(std::string(1 << 20, '['), ""), "its header is not a JSON object");
 }
 
+BOOST_AUTO_TEST_CASE(impossible_shapes_are_refused) {
+  for (const char* shape : {"[-1]", "[1.5]", "[18446744073709551615]", "[4611686018427387904, 4]",
+                            "[0, 1099511627776, 1099511627776]", "[1099511627776, 0, 1099511627776]"})
+    expect(file_of("{" + entry("a", "F32", shape, "[0, 0]") + "}", ""), "tensor a has an impossible shape");
+}
+
 BOOST_AUTO_TEST_CASE(a_file_of_another_kind_is_refused_as_such) {
   const test::TempDir dir;
   for (const uint64_t length : {uint64_t{100'000'001}, ~uint64_t{0}}) {
