@@ -35,4 +35,5 @@ target_compile_options(fade_cli_objects PRIVATE ${FADE_COLD_CODE_OPTIONS})
 add_executable(fade cli/main.cpp)
 target_link_libraries(fade PRIVATE fade_cli_objects fade_train)
 file(RELATIVE_PATH to_libraries /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
-set_target_properties(fade PROPERTIES INSTALL_RPATH "$ORIGIN/${to_libraries}")
+set_target_properties(fade PROPERTIES INSTALL_RPATH "$ORIGIN/${to_libraries}"
+                      BUILD_RPATH "$ORIGIN/lib")  # in a bundle (scripts/gpu_bundle.sh), libraries are there

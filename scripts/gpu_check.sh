@@ -1,58 +1,78 @@
 #!/usr/bin/env bash
 # On a machine with an NVIDIA GPU: is every result right, how long does a step take, and where does its time go? Stages in the order
-# of what they tell, each with a time limit. What a stage found is in the results as soon as it ends, so that a failure, a
-# hang or the end of the machine's time loses nothing. Exit status 1 when a stage failed.
-#   scripts/gpu_check.sh [BUNDLE] [--minutes N] [--only STAGE...]
-#     BUNDLE       what scripts/gpu_bundle.sh made (default: build/bundle)
-#     --minutes N  no stage begins or goes on after N minutes (default: 30)
+# of what they tell (scripts/gpu_stages.sh), each with a time limit. What a stage found is in the results as soon as it ends, so
+# that a failure, a hang or the end of the machine's time loses nothing. Ends with a table. Exit status 1 when a stage failed.
+#   scripts/gpu_check.sh [BUNDLE] [--minutes N] [--rest-of RESULTS] [--plan] [--only STAGE...]
+#     BUNDLE       what scripts/gpu_bundle.sh made (default: the one that this script lies in, or build/bundle)
+#     --minutes N  no stage begins or goes on after N minutes (default: 15)
+#     --rest-of    without the stages that passed in an earlier check
+#     --plan       print the stages, their limits, and how long they have taken before; run nothing
 #     --only       only these stages, or those whose names begin so
 #   FADE_RESULTS=DIR   where GPU-DATE.json and the stages' logs go (default: bench/results)
-#   FADE_GPU_TEXT=FILE text to train on (default: the sources of the operations)
+#   FADE_GPU_TEXT=FILE text to train on (default: the sources of fade)
+#   FADE_GPU_SET="KEY=VALUE ..."   smaller sizes for every run of fade: for a rehearsal on the emulated device
 set -uo pipefail
-cd "$(dirname "$0")/.."
-
+here=$(cd "$(dirname "$0")/.." && pwd)
 fail() { echo "gpu_check: $1" >&2; exit 1; }
+usage="scripts/gpu_check.sh [BUNDLE] [--minutes N] [--rest-of RESULTS] [--plan] [--only STAGE...]"
 
-bundle=build/bundle minutes=30 only=()
+bundle=$here minutes=15 rest_of='' plan='' only=()
+[ -f "$here/manifest" ] || bundle=$here/build/bundle
 [ $# -eq 0 ] || [[ $1 == --* ]] || { bundle=$1; shift; }
 while [ $# -gt 0 ]; do
   case $1 in
     --minutes) minutes=${2:-}; shift; [[ $minutes =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail "--minutes: found '$minutes', needs a number" ;;
+    --rest-of) rest_of=${2:-}; shift; [ -f "$rest_of" ] || fail "--rest-of: found '$rest_of', needs the results of a check" ;;
+    --plan) plan=1 ;;
     --only) shift; only=("$@"); break ;;
-    *) fail "$1: unknown argument (scripts/gpu_check.sh [BUNDLE] [--minutes N] [--only STAGE...])" ;;
+    *) fail "$1: unknown argument ($usage)" ;;
   esac
   shift
 done
+text=${FADE_GPU_TEXT:-}
+[ -z "$text" ] || [ -f "$text" ] || fail "FADE_GPU_TEXT=$text: there is no such file"
 
-[ -z "${FADE_GPU_TEXT:-}" ] || [ -f "$FADE_GPU_TEXT" ] || fail "FADE_GPU_TEXT=$FADE_GPU_TEXT: there is no such file"
+# The bundle is whole and of one commit, and this script is part of it.
+made="(scripts/gpu_bundle.sh makes a bundle)"
+[ -f "$bundle/manifest" ] || fail "$bundle: is no bundle, it has no manifest $made"
+bundle=$(cd "$bundle" && pwd)
+about() { sed -n "s/^# $1 //p" "$bundle/manifest"; }
+changed=$(cd "$bundle" && LC_ALL=C sha256sum --quiet --check manifest 2>&1 | sed -n '
+  s/^\(.*\): FAILED open or read$/\1 is missing/p; s/^\(.*\): FAILED$/\1 is not the file that was packed/p' | head -n 1)
+[ -z "$changed" ] || fail "$bundle: $changed $made"
+cmp -s "$0" "$bundle/scripts/gpu_check.sh" ||
+  fail "$bundle: is of commit $(about commit), and $0 is not (run $bundle/scripts/gpu_check.sh, or make a bundle of this commit)"
+command -v python3 >/dev/null || fail "python3 is not installed"
+[ -z "$rest_of" ] || done_before=" $(python3 "$bundle/scripts/gpu_record.py" "$rest_of" --passed) " || fail "$rest_of: is no result of a check"
 
-command -v nvidia-smi >/dev/null || fail "nvidia-smi is not installed: no NVIDIA driver (install it, or use another machine)"
-gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1) && [ -n "$gpu" ] ||
-  fail "nvidia-smi finds no GPU ($(nvidia-smi 2>&1 | head -n 1))"
-driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader | head -n 1)
-fade=$PWD/$bundle/fade tests=$PWD/$bundle/tests/fade_tests
-[[ $bundle != /* ]] || fade=$bundle/fade tests=$bundle/tests/fade_tests
-[ -x "$fade" ] && [ -x "$tests" ] && [ -f "$bundle/device_suites" ] && [ -f "$bundle/about" ] ||
-  fail "$bundle: not all of fade, tests/fade_tests, device_suites and about are there (scripts/gpu_bundle.sh makes them)"
-about() { sed -n "s/^$1 //p" "$bundle/about"; }
-
-# The tests read files of the sources where they were built.
-source=$(about source)
-[ -z "$source" ] || [ -e "$source" ] || { mkdir -p "$(dirname "$source")" && ln -s "$PWD" "$source"; }
-# cuBLAS: of the CUDA toolkit, or of PyTorch's packages.
+# PyTorch, and cuBLAS: of the CUDA toolkit, or of PyTorch's packages.
+torch=$(python3 -c 'import importlib.util as u; print("yes" if u.find_spec("torch") else "no")')
 cublas=$(python3 -c 'import nvidia; print(":".join(f"{p}/cu13/lib" for p in nvidia.__path__))' 2>/dev/null) || cublas=
 export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64${cublas:+:$cublas}
-export OMP_WAIT_POLICY=passive FADE_TEST_DEVICE=cuda
+export FADE_ROOT=$bundle OMP_WAIT_POLICY=passive FADE_TEST_DEVICE=cuda
+fade=$bundle/fade tests=$bundle/tests/fade_tests
+version=$("$fade" --version 2>&1) || fail "$fade does not run here: $(head -n 1 <<<"$version")"
+built=$(sed -n 's/.*(commit \(.*\)).*/\1/p' <<<"$version")
+[ -z "$built" ] || [[ $(about commit) == "$built"* ]] || fail "$fade: is of commit $built, the bundle of $(about commit) $made"
 
-folder=${FADE_RESULTS:-bench/results}
-name=$(tr 'A-Z ' 'a-z-' <<<"$gpu" | tr -cd 'a-z0-9-')-$(date +%F)
+if [ -z "$plan" ]; then
+  command -v nvidia-smi >/dev/null || fail "nvidia-smi is not installed: no NVIDIA driver (install it, or use another machine)"
+  gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1) && [ -n "$gpu" ] ||
+    fail "nvidia-smi finds no GPU ($(nvidia-smi 2>&1 | head -n 1))"
+  driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader | head -n 1)
+fi
+
+# Each check has a file of its own: GPU-DATE.json, GPU-DATE-2.json, ...
+mkdir -p "${FADE_RESULTS:-$here/bench/results}" && folder=$(cd "${FADE_RESULTS:-$here/bench/results}" && pwd) || exit 1
+card=$(tr 'A-Z ' 'a-z-' <<<"${gpu:-}" | tr -cd 'a-z0-9-')-$(date +%F) number=1
+name=$card
+while [ -e "$folder/$name.json" ]; do number=$((number + 1)) name=$card-$number; done
 results=$folder/$name.json logs=$folder/$name-logs
-mkdir -p "$logs"
-record() { python3 scripts/gpu_record.py "$results" "$@"; }
-record --start gpu="$gpu" driver="$driver" cuda="$(about cuda)" commit="$(about commit)" || fail "$results cannot be written"
+record() { python3 "$bundle/scripts/gpu_record.py" "$results" "$@"; }
+cd "$bundle" || exit 1
 
-failed=0 deadline=$((SECONDS + $(awk "BEGIN { print int(60 * $minutes) }")))
-wanted() {  # NAME: a stage of --only?
+wanted() {  # NAME: a stage of --only, and not one that passed in --rest-of?
+  [[ ${done_before:-} != *" $1 "* ]] || return 1
   [ ${#only[@]} -gt 0 ] || return 0
   for prefix in "${only[@]}"; do [[ $1 != "$prefix"* ]] || return 0; done
   return 1
@@ -61,92 +81,47 @@ wanted() {  # NAME: a stage of --only?
 stage() {
   local name=$1 limit=$2 began=$SECONDS code=0
   shift 2
-  wanted "$name" || return 0
+  wanted "$name" && [ -z "$stopped" ] || return 0
+  [ -z "$plan" ] || { planned+=("$name $limit"); return 0; }
   [ $((deadline - SECONDS)) -ge "$limit" ] || limit=$((deadline - SECONDS))
-  if [ "$limit" -lt 5 ]; then
-    record --stage "$name" --left-out "no time left"
-    return
-  fi
-  timeout -k 5 "$limit" bash -c '"$@"' - "$@" >"$logs/$name.log" 2>"$logs/$name.err" || code=$?
-  [ "$code" -eq 0 ] || failed=1
-  record --stage "$name" --code "$code" --limit "$limit" --seconds $((SECONDS - began)) --log "$logs/$name"
+  [ "$limit" -ge 5 ] || { left_out "$name" "no time left"; return 0; }
+  timeout -k 5 "$limit" "$@" >"$logs/$name.log" 2>"$logs/$name.err" &
+  child=$!
+  wait $child || code=$?
+  [ -z "$stopped" ] || { wait $child; code=$?; }  # (the signal ended the first wait)
+  record --stage "$name" --code "$code" --limit "$limit" --seconds $((SECONDS - began)) --log "$logs/$name" ${stopped:+--stopped "$stopped"} || failed=1
 }
-has() {  # NAME PROGRAM: may stage NAME run?
+left_out() {  # NAME REASON
+  [ -n "$stopped" ] || record --stage "$1" --left-out "$2"
+}
+has() {  # NAME TOOL: may stage NAME run? If it should, and cannot, that is recorded.
   wanted "$1" || return 1
-  command -v "$2" >/dev/null || { record --stage "$1" --left-out "$2 is not installed"; return 1; }
+  [ -n "$plan" ] || [[ $2 == PyTorch && $torch == yes ]] || command -v "$2" >/dev/null || { left_out "$1" "$2 is not installed"; return 1; }
 }
+stop() { stopped="the check was stopped in it"; kill "$child" 2>/dev/null; }
 
-# run_suite COMMAND... SUITE: with a line when it fails. The name of its log is that of the command's tool and of the suite.
-run_suite() {
-  local suite=${*: -1} log code=0
-  log=$logs/$(tr -c 'a-zA-Z0-9\n' - <<<"${*:1:$#-1} $suite" | sed 's/.*sanitizer---tool-//; s/--[^ ]*-tests-fade-tests//; s/^-.*fade-tests-//').log
-  "${@:1:$#-1}" --run_test="$suite" >"$log" 2>&1 || code=$?
-  [ $code -eq 0 ] || echo "$(basename "$log" .log): exit $code $(grep -m 1 -E 'error:|fatal|=====.*(Error|Race|hazard|Uninit|Barrier)' "$log")"
-}
-# Standard input: a command and a suite per line. Fails if one of them fails, and if there is none.
-run_suites() {
-  set -o pipefail
-  local suites faults
-  suites=$(cat) && [ -n "$suites" ] || { echo "there is no suite to run" >&2; return 1; }
-  faults=$(xargs -P 14 -d '\n' -I{} bash -c 'run_suite {}' <<<"$suites" | tee /dev/stderr) && [ -z "$faults" ]
-}
-export -f run_suite run_suites
-export logs
+sets=()
+for set in ${FADE_GPU_SET:-}; do sets+=(--set "$set"); done
+. scripts/gpu_stages.sh
+stopped='' child='' failed=0 planned=()
+only_plan=$plan plan=1
+stages
+plan=$only_plan
+if [ -n "$plan" ]; then
+  printf '%s\n' "${planned[@]}" | python3 scripts/gpu_record.py bench/results --plan
+  exit
+fi
 
-bench() {  # NAME CONFIG LIVE [OPTIONS...]
-  stage "bench-$1-$3" 60 "$fade" bench "$2" --live "$3" --device cuda --steps 10 --json "${@:4}"
-}
-peer() {  # NAME LIVE OPTIONS...: PyTorch's step, and fade's of the same sizes
-  stage "peer-$1-$2" 120 python3 bench/peer_pytorch.py --device cuda --live "$2" --steps 10 --json --config "$config" "${@:3}"
-}
-
-stage card 60 python3 bench/gpu_ceilings.py
-stage smoke 60 "$fade" bench configs/bench_cpu.yaml --live 64 --steps 3 --device cuda --json
-stage suites 150 run_suites < <(sed "s|^|'$tests' |" "$bundle/device_suites")
-for precision in f32 tf32; do
-  for live in 1024 2048 4096; do
-    bench 12l-$precision configs/enwik8_12l.yaml "$live" --set train.batch=64 --set precision=$precision
-  done
-  for live in 512 1024 2048; do bench small-$precision configs/enwik8_small.yaml "$live" --set precision=$precision; done
-done
-one_layer=(configs/enwik8_12l.yaml --live 2048 --device cuda --steps 1 --json --set train.batch=64 --set model.layers=1)
-for precision in f32 tf32; do
-  profiled=("$fade" bench "${one_layer[@]}" --set precision=$precision)
-  ! has profile-$precision ncu || stage profile-$precision 90 ncu --clock-control none --metrics gpu__time_duration.sum --csv \
-    --page raw "${profiled[@]}"
-  ! has attention-$precision ncu || stage attention-$precision 90 ncu --clock-control none --set full \
-    --kernel-name 'regex:^(forward|backward_d)' --launch-skip 9 --launch-count 3 "${profiled[@]}"
-done
-stage trace 60 "$fade" trace configs/enwik8_12l.yaml --set train.batch=64 --live 2048 --device cuda --fold --json
-
-sanitizers() {
-  for suite in cuda span_attention_test golden optimizer ops/{span_attention,gather_rows,layer_norm,softmax,cross_entropy,masked_renorm,reduce}; do
-    for tool in racecheck memcheck synccheck initcheck; do
-      echo "compute-sanitizer --tool $tool --report-api-errors no --error-exitcode 9 --kernel-name kernel_substring=fade '$tests' $suite"
-    done
-  done
-}
-! has sanitizers compute-sanitizer || stage sanitizers 120 run_suites < <(sanitizers)
-
-text=${FADE_GPU_TEXT:-$logs/text}
-[ -f "$text" ] || cat ops/*/*.cpp ops/*/*.h >"$text"
-rm -rf "$logs/run" # (of a check that was stopped)
-training=(--set "data.path=$text" --set train.batch=16 --set train.eval_every=1000 --out "$logs/run" --device cuda)
-stage train 60 "$fade" train configs/enwik8_small.yaml "${training[@]}" --set train.steps=200
-stage resume 60 "$fade" train --resume "$logs/run" --set train.steps=300
-stage eval 60 "$fade" eval "$logs/run" --json
-rm -rf "$logs/run"
-
-config=configs/enwik8_12l.yaml
-for live in 1024 2048; do
-  for precision in f32 tf32; do
-    bench b16-$precision $config "$live" --set train.batch=16 --set model.dropout=0 --set precision=$precision
-  done
-  peer f32 $live --batch 16
-  peer tf32 $live --batch 16 --precision tf32
-  peer bf16 $live --batch 16 --precision bf16
-  peer bf16-compiled $live --batch 16 --precision bf16 --compile
-done
-
+mkdir -p "$logs"
+if [ -z "$text" ]; then
+  text=$logs/text
+  find README.md docs engine ops nn models train cli tests \( -name '*.md' -o -name '*.cpp' -o -name '*.h' \) -print0 | sort -z | xargs -0 cat >"$text"
+fi
+record --start gpu="$gpu" driver="$driver" cuda="$(about cuda)" commit="$(about commit)" --stages "${planned[@]% *}" || fail "$results cannot be written"
+deadline=$((SECONDS + $(awk "BEGIN { print int(60 * $minutes) }")))
+trap stop TERM INT HUP
+stages
 record --table
+echo "results: $results"
+[ -z "$stopped" ] || failed=1
 exit $failed

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# scripts/gpu_check.sh where there is no GPU, and with programs that pretend to be one, its tools and fade.
+# scripts/gpu_check.sh where there is no GPU: with a bundle of programs that pretend to be fade and its tests, and with an
+# nvidia-smi, an ncu and a compute-sanitizer that fail as the real ones do.
 set -u
-check=$PWD/scripts/gpu_check.sh
+root=$PWD
 . tests/shell/cli_support.sh
 
 # program NAME: a program whose script is standard input
@@ -9,77 +10,142 @@ program() {
   { echo '#!/usr/bin/env bash'; cat; } >"$1"
   chmod +x "$1"
 }
-
-run() { PATH="$dir:$PATH" FADE_RESULTS=$dir/results "$check" "$dir/build" "$@" >out 2>err; }
+pack() {  # the manifest of the bundle as it is
+  (cd bundle && { echo '# commit 0123456789'; echo '# cuda 13.0'; find . -type f ! -name manifest -print0 | xargs -0 sha256sum; } >manifest)
+}
+# check ARGUMENTS..: a check whose results lie beside those of the checks before; run: without those
+check() {
+  PATH="$dir/bin:$PATH" PYTHONPATH=$dir/modules FADE_GPU_TEXT=$dir/text FADE_RESULTS=$dir/results \
+    bundle/scripts/gpu_check.sh "$@" >out 2>err
+}
+run() { rm -rf results; check "$@"; }
 fails() { ! run "$@"; }
-# results CONDITION: of r, the results, and s, the stages by name
+refuses() { [ "$(wc -l <err)" -eq 1 ] && grep -q "^gpu_check: .*$1" err; }
+# results CONDITION: of r, the last results, and s, the stages by name
 results() {
   python3 -c '
-import glob, json, sys
-r = json.load(open(glob.glob("results/nvidia-test-9000-*.json")[0]))
+import glob, json, os, sys
+r = json.load(open(max(glob.glob("results/nvidia-test-9000-*.json"), key=os.path.getmtime)))
 s = {stage["stage"]: stage for stage in r["stages"]}
-assert eval(sys.argv[1]), s' "$1"
+assert eval("(" + sys.argv[1] + ")"), s' "$1"
 }
 
-program nvidia-smi <<'END'
-echo 'No devices were found'
-exit 6
-END
-holds "without a GPU it fails" fails
-holds "and says why" test "$(cat err)" = "gpu_check: nvidia-smi finds no GPU (No devices were found)"
-
-mkdir -p build/tests
-program nvidia-smi <<'END'
-case $1 in *=name) echo 'NVIDIA Test 9000' ;; *) echo 999.1 ;; esac
-END
-holds "without programs it fails" fails
-holds "and says what makes them" grep -q 'scripts/gpu_bundle.sh makes them' err
-program build/fade <<'END'
+mkdir -p bin modules bundle/{scripts,tests,bench,configs}
+cp "$root"/scripts/gpu_{check,stages}.sh "$root"/scripts/gpu_{record,suites}.py bundle/scripts/
+echo 'print("{\"copy_GB_per_s\": 3000}")' >bundle/bench/gpu_ceilings.py
+echo >modules/torch.py
+bottles 20 >text
+printf 'cuda\nops/sound\n' >bundle/device_suites
+program bundle/fade <<'END'
 case $* in
-  *"--live 4096"*) echo 'fade: out of memory' >&2; exit 1 ;;
-  *"--live 512"*) sleep 100 ;;
+  --version) echo 'fade 1.0 (commit 0123456789)' ;;
+  *enwik8_12l*"--live 4096"*) echo 'fade: out of memory' >&2; exit 1 ;;
+  *enwik8_small*"--live 1024"*) echo $$ >"$FADE_RESULTS/sleeper"; exec sleep 100 ;;
   *) echo '{"ms":1.5,"tokens_per_s":10,"peak_bytes":7,"live":3}' ;;
 esac
 END
-program build/tests/fade_tests <<'END'
+program bundle/tests/fade_tests <<'END'
 case $* in *ops/planted*) echo 'file.cpp(3): error: in "planted": 1 is not 2'; exit 201 ;; *) echo '*** No errors detected' ;; esac
 END
-holds "without the rest of a bundle it fails, too" fails
-holds "which it names" grep -q 'device_suites and about' err
-: >build/device_suites
-printf 'commit abc\ncuda 13.0\nsource %s\n' "$PWD" >build/about
-program ncu <<'END'
+
+holds "what is no bundle is refused" fails bundle
+holds "and what makes one is named" refuses 'bundle: is no bundle.*scripts/gpu_bundle.sh makes'
+pack
+holds "a number that is none is refused" fails bundle --minutes x
+holds "by name" refuses "--minutes: found 'x', needs a number"
+program bin/nvidia-smi <<'END'
+echo 'No devices were found'
+exit 6
+END
+holds "without a GPU it fails" fails bundle
+holds "and says why" refuses 'nvidia-smi finds no GPU (No devices were found)'
+program bin/nvidia-smi <<'END'
+case $1 in *=name) echo 'NVIDIA Test 9000' ;; *) echo 999.1 ;; esac
+END
+
+mv bundle/device_suites suites
+holds "a bundle that lacks a file is refused" fails bundle
+holds "and the file named" refuses '\./device_suites is missing'
+echo cuda >bundle/device_suites
+holds "as is one with another file" fails bundle
+holds "by name" refuses '\./device_suites is not the file that was packed'
+mv suites bundle/device_suites
+sed -i 's/0123456789/aaaaaaaaaa/' bundle/manifest
+holds "as is one whose program is of another commit" fails bundle
+holds "with both commits" refuses 'bundle/fade: is of commit 0123456789, the bundle of aaaaaaaaaa'
+pack
+cp -r bundle other && echo '#' >>other/scripts/gpu_check.sh
+holds "as is one of another commit than the script" eval '! other/scripts/gpu_check.sh bundle 2>err'
+holds "by name" refuses 'bundle: is of commit 0123456789, and other/scripts/gpu_check.sh is not'
+
+program bin/ncu <<'END'
 printf '{"ms":1.5}\n"ID","Kernel Name","gpu__time_duration.sum"\n"","","ns"\n"0","gemm","50"\n"1","attend(int)","1,000,000"\n"2","attend(int)","500,000"\n"3","att'
 END
-program compute-sanitizer <<'END'
-case $* in *racecheck*golden) echo '========= Error: Race reported between Write access'; exit 9 ;; esac
-END
-
-holds "no suites are no success" fails --only suites
-holds "and this is said" grep -q 'there is no suite to run' out
-printf 'cuda\nops/sound\n' >build/device_suites
-holds "sound stages pass" run --only smoke suites profile-f32 bench-12l-f32-1024
-holds "and every result is written" results 's["smoke"]["found"]["ms"] == 1.5 and s["suites"]["code"] == 0 and len(s) == 4'
-holds "with the card and the build" results '(r["gpu"], r["driver"], r["cuda"], r["commit"]) == ("NVIDIA Test 9000", "999.1", "13.0", "abc")'
+holds "sound stages pass" run bundle --only card suites bench-12l-f32-1024 profile-f32
+holds "and every result is written" results \
+  's["card"]["found"]["copy_GB_per_s"] == 3000 and s["suites"]["found"]["passed"] == ["cuda", "ops/sound"] and len(s) == 4'
+holds "with the card and the build" results '(r["gpu"], r["driver"], r["cuda"], r["commit"]) == ("NVIDIA Test 9000", "999.1", "13.0", "0123456789")'
 holds "kernels are summed, the slowest first" results 's["profile-f32"]["found"] == [["attend(int)", 2, 1.5], ["gemm", 1, 0.0]]'
-holds "the results end with a table" grep -q '^| bench-12l-f32-1024 | [0-9]* | 1.5 ms, 10 tokens/s' out
+holds "it ends with a table" grep -q '^| bench-12l-f32-1024 | [0-9]* | 1.5 ms, 10 tokens/s' out
+holds "and a count" grep -q '^4 stages passed, 0 failed, 0 were left out' out
+holds "a second check on the same day passes" check bundle --only card
+holds "and has results of its own" eval '[ "$(ls results/*.json | wc -l)" = 2 ]'
 
-echo ops/planted >>build/device_suites
-holds "what fails is a failure" fails --only suites bench-12l sanitizers
+echo ops/planted >>bundle/device_suites
+pack
+program bin/ncu <<'END'
+echo '==ERROR== ERR_NVGPUCTRPERM - The user does not have permission to access NVIDIA GPU Performance Counters on the target device 0.'
+exit 1
+END
+# A tool of compute-sanitizer reports an error, hangs, crashes, or refuses the machine, or the program under it fails.
+program bin/compute-sanitizer <<'END'
+case $* in
+  *racecheck*golden*) echo '========= Error: Race reported between Write access'; echo '========= RACECHECK SUMMARY: 1 hazard displayed'; exit 9 ;;
+  *racecheck*ops/softmax*) exec sleep 100 ;;
+  *memcheck*ops/softmax*) echo '========= Error: Program hit cudaErrorInvalidValue (error 1) on CUDA API call'; echo '========= ERROR SUMMARY: 1 error'; exit 9 ;;
+  *memcheck*ops/reduce*) kill -SEGV $$ ;;
+  *memcheck*ops/layer_norm*) echo 'file.cpp(3): error: in "planted": 1 is not 2'; echo '========= ERROR SUMMARY: 0 errors'; exit 201 ;;
+  *initcheck*) echo '========= Error: Device not supported. Please refer to the "Supported Devices" section'; exit 1 ;;
+  *) echo '========= ERROR SUMMARY: 0 errors' ;;
+esac
+END
+holds "what fails is a failure" fails bundle --only suites bench-12l-f32 profile-f32 sanitizer-memcheck sanitizer-initcheck
 holds "but takes nothing else with it" results 's["bench-12l-f32-1024"]["code"] == 0 and s["bench-12l-f32-4096"]["code"] == 1'
-holds "the suite that failed is named" grep -q 'ops-planted: exit 201 file.cpp(3): error' out
+holds "the suite that failed is named" grep -q '^suites .* 2 passed; ops/planted: exit 201 file.cpp(3): error' out
 holds "an error of fade's is shown" grep -q 'out of memory' out
-holds "a race is named" grep -q 'racecheck-golden: exit 9 .*Race reported' out
-
-holds "a stage that hangs is ended" fails --minutes 0.1 --only bench-small
-holds "and what is left out is said" results \
-  's["bench-small-f32-512"]["code"] == 124 and s["bench-small-f32-1024"]["left_out"] == "no time left"'
-holds "a text that is not there is refused" eval '! FADE_GPU_TEXT=$dir/none run'
-holds "by name, and not made" eval 'grep -q "gpu_check: FADE_GPU_TEXT=$dir/none: there is no such file" err && [ ! -e none ]'
-rm ncu
+holds "a profiler without rights is left out, in its words" \
+  grep -q '^profile-f32 *left out: ERR_NVGPUCTRPERM - The user does not have permission' out
+holds "what a sanitizer reports is a failure" results '"cudaErrorInvalidValue" in s["sanitizer-memcheck"]["found"]["failed"]["ops/softmax"]'
+holds "as are a crash and a test's failure under it" results '
+  [s["sanitizer-memcheck"]["found"]["failed"][suite] for suite in ("ops/reduce", "ops/layer_norm")] ==
+  ["exit -11", "exit 201 file.cpp(3): error: in \"planted\": 1 is not 2"]'
+holds "a sanitizer that refuses the machine is left out, in its words" grep -q '^sanitizer-initcheck *left out: Device not supported' out
+holds "the rest of a check" eval '! check bundle --rest-of results/*.json --only suites bench-12l-f32'
+holds "is what did not pass" results 'list(s) == ["suites", "bench-12l-f32-4096"]'
+rm bin/ncu
 hash -r
-holds "of stages that are not wanted no tool is missed" run --only smoke
-holds "and nothing is said" results 'list(s) == ["smoke"]'
-holds "bad minutes are refused" fails --minutes x
-holds "by name" grep -q "gpu_check: --minutes: found 'x', needs a number" err
+holds "a tool that is not there" run bundle --only card profile-f32
+holds "is left out" results 's["profile-f32"]["left_out"] == "ncu is not installed"'
+
+holds "a race is a failure, and what hangs is ended" fails bundle --minutes 0.12 --only sanitizer-racecheck sanitizer-synccheck
+holds "what was found before is kept" results '"Race reported" in s["sanitizer-racecheck"]["found"]["failed"]["golden/f32_is_close"]'
+holds "and what did not end is named" grep -q '^sanitizer-racecheck .*; not ended: .*ops/softmax' out
+holds "for the next stage there is no time" results 's["sanitizer-synccheck"]["left_out"] == "no time left"'
+
+# The machine's time ends in the middle: with a signal that can be caught, and with one that cannot.
+for signal in TERM KILL; do
+  rm -rf results
+  mkdir results
+  PATH="$dir/bin:$PATH" PYTHONPATH=$dir/modules FADE_GPU_TEXT=$dir/text FADE_RESULTS=$dir/results \
+    bundle/scripts/gpu_check.sh bundle --only card bench-small-f32 trace >out 2>err &
+  check=$!
+  comes test -s results/sleeper || fatal "the check does not reach its second stage"
+  kill -$signal $check
+  holds "SIG$signal ends a check" eval "! wait $check 2>/dev/null"
+  kill "$(cat results/sleeper)" 2>/dev/null
+  holds "and its results are whole" results \
+    's["card"]["code"] == 0 and "was stopped" in s["bench-small-f32-1024"]["left_out"] and "not reached" in s["trace"]["left_out"]'
+done
+FADE_RESULTS=$dir/results bundle/scripts/gpu_check.sh --plan >out
+holds "a plan has every stage" grep -q '^| long-train | [0-9]* |' out
 finish
