@@ -15,6 +15,10 @@ elseif(NOT FADE_CUDA_IS MATCHES "^(on|off|emulate)$")
   message(FATAL_ERROR "FADE_CUDA: found ${FADE_CUDA}, allowed: on, off, auto, emulate")
 endif()
 message(STATUS "device cuda: ${FADE_CUDA_IS}")
+if(FADE_RACECHECK AND NOT (FADE_CUDA_IS STREQUAL emulate AND CMAKE_CXX_COMPILER_ID STREQUAL GNU AND NOT FADE_SANITIZE))
+  message(FATAL_ERROR "FADE_RACECHECK=ON needs the emulated device, GCC and no sanitizer; found FADE_CUDA=${FADE_CUDA}, "
+                      "${CMAKE_CXX_COMPILER_ID}, FADE_SANITIZE=${FADE_SANITIZE} (cmake --preset racecheck)")
+endif()
 
 if(FADE_CUDA_IS STREQUAL on)
   # Code for the GPU of this machine. Without a GPU: for compute capabilities 8.0 and 9.0, with PTX for later ones.
@@ -54,9 +58,16 @@ function(fade_cuda_sources result folder)
   if(FADE_CUDA_IS STREQUAL emulate)
     list(FILTER sources EXCLUDE REGEX "/engine/cuda/(device|blas)\\.cu$")  # replaced by files in emulate/
     file(GLOB emulator CONFIGURE_DEPENDS ${folder}/cuda/emulate/*.cpp)
-    list(APPEND sources ${emulator})
     # Only for these files: the others compile as in the other presets, so that a compiler cache finds them.
     fade_emulate(${sources})
+    set(definitions FADE_EMULATE)
+    if(FADE_RACECHECK)
+      list(APPEND definitions FADE_RACECHECK)
+    else()
+      list(FILTER emulator EXCLUDE REGEX "/race_calls\\.cpp$")
+    endif()
+    set_source_files_properties(${emulator} PROPERTIES COMPILE_DEFINITIONS "${definitions}")
+    list(APPEND sources ${emulator})
   endif()
   set(${result} ${sources} PARENT_SCOPE)
 endfunction()

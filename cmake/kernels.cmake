@@ -1,6 +1,7 @@
 # How kernels for device cuda are compiled, in fade and (this file is installed) in programs that use it:
 #   fade_add_kernels(TARGET FILES...)   adds .cu files to TARGET
 # FADE_CUDA_IS, of this fade: on, nvcc compiles them; emulate, the C++ compiler does; off, they are left out.
+# FADE_RACECHECK, of this fade: the emulated device checks each access to memory (engine/cuda/emulate/races.h).
 
 set(FADE_NVCC_OPTIONS --expt-relaxed-constexpr --extended-lambda)
 set(FADE_NVCC_DEFINITIONS -DFMT_USE_CONSTEXPR=1)  # fmt 9 assumes that nvcc has no constexpr
@@ -10,10 +11,17 @@ if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
 endif()
 
+# The compiler calls race_calls.cpp, in the place of ThreadSanitizer's library. Loops stay loops, not calls of memset.
+set(FADE_RACECHECK_OPTIONS)
+if(FADE_RACECHECK)
+  set(FADE_RACECHECK_OPTIONS -fsanitize=thread --param=tsan-instrument-func-entry-exit=0 -fno-tree-loop-distribute-patterns
+      -g1 -fdebug-prefix-map=${PROJECT_SOURCE_DIR}=. -fdebug-prefix-map=${PROJECT_BINARY_DIR}=.)
+endif()
+
 # fade_emulate(FILES..): the C++ compiler compiles them, for the emulated device.
 function(fade_emulate)
   set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CXX COMPILE_DEFINITIONS FADE_EMULATE
-                              COMPILE_OPTIONS -Wno-unknown-pragmas)  # such as unroll
+                              COMPILE_OPTIONS "-Wno-unknown-pragmas;${FADE_RACECHECK_OPTIONS}")  # such as unroll
 endfunction()
 
 function(fade_add_kernels target)

@@ -34,7 +34,7 @@ T atomicCAS(T* p, std::type_identity_t<T> expected, std::type_identity_t<T> valu
 }
 template <class T>
 T atomicMin(T* p, std::type_identity_t<T> value) {
-  T old = *p;
+  T old = __atomic_load_n(p, __ATOMIC_RELAXED);
   while (value < old &&
          !__atomic_compare_exchange_n(p, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
   }
@@ -42,7 +42,7 @@ T atomicMin(T* p, std::type_identity_t<T> value) {
 }
 template <class T>
 T atomicMax(T* p, std::type_identity_t<T> value) {
-  T old = *p;
+  T old = __atomic_load_n(p, __ATOMIC_RELAXED);
   while (old < value &&
          !__atomic_compare_exchange_n(p, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/cuda/emulate/fiber.h"
+#include "engine/cuda/emulate/races.h"
 #include "engine/cuda/emulate/report.h"
 #include "engine/error.h"
 
@@ -96,6 +97,7 @@ class Worker {
       barrier_.result = barrier_.sum;
       barrier_.arrived = barrier_.sum = 0;
       for (Warp& w : warps_) w.ready = w.exist;
+      if constexpr (kRacecheck) races::block_barrier();
     }
     wait(what, site);
     return barrier_.result;
@@ -119,6 +121,7 @@ class Worker {
     m.arrived |= bit;
     if (m.arrived == (mask & w.exist)) {
       w.ready |= m.arrived;
+      if (kRacecheck && same(what, "__syncwarp")) races::warp_barrier(current_ / 32, m.arrived);
       m.arrived = 0;
       ++m.number;
     }
@@ -176,6 +179,7 @@ class Worker {
     if (shared_.size() != grid.shared_bytes)  // the exact size: AddressSanitizer guards its end
       shared_ = std::vector<std::byte>(grid.shared_bytes);
     std::ranges::fill(shared_, std::byte{0xff});  // NaN: a read before the first write shows in results
+    if constexpr (kRacecheck) races::begin_block(block, shared_.data());
   }
 
   // What a fiber does: it starts threads, one after the other, as long as no thread that waited can continue.

@@ -1,5 +1,8 @@
+#include <mutex>
+
 #include "engine/cuda/emulate/block.h"
 #include "engine/cuda/emulate/memory.h"
+#include "engine/cuda/emulate/races.h"
 #include "engine/cuda/emulate/report.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
@@ -38,6 +41,14 @@ void run(const Grid& grid, const std::function<void()>& thread) {
 #ifdef __SANITIZE_ADDRESS__
   run_blocks(0, blocks);  // static shared memory belongs to the process (types.h)
 #else
+  if constexpr (kRacecheck) {
+    static std::mutex one_launch;
+    const std::lock_guard guard(one_launch);
+    races::begin_launch(grid);
+    run_blocks(0, blocks);
+    if (const std::string race = races::found(); !race.empty()) throw Error(race);
+    return;
+  }
   constexpr int64_t kThreads = 2048;  // fewest threads worth a second core
   const int64_t of_block = int64_t{grid.threads.x} * grid.threads.y * grid.threads.z;
   parallel_for(blocks, std::max<int64_t>(1, kThreads / of_block), run_blocks);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/cuda/emulate/races.h"
 #include "engine/error.h"
 
 namespace fade::emulate {
@@ -35,6 +36,7 @@ void* allocate_memory(size_t bytes) {
   if (memory_is_guarded() && ::pkey_mprotect(p, bytes + kGap, PROT_READ | PROT_WRITE, key()) != 0)
     fail("cuda (emulated): memory cannot be guarded: {}", std::strerror(errno));
   in_use += bytes + kGap;
+  if constexpr (kRacecheck) races::add_memory(p, bytes);
   ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(p) + bytes, kGap);
   const MemoryAccess access;
   std::memset(p, 0xff, bytes);  // NaN: a read before the first write shows in results
@@ -43,6 +45,7 @@ void* allocate_memory(size_t bytes) {
 
 void release_memory(void* p, size_t bytes) {
   ASAN_UNPOISON_MEMORY_REGION(p, bytes + kGap);  // the system may hand it out again
+  if constexpr (kRacecheck) races::remove_memory(p, bytes);
   ::munmap(p, bytes + kGap);
   in_use -= bytes + kGap;
 }
