@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything that can tell a mistake in one operation: values, gradients, memory, planted bugs, the index, the structure and the
-# comments, on the CPU and on the emulated device. Builds the tests (presets cpu and emulate) and runs those of the operation.
+# Everything that can tell a mistake in one operation: values, gradients, memory, planted bugs, races, the index, the structure
+# and the comments, on the CPU and on the emulated device. Builds the tests (presets cpu and racecheck) and runs those of the
+# operation.
 #   scripts/check_op.sh NAME      NAME: a folder of ops/, or an operation of ops/README.md
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,7 +29,7 @@ mapfile -t tests < <(
 [ ${#suites[@]} -gt 0 ] || refuse "ops/$folder: has neither ${folder}_cases.cpp nor a test (ops/README.md says what it needs)"
 suites=$(IFS=:; echo "${suites[*]}")
 
-for preset in cpu emulate; do
+for preset in cpu racecheck; do
   scripts/configure.sh $preset
   cmake --build --preset $preset --target fade_tests
 done
@@ -45,8 +46,8 @@ fi
 unset FADE_TEST_DEVICE FADE_EMULATE_ORDER
 checks "on the CPU" build/tests/fade_tests "$suites:planted_bugs:structure:documents_test:torn_lines"
 export FADE_TEST_DEVICE=cuda
-checks "on the emulated device" build/emulate/tests/fade_tests "$suites"
-FADE_EMULATE_ORDER=reverse checks "with its threads in reverse order" build/emulate/tests/fade_tests "$suites"
+checks "on the emulated device" build/racecheck/tests/fade_tests "$suites"
+FADE_EMULATE_ORDER=reverse checks "with its threads in reverse order" build/racecheck/tests/fade_tests "$suites"
 verdict="no mistake found"
 [ ${#failed[@]} -eq 0 ] || verdict="MISTAKES, see above: $(printf '%s; ' "${failed[@]}" | sed 's/; $//')"
 printf '%s: %s in %d.%d s\n' "$name" "$verdict" \

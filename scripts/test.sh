@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs missing packages, builds everything with warnings as errors, and runs every test.
 #   scripts/test.sh             as continuous integration does: all tests on the CPU; the device tests on the emulated device,
-#                               also under sanitizers; compiles the CUDA build
+#                               with a check for races and under sanitizers; compiles the CUDA build
 #   scripts/test.sh PRESET...   presets of CMakePresets.json: builds each and runs all of its tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -56,10 +56,9 @@ build cpu
 run_tests cpu
 scripts/sanitize.sh --quick
 export FADE_TEST_DEVICE=cuda  # the CPU has been tested above
-build emulate fade_tests
-run_tests emulate -L device -j "$(nproc)"
+scripts/racecheck.sh
 build asan fade_tests
-run_tests asan -L device -E reverse_order -j "$(nproc)"
+FADE_EMULATE_ORDER=reverse run_tests asan -L device -E reverse_order -j "$(nproc)"
 if command -v nvcc >/dev/null; then
   options=(-DCMAKE_CUDA_ARCHITECTURES=90-real)
   build cuda fade_tests

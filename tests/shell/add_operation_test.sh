@@ -83,11 +83,11 @@ holds "planted bugs are found in the new cases too" checks planted_bugs
 
 # check_op.sh, with programs that pretend to be CMake and the tests.
 cd copy || exit 1
-mkdir -p bin build/tests build/emulate/tests
+mkdir -p bin build/tests build/racecheck/tests
 printf '#!/bin/sh\n' >bin/cmake
 printf '#!/bin/sh\necho "${FADE_TEST_DEVICE:-all} ${FADE_EMULATE_ORDER:-forward} $2" >>calls\ncase $2 in $BROKEN) exit 201 ;; esac\n' >build/tests/fade_tests
-cp build/tests/fade_tests build/emulate/tests/fade_tests
-chmod +x bin/cmake build/tests/fade_tests build/emulate/tests/fade_tests
+cp build/tests/fade_tests build/racecheck/tests/fade_tests
+chmod +x bin/cmake build/tests/fade_tests build/racecheck/tests/fade_tests
 check_op() {
   rm -f calls
   PATH=$PWD/bin:$PATH BROKEN=${2:-none} scripts/check_op.sh "$1" >../out 2>../err
