@@ -151,7 +151,6 @@ __global__ void add_places(const T* g, const int32_t* index, int64_t places, con
         add_listed();
         __syncthreads();
         if (thread_rank() == 0) list.size = 0;
-        __syncthreads();
       }
       list_matches(list, index, begin, places, row);
     }
