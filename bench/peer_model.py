@@ -12,6 +12,7 @@ Sizes, used in every comment below:
     V vocabulary S max_span          R ramp length      P distances with a position row
 """
 
+import functools
 import math
 import sys
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
@@ -94,16 +96,21 @@ class Layer(to_pytorch.Layer):
         before = torch.ones(M, M, device=age.device, dtype=age.dtype).tril(-1)
         return ramp.clamp(0, 1) * F.pad(before, (age.shape[1] - M, 0), value=1.0), aux, span
 
-    def attention(self, memory, block, mask, pos):
-        """memory [B,L-M,H], block [B,M,H], mask [B,M,L], pos [P,D] -> [B,M,H]."""
-        z, (B, M, L) = self.attn.z, mask.shape
-        K, D, P = z.heads, z.hidden // z.heads, z.positions
+    def project(self, memory, block):
+        """memory [B,L-M,H], block [B,M,H] -> queries, divided by √D, [BK,M,D]; keys and values [BK,L,D]."""
+        z = self.attn.z
+        K, D = z.heads, z.hidden // z.heads
         q = self.attn.query(block * D**-0.5).unflatten(-1, (K, D)).transpose(1, 2).flatten(0, 1)  # [BK,M,D]
         # Memory and block are projected separately, so that no gradient is computed for memory rows.
         w = torch.cat([self.attn.key.weight, self.attn.value.weight])
         parts = [F.linear(rows, w).unflatten(-1, (2, K, D)).permute(2, 0, 3, 1, 4) for rows in (memory, block)]
-        k, v = torch.cat(parts, 3).flatten(1, 2).unbind()  # [BK,L,D] each
+        return q, *torch.cat(parts, 3).flatten(1, 2).unbind()
 
+    def attention(self, memory, block, mask, pos):
+        """memory [B,L-M,H], block [B,M,H], mask [B,M,L], pos [P,D] -> [B,M,H]."""
+        z, (B, M, L) = self.attn.z, mask.shape
+        K, D, P = z.heads, z.hidden // z.heads, z.positions
+        q, k, v = self.project(memory, block)
         near = min(L, P + M)  # only these distances have position rows
         scores = F.pad(by_distance(q @ pos.flip(0).T)[..., P + M - near :], (L - near, 0))  # [BK,M,L]
         with torch.no_grad():  # a constant needs no place in the graph
@@ -113,6 +120,31 @@ class Layer(to_pytorch.Layer):
         # Divided after the product: D columns' work, not L.
         out = weights.flatten(0, 1) @ v / (weights.sum(-1).view(-1, M, 1) + to_pytorch.EPS)
         return self.attn.out(out.view(B, K, M, D).transpose(1, 2).flatten(2))
+
+
+class FlexLayer(Layer):
+    """With FlexAttention, which has no scores of all heads in memory: a_ij m_ij / Σ a_ij m_ij is the softmax of the scores plus
+    log m_ij. (to_pytorch.EPS is left out of the sum.) It differentiates the two terms that are added, by atomic sums."""
+
+    @staticmethod
+    @functools.cache
+    def before(M, L, device):
+        """Which blocks of scores have a row before a query."""
+        return create_block_mask(lambda b, h, i, j: j < L - M + i, None, None, M, L, device=device)
+
+    def attention(self, memory, block, mask, pos):
+        (B, M, L), P, K = mask.shape, pos.shape[0], self.attn.z.heads
+        q, k, v = (rows.unflatten(0, (B, K)) for rows in self.project(memory, block))
+        near = q @ pos.T  # [B,K,M,P], of distance 1 to P
+        log_mask = torch.where(mask > 0, mask, 1).log()
+
+        def score(s, b, h, i, j):
+            distance = L - M + i - j
+            s = s + log_mask[b, i, j] + torch.where(distance <= P, near[b, h, i, (distance - 1).clamp(0, P - 1)], 0)
+            return torch.where(mask[b, i, j] > 0, s, -math.inf)
+
+        out = flex_attention(q, k, v, score_mod=score, block_mask=self.before(M, L, mask.device), scale=1.0)
+        return self.attn.out(out.transpose(1, 2).flatten(2))
 
 
 class Model(to_pytorch.Transformer):
@@ -142,6 +174,10 @@ class Model(to_pytorch.Transformer):
     def empty_memory(self):
         like, z = self.out.weight, self.config
         return [(like.new_empty(z.batch, 0, z.hidden), like.new_empty(z.batch, 0)) for _ in self.layers]
+
+
+class FlexModel(Model):
+    layer = FlexLayer
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ every layer and stream. The model is the one in peer_model.py. Needs torch, safe
 
     peer_pytorch.py --golden                             first check losses and gradients against the goldens, in float64
     peer_pytorch.py --live 192 384 576 [--compile]       time PyTorch
-    peer_pytorch.py --live 1024 --device cuda --precision bf16 --config configs/enwik8_12l.yaml
+    peer_pytorch.py --live 1024 --device cuda --precision bf16 --compile layers --config configs/enwik8_12l.yaml
                                                          on a GPU, with the sizes of a config
     peer_pytorch.py --live 192 384 576 --against "build/fade bench configs/enwik8_cpu.yaml"
                                                          time both, pair by pair, with the sizes of that config
@@ -29,17 +29,23 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from peer_model import FORGOTTEN, Model, Sizes, check_goldens, forget, read_sizes
+from peer_model import FORGOTTEN, FlexLayer, FlexModel, Model, Sizes, check_goldens, forget, read_sizes
 
 
 class Bench:
     """The step with L context rows in every layer and stream, of which `live_fraction` (a mean over streams) are live."""
 
-    def __init__(self, z: Sizes, live: int, live_fraction: float, compiled: bool, device="cpu", autocast=False):
+    def __init__(self, z: Sizes, live: int, live_fraction: float, compiled=None, device="cpu", autocast=False, flex=False):
         self.z, rows = z, live - z.block
         self.autocast = torch.autocast(device, torch.bfloat16, enabled=autocast)
-        self.model = Model(z, initial_span=0.75).to(device)  # S is at least 2 L, so spans are at least 1.5 L: all live
-        self.forward = torch.compile(self.model, dynamic=False) if compiled else self.model
+        # S is at least 2 L, so spans are at least 1.5 L: all live
+        self.model = (FlexModel if flex else Model)(z, initial_span=0.75).to(device)
+        if flex:
+            FlexLayer.before(z.block, live, torch.device(device))  # not in a compiled layer
+        if compiled == "layers":  # the first is compiled, and its code runs for all
+            for layer in self.model.layers:
+                layer.compile(dynamic=False)
+        self.forward = torch.compile(self.model, dynamic=False) if compiled == "model" else self.model
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4, fused=True)
         self.tokens = torch.randint(z.vocab, (z.batch, z.block + 1), device=device)
         # Stream 0 keeps every row, so that the others must be padded to L; the dead rows are shared out among these.
@@ -85,7 +91,9 @@ def tensor_peak(build):
 def measure_on_gpu(z: Sizes, live: int, args) -> dict:
     torch.manual_seed(1)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = args.precision == "tf32"
-    bench = Bench(z, live, args.live_fraction, args.compile, "cuda", args.precision == "bf16")
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    bench = Bench(z, live, args.live_fraction, args.compile, "cuda", args.precision == "bf16", args.flex)
     times = []
     for _ in range(args.warmup + args.steps):
         torch.cuda.synchronize()
@@ -99,11 +107,9 @@ def measure_on_gpu(z: Sizes, live: int, args) -> dict:
 
 
 def measure(z: Sizes, live: int, args) -> dict:
-    if args.device == "cuda":
-        return measure_on_gpu(z, live, args)
     torch.manual_seed(1)
     build = lambda: Bench(z, live, args.live_fraction, args.compile)
-    Bench(replace(z, batch=2, layers=1), live, 1.0, False).step()  # so that code, threads and library buffers are in the baseline
+    Bench(replace(z, batch=2, layers=1), live, 1.0).step()  # so that code, threads and library buffers are in the baseline
     Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM to the current VmRSS
     baseline = resident("VmRSS")
     bench = build()
@@ -139,10 +145,13 @@ def run_process(command, threads):
 
 
 def run_pytorch(z: Sizes, live: int, args):
+    if args.device == "cuda":
+        return measure_on_gpu(z, live, args)
     command = [sys.executable, __file__, "--child", json.dumps(vars(z)), "--live", str(live)]
-    for name in ("live_fraction", "threads", "steps", "warmup", "device", "precision"):
-        command += ["--" + name.replace("_", "-"), str(getattr(args, name))]
-    return run_process(command + ["--compile"] * args.compile, args.threads)
+    for name in ("live_fraction", "threads", "steps", "warmup", "compile"):
+        if (value := getattr(args, name)) is not None:
+            command += ["--" + name.replace("_", "-"), str(value)]
+    return run_process(command, args.threads)
 
 
 def run_fade(live: int, args):
@@ -188,7 +197,7 @@ def print_alone(result):
 def describe(args) -> dict:
     cpu = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
     setting = {"cpu": cpu[0] if cpu else platform.machine(), "cores": os.cpu_count(), "simd": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__}
-    setting["mode"] = "compiled" if args.compile else "eager"
+    setting["mode"] = ("compiled" if args.compile else "eager") + " layers" * (args.compile == "layers") + ", FlexAttention" * args.flex
     if args.device == "cuda":
         setting |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda, "precision": args.precision}
     return setting | {"threads": args.threads, "steps": args.steps, "pairs": args.pairs}
@@ -214,7 +223,9 @@ def parse_arguments():
     p.add_argument("--live", type=int, nargs="+", default=[], metavar="L", help="context rows to time, memory and block together")
     p.add_argument("--live-fraction", type=float, default=1.0, metavar="F", help="fraction of the rows that are live (1.0)")
     p.add_argument("--against", metavar="COMMAND", help='"build/fade bench CONFIG.yaml": time this as well, with the sizes of its config')
-    p.add_argument("--compile", action="store_true", help="torch.compile instead of eager")
+    p.add_argument("--compile", nargs="?", const="model", choices=("model", "layers"),
+                   help="torch.compile instead of eager: of the whole model, or of one layer, whose code runs for each")
+    p.add_argument("--flex", action="store_true", help="FlexAttention; needs --compile layers and --device cuda")
     p.add_argument("--config", help="a config of fade: its sizes")
     p.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     p.add_argument("--precision", choices=("f32", "tf32", "bf16"), default="f32", help="tf32, bf16 (autocast): only on a GPU")
@@ -251,6 +262,8 @@ def main():
     results, z = [], chosen_sizes(args)
     if args.precision != "f32" and args.device != "cuda":
         raise SystemExit(f"--precision {args.precision}: needs --device cuda")
+    if args.flex and (args.compile != "layers" or args.device != "cuda"):
+        raise SystemExit("--flex: needs --compile layers and --device cuda: elsewhere PyTorch computes it in full, or not at all")
     if args.live and z.kind != "expire_span":
         raise SystemExit(f"kind {z.kind}: only expire_span can be timed")
     for live in args.live:
@@ -260,10 +273,12 @@ def main():
         results.append(compare(sized, live, args) if args.against else run_pytorch(sized, live, args))
         if not args.json and not args.against:
             print_alone(results[-1])
+        if args.json and args.device == "cuda":  # line by line, so that a time limit leaves those that were measured
+            print(json.dumps(describe(args) | {"results": results}), flush=True)
     if args.against and not args.json:
         print("{mode} PyTorch {torch} against fade; {cpu}, {simd}, {threads} threads, {pairs} pairs".format(**describe(args)))
         print_comparison(results)
-    if args.json:
+    if args.json and args.device != "cuda":
         print(json.dumps(describe(args) | {"results": results}, indent=1))
 
 

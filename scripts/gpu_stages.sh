@@ -43,8 +43,8 @@ stages() {
     peer $precision 60 --precision $precision
   done
   peer bf16 60 --precision bf16
-  peer bf16-compiled 100 --precision bf16 --compile
-  peer bf16-flex 100 --precision bf16 --compile --flex
+  peer bf16-compiled 100 --precision bf16 --compile layers
+  peer bf16-flex 100 --precision bf16 --compile layers --flex
 
   # Thinned: one kernel of each kind, few launches. A tool gets what time it has; what did not end in it is named.
   local thin=(cuda golden/f32_is_close span_attention_test/f32_is_naive span_attention_test/tf32_is_nearly_naive
