@@ -121,6 +121,7 @@ record --start gpu="$gpu" driver="$driver" cuda="$(about cuda)" commit="$(about 
 deadline=$((SECONDS + $(awk "BEGIN { print int(60 * $minutes) }")))
 trap stop TERM INT HUP
 stages
+rm -rf "$logs"/*run/step-* # (checkpoints are large; metrics.jsonl stays)
 record --table
 echo "results: $results"
 [ -z "$stopped" ] || failed=1
