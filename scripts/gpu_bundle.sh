@@ -27,6 +27,9 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 [ ! -e "$bundle" ] || [ -f "$bundle/manifest" ] || fail "$bundle: is there, and is no bundle (remove it, or give --out another)"
+for logs in "$bundle"/bench/results/*-logs; do
+  [ ! -e "$logs" ] || fail "${logs%-logs}.json: results of scripts/gpu_check.sh (move them and their logs, or give --out another folder)"
+done
 
 if [ -z "$build" ]; then
   build=$PWD/build/gpu

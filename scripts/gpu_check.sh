@@ -30,7 +30,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 text=${FADE_GPU_TEXT:-}
-[ -z "$text" ] || [ -f "$text" ] || fail "FADE_GPU_TEXT=$text: there is no such file"
+[ -z "$text" ] || { [ -f "$text" ] && text=$(realpath "$text"); } || fail "FADE_GPU_TEXT=$text: there is no such file"
 
 # The bundle is whole and of one commit, and this script is part of it.
 made="(scripts/gpu_bundle.sh makes a bundle)"
@@ -46,8 +46,10 @@ command -v python3 >/dev/null || fail "python3 is not installed"
 [ -z "$rest_of" ] || done_before=" $(python3 "$bundle/scripts/gpu_record.py" "$rest_of" --passed) " || fail "$rest_of: is no result of a check"
 
 # PyTorch, and cuBLAS: of the CUDA toolkit, or of PyTorch's packages.
-torch=$(python3 -c 'import importlib.util as u; print("yes" if u.find_spec("torch") else "no")')
-cublas=$(python3 -c 'import nvidia; print(":".join(f"{p}/cu13/lib" for p in nvidia.__path__))' 2>/dev/null) || cublas=
+read -r torch cublas < <(python3 -c '
+from importlib.util import find_spec
+nvidia = find_spec("nvidia")
+print("yes" if find_spec("torch") else "no", ":".join(f"{p}/cu13/lib" for p in nvidia.submodule_search_locations) if nvidia else "")')
 export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64${cublas:+:$cublas}
 export FADE_ROOT=$bundle OMP_WAIT_POLICY=passive FADE_TEST_DEVICE=cuda
 fade=$bundle/fade tests=$bundle/tests/fade_tests

@@ -27,7 +27,9 @@ done
 holds "no library of this machine is there" eval '! in_root /bin/sh -c true'
 
 if [ $# -eq 0 ]; then
-  mkdir folder
+  mkdir -p folder bundle/bench/results/gpu-logs
+  holds "a bundle with results is not overwritten" eval '! "$root/scripts/gpu_bundle.sh" --build "$build" --out bundle 2>err'
+  holds "and these are named" grep -q '^gpu_bundle: .*/bundle/bench/results/gpu.json: results of scripts/gpu_check.sh' err
   holds "a folder that is no bundle is not overwritten" eval '! "$root/scripts/gpu_bundle.sh" --build "$build" --out folder 2>err'
   holds "and named" grep -q '^gpu_bundle: .*/folder: is there, and is no bundle' err
   holds "a folder without programs is refused" eval '! "$root/scripts/gpu_bundle.sh" --build folder --out other 2>err'

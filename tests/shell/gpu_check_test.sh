@@ -146,6 +146,8 @@ for signal in TERM KILL; do
   holds "and its results are whole" results \
     's["card"]["code"] == 0 and "was stopped" in s["bench-small-f32-1024"]["left_out"] and "not reached" in s["trace"]["left_out"]'
 done
+holds "a text that is not there is refused" eval '! FADE_GPU_TEXT=$dir/none bundle/scripts/gpu_check.sh --plan 2>err'
+holds "by name" refuses "FADE_GPU_TEXT=$dir/none: there is no such file"
 FADE_RESULTS=$dir/results bundle/scripts/gpu_check.sh --plan >out
 holds "a plan has every stage" grep -q '^| long-train | [0-9]* |' out
 finish
