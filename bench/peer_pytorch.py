@@ -2,7 +2,7 @@
 """Times one Expire-Span training step in PyTorch, alone or against fade, at the same sizes and threads.
 
 A step is forward, backward, clipping, Adam, and forgetting, in float32 unless --precision says otherwise, with exactly L context rows (memory, then the block) in
-every layer and stream. The model is the one in peer_model.py. Needs torch, safetensors and pyyaml.
+every layer and stream. The model is the one in peer_model.py. Needs torch (2.6 or later, for its FlexAttention), safetensors and pyyaml.
 
     peer_pytorch.py --golden                             first check losses and gradients against the goldens, in float64
     peer_pytorch.py --live 192 384 576 [--compile]       time PyTorch

@@ -16,13 +16,15 @@ trap 'rm -rf "$root"' EXIT
 mkdir "$root/tmp"
 cp -r "$bundle" "$root/bundle"
 folders=
+elsewhere=" $(sed -n 's/^# elsewhere //p' "$bundle/manifest") "
 while read -r file; do # (hard links where the disk is the same: cuBLAS has half a GB)
+  [[ $elsewhere == *" $(basename "$file") "* || $(basename "$file") == ld-linux* ]] || continue
   cp -lL --parents "$file" "$root" 2>/dev/null || cp -L --parents "$file" "$root"
   folders+=${folders:+:}$(dirname "$file")
-done < <(ldd "$bundle/fade" "$bundle/tests/fade_tests" |
-  sed -n 's/.* => \(\/[^ ]*\).*/\1/p; s/^\s*\(\/[^ ]*\) (.*/\1/p' | grep -v "^$(realpath "$bundle")/\|^$bundle/" | sort -u)
+done < <(ldd "$bundle/fade" "$bundle/tests/fade_tests" | sed -n 's/^\s*\([^ ]* => \)\?\(\/[^ ]*\) (.*/\2/p' | sort -u)
 
 code=0
 # (Without /proc, the loader takes $ORIGIN of a program's RUNPATH from LD_ORIGIN_PATH.)
-env -i LD_ORIGIN_PATH="$(dirname "$1")" LD_LIBRARY_PATH="$folders" FADE_ROOT=/bundle OMP_WAIT_POLICY=passive PATH="$PATH" "${chroot[@]}" "$root" "$@" || code=$?
+env -i LD_ORIGIN_PATH="$(dirname "$1")" LD_LIBRARY_PATH="$folders" FADE_ROOT=/bundle PATH="$PATH" \
+  "${chroot[@]}" "$root" "$@" || code=$?
 exit $code

@@ -28,7 +28,8 @@ while [ $# -gt 0 ]; do
 done
 [ ! -e "$bundle" ] || [ -f "$bundle/manifest" ] || fail "$bundle: is there, and is no bundle (remove it, or give --out another)"
 for logs in "$bundle"/bench/results/*-logs; do
-  [ ! -e "$logs" ] || fail "${logs%-logs}.json: results of scripts/gpu_check.sh (move them and their logs, or give --out another folder)"
+  [ ! -e "$logs" ] ||
+    fail "${logs%-logs}.json: results of scripts/gpu_check.sh (move them and their logs, or give --out another folder)"
 done
 
 if [ -z "$build" ]; then
@@ -55,12 +56,16 @@ strip "${programs[@]}"
 needed=$(ldd "${programs[@]}" | grep -v ':$' | sort -u)
 ! grep 'not found' <<<"$needed" >&2 || fail "a library is missing here"
 everywhere='^(linux-vdso|ld-linux[^ ]*|libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s|libcublas|libcublasLt|libcudart)\.so'
-sed -n 's/^\s*\([^ ]*\) => \([^ ]*\).*/\1 \2/p' <<<"$needed" | grep -Ev "$everywhere" | while read -r _ file; do cp -L "$file" "$bundle/lib/"; done
+elsewhere=
+while read -r library _ file _; do
+  if [[ $library =~ $everywhere ]]; then elsewhere+=" $library"; else cp -L "$file" "$bundle/lib/"; fi
+done < <(grep ' => ' <<<"$needed")
 
 ctest --test-dir "$build" -N -V -L device -E reverse_order |
   sed -n 's/.*fade_tests "--run_test=\([^"]*\)"$/\1/p' >"$bundle/device_suites"
 {
   echo "# commit $commit$([ -z "$(git status --porcelain)" ] || echo -dirty)"
+  echo "# elsewhere$elsewhere"
   echo "# cuda $(nvcc --version 2>/dev/null | sed -n 's/.*release \([0-9.]*\).*/\1/p' | grep . || echo none)"
   (cd "$bundle" && find . -type f ! -path './*manifest' -print0 | sort -z | xargs -0 sha256sum)
 } >"$bundle/.manifest"

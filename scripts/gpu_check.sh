@@ -43,7 +43,8 @@ changed=$(cd "$bundle" && LC_ALL=C sha256sum --quiet --check manifest 2>&1 | sed
 cmp -s "$0" "$bundle/scripts/gpu_check.sh" ||
   fail "$bundle: is of commit $(about commit), and $0 is not (run $bundle/scripts/gpu_check.sh, or make a bundle of this commit)"
 command -v python3 >/dev/null || fail "python3 is not installed"
-[ -z "$rest_of" ] || done_before=" $(python3 "$bundle/scripts/gpu_record.py" "$rest_of" --passed) " || fail "$rest_of: is no result of a check"
+[ -z "$rest_of" ] || done_before=" $(python3 "$bundle/scripts/gpu_record.py" "$rest_of" --passed) " ||
+  fail "$rest_of: is no result of a check"
 
 # PyTorch, and cuBLAS: of the CUDA toolkit, or of PyTorch's packages.
 read -r torch cublas < <(python3 -c '
@@ -91,14 +92,16 @@ stage() {
   child=$!
   wait $child || code=$?
   [ -z "$stopped" ] || { wait $child; code=$?; }  # (the signal ended the first wait)
-  record --stage "$name" --code "$code" --limit "$limit" --seconds $((SECONDS - began)) --log "$logs/$name" ${stopped:+--stopped "$stopped"} || failed=1
+  record --stage "$name" --code "$code" --limit "$limit" --seconds $((SECONDS - began)) --log "$logs/$name" \
+    ${stopped:+--stopped "$stopped"} || failed=1
 }
 left_out() {  # NAME REASON
   [ -n "$stopped" ] || record --stage "$1" --left-out "$2"
 }
 has() {  # NAME TOOL: may stage NAME run? If it should, and cannot, that is recorded.
   wanted "$1" || return 1
-  [ -n "$plan" ] || [[ $2 == PyTorch && $torch == yes ]] || command -v "$2" >/dev/null || { left_out "$1" "$2 is not installed"; return 1; }
+  [ -n "$plan" ] || [[ $2 == PyTorch && $torch == yes ]] || command -v "$2" >/dev/null ||
+    { left_out "$1" "$2 is not installed"; return 1; }
 }
 stop() { stopped="the check was stopped in it"; kill "$child" 2>/dev/null; }
 
@@ -117,9 +120,11 @@ fi
 mkdir -p "$logs"
 if [ -z "$text" ]; then
   text=$logs/text
-  find README.md docs engine ops nn models train cli tests \( -name '*.md' -o -name '*.cpp' -o -name '*.h' \) -print0 | sort -z | xargs -0 cat >"$text"
+  find README.md docs engine ops nn models train cli tests \( -name '*.md' -o -name '*.cpp' -o -name '*.h' \) -print0 |
+    sort -z | xargs -0 cat >"$text"
 fi
-record --start gpu="$gpu" driver="$driver" cuda="$(about cuda)" commit="$(about commit)" --stages "${planned[@]% *}" || fail "$results cannot be written"
+record --start gpu="$gpu" driver="$driver" cuda="$(about cuda)" commit="$(about commit)" --stages "${planned[@]% *}" ||
+  fail "$results cannot be written"
 deadline=$((SECONDS + $(awk "BEGIN { print int(60 * $minutes) }")))
 trap stop TERM INT HUP
 stages

@@ -29,7 +29,8 @@ stages() {
     for live in 1024 2048 4096; do bench small-$precision configs/enwik8_small.yaml $live --set precision=$precision; done
   done
 
-  local one_layer=(bench configs/enwik8_12l.yaml --live 2048 --device cuda --steps 1 --json --set train.batch=64 --set model.layers=1 "${sets[@]}")
+  local one_layer=(bench configs/enwik8_12l.yaml --live 2048 --device cuda --steps 1 --json --set train.batch=64
+    --set model.layers=1 "${sets[@]}")
   for precision in f32 tf32; do
     ! has profile-$precision ncu || stage profile-$precision 60 ncu --clock-control none --metrics gpu__time_duration.sum --csv \
       --page raw "$fade" "${one_layer[@]}" --set precision=$precision
