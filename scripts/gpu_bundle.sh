@@ -53,7 +53,7 @@ cp "$build/tests/fade_tests" "$bundle/tests/"
 strip "${programs[@]}"
 
 # Libraries: those of every machine with a driver and CUDA are not copied.
-needed=$(ldd "${programs[@]}" | grep -v ':$' | sort -u)
+needed=$(ldd "${programs[@]}" | grep -v ':$' | sed 's/ (0x[0-9a-f]*)$//' | sort -u)
 ! grep 'not found' <<<"$needed" >&2 || fail "a library is missing here"
 everywhere='^(linux-vdso|ld-linux[^ ]*|libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s|libcublas|libcublasLt|libcudart)\.so'
 elsewhere=
@@ -63,10 +63,12 @@ done < <(grep ' => ' <<<"$needed")
 
 ctest --test-dir "$build" -N -V -L device -E reverse_order |
   sed -n 's/.*fade_tests "--run_test=\([^"]*\)"$/\1/p' >"$bundle/device_suites"
+cuda=none
+[[ $elsewhere != *libcublas* ]] || cuda=$(nvcc --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')
 {
   echo "# commit $commit$([ -z "$(git status --porcelain)" ] || echo -dirty)"
   echo "# elsewhere$elsewhere"
-  echo "# cuda $(nvcc --version 2>/dev/null | sed -n 's/.*release \([0-9.]*\).*/\1/p' | grep . || echo none)"
+  echo "# cuda $cuda"
   (cd "$bundle" && find . -type f ! -path './*manifest' -print0 | sort -z | xargs -0 sha256sum)
 } >"$bundle/.manifest"
 mv "$bundle/.manifest" "$bundle/manifest"
