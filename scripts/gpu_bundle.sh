@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
-[ ! -e "$bundle" ] || [ -f "$bundle/manifest" ] || fail "$bundle: is there, and is no bundle (remove it, or give --out another)"
+[ ! -e "$bundle" ] || [ -f "$bundle/manifest" ] || [ -f "$bundle/.manifest" ] || fail "$bundle: is there, and is no bundle (remove it, or give --out another)"
 for logs in "$bundle"/bench/results/*-logs; do
   [ ! -e "$logs" ] ||
     fail "${logs%-logs}.json: results of scripts/gpu_check.sh (move them and their logs, or give --out another folder)"
@@ -71,13 +71,13 @@ cuda=none
   echo "# cuda $cuda"
   (cd "$bundle" && find . -type f ! -path './*manifest' -print0 | sort -z | xargs -0 sha256sum)
 } >"$bundle/.manifest"
-mv "$bundle/.manifest" "$bundle/manifest"
 
 for place in "$PWD" "$build"; do
   ! grep -aPl "\Q$place\E(/|\x00)" "${programs[@]}" >&2 || fail "a program has a path of the build in it: $place"
 done
 size=$(du -sm --apparent-size "$bundle" | cut -f 1)
 [ "$size" -le 60 ] || fail "$bundle: $size MiB, 60 are allowed"
+mv "$bundle/.manifest" "$bundle/manifest" # (without one, a bundle that was refused is not taken)
 echo "$bundle: $size MiB, commit $commit"
 
 [ ! -e "$bundle/lib/libopenblas.so.0" ] || exit 0 # (it needs libraries that only LD_LIBRARY_PATH would name: emulated device)

@@ -29,6 +29,12 @@ if [ $# -eq 0 ]; then
   rm bundle/lib/libfmt*
   holds "without one of its libraries nothing runs" eval '! in_root /bundle/fade --version'
   holds "as the loader says" grep -q 'libfmt.*cannot open shared object file' err
+  mkdir -p planted/tests
+  cp "$build/fade" planted/
+  printf '%s/planted' "$root" >path
+  objcopy --add-section .planted=path "$build/tests/fade_tests" planted/tests/fade_tests
+  holds "a path of the build in a program is refused" eval '! "$root/scripts/gpu_bundle.sh" --build planted --out refused 2>err'
+  holds "and both are named" eval 'grep -q "refused/tests/fade_tests" err && grep -q "^gpu_bundle: .*a path of the build in it: $root" err'
   mkdir -p folder bundle/bench/results/gpu-logs
   holds "a bundle with results is not overwritten" eval '! "$root/scripts/gpu_bundle.sh" --build "$build" --out bundle 2>err'
   holds "and these are named" grep -q '^gpu_bundle: .*/bundle/bench/results/gpu.json: results of scripts/gpu_check.sh' err

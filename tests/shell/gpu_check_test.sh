@@ -127,7 +127,7 @@ hash -r
 holds "a tool that is not there" run bundle --only card profile-f32
 holds "is left out" results 's["profile-f32"]["left_out"] == "ncu is not installed"'
 
-holds "a race is a failure, and what hangs is ended" fails bundle --minutes 0.12 --only sanitizer-racecheck sanitizer-synccheck
+holds "a race is a failure, and what hangs is ended" fails bundle --minutes 0.1 --only sanitizer-racecheck sanitizer-synccheck
 holds "what was found before is kept" results '"Race reported" in s["sanitizer-racecheck"]["found"]["failed"]["golden/f32_is_close"]'
 holds "and what did not end is named" grep -q '^sanitizer-racecheck .*; not ended: .*ops/softmax' out
 holds "for the next stage there is no time" results 's["sanitizer-synccheck"]["left_out"] == "no time left"'
