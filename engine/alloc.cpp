@@ -4,29 +4,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 #include "engine/error.h"
+#include "engine/memory_pool.h"
 
 namespace fade {
 namespace {
-
-// Size classes, four per octave: 64, 80, 96, 112, 128, 160, ... bytes (class 3 on). At most a fifth of an
-// allocation is unused.
-constexpr size_t kSmallest = 64;
-constexpr int kClasses = 4 * 48;
-
-size_t bytes_of(int size_class) { return (size_t{5} + size_class % 4) << (size_class / 4 + 3); }
-
-// The smallest class of at least `bytes`.
-int class_of(size_t bytes) {
-  const size_t last = std::max(bytes, kSmallest) - 1;
-  const int shift = std::bit_width(last) - 3;  // last >> shift is 4, 5, 6 or 7
-  return 4 * (shift - 4) + static_cast<int>(last >> shift);
-}
 
 // Held for a few instructions. Because waiters yield, unlock is a plain store; with wait and notify it would
 // check for sleeping threads each time.
@@ -47,87 +32,86 @@ void allow([[maybe_unused]] void* p, [[maybe_unused]] size_t bytes, [[maybe_unus
   ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(p) + bytes, allocated - bytes);
 }
 
+// The device as the pool uses it: what is not allocated may not be accessed.
+template <Device d>
+DeviceBackend guarded() {
+  DeviceBackend b = backend(d);
+  b.allocate = [](size_t bytes) {
+    void* p = backend(d).allocate(bytes);
+    if (p) allow(p, 0, bytes);
+    return p;
+  };
+  b.release = [](void* p, size_t bytes) {
+    allow(p, bytes, bytes);  // the system may hand it out again
+    backend(d).release(p, bytes);
+  };
+  return b;
+}
+
 struct Pool {
   SpinLock lock;
   MemoryStats stats;
-  std::vector<void*> kept[kClasses];
+  MemoryPool memory;
 };
 
 // Never destroyed: tensors with static storage may be released after any static object.
-Pool& pool(Device d) {
-  static Pool* const pools = new Pool[kDevices];
-  return pools[static_cast<int>(d)];
+template <Device d>
+Pool& pool_of() {
+  static Pool* const pool = new Pool{.lock = {}, .stats = {}, .memory = MemoryPool(guarded<d>())};
+  return *pool;
 }
 
-// trim_pool, for a caller that holds the lock.
-void trim(Pool& pool, Device d) {
-  for (int c = 0; c < kClasses; ++c) {
-    for (void* p : pool.kept[c]) {
-      allow(p, bytes_of(c), bytes_of(c));  // the system may hand it out again
-      backend(d).release(p, bytes_of(c));
-      pool.stats.system -= bytes_of(c);
-    }
-    pool.kept[c].clear();
-  }
-}
+Pool& pool(Device d) { return d == Device::cpu ? pool_of<Device::cpu>() : pool_of<Device::cuda>(); }
 
-void* get_from_system(size_t bytes, int size_class, Pool& pool, Device d) {
+[[noreturn]] void out_of_memory(size_t bytes, const Pool& pool, Device d) {
   const DeviceBackend& b = backend(d);
-  void* p = b.allocate(bytes_of(size_class));
-  if (!p) {
-    trim(pool, d);  // memory kept for other sizes may be enough
-    p = b.allocate(bytes_of(size_class));
-  }
-  if (!p)
-    fail(
-        "{}: out of memory: requested {} bytes, {} live, peak {}, {} free "
-        "(lower train.batch, model.block or model.max_span)",
-        name_of(d), bytes, pool.stats.live, pool.stats.peak, b.free_bytes());
-  pool.stats.system += bytes_of(size_class);
-  return p;
+  const std::string reserve = b.reserve ? fmt::format(", {} of them for its driver", b.reserve) : "";
+  fail(
+      "{}: out of memory: requested {} bytes, {} live, peak {}, {} kept by the pool, {} free{} "
+      "(lower train.batch, model.block or model.max_span)",
+      name_of(d), bytes, pool.stats.live, pool.stats.peak,
+      static_cast<int64_t>(pool.memory.taken()) - pool.stats.live, b.free_bytes(), reserve);
 }
 
 }  // namespace
 
 void* allocate(size_t bytes, Device d) {
-  const int size_class = class_of(bytes);
-  auto& [lock, stats, kept] = pool(d);
-  const std::lock_guard guard(lock);
-  void* p;
-  if (auto& free = kept[size_class]; free.empty()) {
-    p = get_from_system(bytes, size_class, pool(d), d);
-  } else {
-    p = free.back();
-    free.pop_back();
-  }
-  allow(p, bytes, bytes_of(size_class));
-  stats.live += bytes;
-  stats.peak = std::max(stats.peak, stats.live);
+  Pool& pool = fade::pool(d);
+  const std::lock_guard guard(pool.lock);
+  void* p = pool.memory.allocate(bytes);
+  if (!p) out_of_memory(bytes, pool, d);
+  allow(p, bytes, MemoryPool::reserved(bytes));
+  pool.stats.live += static_cast<int64_t>(bytes);
+  pool.stats.peak = std::max(pool.stats.peak, pool.stats.live);
   return p;
 }
 
 void release(void* p, size_t bytes, Device d) noexcept {
-  const int size_class = class_of(bytes);
-  auto& [lock, stats, kept] = pool(d);
-  const std::lock_guard guard(lock);
-  stats.live -= bytes;
-  allow(p, 0, bytes_of(size_class));
-  kept[size_class].push_back(p);
+  Pool& pool = fade::pool(d);
+  const std::lock_guard guard(pool.lock);
+  pool.stats.live -= static_cast<int64_t>(bytes);
+  allow(p, 0, MemoryPool::reserved(bytes));
+  pool.memory.release(p, bytes);
 }
 
 MemoryStats memory_stats(Device d) {
-  const std::lock_guard guard(pool(d).lock);
-  return pool(d).stats;
+  Pool& pool = fade::pool(d);
+  const std::lock_guard guard(pool.lock);
+  MemoryStats stats = pool.stats;
+  stats.system = static_cast<int64_t>(pool.memory.taken());
+  return stats;
 }
 
 void reset_peak(Device d) {
-  const std::lock_guard guard(pool(d).lock);
-  pool(d).stats.peak = pool(d).stats.live;
+  Pool& pool = fade::pool(d);
+  const std::lock_guard guard(pool.lock);
+  pool.stats.peak = pool.stats.live;
 }
 
 void trim_pool(Device d) {
-  const std::lock_guard guard(pool(d).lock);
-  trim(pool(d), d);
+  Pool& pool = fade::pool(d);
+  const std::lock_guard guard(pool.lock);
+  pool.memory.trim();
 }
 
 }  // namespace fade

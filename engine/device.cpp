@@ -13,6 +13,7 @@ namespace {
 constexpr DeviceBackend kCpu = {
     .allocate = [](size_t bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); },
     .release = [](void* p, size_t) { std::free(p); },
+    .reclaim = [] {},
     .free_bytes = [] { return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE)); },
     .copy = [](void* dst, Device, const void* src, Device, size_t bytes) { std::memcpy(dst, src, bytes); },
     .zero = [](void* p, size_t bytes) { std::memset(p, 0, bytes); },

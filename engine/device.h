@@ -24,7 +24,10 @@ struct DeviceBackend {
   std::string (*missing)() = nullptr;
   void* (*allocate)(size_t bytes);         ///< raw memory, 64-byte aligned; nullptr when out of memory
   void (*release)(void* p, size_t bytes);  ///< what allocate(bytes) returned
-  size_t (*free_bytes)();                  ///< free memory, for error messages
+  /// Waits until what was released is free for allocate, whatever its sizes were.
+  void (*reclaim)();
+  size_t (*free_bytes)();  ///< free memory: without what was released and not yet reclaimed
+  size_t reserve = 0;      ///< bytes that large allocations leave free
   /// Copies between this device and another one, or within it; afterwards the host may read what it received.
   void (*copy)(void* dst, Device dst_device, const void* src, Device src_device, size_t bytes);
   void (*zero)(void* p, size_t bytes);  ///< sets all bytes to 0

@@ -131,7 +131,7 @@ std::string missing() {
 }
 
 // Null when there is not enough memory.
-void* try_allocate(size_t bytes) {
+void* allocate(size_t bytes) {
   void* p = nullptr;
   const cudaError_t code = cudaMallocAsync(&p, bytes, cuda_stream());
   if (code == cudaErrorMemoryAllocation) {
@@ -142,7 +142,8 @@ void* try_allocate(size_t bytes) {
   return p;
 }
 
-// What was released comes back to the driver only when the device has passed the release.
+// What was released comes back to the driver's pool only when the device has passed the release, and from
+// there to the device, for other sizes, when the pool is trimmed.
 void reclaim() {
   synchronize();
   cudaMemPool_t pool;
@@ -150,22 +151,23 @@ void reclaim() {
   check_cuda(cudaMemPoolTrimTo(pool, 0), "trim the memory pool");
 }
 
-void* allocate(size_t bytes) {
-  if (void* p = try_allocate(bytes)) return p;
-  reclaim();
-  return try_allocate(bytes);
-}
+// Room for the driver. It loads a kernel when that is first launched, and cuBLAS has other kernels, and
+// workspace, for other shapes: launches that would fail if tensors had all of the memory. The number is an
+// estimate, no measurement.
+constexpr size_t kReserve = size_t{512} << 20;
 
 constexpr DeviceBackend kCuda = {
     .missing = missing,
     .allocate = allocate,
     .release = [](void* p, size_t) { check_cuda(cudaFreeAsync(p, cuda_stream()), "release"); },
+    .reclaim = reclaim,
     .free_bytes =
         [] {
           size_t free = 0, total = 0;
           cudaMemGetInfo(&free, &total);
           return free;
         },
+    .reserve = kReserve,
     .copy = copy,
     .zero = [](void* p, size_t bytes) { check_cuda(cudaMemsetAsync(p, 0, bytes, cuda_stream()), "zero"); },
     .synchronize = synchronize,

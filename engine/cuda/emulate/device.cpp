@@ -40,6 +40,7 @@ constexpr DeviceBackend kEmulated = {
         },
     .allocate = emulate::allocate_memory,
     .release = emulate::release_memory,
+    .reclaim = [] {},
     .free_bytes = emulate::free_memory,
     .copy = copy,
     .zero = zero,

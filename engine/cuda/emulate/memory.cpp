@@ -2,7 +2,6 @@
 
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -26,8 +25,8 @@ int key() {
 
 }  // namespace
 
-// The pool on top of this (engine/alloc.h) keeps what is released, so that each allocation can be a mapping
-// of its own.
+// The pool on top of this (engine/memory_pool.h) keeps what is released, so that each allocation can be a
+// mapping of its own.
 void* allocate_memory(size_t bytes) {
   if (bytes + kGap > free_memory()) return nullptr;
   void* p = ::mmap(nullptr, bytes + kGap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -38,8 +37,10 @@ void* allocate_memory(size_t bytes) {
   in_use += bytes + kGap;
   if constexpr (kRacecheck) races::add_memory(p, bytes);
   ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(p) + bytes, kGap);
-  const MemoryAccess access;
-  std::memset(p, 0xff, bytes);  // NaN: a read before the first write shows in results
+  if (bytes <= kFilled) {
+    const MemoryAccess access;
+    std::memset(p, 0xff, bytes);  // NaN: a read before the first write shows in results
+  }
   return p;
 }
 
@@ -50,10 +51,7 @@ void release_memory(void* p, size_t bytes) {
   in_use -= bytes + kGap;
 }
 
-size_t free_memory() {
-  static const auto machine = static_cast<size_t>(sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
-  return machine - in_use;
-}
+size_t free_memory() { return kMemory - in_use; }
 
 bool memory_is_guarded() { return key() >= 0; }
 

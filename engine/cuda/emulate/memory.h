@@ -5,11 +5,15 @@
 
 namespace fade::emulate {
 
-/// 64-byte aligned; nullptr when more than the machine's memory would be in use. Filled with NaN.
+/// 64-byte aligned; nullptr when more than kMemory would be in use. Filled with NaN up to kFilled bytes; what
+/// is larger occupies memory of the machine only where it is written.
 void* allocate_memory(size_t bytes);
 /// Returns the memory that allocate_memory(bytes) returned.
 void release_memory(void* p, size_t bytes);
 size_t free_memory();
+
+inline constexpr size_t kMemory = size_t{4} << 30;    ///< bytes of the device
+inline constexpr size_t kFilled = size_t{128} << 20;  ///< bytes; tests compute with less
 
 /// True iff host code that accesses the device's memory is stopped: on processors with protection keys.
 bool memory_is_guarded();
