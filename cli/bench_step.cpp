@@ -5,6 +5,7 @@
 
 #include "engine/module_scope.h"
 #include "nn/init.h"
+#include "ops/embedding/embedding.h"
 #include "train/config/resolve.h"
 #include "train/forward_backward.h"
 #include "train/progress.h"
@@ -22,17 +23,26 @@ Config adapted(Config config, int64_t live) {
   return config;
 }
 
-// A random memory of `rows` rows per stream and layer, at the positions just before the block.
+Tensor random_tokens(const Shape& shape, int vocab, RngKey key, Device device) {
+  std::vector<int32_t> tokens(static_cast<size_t>(shape.numel()));
+  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<int32_t>(uniform_f64(key, i) * vocab);
+  return Tensor::from(tokens, shape).to(device);
+}
+
+// A random memory of `rows` rows per stream and layer, at the positions just before the block. Each row is one of
+// a few thousand random ones: normal numbers are drawn on the host, all of them would take longer than the steps.
 Memory full_memory(const Transformer& model, int64_t streams, int64_t rows, Generator& random) {
+  constexpr int kDifferent = 4096;
   Memory memory = model.empty_memory(streams);
   std::vector<int32_t> age(static_cast<size_t>(streams * rows)), start(static_cast<size_t>(streams) + 1);
   for (size_t j = 0; j < age.size(); ++j)
     age[j] = static_cast<int32_t>(rows - static_cast<int64_t>(j) % rows);
   for (size_t b = 0; b < start.size(); ++b) start[b] = static_cast<int32_t>(static_cast<int64_t>(b) * rows);
-  const Tensor h = Tensor::empty({streams * rows, model.config().hidden}, model.dtype(), model.device());
-  init_normal(h, random.next());  // once: for each layer it would take longer than the steps
+  const Tensor table = Tensor::empty({kDifferent, model.config().hidden}, model.dtype(), model.device());
+  init_normal(table, random.next());
   for (size_t l = 0; l < memory.layers(); ++l) {
-    memory.set(l, {h.clone(), Tensor::from(age, {streams * rows}).to(model.device()),
+    const Tensor picks = random_tokens({streams * rows}, kDifferent, random.next(), model.device());
+    memory.set(l, {embedding(table, picks), Tensor::from(age, {streams * rows}).to(model.device()),
                    Tensor::from(start, {streams + 1}).to(model.device()), rows});
   }
   return memory;
@@ -45,12 +55,6 @@ void make_all_live(const Parameters& parameters) {
     if (p.name.ends_with("span.bias")) init_constant(p.value(), std::log(3.0));
     if (p.name.ends_with("span.ratio")) init_constant(p.value(), 0.75);
   }
-}
-
-Tensor random_tokens(const Shape& shape, int vocab, RngKey key, Device device) {
-  std::vector<int32_t> tokens(static_cast<size_t>(shape.numel()));
-  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<int32_t>(uniform_f64(key, i) * vocab);
-  return Tensor::from(tokens, shape).to(device);
 }
 
 }  // namespace
