@@ -35,10 +35,10 @@ struct SpanAttentionSizes {
     return slots.count ? window + block + int64_t{slots.count} * slots.rate : positions;
   }
   /// The position row of a distance ≥ 1; −1 in the gap, and P or more where there is none.
-  FADE_HD int64_t position_row(int64_t distance) const {
-    if (!slots.count || distance <= window) return distance - 1;
-    const int64_t past_gap = distance - window - block - 1;
-    return past_gap < 0 ? -1 : window + past_gap / slots.rate;
+  FADE_HD int32_t position_row(int32_t distance) const {
+    const auto near = static_cast<int32_t>(window), past_gap = static_cast<int32_t>(distance - window - block - 1);
+    const auto slot = static_cast<int32_t>(static_cast<uint32_t>(past_gap) / static_cast<uint32_t>(slots.rate));
+    return !slots.count || distance <= near ? distance - 1 : past_gap < 0 ? -1 : near + slot;
   }
   /// The distances that have position row p.
   FADE_HD Distances distances_of(int64_t p) const {

@@ -6,6 +6,14 @@
 
 namespace fade::span_cuda {
 
+/// Rows of global memory: row i begins at first + i·pitch.
+template <class T>
+struct RowsAt {
+  T* first;
+  uint32_t pitch;  ///< elements
+  __device__ T* operator[](int32_t i) const { return first + uint64_t{static_cast<uint32_t>(i)} * pitch; }
+};
+
 /// The inputs (names as in span_attention.h) and their mask.
 template <class T>
 struct AttentionArrays {
@@ -26,11 +34,16 @@ struct AttentionArrays {
   T kept;                  ///< factor of the others
   RngKey key;
 
-  __host__ __device__ int64_t hidden() const { return int64_t{heads} * head_size; }
+  __host__ __device__ uint32_t hidden() const { return static_cast<uint32_t>(heads * head_size); }
   __host__ __device__ int64_t rows() const { return memory_rows + int64_t{streams} * block; }
-  /// The key of head `head`; its value is hidden() further.
-  __device__ const T* key_of(int64_t row, int head) const {
-    return kv + row * 2 * hidden() + head * head_size;
+  /// The keys and the values of a head, in an array [N, 2H].
+  template <class Element>
+  __device__ RowsAt<Element> keys(Element* array, int head) const {
+    return {array + int64_t{head} * head_size, 2 * hidden()};
+  }
+  template <class Element>
+  __device__ RowsAt<Element> values(Element* array, int head) const {
+    return keys(array + hidden(), head);
   }
   /// Where head `head` of query i is in an array [B·M, H].
   __device__ int64_t query_offset(int stream, int64_t i, int head) const {
@@ -39,11 +52,6 @@ struct AttentionArrays {
   /// Where query i is in an array [B, K, M].
   __device__ int64_t statistic_offset(int stream, int64_t i, int head) const {
     return (int64_t{stream} * heads + head) * block + i;
-  }
-  /// Row number p of pos or of an array like it, or nullptr if there is none.
-  template <class Element>
-  __device__ Element* position(Element* table, int64_t p) const {
-    return p >= 0 && p < positions ? table + p * head_size : nullptr;
   }
 };
 
@@ -58,6 +66,10 @@ struct BackwardInputs {
 struct QueryTile {
   int stream, head, first, count;
   __device__ int last() const { return first + count - 1; }
+  /// A function of i: which of the tile's rows that is, negative if it has none.
+  __device__ auto rows() const {
+    return [n = count](int i) { return i < n ? i : -1; };
+  }
 };
 
 /// Tile number n of the launch. Later queries of a block see more rows, so their tiles start first.

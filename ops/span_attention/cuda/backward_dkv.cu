@@ -30,6 +30,10 @@ struct Buffers {
 struct RowRange {
   int stream, count;
   int64_t first;
+  /// A function of j: the index of row j, negative if there is none.
+  __device__ auto rows() const {
+    return [*this](int j) { return j < count ? static_cast<int32_t>(first) + j : -1; };
+  }
 };
 
 /// Tiles of all streams' memories, at most. Stream b's begin at number start[b]/size + b:
@@ -138,7 +142,7 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
   const int head = static_cast<int>(blockIdx.x % x.heads);
   const RowRange tile = row_tile(x, blockIdx.x / x.heads, Tile::kRows);
   if (tile.count == 0) return;
-  const auto row_of = [&](int j) { return j < tile.count ? tile.first + j : -1; };
+  const auto row_of = tile.rows();
   const RowsOfThread<typename P::AllRows> all(x, head, row_of);
   const auto& rows = own_rows<P>(all, x, head, row_of);
   const QueryRanges seen_by = query_ranges(x, all);
@@ -190,14 +194,15 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
     }
   }
 
+  __syncthreads();
 #pragma unroll
-  for (int j = 0; j < P::kSumRows; ++j) {
-    const int row = P::sum_row(j);
-    if (row >= tile.count) continue;
-    T* to = dkv + (tile.first + row) * 2 * x.hidden() + head * x.head_size;
-    store_features<P>(x, to, dkeys.at[j]);
-    store_features<P>(x, to + x.hidden(), dvalues.at[j]);
+  for (int j = 0; j < P::kSumRows; ++j) {  // dk and dv replace the keys and values
+    put_features<P>(s.keys + P::sum_row(j) * Tile::kStride, dkeys.at[j]);
+    put_features<P>(s.values + P::sum_row(j) * Tile::kStride, dvalues.at[j]);
   }
+  __syncthreads();
+  store_tile<P, Tile::kRows>(x, s.keys, row_of, x.keys(dkv, head));
+  store_tile<P, Tile::kRows>(x, s.values, row_of, x.values(dkv, head));
   if (dspan) store_dspan<P>(dspan_of_thread, s.dspan, tile.count, dspan + head * x.rows() + tile.first);
 }
 

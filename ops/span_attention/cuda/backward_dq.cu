@@ -60,27 +60,32 @@ __device__ void add_to_positions(const AttentionArrays<T>& x, const T* sums, int
   const int64_t first = std::max<int64_t>(0, next_position(x.sizes, nearest));
   const int64_t last = std::min<int64_t>(x.positions - 1, next_position(x.sizes, nearest + Tile::kRows - 1));
   const int total = static_cast<int>(last - first + 1) * kPacks;
-  for (int begin = static_cast<int>(threadIdx.x); begin < total; begin += kInFlight * kThreads) {
-    Pack<T> sum[kInFlight];
-    const auto for_each_sum = [&](auto f) {
+  with_packs(x, [&]<bool whole, int kMost>() {
+    constexpr int kAtOnce = std::min(kMost, 4);  // each needs registers for its sums and its place
+#pragma unroll 1
+    for (int begin = static_cast<int>(threadIdx.x); begin < total; begin += kAtOnce * kThreads) {
+      Pack<T> sum[kAtOnce] = {};
+      const auto for_each_sum = [&](auto f) {
 #pragma unroll
-      for (int n = 0; n < kInFlight; ++n) {
-        const int at = begin + n * kThreads;
-        if (at < total) f(sum[n], first + at / kPacks, at % kPacks * kPack<T>);
-      }
-    };
-    for_each_sum([&](Pack<T>& s, int64_t p, int column) {
-      s = load_pack<kPack<T>>(x, dpos + p * x.head_size, column);
-    });
-    for_each_sum([&](Pack<T>& s, int64_t p, int column) {
-      const Distances of = x.sizes.distances_of(p);
-      const int end = std::min(of.last + 1 - nearest, int{Tile::kRows});
-      for (int t = std::max(of.first - nearest, 0); t < end; ++t) {
-        for (int e = 0; e < kPack<T>; ++e) s.at[e] += sums[t * Tile::kStride + column + e];
-      }
-      store_pack(x, dpos + p * x.head_size, column, s);
-    });
-  }
+        for (int n = 0; n < kAtOnce; ++n) {
+          const int at = begin + n * kThreads, column = at % kPacks * kPack<T>;
+          if (at < total && column < x.head_size) f(sum[n], first + at / kPacks, column);
+        }
+      };
+      for_each_sum([&](Pack<T>& s, int64_t p, int column) {
+        s = load_pack<kPack<T>, whole>(x, dpos + p * x.head_size, column);
+      });
+      for_each_sum([&](Pack<T>& s, int64_t p, int column) {
+        const Distances of = x.sizes.distances_of(p);
+        const int end = std::min(of.last + 1 - nearest, int{Tile::kRows});
+#pragma unroll 1
+        for (int t = std::max(of.first - nearest, 0); t < end; ++t) {  // once, or slots.rate times
+          for (int e = 0; e < kPack<T>; ++e) s.at[e] += sums[t * Tile::kStride + column + e];
+        }
+        store_pack<whole>(x, dpos + p * x.head_size, column, s);
+      });
+    }
+  });
 }
 
 /// The transpose of add_position_scores: adds to dq (B9, second term) and, in global memory,
@@ -93,6 +98,7 @@ __device__ void position_backward(const AttentionArrays<T>& x, const QueryTile& 
   for_each_near(x, queries, rows, [&](int32_t age) {
     __syncthreads();
     load_band<P>(x, queries, age, s.band());
+#pragma unroll 1
     for (int begin = 0; begin < Tile::kQueries + Tile::kRows - 1; begin += Tile::kRows) {
       T* band = s.band() + begin * Tile::kStride;
       const int32_t nearest = age + queries.first + begin;
@@ -105,9 +111,7 @@ __device__ void position_backward(const AttentionArrays<T>& x, const QueryTile& 
       __syncthreads();
 #pragma unroll
       for (int t = 0; t < P::kSumRows; ++t) {  // dband replaces the band
-        for_each_pack<P>(dband.at[t], T{1}, [&](int column, const auto& pack) {
-          put_pack(band + P::sum_row(t) * Tile::kStride + column, pack);
-        });
+        put_features<P>(band + P::sum_row(t) * Tile::kStride, dband.at[t]);
       }
       __syncthreads();
       add_to_positions<Tile>(x, band, nearest, dpos);
@@ -144,12 +148,13 @@ __device__ void backward_dq_tile(const AttentionArrays<T>& x, const BackwardInpu
     position_backward<P>(x, queries, rows, scores, s, sum, dpos);
     visible.pop(count);
   }
+  __syncthreads();
 #pragma unroll
-  for (int i = 0; i < P::kQueriesOfThread; ++i) {
-    const int query = queries.first + P::query(i);
-    if (query <= queries.last())
-      store_features<P>(x, dq + x.query_offset(queries.stream, query, queries.head), sum.at[i], x.scale);
+  for (int i = 0; i < P::kQueriesOfThread; ++i) {  // dq replaces q
+    put_features<P>(s.q + P::query(i) * Tile::kStride, sum.at[i], x.scale);
   }
+  __syncthreads();
+  store_queries<P>(x, queries, s.q, dq);
 }
 
 template <class P, class T = typename P::T>

@@ -121,18 +121,19 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
     visible.pop(count);
   }
 
+  __syncthreads();
 #pragma unroll
   for (int i = 0; i < P::kQueriesOfThread; ++i) {
     const T denominator = softmax.denominator(i, x.epsilon);
-    const int query = queries.first + P::query(i);
-    if (query > queries.last()) continue;
     const bool any = denominator > 0;
-    store_features<P>(x, out + x.query_offset(queries.stream, query, queries.head), sum_of_values.at[i],
-                      any ? 1 / denominator : T{0});  // F6
-    if (P::first_of_row_lanes())
-      lse[x.statistic_offset(queries.stream, query, queries.head)] =
+    put_features<P>(s.q + P::query(i) * Tile::kStride, sum_of_values.at[i],
+                    any ? 1 / denominator : T{0});  // F6; O replaces q
+    if (P::first_of_row_lanes() && P::query(i) < queries.count)
+      lse[x.statistic_offset(queries.stream, queries.first + P::query(i), queries.head)] =
           any ? softmax.row_max[i] + std::log(denominator) : T{0};  // F7
   }
+  __syncthreads();
+  store_queries<P>(x, queries, s.q, out);
 }
 
 }  // namespace

@@ -21,160 +21,176 @@ __device__ void put_pack(T* p, const Pack<T, W>& pack) {
   *reinterpret_cast<Pack<T, W>*>(p) = pack;
 }
 
-/// Features [column, column + W) of a row of global memory, zeros from head_size on.
-template <int W, class T>
+/// Features [column, column + W) of a row of global memory, zeros from head_size on; column < head_size.
+/// `whole`: x.whole_packs.
+template <int W, bool whole, class T>
 __device__ Pack<T, W> load_pack(const AttentionArrays<T>& x, const T* row, int column) {
-  if (x.whole_packs) return column < x.head_size ? pack_at<T, W>(row + column) : Pack<T, W>{};
+  if constexpr (whole) return pack_at<T, W>(row + column);
   Pack<T, W> pack{};
   for (int e = 0; e < W; ++e) {
     if (column + e < x.head_size) pack.at[e] = row[column + e];
   }
   return pack;
 }
-template <int W, class T>
+template <bool whole, int W, class T>
 __device__ void store_pack(const AttentionArrays<T>& x, T* row, int column, const Pack<T, W>& pack) {
-  if (x.whole_packs) {
-    if (column < x.head_size) put_pack(row + column, pack);
-    return;
-  }
-  for (int e = 0; e < W; ++e) {
-    if (column + e < x.head_size) row[column + e] = pack.at[e];
+  if constexpr (whole) {
+    put_pack(row + column, pack);
+  } else {
+    for (int e = 0; e < W; ++e) {
+      if (column + e < x.head_size) row[column + e] = pack.at[e];
+    }
   }
 }
 
 /// Packs that a thread requests from global memory before it waits for the first.
 inline constexpr int kInFlight = 8;
 
-/// to [kRows, D] in shared memory = factor·from(row) [head_size] for each row, as an operand of the products P
-/// (product.h); zeros beyond head_size and where from(row) is nullptr.
-template <class P, int kRows, class From>
-__device__ void load_tile(const AttentionArrays<typename P::T>& x, typename P::T* to, From from,
-                          typename P::T factor = 1) {
+/// f.operator()<whole, in_flight>(). Heads whose rows are not whole packs are rare: their code is short, with
+/// one pack in flight, so that the kernels stay in the instruction cache.
+template <class T, class F>
+__device__ void with_packs(const AttentionArrays<T>& x, F f) {
+  if (x.whole_packs)
+    f.template operator()<true, kInFlight>();
+  else
+    f.template operator()<false, 1>();
+}
+
+/// Row j of each tile to[k] [kRows, D] in shared memory = factor[k]·from[k][row_of(j)] [head_size], as an
+/// operand of the products P (product.h); zeros beyond head_size and where row_of(j) is negative. The packs of
+/// all tiles are requested together, without a branch, so the latency of global memory is met once.
+template <class P, int kRows, size_t kTiles, class F>
+__device__ void load_tiles(const AttentionArrays<typename P::T>& x,
+                           const std::array<RowsAt<const typename P::T>, kTiles>& from, F row_of,
+                           const std::array<typename P::T*, kTiles>& to,
+                           const std::array<typename P::T, kTiles>& factor) {
   using T = typename P::T;
-  constexpr int D = P::D;
-  constexpr int kPacks = D / kPack<T>, kTotal = kRows * kPacks;
-  for (int begin = static_cast<int>(threadIdx.x); begin < kTotal; begin += kInFlight * kThreads) {
-    Pack<T> pack[kInFlight] = {};
+  constexpr int kPacks = P::D / kPack<T>, kRowsAtOnce = kThreads / kPacks, kSteps = kRows / kRowsAtOnce;
+  static_assert(kThreads % kPacks == 0 && kRows % kRowsAtOnce == 0);
+  const int first = static_cast<int>(threadIdx.x) / kPacks,
+            column = static_cast<int>(threadIdx.x) % kPacks * kPack<T>;
+  with_packs(x, [&]<bool whole, int kMost>() {
+    constexpr int kAtOnce = std::min(kMost, kSteps);
+    static_assert(kSteps % kAtOnce == 0);
+#pragma unroll 1
+    for (int begin = first; begin < kRows; begin += kAtOnce * kRowsAtOnce) {
+      int32_t row[kAtOnce];
 #pragma unroll
-    for (int n = 0; n < kInFlight; ++n) {
-      const int at = begin + n * kThreads;
-      if (const T* row = at < kTotal ? from(at / kPacks) : nullptr)
-        pack[n] = load_pack<kPack<T>>(x, row, at % kPacks * kPack<T>);
+      for (int n = 0; n < kAtOnce; ++n) {
+        const int32_t of_tile = row_of(begin + n * kRowsAtOnce);
+        row[n] = column < x.head_size ? of_tile : -1;
+      }
+      Pack<T> pack[kTiles][kAtOnce] = {};
+#pragma unroll
+      for (int n = 0; n < kAtOnce; ++n) {
+#pragma unroll
+        for (size_t k = 0; k < kTiles; ++k) {
+          if (row[n] >= 0) pack[k][n] = load_pack<kPack<T>, whole>(x, from[k][row[n]], column);
+        }
+      }
+#pragma unroll
+      for (size_t k = 0; k < kTiles; ++k) {
+#pragma unroll
+        for (int n = 0; n < kAtOnce; ++n) {
+          for (T& value : pack[k][n].at) value = P::operand(value * factor[k]);
+          put_pack(to[k] + (begin + n * kRowsAtOnce) * P::Tile::kStride + column, pack[k][n]);
+        }
+      }
     }
-#pragma unroll
-    for (int n = 0; n < kInFlight; ++n) {
-      const int at = begin + n * kThreads;
-      if (at >= kTotal) continue;
-      for (T& value : pack[n].at) value = P::operand(value * factor);
-      put_pack(to + at / kPacks * Tiling<T, D>::kStride + at % kPacks * kPack<T>, pack[n]);
+  });
+}
+
+/// The same for one tile.
+template <class P, int kRows, class T, class F>
+__device__ void load_tile(const AttentionArrays<T>& x, RowsAt<const T> from, F row_of, T* to, T factor = 1) {
+  load_tiles<P, kRows>(x, std::array{from}, row_of, std::array{to}, std::array{factor});
+}
+
+/// Two tiles: together, or one after the other where registers have no room for parts of both.
+template <class P, int kRows, class T, class F>
+__device__ void load_two_tiles(const AttentionArrays<T>& x, const std::array<RowsAt<const T>, 2>& from,
+                               F row_of, const std::array<T*, 2>& to, const std::array<T, 2>& factor) {
+  if constexpr (P::kLoadsTwoTiles) {
+    load_tiles<P, kRows>(x, from, row_of, to, factor);
+  } else {
+#pragma unroll 1
+    for (int k = 0; k < 2; ++k) {  // selected, not indexed: stays in registers
+      const RowsAt<const T> rows{k ? from[1].first : from[0].first, from[0].pitch};
+      load_tile<P, kRows>(x, rows, row_of, k ? to[1] : to[0], k ? factor[1] : factor[0]);
     }
   }
 }
 
-/// load_tile of two tiles with the same rows: from(row) are the pointers to both. All of a thread's packs are
-/// requested before it waits for the first, so the latency of global memory is met once.
-template <class P, int kRows, class From>
-__device__ void load_tiles(const AttentionArrays<typename P::T>& x, std::array<typename P::T*, 2> to,
-                           From from, std::array<typename P::T, 2> factor) {
-  using T = typename P::T;
-  if constexpr (!P::kLoadsTwoTiles) {
-    load_tile<P, kRows>(
-        x, to[0], [&](int row) { return from(row)[0]; }, factor[0]);
-    load_tile<P, kRows>(
-        x, to[1], [&](int row) { return from(row)[1]; }, factor[1]);
-  } else {
-    constexpr int kPacks = P::D / kPack<T>, kAtOnce = kThreads / kPacks, kSteps = kRows / kAtOnce;
-    static_assert(kThreads % kPacks == 0 && kRows % kAtOnce == 0);
-    const int first = static_cast<int>(threadIdx.x) / kPacks,
-              column = static_cast<int>(threadIdx.x) % kPacks * kPack<T>;
-    Pack<T> pack[2][kSteps] = {};
-#pragma unroll
-    for (int n = 0; n < kSteps; ++n) {
-      const auto row = from(first + n * kAtOnce);
-      if (!row[0]) continue;
-      pack[0][n] = load_pack<kPack<T>>(x, row[0], column);
-      pack[1][n] = load_pack<kPack<T>>(x, row[1], column);
-    }
-#pragma unroll
-    for (int k = 0; k < 2; ++k) {
-#pragma unroll
-      for (int n = 0; n < kSteps; ++n) {
-        for (T& value : pack[k][n].at) value = P::operand(value * factor[k]);
-        put_pack(to[k] + (first + n * kAtOnce) * P::Tile::kStride + column, pack[k][n]);
-      }
-    }
-  }
+/// The tile's rows of an array [B·M, H].
+template <class T, class Element>
+__device__ RowsAt<Element> rows_of(const AttentionArrays<T>& x, const QueryTile& queries, Element* array) {
+  return {array + x.query_offset(queries.stream, queries.first, queries.head), x.hidden()};
 }
 
 /// to [queries, D] = factor·the tile's rows of `from` [B·M, H].
 template <class P, class T>
 __device__ void load_queries(const AttentionArrays<T>& x, const QueryTile& queries, const T* from,
                              std::type_identity_t<T> factor, T* to) {
-  const auto row = [&](int i) {
-    return i < queries.count ? from + x.query_offset(queries.stream, queries.first + i, queries.head)
-                             : nullptr;
-  };
-  load_tile<P, P::Tile::kQueries>(x, to, row, factor);
+  load_tile<P, P::Tile::kQueries>(x, rows_of(x, queries, from), queries.rows(), to, factor);
 }
 
 /// q [queries, D], scaled, and dO [queries, D].
 template <class P, class T>
 __device__ void load_queries_and_grad(const AttentionArrays<T>& x, const QueryTile& queries,
                                       const T* from_grad, T* q, T* grad) {
-  const auto rows = [&](int i) -> std::array<const T*, 2> {
-    if (i >= queries.count) return {};
-    const int64_t at = x.query_offset(queries.stream, queries.first + i, queries.head);
-    return {x.q + at, from_grad + at};
-  };
-  load_tiles<P, P::Tile::kQueries>(x, {q, grad}, rows, {x.scale, T{1}});
+  load_two_tiles<P, P::Tile::kQueries, T>(x, {rows_of(x, queries, x.q), rows_of(x, queries, from_grad)},
+                                          queries.rows(), {q, grad}, {x.scale, T{1}});
 }
 
 /// keys [rows, D] of the rows row_of(j), zeros where that is negative.
 template <class P, class T, class F>
 __device__ void load_keys(const AttentionArrays<T>& x, int head, F row_of, T* keys) {
-  load_tile<P, P::Tile::kRows>(x, keys, [&](int j) {
-    const int64_t row = row_of(j);
-    return row < 0 ? nullptr : x.key_of(row, head);
-  });
+  load_tile<P, P::Tile::kRows>(x, x.keys(x.kv, head), row_of, keys);
 }
 /// values [rows, D] of the same rows.
 template <class P, class T, class F>
 __device__ void load_values(const AttentionArrays<T>& x, int head, F row_of, T* values) {
-  load_tile<P, P::Tile::kRows>(x, values, [&](int j) {
-    const int64_t row = row_of(j);
-    return row < 0 ? nullptr : x.key_of(row, head) + x.hidden();
-  });
+  load_tile<P, P::Tile::kRows>(x, x.values(x.kv, head), row_of, values);
 }
 
 /// Both.
 template <class P, class T, class F>
 __device__ void load_keys_and_values(const AttentionArrays<T>& x, int head, F row_of, T* keys, T* values) {
-  const auto rows = [&](int j) -> std::array<const T*, 2> {
-    const int64_t row = row_of(j);
-    if (row < 0) return {};
-    const T* key = x.key_of(row, head);
-    return {key, key + x.hidden()};
-  };
-  load_tiles<P, P::Tile::kRows>(x, {keys, values}, rows, {T{1}, T{1}});
+  load_two_tiles<P, P::Tile::kRows, T>(x, {x.keys(x.kv, head), x.values(x.kv, head)}, row_of, {keys, values},
+                                       {T{1}, T{1}});
 }
 
-/// Calls f(column, pack) for each pack of features that this thread holds of one row of a
-/// fragment, times `factor`.
-template <class P, class T, int n, class F>
-__device__ void for_each_pack(const T (&features)[n], T factor, F f) {
+/// A row of a tile in shared memory = factor·features; each thread with features of the row puts its own.
+template <class P, class T, int n>
+__device__ void put_features(T* row, const T (&features)[n], T factor = 1) {
   constexpr int W = P::kPiece;
 #pragma unroll
   for (int k = 0; k < n; k += W) {
     Pack<T, W> pack;
     for (int e = 0; e < W; ++e) pack.at[e] = factor * features[k + e];
-    f(P::feature(k), pack);
+    put_pack(row + P::feature(k), pack);
   }
 }
 
-/// row [head_size] in global memory = factor·features; each thread with features of the row stores its own.
-template <class P, class T, int n>
-__device__ void store_features(const AttentionArrays<T>& x, T* row, const T (&features)[n], T factor = 1) {
-  for_each_pack<P>(features, factor, [&](int column, const auto& pack) { store_pack(x, row, column, pack); });
+/// to[row_of(j)] [head_size] in global memory = row j of a tile [kRows, D] in shared memory, where row_of(j) is
+/// not negative. Sums go through shared memory so that neighbouring threads store neighbouring packs.
+template <class P, int kRows, class T, class F>
+__device__ void store_tile(const AttentionArrays<T>& x, const T* tile, F row_of, RowsAt<T> to) {
+  constexpr int kPacks = P::D / kPack<T>;
+  const int column = static_cast<int>(threadIdx.x) % kPacks * kPack<T>;
+  with_packs(x, [&]<bool whole, int>() {
+#pragma unroll 1
+    for (int j = static_cast<int>(threadIdx.x) / kPacks; j < kRows; j += kThreads / kPacks) {
+      const int32_t row = column < x.head_size ? row_of(j) : -1;
+      if (row >= 0) store_pack<whole>(x, to[row], column, pack_at<T>(tile + j * P::Tile::kStride + column));
+    }
+  });
+}
+
+/// The tile's rows of `to` [B·M, H] = a tile [queries, D] in shared memory.
+template <class P, class T>
+__device__ void store_queries(const AttentionArrays<T>& x, const QueryTile& queries, const T* tile, T* to) {
+  store_tile<P, P::Tile::kQueries>(x, tile, queries.rows(), rows_of(x, queries, to));
 }
 
 }  // namespace fade::span_cuda

@@ -35,7 +35,7 @@ struct RowsOfThread {
   __device__ RowsOfThread(const AttentionArrays<T>& x, int head, F row_of) {
 #pragma unroll
     for (int j = 0; j < kRowsOfThread; ++j) {
-      const int64_t row = row_of(P::row(j));
+      const int32_t row = row_of(P::row(j));
       age[j] = row < 0 ? kEmptyPlaceAge : x.age[row];
       span[j] = row < 0 ? T{0} : x.mask.span_of(row, head);
     }
@@ -79,7 +79,7 @@ class VisibleRowQueue {
     return std::min(count_, want);
   }
   /// The index of the queue's row j, negative for j >= count.
-  __device__ int64_t row(int j, int count) const { return j < count ? entry(j) >> 1 : -1; }
+  __device__ int32_t row(int j, int count) const { return j < count ? entry(j) >> 1 : -1; }
   /// True iff each query sees all of each of the first `count` rows: no mask is needed.
   __device__ bool full(int count) const {
     bool all = true;

@@ -12,9 +12,12 @@ namespace fade::span_cuda {
 template <class P, class T>
 __device__ void load_band(const AttentionArrays<T>& x, const QueryTile& queries, int32_t age, T* band) {
   using Tile = typename P::Tile;
-  const int64_t first = int64_t{age} + queries.first;
-  load_tile<P, Tile::kQueries + Tile::kRows>(
-      x, band, [&](int t) { return x.position(x.pos, x.sizes.position_row(first + t)); });
+  const auto row_of = [&, first = age + queries.first](int t) {
+    const int32_t p = x.sizes.position_row(first + t);
+    return p < x.positions ? p : -1;
+  };
+  load_tile<P, Tile::kQueries + Tile::kRows>(x, RowsAt<const T>{x.pos, static_cast<uint32_t>(x.head_size)},
+                                             row_of, band);
 }
 
 /// f(age) for ages such that the ranges [age, age + rows of a tile) cover all rows of the tile that have

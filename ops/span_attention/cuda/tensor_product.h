@@ -120,8 +120,8 @@ struct Mma {
 
   /// c[i][j] += Σ_d a[i, d]·b[j, d];  a [queries, D], b [rows, D].
   __device__ static void product_of_rows(Scores& c, const T* a, const T* b) {
-    product_of_outer<kSide, by_rows ? 4 : 8>(by_rows ? b : a, by_rows ? a : b,
-                                             [&](int n, auto add) { with_quarter(c, n, add); });
+    product_of_outer<kSide, D / 16>(by_rows ? b : a, by_rows ? a : b,
+                                    [&](int n, auto add) { with_quarter(c, n, add); });
   }
 
   /// f(Σ_d a[i, d]·band[i + j, d], i, j) for each query i and column j < rows;  a [queries, D], band
@@ -149,6 +149,7 @@ struct Mma {
   /// The same for p in shared memory.
   __device__ static void product_with_rows(QuerySums& c, const T* p, const T* b, int) {
     p += outer(0) * Tile::kScoreStride + 2 * t();
+#pragma unroll 2
     for (int k = 0; k < kSide; k += 8) {
       const Pack<T, 2> top = pack_at<T, 2>(p + k), bottom = pack_at<T, 2>(p + k + 8 * Tile::kScoreStride);
       product_step(c, {top.at[0], bottom.at[0], top.at[1], bottom.at[1]}, b + k * Tile::kStride);
@@ -162,6 +163,7 @@ struct Mma {
   /// The same for p in shared memory.
   __device__ static void product_with_queries(RowSums& c, const T* p, const T* b, int) {
     p += 2 * t() * Tile::kScoreStride + outer(0);
+#pragma unroll 2
     for (int k = 0; k < kSide; k += 8) {
       const T *even = p + k * Tile::kScoreStride, *odd = even + Tile::kScoreStride;
       product_step(c, {even[0], even[8], odd[0], odd[8]}, b + k * Tile::kStride);
