@@ -15,7 +15,8 @@ if [ "${free:-0}" -lt 1048576 ]; then
 fi
 
 scripts/install_dependencies.sh
-scripts/install_tensorboard.sh
+command -v nvcc >/dev/null || PATH="$PATH:/usr/local/cuda/bin"
+scripts/install_python_tools.sh
 
 # Formatting: the style is clang-format 14's, and other versions differ in details.
 if clang-format --version 2>/dev/null | grep -q 'version 14'; then
@@ -28,7 +29,6 @@ fi
 if command -v ccache >/dev/null; then
   export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_CUDA_COMPILER_LAUNCHER=ccache CCACHE_NOHASHDIR=1
 fi
-command -v nvcc >/dev/null || PATH="$PATH:/usr/local/cuda/bin"
 
 took() { echo "== $1: $((SECONDS - began)) s"; }
 build() {  # PRESET [TARGET]
@@ -62,6 +62,7 @@ FADE_EMULATE_ORDER=reverse run_tests asan -L device -E 'reverse_order|add_operat
 if command -v nvcc >/dev/null; then
   options=(-DCMAKE_CUDA_ARCHITECTURES=90-real)
   build cuda fade_tests
+  run_tests cuda -L compiled_code
 else
   echo "nvcc is not installed: the CUDA build is not checked"
 fi

@@ -133,7 +133,7 @@ if [ -n "$python" ]; then
   holds "TensorBoard reads the same" same tensorboard run 85 90
   holds "also of a kind without spans" same tensorboard window
 else
-  echo "skipped: TensorBoard is not installed (scripts/install_tensorboard.sh installs it for this test)"
+  echo "skipped: TensorBoard is not installed (scripts/install_python_tools.sh installs it for this test)"
   skipped=1
 fi
 
