@@ -21,8 +21,8 @@ __device__ void put_pack(T* p, const Pack<T, W>& pack) {
   *reinterpret_cast<Pack<T, W>*>(p) = pack;
 }
 
-/// Features [column, column + W) of a row of global memory, zeros from head_size on; column < head_size.
-/// `whole`: x.whole_packs.
+/// Features [column, column + W) of a row of global memory, zeros from head_size on, where column < head_size
+/// and `whole` is x.whole_packs.
 template <int W, bool whole, class T>
 __device__ Pack<T, W> load_pack(const AttentionArrays<T>& x, const T* row, int column) {
   if constexpr (whole) return pack_at<T, W>(row + column);

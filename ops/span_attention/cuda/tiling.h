@@ -51,9 +51,8 @@ struct Tiling {
   static constexpr int kBand = (kQueries + kRows) * kStride;  ///< position rows, one per distance
   static constexpr int kQueue = kRows + kThreads;             ///< places of a VisibleRowQueue
 
-  /// For __launch_bounds__: thread blocks that the registers of a multiprocessor must have room for, as many as
-  /// its shared memory has; 0 leaves it to the compiler. For a third one of the larger tiles it would keep sums
-  /// in memory.
+  /// For __launch_bounds__: thread blocks that the registers of a multiprocessor must have room for; 0 leaves
+  /// it to the compiler. A third one of the larger tiles would keep sums in memory.
   static constexpr int kResident = kQueries == 64 ? 2 : sizeof(T) == 4 ? 3 : 0;
 };
 
