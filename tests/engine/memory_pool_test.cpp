@@ -184,8 +184,9 @@ BOOST_AUTO_TEST_CASE(little_is_kept_as_memory_grows_and_shrinks) {
       BOOST_REQUIRE(run.step([&](size_t l) { return rows(l) * s.share(l); }));
       worst = std::max(worst, static_cast<double>(device.most()) / static_cast<double>(run.peak()));
     }
-    BOOST_TEST_MESSAGE(s.name << ": at most " << worst << " times what was live, up to " << run.peak() / kGiB
-                              << " GiB; " << device.waits() << " waits for the device");
+    BOOST_TEST_MESSAGE(s.name << ": at most " << worst << " times what was live, up to "
+                              << static_cast<double>(run.peak()) / kGiB << " GiB; " << device.waits()
+                              << " waits for the device");
     BOOST_TEST(worst <= 1.15, s.name);
     BOOST_TEST(device.waits() <= 100, s.name);
 
