@@ -65,6 +65,7 @@ struct Node {
     Tensor tensor;         ///< what was given to record
     uint32_t version = 0;  ///< of its storage, then
   };
+  // cppcheck-suppress uninitMemberVar ; on purpose
   Node() {}  ///< not zeroed: recording is short, and sets what it uses
 
   const OpDef* op;                        ///< the operation
