@@ -36,9 +36,11 @@ struct SpanAttentionSizes {
   }
   /// The position row of a distance ≥ 1; −1 in the gap, and P or more where there is none.
   FADE_HD int32_t position_row(int32_t distance) const {
-    const auto near = static_cast<int32_t>(window), past_gap = static_cast<int32_t>(distance - window - block - 1);
-    const auto slot = static_cast<int32_t>(static_cast<uint32_t>(past_gap) / static_cast<uint32_t>(slots.rate));
-    return !slots.count || distance <= near ? distance - 1 : past_gap < 0 ? -1 : near + slot;
+    const auto near = static_cast<int32_t>(window);
+    const auto past_gap = static_cast<int32_t>(distance - window - block - 1);
+    const auto slot = static_cast<uint32_t>(past_gap) / static_cast<uint32_t>(slots.rate);
+    const int32_t past_window = past_gap < 0 ? -1 : near + static_cast<int32_t>(slot);
+    return !slots.count || distance <= near ? distance - 1 : past_window;
   }
   /// The distances that have position row p.
   FADE_HD Distances distances_of(int64_t p) const {
