@@ -15,6 +15,13 @@ FADE_HD inline uint64_t dropout_index(int64_t b, int64_t heads, int64_t h, int64
   return static_cast<uint64_t>(b * heads + h) << 40 | static_cast<uint64_t>(row);
 }
 
+/// Number of the tile that thread block `block` of `blocks` works on in its turn `turn`. There and back: tiles
+/// whose numbers differ by `blocks` may all have the same place in their blocks of queries, and see as many
+/// rows as each other.
+FADE_HD inline int64_t tile_of_turn(int64_t block, int64_t blocks, int64_t turn) {
+  return turn * blocks + (turn % 2 ? blocks - 1 - block : block);
+}
+
 /// Sizes (docs/notation.md), and the settings of SpanMask and SpanAttentionOptions.
 struct SpanAttentionSizes {
   int32_t streams, block, heads, ramp;

@@ -10,6 +10,7 @@
 #include "engine/parallel.h"
 #include "engine/product_precision.h"
 #include "engine/tape.h"
+#include "ops/span_attention/span_attention_kernels.h"
 #include "tests/ops/op_checks.h"
 #include "tests/ops/span_attention_inputs.h"
 #include "tests/ops/span_attention_reference.h"
@@ -226,6 +227,22 @@ BOOST_AUTO_TEST_CASE(gradient_is_the_difference_quotient) {
     if (fused.span && c.cut > 1e8 && !c.whole)  // a cut and an end of the ramp are kinks
       check("span", in.span, fused.span.grad());
   }
+}
+
+// 64 streams, 8 heads, blocks of 8 tiles: later tiles of a block see more rows, but the 256 thread blocks that
+// share all tiles see equally many.
+BOOST_AUTO_TEST_CASE(thread_blocks_share_the_tiles_evenly) {
+  const int64_t heads = 8, tiles_of_block = 8, tiles = 64 * heads * tiles_of_block, blocks = 256;
+  std::vector<int64_t> places(blocks), times(tiles);
+  for (int64_t block = 0; block < blocks; ++block) {
+    for (int64_t turn = 0; turn * blocks < tiles; ++turn) {
+      const int64_t n = tile_of_turn(block, blocks, turn);
+      ++times.at(static_cast<size_t>(n));
+      places[static_cast<size_t>(block)] += n / heads % tiles_of_block;
+    }
+  }
+  BOOST_TEST(times == std::vector<int64_t>(tiles, 1), boost::test_tools::per_element());
+  BOOST_TEST(places == std::vector<int64_t>(blocks, 16 * 7 / 2), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -162,11 +162,8 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
     backward_dq(AttentionArrays<T> x, BackwardInputs<T> b, T* dq, T* dpos, unsigned tiles) {
   const auto s = shared_buffers<Buffers<P>>();
   dpos += int64_t{blockIdx.x} * x.positions * x.head_size;
-  // There and back: tiles whose numbers differ by gridDim.x may all have the same place in their blocks, and as
-  // many rows to see.
-  for (unsigned first = 0, place = blockIdx.x; first < tiles;
-       first += gridDim.x, place = gridDim.x - 1 - place) {
-    const unsigned n = first + place;
+  for (unsigned turn = 0; turn * gridDim.x < tiles; ++turn) {
+    const auto n = static_cast<unsigned>(tile_of_turn(blockIdx.x, gridDim.x, turn));
     if (n < tiles) backward_dq_tile<P>(x, b, query_tile(x, n, P::Tile::kQueries), s, dq, dpos);
   }
 }
