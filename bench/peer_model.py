@@ -12,7 +12,6 @@ Sizes, used in every comment below:
     V vocabulary S max_span          R ramp length      P distances with a position row
 """
 
-import functools
 import math
 import sys
 from dataclasses import dataclass
@@ -126,11 +125,10 @@ class FlexLayer(Layer):
     """With FlexAttention, which has no scores of all heads in memory: a_ij m_ij / Σ a_ij m_ij is the softmax of the scores plus
     log m_ij. (to_pytorch.EPS is left out of the sum.) It differentiates the two terms that are added, by atomic sums."""
 
-    @staticmethod
-    @functools.cache
-    def before(M, L, device):
-        """Which blocks of scores have a row before a query."""
-        return create_block_mask(lambda b, h, i, j: j < L - M + i, None, None, M, L, device=device)
+    def prepare(self, L, device):
+        """For L context rows: which blocks of scores have a row before a query."""
+        M = self.attn.z.block
+        self.before = create_block_mask(lambda b, h, i, j: j < L - M + i, None, None, M, L, device=device)
 
     def attention(self, memory, block, mask, pos):
         (B, M, L), P, K = mask.shape, pos.shape[0], self.attn.z.heads
@@ -143,7 +141,7 @@ class FlexLayer(Layer):
             s = s + log_mask[b, i, j] + torch.where(distance <= P, near[b, h, i, (distance - 1).clamp(0, P - 1)], 0)
             return torch.where(mask[b, i, j] > 0, s, -math.inf)
 
-        out = flex_attention(q, k, v, score_mod=score, block_mask=self.before(M, L, mask.device), scale=1.0)
+        out = flex_attention(q, k, v, score_mod=score, block_mask=self.before, scale=1.0)
         return self.attn.out(out.transpose(1, 2).flatten(2))
 
 

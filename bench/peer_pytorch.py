@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Times one Expire-Span training step in PyTorch, alone or against fade, at the same sizes and threads.
 
-A step is forward, backward, clipping, Adam, and forgetting, in float32 unless --precision says otherwise, with exactly L context rows (memory, then the block) in
-every layer and stream. The model is the one in peer_model.py. Needs torch (2.6 or later, for its FlexAttention), safetensors and pyyaml.
+A step is forward, backward, clipping, Adam, and forgetting, in float32 unless --precision says otherwise, with exactly L context
+rows (memory, then the block) in every layer and stream. The model is the one in peer_model.py. Needs torch (2.6 or later, for its
+FlexAttention), safetensors and pyyaml.
 
     peer_pytorch.py --golden                             first check losses and gradients against the goldens, in float64
     peer_pytorch.py --live 192 384 576 [--compile]       time PyTorch
@@ -29,7 +30,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from peer_model import FORGOTTEN, FlexLayer, FlexModel, Model, Sizes, check_goldens, forget, read_sizes
+from peer_model import FORGOTTEN, FlexModel, Model, Sizes, check_goldens, forget, read_sizes
 
 
 class Bench:
@@ -40,10 +41,10 @@ class Bench:
         self.autocast = torch.autocast(device, torch.bfloat16, enabled=autocast)
         # S is at least 2 L, so spans are at least 1.5 L: all live
         self.model = (FlexModel if flex else Model)(z, initial_span=0.75).to(device)
-        if flex:
-            FlexLayer.before(z.block, live, torch.device(device))  # not in a compiled layer
-        if compiled == "layers":  # the first is compiled, and its code runs for all
-            for layer in self.model.layers:
+        for layer in self.model.layers:
+            if flex:
+                layer.prepare(live, device)
+            if compiled == "layers":  # the first is compiled, and its code runs for all
                 layer.compile(dynamic=False)
         self.forward = torch.compile(self.model, dynamic=False) if compiled == "model" else self.model
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4, fused=True)
