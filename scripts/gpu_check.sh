@@ -16,7 +16,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 fail() { echo "gpu_check: $1" >&2; exit 1; }
 usage="scripts/gpu_check.sh [BUNDLE] [--minutes N] [--rest-of RESULTS] [--plan] [--only STAGE...]"
 
-bundle=$here minutes=15 rest_of='' plan='' only=()
+bundle=$here minutes=15 rest_of='' done_before='' plan='' only=()
 [ -f "$here/manifest" ] || bundle=$here/build/bundle
 [ $# -eq 0 ] || [[ $1 == --* ]] || { bundle=$1; shift; }
 while [ $# -gt 0 ]; do
@@ -45,6 +45,8 @@ cmp -s "$0" "$bundle/scripts/gpu_check.sh" ||
 command -v python3 >/dev/null || fail "python3 is not installed"
 [ -z "$rest_of" ] || done_before=" $(python3 "$bundle/scripts/gpu_record.py" "$rest_of" --passed) " ||
   fail "$rest_of: is no result of a check"
+# (resume and eval take what train wrote, in the same check)
+[[ $done_before == *" resume eval "* ]] || done_before=${done_before/ train / }
 
 # PyTorch, and cuBLAS: of the CUDA toolkit, or of PyTorch's packages.
 read -r torch cublas < <(python3 -c '
@@ -75,7 +77,7 @@ record() { python3 "$bundle/scripts/gpu_record.py" "$results" "$@"; }
 cd "$bundle" || exit 1
 
 wanted() {  # NAME: a stage of --only, and not one that passed in --rest-of?
-  [[ ${done_before:-} != *" $1 "* ]] || return 1
+  [[ $done_before != *" $1 "* ]] || return 1
   [ ${#only[@]} -gt 0 ] || return 0
   for prefix in "${only[@]}"; do [[ $1 != "$prefix"* ]] || return 0; done
   return 1

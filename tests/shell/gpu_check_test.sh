@@ -148,6 +148,9 @@ for signal in TERM KILL; do
 done
 holds "a text that is not there is refused" eval '! FADE_GPU_TEXT=$dir/none bundle/scripts/gpu_check.sh --plan 2>err'
 holds "by name" refuses "FADE_GPU_TEXT=$dir/none: there is no such file"
+echo '{"stages": [{"stage": "train", "code": 0}, {"stage": "resume", "code": 1}, {"stage": "eval", "code": 0}]}' >before.json
+FADE_RESULTS=$dir/results bundle/scripts/gpu_check.sh --rest-of before.json --plan --only train resume eval >out
+holds "to resume a training, it is done again" eval '[ "$(grep -o "^| \(train\|resume\|eval\) " out | tr -d "|\n")" = " train  resume " ]'
 FADE_RESULTS=$dir/results bundle/scripts/gpu_check.sh --plan >out
 holds "a plan has every stage" grep -q '^| long-train | [0-9]* |' out
 finish
