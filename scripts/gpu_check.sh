@@ -55,6 +55,7 @@ nvidia = find_spec("nvidia")
 print("yes" if find_spec("torch") else "no", ":".join(f"{p}/cu13/lib" for p in nvidia.submodule_search_locations) if nvidia else "")')
 export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64${cublas:+:$cublas}
 export FADE_ROOT=$bundle OMP_WAIT_POLICY=passive FADE_TEST_DEVICE=cuda
+# shellcheck disable=SC2034  # gpu_stages.sh uses tests
 fade=$bundle/fade tests=$bundle/tests/fade_tests
 version=$("$fade" --version 2>&1) || fail "$fade does not run here: $(head -n 1 <<<"$version")"
 built=$(sed -n 's/.*(commit \(.*\)).*/\1/p' <<<"$version")
