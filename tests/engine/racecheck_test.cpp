@@ -2,6 +2,7 @@
 // right kernel, in which it finds none.
 #include <boost/test/unit_test.hpp>
 #include <regex>
+#include <thread>
 
 #include "engine/cuda/cuda.h"
 #include "engine/tensor.h"
@@ -32,6 +33,13 @@ __global__ void read_after_write(float* out, Between what, unsigned distance) {
   line[threadIdx.x] = 1, line_a = __LINE__;
   between(what);
   out[threadIdx.x] = line[(threadIdx.x + distance) % blockDim.x], line_b = __LINE__;
+}
+
+__global__ void read_before_first_write(float* out, Between what) {
+  __shared__ float line[64];
+  line[threadIdx.x] = 1;
+  between(what);
+  out[threadIdx.x] = line[threadIdx.x ^ 1];
 }
 
 __global__ void write_after_read(float* out, Between what) {
@@ -91,6 +99,30 @@ __global__ void counts(int* out, bool atomically, bool and_reads) {
 // Neighbours write bytes of one word: their own, or the same one.
 __global__ void writes_bytes(uint8_t* out, bool own) { out[own ? threadIdx.x : threadIdx.x / 2] = 1; }
 
+// Each byte of a word has its own writer, in turn; between them a barrier, and readers.
+__global__ void writes_bytes_again(float* out, Between what) {
+  __shared__ uint8_t line[64];
+  line[threadIdx.x] = 1;
+  __syncthreads();
+  out[threadIdx.x] = line[threadIdx.x ^ 1];
+  between(what);
+  line[threadIdx.x] = 2;
+}
+
+// Four bytes of a word are written in six pieces; all of them have been written then.
+__global__ void writes_pieces(float* out) {
+  __shared__ uint8_t bytes[4];
+  if (threadIdx.x == 0) *reinterpret_cast<uint16_t*>(bytes) = 1;
+  __syncwarp();
+  if (threadIdx.x == 1) bytes[0] = 1;
+  if (threadIdx.x == 2) bytes[1] = 1;
+  if (threadIdx.x == 3) *reinterpret_cast<uint16_t*>(bytes + 2) = 1;
+  __syncwarp();
+  if (threadIdx.x == 4) bytes[2] = 1;
+  __syncwarp();
+  if (threadIdx.x == 5) out[0] = bytes[3];
+}
+
 // A pack of four elements overlaps what another thread writes.
 __global__ void writes_pack(float* out, bool own) {
   if (threadIdx.x == 0) *reinterpret_cast<float4*>(out) = {1, 1, 1, 1};
@@ -134,6 +166,11 @@ BOOST_AUTO_TEST_CASE(a_missing_barrier_of_the_thread_block) {
   BOOST_TEST(names(text, "writes it", line_a), text);
   BOOST_TEST(names(text, "reads it", line_b), text);
   BOOST_TEST(clean(report(read_after_write, 1, p, syncthreads, 1)));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_read_before_its_first_write_is_a_race) {
+  BOOST_TEST(race(report(read_before_first_write, 1, p, nothing), "shared"));
+  BOOST_TEST(clean(report(read_before_first_write, 1, p, syncwarp)));
 }
 
 BOOST_AUTO_TEST_CASE(a_barrier_of_the_warp_orders_that_warp_alone) {
@@ -193,8 +230,21 @@ BOOST_AUTO_TEST_CASE(atomics_race_with_plain_accesses_alone) {
 BOOST_AUTO_TEST_CASE(parts_of_words_and_packs_of_words) {
   BOOST_TEST(clean(report(writes_bytes, 1, bytes, true)));
   BOOST_TEST(race(report(writes_bytes, 1, bytes, false), "global"));
+  BOOST_TEST(race(report(writes_bytes_again, 1, p, nothing), "shared"));
+  BOOST_TEST(clean(report(writes_bytes_again, 1, p, syncwarp)));
+  BOOST_TEST(clean(report(writes_pieces, 1, p)));
   BOOST_TEST(clean(report(writes_pack, 1, p, true)));
   BOOST_TEST(race(report(writes_pack, 1, p, false), "global"));
+}
+
+BOOST_AUTO_TEST_CASE(any_thread_of_the_operating_system_may_launch) {
+  std::string wrong, right;
+  std::thread([&] {
+    wrong = report(read_after_write, 1, p, nothing, 1);
+    right = report(read_after_write, 1, p, syncthreads, 1);
+  }).join();
+  BOOST_TEST(race(wrong, "shared"), wrong);
+  BOOST_TEST(clean(right), right);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <map>
 #include <optional>
@@ -54,10 +56,17 @@ struct Table {
     int64_t launches = 0, accesses = 0;
   };
   std::map<std::string, Row, std::less<>> rows;
+  std::FILE* file = nullptr;
 
-  ~Table() {
+  Table() {
     const char* name = std::getenv("FADE_RACECHECK_TABLE");
-    std::FILE* const file = name ? std::fopen(name, "a") : nullptr;
+    if (!name) return;
+    file = std::fopen(name, "a");
+    if (!file) refuse("FADE_RACECHECK_TABLE: {} cannot be written: {}", name, std::strerror(errno));
+  }
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+  ~Table() {
     if (!file) return;
     for (const auto& [kernel, row] : rows)
       fmt::print(file, "{}\t{}\t{}\n", kernel, row.launches, row.accesses);
@@ -86,6 +95,7 @@ class Detector {
     row_ = &table_.rows[grid.name];
     ++row_->launches;
     race_.reset();
+    own_memory_ = {reinterpret_cast<uintptr_t>(&here), sizeof here};
     static_shared_ = thread_local_memory();
   }
 
@@ -139,16 +149,20 @@ class Detector {
     std::array<uint32_t, 32> met_in_warp = {};  ///< those of each lane before for this thread
   };
 
+  // True iff a barrier of the whole thread block came after the access.
+  bool met_by_all(const Access& a) const { return a.clock < threads_[a.thread].met_by_all; }
+
   // True iff the access is the running thread's, or before a barrier that is between the two threads.
   bool ordered(const Access& a) const {
     if (a.block != block_) return false;
-    return a.thread == thread_ || a.clock < threads_[a.thread].met_by_all ||
+    return a.thread == thread_ || met_by_all(a) ||
            (a.thread / 32 == thread_ / 32 && a.clock < threads_[thread_].met_in_warp[a.thread % 32]);
   }
 
   void check(Word& word, const Access& now, bool shared) {
     const uint32_t oldest = shared ? block_ : first_block_;  // accesses before are over
     unsigned written = 0;
+    Access* over = nullptr;
     for (Access& a : word) {
       if (a.block < oldest) {
         a = {};
@@ -160,6 +174,14 @@ class Detector {
           note({a, now, shared});
       } else if (!(a.bytes & ~now.bytes) && a.write <= now.write && a.atomic >= now.atomic) {
         a = {};  // what races with it from now on also races with this one
+      } else if (shared && met_by_all(a)) {
+        // Races with nothing any more. One access keeps which bytes were written.
+        if (a.write && !over) {
+          over = &a;
+        } else {
+          if (a.write) over->bytes |= a.bytes;
+          a = {};
+        }
       }
     }
     const bool reads = !now.write || now.atomic;
@@ -168,22 +190,28 @@ class Detector {
   }
 
   // Of many threads that read before the next write, the first ones and the last one are remembered: they are
-  // of different warps if any are.
+  // of different warps if any are. A write is replaced only if other writes have the same bytes: those count
+  // as written.
   static void remember(Word& word, const Access& now) {
-    const auto free = std::ranges::find(word, 0u, &Access::block);
-    if (free != word.end()) {
-      *free = now;
-      return;
+    const auto replaceable = [&](const Access& a) {
+      unsigned others = now.write ? now.bytes : 0u;
+      for (const Access& b : word)
+        if (&b != &a && b.write) others |= b.bytes;
+      return !(a.bytes & ~others);
+    };
+    auto place = std::ranges::find(word, 0u, &Access::block);
+    if (place == word.end()) {
+      auto last = std::find_if(word.rbegin(), word.rend(), [](const Access& a) { return !a.write; });
+      if (last == word.rend()) last = std::find_if(word.rbegin(), word.rend(), replaceable);
+      if (last == word.rend()) return;
+      place = last.base() - 1;
     }
-    const auto read = std::find_if(word.rbegin(), word.rend(), [](const Access& a) { return !a.write; });
-    if (read != word.rend())
-      *read = now;
-    else if (now.write)
-      word.back() = now;
+    *place = now;
   }
 
+  // The first race. What reads before the first write, because a barrier is missing, is one.
   void note(const Race& race) {
-    if (!race_) race_ = race;
+    if (!race_ || (race.first && !race_->first)) race_ = race;
   }
 
   static std::string place(uint64_t number, dim3 size) {
@@ -221,8 +249,7 @@ class Detector {
            block_ = 0;   // of the launch; of the next launch; the running one
   uint32_t thread_ = 0;  // the running one
   std::array<Clocks, 1024> threads_;
-  const Range own_memory_{reinterpret_cast<uintptr_t>(&here), sizeof here};
-  Range dynamic_shared_;
+  Range own_memory_, dynamic_shared_;
   std::vector<Range> static_shared_;
   std::optional<Race> race_;
   Table table_;

@@ -49,7 +49,8 @@ void warp_barrier(int warp, uint32_t lanes);
 /// The running thread, if a kernel runs, accesses `bytes` at p, in the instruction before the address `code`.
 void access(const void* p, size_t bytes, AccessKind kind, const void* code);
 
-/// The first race of the launch so far, in one sentence; empty if there was none.
+/// The first race of the launch so far, else the first read of what was never written, in one sentence; empty
+/// if there was none.
 std::string found();
 
 }  // namespace races
