@@ -8,10 +8,10 @@ scripts/configure.sh racecheck
 cmake --build --preset racecheck --target fade_tests
 
 export FADE_TEST_DEVICE=cuda FADE_RACECHECK_TABLE=$PWD/build/racecheck/kernels
-rm -f "$FADE_RACECHECK_TABLE"
-ctest --preset racecheck -L device -E 'reverse_order|add_operation' -j "$(nproc)"
+: >"$FADE_RACECHECK_TABLE"
+ctest --preset racecheck -L device -E 'reverse_order|add_operation' -j "$(nproc)" || exit 1
 
-launched() { grep -rhoE --include='*.c*' 'launch(_each)?\("[^"]*"' "$@" | cut -d '"' -f 2 | sort -u; }
+launched() { grep -rhoE --include='*.c*' '(launch(_each|_rows)?|map)\("[^"]*"' "$@" | cut -d '"' -f 2 | sort -u; }
 launched tests >build/racecheck/test_kernels
 awk -F '\t' 'NR == FNR { of_tests[$1]; next }
              !($1 in of_tests) { launches[$1] += $2; accesses[$1] += $3 }

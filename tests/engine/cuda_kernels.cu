@@ -106,7 +106,7 @@ template <class V, class T>
 Tensor copy_by(const Tensor& x) {
   Tensor y = Tensor::empty(x.shape(), x.dtype(), Device::cuda);
   const int64_t n = x.numel() / static_cast<int64_t>(sizeof(V) / sizeof(T));
-  launch("copy", copy_kernel<V>, grid_for(n, 64), 64, 0, reinterpret_cast<const V*>(x.data<T>()),
+  launch("copy_packs", copy_kernel<V>, grid_for(n, 64), 64, 0, reinterpret_cast<const V*>(x.data<T>()),
          reinterpret_cast<V*>(y.mutate<T>()), n);
   return y;
 }
@@ -267,7 +267,7 @@ std::vector<int32_t> squares(int64_t n) {
 
 Tensor checked_gather(const Tensor& table, const Tensor& index) {
   Tensor y = Tensor::empty(index.shape(), DType::f32, Device::cuda);
-  launch_each("gather", index.numel(),
+  launch_each("checked_gather", index.numel(),
               CheckedGather{table.data<float>(), index.data<int>(), y.mutate<float>(), table.numel(),
                             index_check("gather", "index")});
   return y;
