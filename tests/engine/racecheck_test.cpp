@@ -99,12 +99,12 @@ __global__ void counts(int* out, bool atomically, bool and_reads) {
 // Neighbours write bytes of one word: their own, or the same one.
 __global__ void writes_bytes(uint8_t* out, bool own) { out[own ? threadIdx.x : threadIdx.x / 2] = 1; }
 
-// Each byte of a word has its own writer, in turn; between them a barrier, and readers.
-__global__ void writes_bytes_again(float* out, Between what) {
+// Each byte of a word has its own writer, twice; in between the warp `reader` reads the bytes of the other.
+__global__ void writes_bytes_again(float* out, Between what, unsigned reader) {
   __shared__ uint8_t line[64];
   line[threadIdx.x] = 1;
   __syncthreads();
-  out[threadIdx.x] = line[threadIdx.x ^ 1];
+  if (threadIdx.x / 32 == reader) out[threadIdx.x] = line[threadIdx.x ^ 32];
   between(what);
   line[threadIdx.x] = 2;
 }
@@ -230,8 +230,10 @@ BOOST_AUTO_TEST_CASE(atomics_race_with_plain_accesses_alone) {
 BOOST_AUTO_TEST_CASE(parts_of_words_and_packs_of_words) {
   BOOST_TEST(clean(report(writes_bytes, 1, bytes, true)));
   BOOST_TEST(race(report(writes_bytes, 1, bytes, false), "global"));
-  BOOST_TEST(race(report(writes_bytes_again, 1, p, nothing), "shared"));
-  BOOST_TEST(clean(report(writes_bytes_again, 1, p, syncwarp)));
+  for (const unsigned reader : {0u, 1u}) {
+    BOOST_TEST(race(report(writes_bytes_again, 1, p, syncwarp, reader), "shared"));
+    BOOST_TEST(clean(report(writes_bytes_again, 1, p, syncthreads, reader)));
+  }
   BOOST_TEST(clean(report(writes_pieces, 1, p)));
   BOOST_TEST(clean(report(writes_pack, 1, p, true)));
   BOOST_TEST(race(report(writes_pack, 1, p, false), "global"));

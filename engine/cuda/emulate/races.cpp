@@ -190,8 +190,8 @@ class Detector {
   }
 
   // Of many threads that read before the next write, the first ones and the last one are remembered: they are
-  // of different warps if any are. A write is replaced only if other writes have the same bytes: those count
-  // as written.
+  // of different warps if any are. A write is replaced only if its bytes are in other writes, so that they
+  // still count as written.
   static void remember(Word& word, const Access& now) {
     const auto replaceable = [&](const Access& a) {
       unsigned others = now.write ? now.bytes : 0u;
