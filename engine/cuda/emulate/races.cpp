@@ -160,11 +160,10 @@ class Detector {
   }
 
   void check(Word& word, const Access& now, bool shared) {
-    const uint32_t oldest = shared ? block_ : first_block_;  // accesses before are over
     unsigned written = 0;
     Access* over = nullptr;
     for (Access& a : word) {
-      if (a.block < oldest) {
+      if (shared ? a.block != block_ : a.block < first_block_) {  // of what is over
         a = {};
         continue;
       }
