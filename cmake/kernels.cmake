@@ -11,11 +11,11 @@ if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
 endif()
 
-# The compiler calls race_calls.cpp, in the place of ThreadSanitizer's library. Loops stay loops, not calls of memset.
+# The compiler calls race_calls.cpp, in the place of ThreadSanitizer's library.
 set(FADE_RACECHECK_OPTIONS)
 if(FADE_RACECHECK)
-  set(FADE_RACECHECK_OPTIONS -fsanitize=thread --param=tsan-instrument-func-entry-exit=0 -fno-tree-loop-distribute-patterns
-      -g1 -fdebug-prefix-map=${PROJECT_BINARY_DIR}=. -fdebug-prefix-map=${PROJECT_SOURCE_DIR}=.)  # the last one that fits counts
+  set(FADE_RACECHECK_OPTIONS -fsanitize=thread --param=tsan-instrument-func-entry-exit=0 -g1
+      -fdebug-prefix-map=${PROJECT_BINARY_DIR}=. -fdebug-prefix-map=${PROJECT_SOURCE_DIR}=.)  # the last one that fits counts
 endif()
 
 # fade_emulate(FILES..): the C++ compiler compiles them, for the emulated device.
