@@ -18,6 +18,7 @@ class MemoryPool {
  public:
   static constexpr size_t kLarge = size_t{1} << 20;  ///< bytes
 
+  /// Empty.
   explicit MemoryPool(const DeviceBackend& device) : device_(device), segments_(device_) {}
 
   /// nullptr when the device has no more memory, even after trim.

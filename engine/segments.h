@@ -25,6 +25,7 @@ namespace fade {
 /// Memory taken from a device.
 class DeviceMemory {
  public:
+  /// Takes nothing yet.
   explicit DeviceMemory(const DeviceBackend& device) : device_(device) {}
 
   /// nullptr when the device has no more.
@@ -45,6 +46,7 @@ class DeviceMemory {
 /// Segments of a device.
 class Segments {
  public:
+  /// Without segments.
   explicit Segments(DeviceMemory& device) : device_(device) {}
   Segments(const Segments&) = delete;
   Segments& operator=(const Segments&) = delete;
