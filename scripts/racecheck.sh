@@ -4,6 +4,7 @@
 # otherwise, or when no test runs a kernel.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+[ $# -eq 0 ] || { echo "racecheck: $*: it takes no arguments (for one suite: docs/cuda.md)" >&2; exit 2; }
 scripts/configure.sh racecheck
 cmake --build --preset racecheck --target fade_tests
 
