@@ -46,6 +46,8 @@ class Runner:
                     return "not_ended", ""
                 process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
                 self.running.add(process)
+            if self.stopped:  # before it was in the set
+                kill(process)
             try:
                 code = process.wait(args.limit)
             except subprocess.TimeoutExpired:

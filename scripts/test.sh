@@ -53,7 +53,7 @@ if [ $# -gt 0 ]; then
 fi
 
 build cpu
-run_tests cpu
+run_tests cpu -j "$(nproc)"
 scripts/sanitize.sh --quick
 export FADE_TEST_DEVICE=cuda  # the CPU has been tested above
 scripts/racecheck.sh
