@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from gpu_record import REFUSAL
@@ -91,7 +91,11 @@ def main():
     signal.signal(signal.SIGTERM, runner.stop)
     found = {"passed": [], "failed": {}, "not_ended": [], "left_out": {}}
     with ThreadPoolExecutor(args.jobs) as pool:
-        for suite, (what, why) in zip(args.suites, pool.map(runner.run, args.suites)):
+        ends = [pool.submit(runner.run, suite) for suite in args.suites]
+        while wait(ends, timeout=1).not_done:
+            pass  # Python handles a signal between two waits: one wait for all may miss it
+        for suite, end in zip(args.suites, ends):
+            what, why = end.result()
             found[what].append(suite) if isinstance(found[what], list) else found[what].update({suite: why})
     print(json.dumps(found))
     sys.exit(1 if found["failed"] else 0)
