@@ -15,7 +15,7 @@ endif()
 set(FADE_RACECHECK_OPTIONS)
 if(FADE_RACECHECK)
   set(FADE_RACECHECK_OPTIONS -fsanitize=thread --param=tsan-instrument-func-entry-exit=0 -g1
-      -fdebug-prefix-map=${PROJECT_BINARY_DIR}=. -fdebug-prefix-map=${PROJECT_SOURCE_DIR}=.)  # the last one that fits counts
+      -fdebug-prefix-map=${PROJECT_BINARY_DIR}= -fdebug-prefix-map=${PROJECT_SOURCE_DIR}=)  # the last one that fits counts
 endif()
 
 # fade_emulate(FILES..): the C++ compiler compiles them, for the emulated device.

@@ -32,7 +32,8 @@ std::string code_lines(uintptr_t code) {
       const bool left_out = line.starts_with("/usr/") || line.find("/cuda/emulate/") != std::string::npos ||
                             line.starts_with("??");
       if (!left_out)
-        lines += (lines.empty() ? "" : ", from ") + std::filesystem::path(line).lexically_normal().string();
+        lines += (lines.empty() ? "" : ", from ") +
+                 std::filesystem::path(line).lexically_normal().relative_path().string();
     }
     if (pipe) ::pclose(pipe);
   }
