@@ -52,6 +52,7 @@ class Runner:
                 code = process.wait(args.limit)
             except subprocess.TimeoutExpired:
                 kill(process)
+                process.wait()
                 return ("not_ended", "") if args.tool else ("failed", f"did not end in {args.limit} s")
             finally:
                 self.running.discard(process)
@@ -69,11 +70,11 @@ class Runner:
 
 
 def kill(process):
+    """Does not wait: a second signal may come while the first one is handled."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
-    process.wait()
 
 
 def main():
