@@ -150,8 +150,7 @@ class Worker {
     warps_.clear();
     warps_.resize((threads_.size() + 31) / 32);
     for (int i = 0; i < count(); ++i) {
-      const auto n = static_cast<unsigned>(i);
-      threads_[i].index = {n % size.x, n / size.x % size.y, n / size.x / size.y};
+      threads_[i].index = index_of(static_cast<uint64_t>(i), size);
       warp_of(i).exist |= bit_of(i);
     }
   }
@@ -164,11 +163,8 @@ class Worker {
     abandoned_ = false;
     barrier_ = {};
     current_ = returned_ = 0;
-    const auto number = static_cast<uint64_t>(block);
-    const dim3 blocks = here.blocks = grid.blocks;
-    here.block = {static_cast<unsigned>(number % blocks.x),
-                  static_cast<unsigned>(number / blocks.x % blocks.y),
-                  static_cast<unsigned>(number / blocks.x / blocks.y)};
+    here.blocks = grid.blocks;
+    here.block = index_of(static_cast<uint64_t>(block), grid.blocks);
     for (Thread& t : threads_) t.fiber = nullptr;
     for (Warp& w : warps_) {
       constexpr size_t kMasksKept = 4;

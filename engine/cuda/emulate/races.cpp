@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/cuda/emulate/block.h"
 #include "engine/cuda/emulate/code_lines.h"
 #include "engine/cuda/emulate/cuda.h"
 #include "engine/cuda/emulate/race_words.h"
@@ -214,7 +215,8 @@ class Detector {
   }
 
   static std::string place(uint64_t number, dim3 size) {
-    return fmt::format("({},{},{})", number % size.x, number / size.x % size.y, number / size.x / size.y);
+    const uint3 at = index_of(number, size);
+    return fmt::format("({},{},{})", at.x, at.y, at.z);
   }
   std::string block(const Access& a) const {
     return "thread block " + place(a.block - first_block_, grid_.blocks);
