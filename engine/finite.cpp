@@ -5,8 +5,8 @@
 namespace fade {
 
 std::string not_finite(const Tensor& t) {
-  if (t.dtype() != DType::f32 && t.dtype() != DType::f64) return "";
-  const Tensor host = t.to(Device::cpu);
+  if (t.dtype() == DType::i32 || t.dtype() == DType::u8) return "";
+  const Tensor copy = t.to(Device::cpu), host = t.dtype() == DType::bf16 ? copy.to(DType::f32) : copy;
   return dispatch_float(host.dtype(), "not_finite", [&]<class T>() -> std::string {
     const T* x = host.data<T>();
     int64_t count = 0, first = 0;

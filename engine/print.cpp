@@ -229,8 +229,8 @@ std::string to_string(const Tensor& t, std::optional<int> digits) {
   if (digits && (*digits < 0 || *digits > kMostDigits))
     fail("to_string: {} digits after the point, needs 0 to {}", *digits, kMostDigits);
   if (!t) return "an empty tensor";
-  const Tensor host = t.to(Device::cpu);
-  std::string text = dispatch_any(t.dtype(), [&]<class T>() -> std::string {
+  const Tensor copy = t.to(Device::cpu), host = t.dtype() == DType::bf16 ? copy.to(DType::f32) : copy;
+  std::string text = dispatch_any(host.dtype(), [&]<class T>() -> std::string {
     if (t.numel() == 0) return "[]";
     if (t.shape().dims() == 0 && !digits) return number_alone(*host.data<T>());
     const Layout layout(t.shape());

@@ -26,8 +26,8 @@ std::vector<NamedTensor> matching_tensors(const TensorFile& file, const std::fil
     if (t.shape() != value.shape())
       refuse("{}: {} has shape {}, the model needs {}", path.string(), name, t.shape().str(),
              value.shape().str());
-    if (t.dtype() != DType::f32 && t.dtype() != DType::f64)
-      refuse("{}: {} is a tensor of {}, needs f32 or f64", path.string(), name, name_of(t.dtype()));
+    if (t.dtype() == DType::i32 || t.dtype() == DType::u8)
+      refuse("{}: {} is a tensor of {}, needs f32, f64 or bf16", path.string(), name, name_of(t.dtype()));
     matching.push_back({name, t.to(value.dtype())});
   }
   return matching;

@@ -58,7 +58,7 @@ namespace map_detail {
 template <int N, class F, class T, class... In>
 __device__ void apply(const F& f, T* out, const Pack<In, N>&... in) {
   Pack<T, N> result;
-  for (int k = 0; k < N; ++k) result.v[k] = f(in.v[k]...);
+  for (int k = 0; k < N; ++k) result.v[k] = static_cast<T>(f(in.v[k]...));
   store_pack(out, result);
 }
 
@@ -67,7 +67,7 @@ __global__ void contiguous(F f, int64_t n, T* out, const In*... in) {
   const int64_t packed = n / N * N;
   for (int64_t i = grid_thread() * N; i < packed; i += grid_threads() * N)
     apply<N>(f, out + i, load_pack<N>(in + i)...);
-  for (int64_t i = packed + grid_thread(); i < n; i += grid_threads()) out[i] = f(in[i]...);
+  for (int64_t i = packed + grid_thread(); i < n; i += grid_threads()) out[i] = static_cast<T>(f(in[i]...));
 }
 
 /// A loop over packs, the last dimension innermost. Operand 0 is the result.

@@ -69,7 +69,7 @@ struct Row {
   __device__ void map(const F& f, T* out, const In*... in) const {
     for (int64_t i = int64_t{lane} * N; i < packed(); i += threads * N)
       map_detail::apply<N>(f, out + i, load_pack<N>(in + i)...);
-    for (int64_t i = packed() + lane; i < size; i += threads) out[i] = f(in[i]...);
+    for (int64_t i = packed() + lane; i < size; i += threads) out[i] = static_cast<T>(f(in[i]...));
   }
 
   /// True iff element i exists and is the one that map writes in this thread.

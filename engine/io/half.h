@@ -1,7 +1,6 @@
 // Numbers of 16 bits, as files hold them: weights that other programs saved.
 #pragma once
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
 
@@ -15,8 +14,5 @@ inline float from_f16(uint16_t bits) {
                                    : std::ldexp(static_cast<float>(1024 + m), e - 25);
   return bits >> 15 ? -magnitude : magnitude;
 }
-
-/// The value of a bfloat16 number: the upper half of a binary32 number.
-inline float from_bf16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
 
 }  // namespace fade

@@ -246,6 +246,7 @@ class NpyReader {
 
 void save_npy(const std::filesystem::path& path, const Tensor& t) {
   if (!t) fail("save_npy: an empty tensor, for {} (give it a value first)", shown(path.string()));
+  if (t.dtype() == DType::bf16) return save_npy(path, t.to(DType::f32));
   std::string shape;
   for (int i = 0; i < t.shape().dims(); ++i) shape += fmt::format("{}{}", i ? ", " : "", t.size(i));
   if (t.shape().dims() == 1) shape += ',';

@@ -9,8 +9,8 @@
 namespace fade {
 
 /// Writes the file whole or not at all, in version 1.0, for numpy.load: f32, f64, i32 and u8 as <f4, <f8,
-/// <i4 and |u1. The tensor may be of any shape, on any device. Throws Error with the system's reason, or
-/// when `t` is an empty tensor without memory.
+/// <i4 and |u1, and bf16, which NumPy lacks, as <f4. The tensor may be of any shape, on any device. Throws
+/// Error with the system's reason, or when `t` is an empty tensor without memory.
 void save_npy(const std::filesystem::path& path, const Tensor& t);
 
 /// Reads a file of version 1.0, 2.0 or 3.0 into a CPU tensor. The types of save_npy are read as they are;

@@ -22,13 +22,13 @@ struct FileType {
   std::string_view name;
   DType dtype;                         ///< of the tensor into which it is read
   uint64_t bytes;                      ///< per number in the file
-  float (*widen)(uint16_t) = nullptr;  ///< of a type of 16 bits
+  float (*widen)(uint16_t) = nullptr;  ///< of a type that tensors do not have
 };
 
 /// First those that are written, in the order of DType.
-constexpr FileType kTypes[] = {{"F32", DType::f32, 4},           {"F64", DType::f64, 8},
-                               {"I32", DType::i32, 4},           {"U8", DType::u8, 1},
-                               {"F16", DType::f32, 2, from_f16}, {"BF16", DType::f32, 2, from_bf16}};
+constexpr FileType kTypes[] = {{"F32", DType::f32, 4},   {"F64", DType::f64, 8},
+                               {"I32", DType::i32, 4},   {"U8", DType::u8, 1},
+                               {"BF16", DType::bf16, 2}, {"F16", DType::f32, 2, from_f16}};
 
 /// Key of the metadata: the hash of the whole file, computed with zeros in the place of its own digits.
 constexpr const char* kHashKey = "xxh3_128";

@@ -50,6 +50,8 @@ TensorFile every_type() {
   file.tensors.push_back({"f64", Tensor::from(std::vector<double>{0.1, -1e300, 5e-324, 7}, {2, 2})});
   file.tensors.push_back({"i32", Tensor::from(std::vector<int32_t>{-2147483647, 0, 5}, {3, 1})});
   file.tensors.push_back({"u8", Tensor::from(std::vector<uint8_t>{0, 255, 7, 9, 1}, {5})});
+  file.tensors.push_back(
+      {"bf16", Tensor::from(std::vector<float>{-1.25f, 3e38f, 1e-40f}, {3}).to(DType::bf16)});
   file.tensors.push_back({"scalar", Tensor::scalar(3)});
   file.tensors.push_back({"no rows", Tensor::zeros({0, 100000})});
   file.metadata = {{"config", "a: 1\n\"b\": \xc3\xa9\n"}, {"empty", ""}};
@@ -60,9 +62,9 @@ TensorFile every_type() {
 
 BOOST_AUTO_TEST_SUITE(safetensors)
 
-// Weights that other programs saved in 16 bits: zeros, ones, the largest, the smallest, one without its
+// Weights that other programs saved in 16 bits, of which f16 become f32: zeros, ones, the largest, the smallest, one without its
 // implied leading 1, infinities and NaNs of both types.
-BOOST_AUTO_TEST_CASE(numbers_of_16_bits_become_f32) {
+BOOST_AUTO_TEST_CASE(numbers_of_16_bits) {
   const test::TempDir dir;
   const auto values = [&](const char* dtype, const std::vector<uint16_t>& numbers) {
     const std::string data(reinterpret_cast<const char*>(numbers.data()), 2 * numbers.size());
@@ -70,8 +72,8 @@ BOOST_AUTO_TEST_CASE(numbers_of_16_bits_become_f32) {
         "{" + entry("a", dtype, fmt::format("[{}]", numbers.size()), fmt::format("[0,{}]", data.size())) +
         "}";
     const Tensor t = load_safetensors(dir.write("file", file_of(header, data))).at("a");
-    BOOST_TEST((t.dtype() == DType::f32));
-    return t.to_vector<float>();
+    BOOST_TEST((t.dtype() == (std::string_view(dtype) == "F16" ? DType::f32 : DType::bf16)));
+    return t.to(DType::f32).to_vector<float>();
   };
   const std::vector<float> f16 =
       values("F16", {0x0000, 0x8000, 0x3c00, 0xbc01, 0x7bff, 0x0001, 0x03ff, 0x0400, 0x7c00, 0xfc00, 0x7e01});

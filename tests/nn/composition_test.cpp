@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_does_not_fit_changes_nothing) {
   other.back().tensor = Tensor::zeros({2});
   refused(other, "fc2.bias has shape [2], the model needs [1]");
   other.back().tensor = Tensor::zeros({1}, DType::i32);
-  refused(other, "fc2.bias is a tensor of i32, needs f32 or f64");
+  refused(other, "fc2.bias is a tensor of i32, needs f32, f64 or bf16");
   other.back().tensor = Tensor::full({1}, std::nan(""));
   refused(other, "fc2.bias [1]: nan at element 0; 1 of 1 elements are not finite (use a file from before");
   BOOST_TEST(contains(refusal([&] { load_parameters(dir.path("none"), model.parameters); }), "none"));
