@@ -56,7 +56,7 @@ function(fade_cuda_sources result folder)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cu)
   endif()
   if(FADE_CUDA_IS STREQUAL emulate)
-    list(FILTER sources EXCLUDE REGEX "/engine/cuda/(device|blas)\\.cu$")  # replaced by files in emulate/
+    list(FILTER sources EXCLUDE REGEX "/engine/cuda/(device|blas|blas_lt)\\.cu$")  # replaced by files in emulate/
     file(GLOB emulator CONFIGURE_DEPENDS ${folder}/cuda/emulate/*.cpp)
     # Only for these files: the others compile as in the other presets, so that a compiler cache finds them.
     fade_emulate(${sources})
@@ -75,7 +75,7 @@ endfunction()
 # What device cuda is linked with.
 set(FADE_CUDA_LIBRARIES)
 if(FADE_CUDA_IS STREQUAL on)
-  set(FADE_CUDA_LIBRARIES ${FADE_CUDART} CUDA::cublas)
+  set(FADE_CUDA_LIBRARIES ${FADE_CUDART} CUDA::cublas CUDA::cublasLt)
 elseif(FADE_CUDA_IS STREQUAL emulate)
   set(FADE_CUDA_LIBRARIES Boost::context fade::openblas)
 endif()

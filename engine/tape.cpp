@@ -183,8 +183,7 @@ void BackwardCtx::add(int i, Tensor g) {
     return;
   }
   // In place only if nothing else refers to it: a rule may add the same tensor to two inputs.
-  if (!slot.grad.sole_owner()) slot.grad = slot.grad.clone();
-  add_into_kernel(slot.device, g, slot.grad);
+  add_into_kernel(slot.device, g, own_gradient(i));
 }
 
 void BackwardCtx::wrong_index(const char* what, int i, int count) const {
@@ -212,16 +211,30 @@ void BackwardCtx::check(int i, const Tensor& g) const {
        described(in.shape, in.dtype, in.device), i);
 }
 
+GradientTarget BackwardCtx::into(int i) {
+  Tensor& grad = own_gradient(i);
+  const bool add = static_cast<bool>(grad);
+  if (!add) grad = empty_for(i);
+  return {grad, add};
+}
+
 Tensor BackwardCtx::accumulate(int i) {
+  Tensor& grad = own_gradient(i);
+  if (!grad) {
+    const Tape::Slot& slot = tape_.slots_[node_.inputs[i]];
+    grad = Tensor::zeros(slot.shape, slot.dtype, slot.device);
+  }
+  return grad;
+}
+
+// The gradient of input i so far (empty: none yet), which nothing else refers to.
+Tensor& BackwardCtx::own_gradient(int i) {
   if (!needs(i))
     fail("{}: its gradient rule accumulates into input {}, which needs no gradient (ask needs({}) first)",
          node_.op->name, i, i);
-  Tape::Slot& slot = tape_.slots_[node_.inputs[i]];
-  if (!slot.grad)
-    slot.grad = Tensor::zeros(slot.shape, slot.dtype, slot.device);
-  else if (!slot.grad.sole_owner())
-    slot.grad = slot.grad.clone();
-  return slot.grad;
+  Tensor& grad = tape_.slots_[node_.inputs[i]].grad;
+  if (grad && !grad.sole_owner()) grad = grad.clone();
+  return grad;
 }
 
 }  // namespace fade

@@ -213,6 +213,12 @@ void record(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> i
   node->attrs_type = &typeid(Attrs);
 }
 
+/// Where a gradient rule writes a gradient itself (BackwardCtx::into).
+struct GradientTarget {
+  Tensor tensor;  ///< of the input's shape and type
+  bool add;       ///< to what it holds; else its contents are undefined
+};
+
 /// What a gradient rule sees: the gradient of its output, what was saved, and where gradients are added.
 class BackwardCtx {
  public:
@@ -251,6 +257,10 @@ class BackwardCtx {
   /// !needs(i). Throws, naming the operation, when g has another shape, type or device than the input.
   void add(int i, Tensor g);
 
+  /// Where a rule writes the gradient of input i itself, or adds it, so that no tensor of its own is added to those
+  /// of other operations afterwards. Only when needs(i). The target must be gone before the next call for i.
+  GradientTarget into(int i);
+
   /// The gradient of input i as a tensor to be added to in place (zeros at first), for rules that touch only
   /// part of it. Only when needs(i).
   Tensor accumulate(int i);
@@ -258,6 +268,7 @@ class BackwardCtx {
  private:
   friend struct TapeTestAccess;
   void check(int i, const Tensor& g) const;
+  Tensor& own_gradient(int i);
   void check_index(const char* what, int i, int count) const {
     if (i < 0 || i >= count) wrong_index(what, i, count);
   }

@@ -151,7 +151,7 @@ void product_of_part(const T* a, const T* b, T* y, const MatmulSizes& s, const G
                            .rows = part.rows,
                            .columns = std::min(widest, end - j),
                            .depth = std::min(deepest, s.k - k)};
-      block_product(block, k > 0, panels, panels + widest * deepest);
+      block_product(block, s.add || k > 0, panels, panels + widest * deepest);
     }
   }
 }

@@ -68,16 +68,34 @@ enum Saved : int { kA, kB };
 void matmul_rule(BackwardCtx& ctx) {
   const auto t = ctx.attrs<Transpose>();
   const Tensor g = ctx.grad(), a = ctx.saved(kA), b = ctx.saved(kB);
-  if (ctx.needs(0)) ctx.add(0, t.a ? matmul(b, g, {.a = t.b, .b = true}) : matmul(g, b, {.b = !t.b}));
+  if (ctx.needs(0)) {
+    if (t.a)
+      matmul_into(b, g, {.a = t.b, .b = true}, ctx.into(0));
+    else
+      matmul_into(g, b, {.b = !t.b}, ctx.into(0));
+  }
   if (!ctx.needs(1)) return;
   const bool shared_b = b.shape().dims() == 2;
   const Tensor A = shared_b ? as_matrix(a) : a, G = shared_b ? as_matrix(g) : g;
-  ctx.add(1, t.b ? matmul(G, A, {.a = true, .b = t.a}) : matmul(A, G, {.a = !t.a}));
+  if (t.b)
+    matmul_into(G, A, {.a = true, .b = t.a}, ctx.into(1));
+  else
+    matmul_into(A, G, {.a = !t.a}, ctx.into(1));
 }
 
 constexpr OpDef kMatmul{"matmul", matmul_rule};
 
 }  // namespace
+
+void matmul_into(const Tensor& a, const Tensor& b, Transpose transpose, Out y) {
+  matmul_kernel(a.device(), a, b, sizes_of(a, b, transpose), y);
+}
+
+void matmul_into(const Tensor& a, const Tensor& b, Transpose transpose, const GradientTarget& to) {
+  MatmulSizes s = sizes_of(a, b, transpose);
+  s.add = to.add;
+  matmul_kernel(a.device(), a, b, s, to.tensor);
+}
 
 Tensor matmul(const Tensor& a, const Tensor& b, Transpose t) {
   const MatmulSizes s = sizes_of(a, b, t);

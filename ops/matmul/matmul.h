@@ -11,8 +11,8 @@ struct Transpose {
   bool b = false;  ///< the second
 };
 
-/// y = op(a)·op(b) over the last two dimensions, op the transpose where asked for. f32 or f64, both
-/// of one type.
+/// y = op(a)·op(b) over the last two dimensions, op the transpose where asked for. f32 or f64 (or bf16
+/// on CUDA: products summed in f32 and rounded once), both of one type.
 ///   a [..., m, k] (or [..., k, m] with transpose.a), b [..., k, n] (or [..., n, k] with transpose.b)
 ///   → y [..., m, n]
 /// The leading (batch) dimensions are equal, or b has none and serves all batches of a (which is

@@ -25,7 +25,7 @@ void matmul_cpu(const Tensor& a, const Tensor& b, const MatmulSizes& s, Out y) {
     T* py = y.mutate<T>();
     if (s.batch == 0 || s.m == 0 || s.n == 0) return;
     if (s.k == 0) {  // an empty sum
-      std::fill(py, py + y.numel(), T{0});
+      if (!s.add) std::fill(py, py + y.numel(), T{0});
       return;
     }
     if (s.batch == 1) return one_product(pa, pb, py, s);

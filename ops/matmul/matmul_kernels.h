@@ -1,18 +1,25 @@
-// Kernel of matmul, for it and for operations that write a product into memory of their own (linear_rows).
+// Kernel of matmul, for it and for operations on products (linear, linear_rows).
 #pragma once
 
 #include "engine/kernel.h"
+#include "engine/tape.h"
 #include "ops/matmul/matmul.h"
 
 namespace fade {
 
 /// `batch` products y[i] = op(a[i])·op(b[i]) of matrices, row-major, one matrix of a batch after the other:
-/// op(a) [m, k], op(b) [k, n], y [m, n].
+/// op(a) [m, k], op(b) [k, n], y [m, n]. With `add`, y[i] +=. Of bf16 factors y may be f32.
 struct MatmulSizes {
   int64_t batch, m, n, k;
   Transpose transpose;
+  bool add = false;
 };
 inline constinit Kernel<void(const Tensor& a, const Tensor& b, const MatmulSizes& s, Out y)> matmul_kernel{
     "matmul"};
+
+/// y = op(a)·op(b) of operands as matmul takes them; throws as it does. y has as many elements as the result.
+void matmul_into(const Tensor& a, const Tensor& b, Transpose transpose, Out y);
+/// The same for a gradient, which may be added.
+void matmul_into(const Tensor& a, const Tensor& b, Transpose transpose, const GradientTarget& to);
 
 }  // namespace fade

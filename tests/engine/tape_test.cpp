@@ -7,6 +7,7 @@
 #include "engine/error.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/layout/layout.h"
+#include "ops/matmul/matmul.h"
 #include "ops/reduce/reduce.h"
 #include "tests/support.h"
 
@@ -47,6 +48,22 @@ BOOST_AUTO_TEST_CASE(the_same_gradient_given_to_two_inputs) {
   backward(add(mul(a, b), add(a, b)));
   BOOST_TEST(a.grad().item() == 8.0);  // b + 1
   BOOST_TEST(b.grad().item() == 6.0);  // a + 1
+}
+
+// The same, where one of them is then added to by its rule (BackwardCtx::into), which reads the other afterwards.
+BOOST_AUTO_TEST_CASE(a_gradient_that_two_hold_is_not_added_to_in_place) {
+  const Tensor a = leaf(5, {1, 1}), b = leaf(7, {1, 1});
+  const Recording on;
+  backward(add(matmul(a, b), a));
+  BOOST_TEST(a.grad().item() == 8.0);  // b + 1
+  BOOST_TEST(b.grad().item() == 5.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_product_with_itself) {
+  const Tensor a = leaf(5, {1, 1});
+  const Recording on;
+  backward(matmul(matmul(a, a), a));
+  BOOST_TEST(a.grad().item() == 75.0);
 }
 
 BOOST_AUTO_TEST_CASE(a_tensor_used_as_both_inputs) {

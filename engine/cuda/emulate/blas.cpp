@@ -1,64 +1,141 @@
+// The libraries of products on the emulated device: the CPU's BLAS on factors that are rounded as a GPU would, and
+// refusals where a GPU's library refuses.
 #include <cblas.h>
 
 #include <vector>
 
-#include "engine/cuda/blas.h"
+#include "engine/cuda/blas_libraries.h"
 #include "engine/cuda/emulate/memory.h"
 #include "engine/cuda/tf32.h"
-#include "engine/product_precision.h"
+#include "engine/error.h"
 
 namespace fade {
 namespace {
 
-template <class T, class Gemm>
-void product(const BlasProduct<T>& p, Gemm gemm) {
-  const auto flag = [](bool transpose) { return transpose ? CblasTrans : CblasNoTrans; };
-  const auto size = [](int64_t n) { return static_cast<int>(n); };
-  const emulate::MemoryAccess access;
-  // One after the other: OpenBLAS built without threads must not be called from several threads.
-  for (int64_t i = 0; i < p.batch; ++i)
-    gemm(CblasColMajor, flag(p.transpose_a), flag(p.transpose_b), size(p.m), size(p.n), size(p.k), p.alpha,
-         p.a + i * p.step_a, size(p.ld_a), p.b + i * p.step_b, size(p.ld_b), p.beta, p.c + i * p.step_c,
-         size(p.ld_c));
-}
+CBLAS_TRANSPOSE operation(bool transpose) { return transpose ? CblasTrans : CblasNoTrans; }
 
-/// A matrix with its numbers rounded to TF32, its columns without gaps.
-class Rounded {
- public:
-  void take(const float* from, int64_t rows, int64_t columns, int64_t ld) {
-    values_.resize(static_cast<size_t>(rows * columns));
-    for (int64_t j = 0; j < columns; ++j)
-      for (int64_t i = 0; i < rows; ++i)
-        values_[static_cast<size_t>(j * rows + i)] = to_tf32(from[j * ld + i]);
-  }
-  const float* data() const { return values_.data(); }
-
- private:
-  std::vector<float> values_;
+/// A matrix of a batch: `rows` numbers in a column.
+struct Place {
+  int64_t rows, columns, ld;
 };
 
-void product_of_rounded(const BlasProduct<float>& p) {
-  Rounded a, b;
+Place place_of_a(const BlasProduct& p) {
+  return {p.transpose_a ? p.k : p.m, p.transpose_a ? p.m : p.k, p.ld_a};
+}
+Place place_of_b(const BlasProduct& p) {
+  return {p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, p.ld_b};
+}
+
+/// f32 numbers from f32 or bf16, as a product reads them; without gaps between columns.
+template <class T>
+std::vector<float> factors(const T* from, const Place& at, bool to_tf32_first) {
+  std::vector<float> values;
+  values.reserve(static_cast<size_t>(at.rows * at.columns));
+  for (int64_t j = 0; j < at.columns; ++j)
+    for (int64_t i = 0; i < at.rows; ++i) {
+      const float x = from[j * at.ld + i];
+      values.push_back(to_tf32_first ? to_tf32(x) : x);
+    }
+  return values;
+}
+
+/// One product of f32 or bf16: summed in f32, with the epilogue in f32, rounded to the result's type once.
+template <class T, class R>
+void product(const BlasProduct& p, const T* a, const T* b, R* c, bool tf32) {
+  const Place at_a = place_of_a(p), at_b = place_of_b(p);
+  const std::vector<float> fa = factors(a, at_a, tf32), fb = factors(b, at_b, tf32);
+  std::vector<float> sums(static_cast<size_t>(p.m * p.n));
+  const auto size = [](int64_t n) { return static_cast<int>(n); };
+  cblas_sgemm(CblasColMajor, operation(p.transpose_a), operation(p.transpose_b), size(p.m), size(p.n),
+              size(p.k), 1, fa.data(), size(at_a.rows), fb.data(), size(at_b.rows), 0, sums.data(),
+              size(p.m));
+  const R* bias = static_cast<const R*>(p.bias);
+  for (int64_t j = 0; j < p.n; ++j)
+    for (int64_t i = 0; i < p.m; ++i) {
+      R& to = c[j * p.ld_c + i];
+      float y = sums[static_cast<size_t>(j * p.m + i)];
+      if (p.add) y += static_cast<float>(to);
+      if (bias) y += static_cast<float>(bias[i]);
+      to = static_cast<R>(p.relu && y < 0 ? 0 : y);
+    }
+}
+
+/// The same in f64.
+void product_f64(const BlasProduct& p, const double* a, const double* b, double* c) {
+  const auto size = [](int64_t n) { return static_cast<int>(n); };
+  cblas_dgemm(CblasColMajor, operation(p.transpose_a), operation(p.transpose_b), size(p.m), size(p.n),
+              size(p.k), 1, a, size(p.ld_a), b, size(p.ld_b), p.add, c, size(p.ld_c));
+}
+
+// One after the other: OpenBLAS built without threads must not be called from several threads.
+template <class T, class R, class F>
+void for_each_of_batch(const BlasProduct& p, const F& f) {
   const emulate::MemoryAccess access;
-  for (int64_t i = 0; i < p.batch; ++i) {
-    BlasProduct<float> one = p;
-    one.batch = 1;
-    one.ld_a = p.transpose_a ? p.k : p.m;
-    one.ld_b = p.transpose_b ? p.n : p.k;
-    a.take(p.a + i * p.step_a, one.ld_a, p.transpose_a ? p.m : p.k, p.ld_a);
-    b.take(p.b + i * p.step_b, one.ld_b, p.transpose_b ? p.k : p.n, p.ld_b);
-    one.a = a.data();
-    one.b = b.data();
-    one.c = p.c + i * p.step_c;
-    product(one, cblas_sgemm);
-  }
+  for (int64_t i = 0; i < p.batch; ++i)
+    f(static_cast<const T*>(p.a) + i * p.step_a, static_cast<const T*>(p.b) + i * p.step_b,
+      static_cast<R*>(p.c) + i * p.step_c);
+}
+
+void products(const BlasProduct& p) {
+  const bool tf32 = p.factors == DType::f32 && on_tensor_cores(p, product_precision());
+  if (p.factors == DType::f64)
+    for_each_of_batch<double, double>(p, [&](auto... x) { product_f64(p, x...); });
+  else if (p.factors == DType::f32)
+    for_each_of_batch<float, float>(p, [&](auto... x) { product(p, x..., tf32); });
+  else if (p.result == DType::f32)
+    for_each_of_batch<bf16, float>(p, [&](auto... x) { product(p, x..., false); });
+  else
+    for_each_of_batch<bf16, bf16>(p, [&](auto... x) { product(p, x..., false); });
+}
+
+void check_types(const char* library, const BlasProduct& p) {
+  const bool known = p.factors == DType::f32 || p.factors == DType::f64 || p.factors == DType::bf16;
+  if (!known || (p.result != p.factors && !(p.factors == DType::bf16 && p.result == DType::f32)))
+    fail("{}: a product of {} with a result of {}: CUBLAS_STATUS_NOT_SUPPORTED", library, name_of(p.factors),
+         name_of(p.result));
+}
+
+// Of cuBLAS and cuBLASLt: CUBLAS_STATUS_INVALID_VALUE.
+void check_sizes(const char* library, const BlasProduct& p) {
+  const auto column = [&](const char* name, int64_t rows, int64_t ld) {
+    if (ld < rows)
+      fail("{}: ld_{} is {}, a column has {} numbers: CUBLAS_STATUS_INVALID_VALUE", library, name, ld, rows);
+  };
+  column("a", place_of_a(p).rows, p.ld_a);
+  column("b", place_of_b(p).rows, p.ld_b);
+  column("c", p.m, p.ld_c);
 }
 
 }  // namespace
 
-void cuda_product(const BlasProduct<float>& p) {
-  product_precision() == ProductPrecision::tf32 ? product_of_rounded(p) : product(p, cblas_sgemm);
+void blas_product(const BlasProduct& p) {
+  check_types("cublas", p);
+  check_sizes("cublas", p);
+  if (p.bias || p.relu) fail("cublas: has no bias and no relu");
+  products(p);
 }
-void cuda_product(const BlasProduct<double>& p) { product(p, cblas_dgemm); }
+
+// The manual's requirements of tensor cores ("cuBLASLt API", cublasLtMatmul; kernels of 16-byte loads): addresses
+// and distances of columns and matrices are multiples of 16 bytes. A bias has one vector for one matrix.
+bool blas_lt_product(const BlasProduct& p) {
+  check_types("cublasLt", p);
+  check_sizes("cublasLt", p);
+  if ((p.bias || p.relu) && p.add) fail("cublasLt: bias and relu of a product that is added to a result");
+  if (p.bias && p.batch > 1)
+    fail("cublasLt: a bias for {} products needs CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE", p.batch);
+  const auto refused = [](const void* at, int64_t elements, DType type) {
+    constexpr uintptr_t kBytes = 16;
+    return reinterpret_cast<uintptr_t>(at) % kBytes != 0 ||
+           static_cast<size_t>(elements) * size_of(type) % kBytes != 0;
+  };
+  if (refused(p.a, p.ld_a, p.factors) || refused(p.b, p.ld_b, p.factors) || refused(p.c, p.ld_c, p.result) ||
+      refused(p.bias, 0, p.result))
+    return false;
+  if (p.batch > 1 && (refused(p.a, p.step_a, p.factors) || refused(p.b, p.step_b, p.factors) ||
+                      refused(p.c, p.step_c, p.result)))
+    return false;
+  products(p);
+  return true;
+}
 
 }  // namespace fade
