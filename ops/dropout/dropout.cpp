@@ -1,7 +1,5 @@
 #include "ops/dropout/dropout.h"
 
-#include <cmath>
-
 #include "engine/tape.h"
 #include "ops/check.h"
 #include "ops/dropout/dropout_kernels.h"
@@ -23,11 +21,8 @@ constexpr OpDef kDropout{"dropout", dropout_rule};
 
 Tensor dropout(const Tensor& x, double p, RngKey key) {
   check_given("dropout", "the input", x);
-  if (!(p >= 0 && p < 1)) fail("dropout: p is {}, needs 0 <= p < 1", p);
+  const DropoutMask mask = dropout_mask("dropout", p, key);
   if (p == 0) return x;
-  // uniform is a multiple k of 2^-24, so k·2^-24 ≥ p iff k ≥ ⌈p·2^24⌉: exact, and integers on every device.
-  const DropoutMask mask{
-      .key = key, .threshold = static_cast<uint32_t>(std::ceil(p * 0x1p24)), .factor = 1 / (1 - p)};
   Tensor y = masked(x, mask);
   record(kDropout, y, {&x}, {}, mask);
   return y;

@@ -8,6 +8,13 @@ namespace {
 
 constexpr RngKey kKey{.seed = 11, .stream = 3};
 
+// Element i is kept iff its 16 bits, half of a word of Philox, are at least p·2^16, p rounded up to q.
+double dropped(double x, double p, size_t i) {
+  const double q = std::ceil(p * 65536) / 65536;
+  const uint32_t word = philox(kKey, i / 8).v[i % 8 / 2], number = i % 2 == 0 ? word % 65536 : word / 65536;
+  return number >= q * 65536 ? x / (1 - q) : 0;
+}
+
 OpCase dropout_case(const char* name, const Shape& shape, double p) {
   return {.name = fmt::format("dropout/{}", name),
           .inputs = {{shape}},
@@ -15,8 +22,7 @@ OpCase dropout_case(const char* name, const Shape& shape, double p) {
           .reference =
               [=](const Arrays& in) {
                 Values y;
-                for (size_t i = 0; i < in[0].size(); ++i)
-                  y.push_back(uniform(kKey, i) >= p ? in[0][i] / (1 - p) : 0);
+                for (size_t i = 0; i < in[0].size(); ++i) y.push_back(dropped(in[0][i], p, i));
                 return y;
               },
           .shape = shape,

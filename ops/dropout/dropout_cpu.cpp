@@ -1,24 +1,41 @@
-#include "engine/parallel.h"
+#include <algorithm>
+
 #include "ops/dropout/dropout_kernels.h"
 
-namespace fade {
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/dropout/dropout_cpu.cpp"
+#include "hwy/foreach_target.h"  // compiles this file again for each instruction set
+
+#include "ops/dropout/dropout-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fade::HWY_NAMESPACE {
 namespace {
 
 void apply(const Tensor& x, const DropoutMask& mask, Out y) {
-  dispatch_float(x.dtype(), "dropout", [&]<class T>() {
+  dispatch_float(x.dtype(), "dropout", [&]<class T>() HWY_ATTR {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
-    const T factor = static_cast<T>(mask.factor);
     const int64_t n = x.numel();
-    parallel_rows((n + 3) / 4, 4, [&](int64_t group) {
-      const uint32_t kept = mask.kept(static_cast<uint64_t>(group));
-      for (int64_t i = 4 * group; i < std::min(4 * group + 4, n); ++i)
-        out[i] = kept >> (i - 4 * group) & 1 ? factor * in[i] : T{0};
+    parallel_rows((n + kDropoutChunk - 1) / kDropoutChunk, kDropoutChunk, [&](int64_t chunk) HWY_ATTR {
+      const int64_t first = chunk * kDropoutChunk;
+      HWY_ALIGN T factors[kDropoutChunk];
+      dropout_factors(mask, first, factors);
+      for_each_vector<T>(std::min(kDropoutChunk, n - first), [&](auto d, int64_t i) HWY_ATTR {
+        hn::StoreU(drop(d, hn::LoadU(d, in + first + i), factors + i), d, out + first + i);
+      });
     });
   });
 }
 
-[[maybe_unused]] const bool registered = dropout_kernel.implement(Device::cpu, apply);
-
 }  // namespace
+}  // namespace fade::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace fade {
+
+FADE_SIMD_KERNEL(dropout_kernel, apply);
+
 }  // namespace fade
+#endif

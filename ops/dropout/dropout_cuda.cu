@@ -4,7 +4,7 @@
 namespace fade {
 namespace {
 
-// Four elements, which share one draw of the generator, in packs of N.
+// Eight elements, which share one draw of the generator, in packs of N.
 template <class T, int N>
 struct Group {
   const T* x;
@@ -13,23 +13,24 @@ struct Group {
   T* y;
   __device__ void operator()(int64_t group) const {
     const uint32_t kept = mask.kept(static_cast<uint64_t>(group));
-    const T factor = static_cast<T>(mask.factor);
-    const int64_t begin = 4 * group, end = begin + 4 < n ? begin + 4 : n;
+    const auto factor = static_cast<compute_t<T>>(mask.factor);
+    const auto drop = [=](T v, int64_t j) { return kept >> j & 1 ? static_cast<T>(factor * v) : T(0); };
+    const int64_t begin = 8 * group, end = begin + 8 < n ? begin + 8 : n;
     int64_t i = begin;
     for (; i + N <= end; i += N) {
       Pack<T, N> pack = load_pack<N>(x + i);
-      for (int k = 0; k < N; ++k) pack.v[k] = kept >> (i - begin + k) & 1 ? factor * pack.v[k] : T{0};
+      for (int k = 0; k < N; ++k) pack.v[k] = drop(pack.v[k], i - begin + k);
       store_pack(y + i, pack);
     }
-    for (; i < end; ++i) y[i] = kept >> (i - begin) & 1 ? factor * x[i] : T{0};
+    for (; i < end; ++i) y[i] = drop(x[i], i - begin);
   }
 };
 
 void apply(const Tensor& x, const DropoutMask& mask, Out y) {
-  dispatch_float(x.dtype(), "dropout", [&]<class T>() {
+  dispatch_stored_float(x.dtype(), "dropout", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutate<T>();
-    const int64_t n = x.numel(), groups = (n + 3) / 4;
+    const int64_t n = x.numel(), groups = (n + 7) / 8;
     if (constexpr int N = kPackOf<T>; takes_packs<N>(in) && takes_packs<N>(out))
       launch_each("dropout", groups, Group<T, N>{in, mask, n, out});
     else
