@@ -4,12 +4,9 @@
 
 #include "engine/module_scope.h"
 #include "nn/init.h"
-#include "ops/dropout/dropout.h"
-#include "ops/elementwise/elementwise.h"
 #include "ops/embedding/embedding.h"
 #include "ops/layer_norm/layer_norm.h"
 #include "ops/linear_rows/linear_rows.h"
-#include "ops/matmul/matmul.h"
 
 namespace fade {
 
@@ -24,13 +21,12 @@ Linear::Linear(Parameters& p, const std::string& path, int64_t in, int64_t out, 
   }
 }
 
-Tensor Linear::operator()(const Tensor& x) const {
+Tensor Linear::operator()(const Tensor& x, const LinearOptions& options) const {
   const ModuleScope scope(name);
   if (x && (x.shape().dims() == 0 || x.size(-1) != weight.size(1)))
     fail("{}: the input has shape {}, the layer needs [.., {}] (Linear {} -> {})", name, x.shape().str(),
          weight.size(1), weight.size(1), weight.size(0));
-  const Tensor y = matmul(x, weight, {.b = true});
-  return bias ? y + bias : y;
+  return linear(x, weight, bias, options);
 }
 
 StackedLinear::StackedLinear(Parameters& p, const std::vector<std::string>& names, int64_t in, int64_t out,
@@ -63,7 +59,7 @@ FeedForward::FeedForward(Parameters& p, const std::string& path, int64_t hidden,
 
 Tensor FeedForward::operator()(const Tensor& x, double dropout_p, RngKey dropout_key) const {
   const ModuleScope scope(name);
-  return fc2(dropout(relu(fc1(x)), dropout_p, dropout_key));
+  return fc2(fc1(x, {.relu = true, .dropout = dropout_p, .key = dropout_key}));
 }
 
 Embedding::Embedding(Parameters& p, const std::string& path, int64_t rows, int64_t size, Generator& random)

@@ -7,6 +7,7 @@
 
 #include "engine/rng.h"
 #include "nn/parameters.h"
+#include "ops/linear/linear.h"
 
 namespace fade {
 
@@ -17,8 +18,9 @@ struct Linear {
   Tensor bias;       ///< b: [out]; an empty tensor without has_bias
   /// Adds the parameters PATH.weight and, if has_bias, PATH.bias. Throws Error when a name is taken.
   Linear(Parameters& p, const std::string& path, int64_t in, int64_t out, bool has_bias, Generator& random);
-  /// y. Throws Error, and names the layer, when the last size of x is not `in`.
-  Tensor operator()(const Tensor& x) const;
+  /// y, or what `options` makes of it (ops/linear). Throws Error, and names the layer, when the last size of x is
+  /// not `in`, and as linear does.
+  Tensor operator()(const Tensor& x, const LinearOptions& options = {}) const;
 };
 
 /// Several Linear layers without bias in one product, over two matrices stacked vertically (ops/linear_rows):
@@ -50,7 +52,7 @@ struct FeedForward {
   Linear fc2;        ///< F → H
   /// Adds the parameters of PATH.fc1 and PATH.fc2. Throws Error when a name is taken.
   FeedForward(Parameters& p, const std::string& path, int64_t hidden, int64_t inner, Generator& random);
-  /// x [..., H] → [..., H]. Throws as matmul and dropout do.
+  /// x [..., H] → [..., H]. Throws as linear does.
   Tensor operator()(const Tensor& x, double dropout_p, RngKey dropout_key) const;
 };
 
