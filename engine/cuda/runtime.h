@@ -45,5 +45,25 @@ __device__ inline void mma_tf32(float (&c)[4], const float (&a)[4], const float 
       : "r"(bits(a[0])), "r"(bits(a[1])), "r"(bits(a[2])), "r"(bits(a[3])), "r"(bits(b[0])), "r"(bits(b[1])));
 }
 
+struct Caller {  // (the emulated device names it in errors)
+  static __device__ constexpr Caller current() { return {}; }
+};
+
+// "memory": the compiler keeps the accesses to both places on their side of the copy and of the wait.
+__device__ inline void copy_async(void* shared, const void* global, bool valid, Caller) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+               :
+               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(global),
+                 "r"(valid ? 16 : 0)
+               : "memory");
+}
+
+__device__ inline void close_copies() { asm volatile("cp.async.commit_group;" : : : "memory"); }
+
+template <int under_way>
+__device__ void wait_for_copies() {
+  asm volatile("cp.async.wait_group %0;" : : "n"(under_way) : "memory");
+}
+
 }  // namespace cuda_detail
 }  // namespace fade

@@ -1,5 +1,6 @@
 #include "tests/engine/cuda_kernels.h"
 
+#include "engine/cuda/async_copy.h"
 #include "engine/cuda/cuda.h"
 #include "engine/cuda/mma.h"
 
@@ -168,7 +169,36 @@ __global__ void tensor_core_kernel(const float* a, const float* b, float* c) {
   for (int i = 0; i < 4; ++i) c[at(i)] = z[i];
 }
 
+// The first 16 of 64 threads copy.
+__global__ void reverse_tiles_kernel(const float* x, float* y, int tiles, int valid) {
+  constexpr int kTile = 64;
+  alignas(16) __shared__ float stages[2][kTile];
+  const int me = static_cast<int>(threadIdx.x), first = 4 * me;
+  const auto begin = [&](int tile) {
+    const int at = tile * kTile + first;
+    if (tile < tiles && first < kTile) copy_async(&stages[tile % 2][first], x + at, at < valid);
+    close_copies();
+  };
+  begin(0);
+  for (int tile = 0; tile < tiles; ++tile) {
+    begin(tile + 1);
+    wait_for_copies<1>();
+    __syncthreads();
+    y[tile * kTile + me] = stages[tile % 2][kTile - 1 - me];
+    __syncthreads();
+  }
+  wait_for_copies<0>();
+}
+
 }  // namespace
+
+Tensor reverse_tiles(const Tensor& x, int64_t last) {
+  Tensor y = Tensor::empty_like(x);
+  const auto tiles = static_cast<int>(x.size(0));
+  launch("reverse_tiles", reverse_tiles_kernel, 1, 64, 0, x.data<float>(), y.mutate<float>(), tiles,
+         static_cast<int>((tiles - 1) * x.size(1) + last));
+  return y;
+}
 
 Tensor tensor_core_product(const Tensor& c, const Tensor& a, const Tensor& b) {
   Tensor sum = c.clone();

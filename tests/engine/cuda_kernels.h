@@ -52,6 +52,10 @@ std::vector<int32_t> group_sums();
 /// PTX ISA says are its own.
 Tensor tensor_core_product(const Tensor& c, const Tensor& a, const Tensor& b);
 
+/// x [tiles, 64] f32, each tile reversed, by asynchronous copies in two stages. Of the last tile only `last` elements,
+/// a multiple of 4, are copied; the others are 0.
+Tensor reverse_tiles(const Tensor& x, int64_t last);
+
 /// fast_exp of each element, f32.
 Tensor fast_exps(const Tensor& x);
 

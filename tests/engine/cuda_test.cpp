@@ -241,6 +241,16 @@ BOOST_AUTO_TEST_CASE(fast_exponentials) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(asynchronous_copies) {
+  constexpr size_t kTiles = 5, kTile = 64, kLast = 36;
+  const Tensor x = random({kTiles, kTile}, DType::f32);
+  const auto from = doubles(x), to = doubles(reverse_tiles(x.to(Device::cuda), kLast));
+  for (size_t i = 0; i < to.size(); ++i) {
+    const size_t tile = i / kTile, source = kTile - 1 - i % kTile;
+    BOOST_TEST(to[i] == (tile == kTiles - 1 && source >= kLast ? 0 : from[tile * kTile + source]));
+  }
+}
+
 // A sum of 9 numbers below 40 in f32. No element equals another, so that one in the wrong place shows.
 BOOST_AUTO_TEST_CASE(tensor_cores_multiply) {
   const auto on_device = [](const std::vector<double>& x, const Shape& shape) {

@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <boost/test/unit_test.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <set>
 
+#include "engine/cuda/async_copy.h"
 #include "engine/cuda/cuda.h"
 #include "engine/cuda/emulate/memory.h"
 #include "engine/cuda/mma.h"
@@ -78,6 +80,41 @@ __global__ void throws() {
 }
 
 __global__ void uninitialised(float* out) { out[threadIdx.x] = dynamic_shared<float>()[threadIdx.x]; }
+
+/// What is wrong with an asynchronous copy.
+enum class CopyFault {
+  none,
+  not_awaited,
+  not_closed,
+  from_shared,
+  to_global,
+  to_stack,
+  beyond_the_end,
+  misaligned_source,
+  misaligned_destination,
+  writes_source,
+  writes_destination
+};
+
+// Shared memory of 32 bytes and x of 32 elements. out: four elements before and after the wait.
+__global__ void copies(float* x, float* out, CopyFault fault) {
+  using enum CopyFault;
+  float* const line = dynamic_shared<float>();
+  alignas(16) float local[4];
+  const float* const from = fault == from_shared ? line + 4 : fault == misaligned_source ? x + 1 : x;
+  float* const to = fault == to_global                ? out
+                    : fault == to_stack               ? local
+                    : fault == beyond_the_end         ? line + 8
+                    : fault == misaligned_destination ? line + 2
+                                                      : line;
+  copy_async(to, from, true);
+  if (fault != not_closed) close_copies();
+  for (int i = 0; i < 4; ++i) out[i] = line[i];
+  if (fault == writes_source) x[3] = -1;
+  if (fault == writes_destination) line[3] = -1;
+  if (fault != not_awaited) wait_for_copies<0>();
+  for (int i = 0; i < 4; ++i) out[4 + i] = line[i];
+}
 
 // The system's thread that runs each thread, if it is the same before and after a barrier, else −1.
 __global__ void on_which_thread(int* out) {
@@ -182,6 +219,35 @@ BOOST_AUTO_TEST_CASE(shared_memory_begins_as_nan) {
   for (const float v : x.to_vector<float>()) BOOST_TEST(std::isnan(v));
   const Tensor fresh = Tensor::empty({3000, 1001}, DType::f64, Device::cuda);  // of a size not used before
   BOOST_TEST(std::isnan(fresh.to_vector<double>()[123456]));
+}
+
+BOOST_AUTO_TEST_CASE(copies_arrive_at_their_wait_and_not_before) {
+  using enum CopyFault;
+  const Tensor x = Tensor::full({32}, 7, DType::f32, Device::cuda),
+               out = Tensor::zeros({8}, DType::f32, Device::cuda);
+  const auto report = [&](CopyFault fault) {
+    return error_of([&] { launch("bad", copies, 1, 1, 32, x.mutate<float>(), out.mutate<float>(), fault); });
+  };
+  BOOST_TEST(report(none) == "(no error)");
+  const auto y = out.to_vector<float>();
+  for (size_t i = 0; i < 4; ++i) BOOST_TEST((std::isnan(y[i]) && y[4 + i] == 7));
+  BOOST_TEST(std::bit_cast<int32_t>(y[0]) == std::numeric_limits<int32_t>::max());
+
+  const auto check = [&](CopyFault fault, const char* why) {
+    const std::string text = report(fault);
+    BOOST_TEST(contains(text, "kernel bad, thread block (0,0,0), thread (0,0,0): copy_async at "), text);
+    BOOST_TEST(contains(text, "tests/engine/emulate_test.cpp:"), text);
+    BOOST_TEST(contains(text, why), text << " lacks: " << why);
+  };
+  check(not_awaited, "returns without having waited for the copy (wait_for_copies<0>)");
+  check(not_closed, "returns without having waited for the copy (close_copies, then wait_for_copies<0>)");
+  check(from_shared, "is not within global memory");
+  for (const CopyFault fault : {to_global, to_stack, beyond_the_end})
+    check(fault, "is not within shared memory");
+  check(misaligned_source, "its source");
+  check(misaligned_destination, "is not a multiple of 16");
+  check(writes_source, "its source was written to before the copy arrived");
+  check(writes_destination, "its destination was written to before the copy arrived");
 }
 
 BOOST_AUTO_TEST_CASE(blocks_stay_on_their_thread) {

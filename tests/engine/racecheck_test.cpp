@@ -4,6 +4,7 @@
 #include <regex>
 #include <thread>
 
+#include "engine/cuda/async_copy.h"
 #include "engine/cuda/cuda.h"
 #include "engine/tensor.h"
 #include "tests/support.h"
@@ -129,6 +130,52 @@ __global__ void writes_pack(float* out, bool own) {
   if (threadIdx.x == 1) out[own ? 4 : 3] = 1;
 }
 
+/// What a pipeline of asynchronous copies lacks.
+enum Lack { complete, wait, last_group, barrier_after_wait, barrier_before_copy };
+
+// Four tiles of 32 floats, one after the other in two stages. The first eight threads copy, and all threads read.
+__global__ void pipeline(const float* x, float* out, Lack lack) {
+  float* const stages = dynamic_shared<float>();
+  const auto begin = [&](unsigned tile) {
+    const unsigned first = 4 * threadIdx.x;
+    if (tile < 4 && threadIdx.x < 8)
+      copy_async(stages + tile % 2 * 32 + first, x + tile * 32 + first, true), line_a = __LINE__;
+    close_copies();
+  };
+  begin(0);
+  for (unsigned tile = 0; tile < 4; ++tile) {
+    begin(tile + 1);
+    if (lack == last_group)
+      wait_for_copies<2>();
+    else if (lack != wait)
+      wait_for_copies<1>();
+    if (lack != barrier_after_wait) __syncthreads();
+    out[threadIdx.x] = stages[tile % 2 * 32 + threadIdx.x % 32], line_b = __LINE__;
+    if (lack != barrier_before_copy) __syncthreads();
+  }
+  wait_for_copies<0>();
+}
+
+/// What a thread does before it has waited for its copy.
+enum Early { nothing_early, read_to, write_to, write_from, copy_again };
+
+// One thread copies and, early or not, touches both places. A barrier is no wait.
+__global__ void touches(float* from, float* out, Early early) {
+  float* const to = dynamic_shared<float>();
+  if (threadIdx.x == 0) copy_async(to, from, true), line_a = __LINE__;
+  close_copies();
+  __syncthreads();
+  if (threadIdx.x == 0 && early == read_to) out[0] = to[3], line_b = __LINE__;
+  if (threadIdx.x == 0 && early == write_to) to[3] = 1, line_b = __LINE__;
+  if (threadIdx.x == 0 && early == write_from) from[3] = 1, line_b = __LINE__;
+  if (threadIdx.x == 0 && early == copy_again) copy_async(to, from, false), line_b = __LINE__;
+  close_copies();
+  wait_for_copies<0>();
+  if (threadIdx.x == 0) out[0] = to[3], to[3] = 2, from[3] = 2;
+  __syncthreads();
+  if (threadIdx.x == 1) out[0] = to[3], to[3] = 3, from[3] = 3;
+}
+
 /// What a launch of two warps per thread block reports.
 template <class... P>
 std::string report(void (*kernel)(P...), int blocks, std::type_identity_t<P>... args) {
@@ -237,6 +284,40 @@ BOOST_AUTO_TEST_CASE(parts_of_words_and_packs_of_words) {
   BOOST_TEST(clean(report(writes_pieces, 1, p)));
   BOOST_TEST(clean(report(writes_pack, 1, p, true)));
   BOOST_TEST(race(report(writes_pack, 1, p, false), "global"));
+}
+
+BOOST_AUTO_TEST_CASE(a_pipeline_of_asynchronous_copies) {
+  float* const out = p + 128;
+  BOOST_TEST(report(pipeline, 1, p, out, complete) == "(no error)");
+  for (const Lack lack : {wait, last_group}) {
+    const std::string text = report(pipeline, 1, p, out, lack);
+    BOOST_TEST(race(text, "shared"), text);
+    BOOST_TEST(names(text, "asynchronously writes it", line_a), text);
+    BOOST_TEST(names(text, "reads it", line_b), text);
+    BOOST_TEST(contains(text, "wait_for_copies"), text);
+  }
+  for (const Lack lack : {barrier_after_wait, barrier_before_copy}) {
+    const std::string text = report(pipeline, 1, p, out, lack);
+    BOOST_TEST(race(text, "shared"), text);
+    BOOST_TEST(names(text, "writes it", line_a), text);
+    BOOST_TEST(names(text, "reads it", line_b), text);
+    BOOST_TEST(contains(text, "no barrier is between them"), text);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_an_asynchronous_copy_reads_and_writes_before_it_arrives) {
+  float* const out = p + 128;
+  BOOST_TEST(report(touches, 1, p, out, nothing_early) == "(no error)");
+  for (const auto& [early, where, first, second] :
+       {std::tuple{read_to, "shared", "writes it", "reads it"},
+        {write_to, "shared", "writes it", "writes it"},
+        {write_from, "global", "reads it", "writes it"},
+        {copy_again, "shared", "writes it", "asynchronously writes it"}}) {
+    const std::string text = report(touches, 1, p, out, early);
+    BOOST_TEST(race(text, where), text);
+    BOOST_TEST(names(text, fmt::format("asynchronously {}", first), line_a), text);
+    BOOST_TEST(names(text, second, line_b), text);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(any_thread_of_the_operating_system_may_launch) {

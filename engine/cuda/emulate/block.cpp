@@ -6,8 +6,10 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <span>
 #include <vector>
 
+#include "engine/cuda/emulate/async_copy.h"
 #include "engine/cuda/emulate/fiber.h"
 #include "engine/cuda/emulate/races.h"
 #include "engine/cuda/emulate/report.h"
@@ -136,7 +138,7 @@ class Worker {
           what, at(site), from, mask, count());
   }
 
-  void* shared_memory() { return shared_.data(); }
+  std::span<std::byte> shared_memory() { return shared_; }
 
  private:
   struct Abandoned {};  // thrown in the threads that wait when another has failed
@@ -175,6 +177,7 @@ class Worker {
     if (shared_.size() != grid.shared_bytes)  // the exact size: AddressSanitizer guards its end
       shared_ = std::vector<std::byte>(grid.shared_bytes);
     std::ranges::fill(shared_, std::byte{0xff});  // NaN: a read before the first write shows in results
+    forget_copies();
     if constexpr (kRacecheck) races::begin_block(block, shared_.data());
   }
 
@@ -205,6 +208,7 @@ class Worker {
     std::string why;
     try {
       (*body_)();
+      check_copies_arrived();
     } catch (const Abandoned&) {
     } catch (const std::exception& e) {
       why = e.what();
@@ -334,6 +338,12 @@ void check_source(uint32_t mask, int from, const char* what, Site site) {
   worker().check_source(mask, from, what, site);
 }
 
-void* dynamic_shared_memory() { return worker().shared_memory(); }
+void* dynamic_shared_memory() { return worker().shared_memory().data(); }
+
+bool is_dynamic_shared(const void* p, size_t bytes) {
+  const std::span<const std::byte> all = worker().shared_memory();
+  const size_t offset = reinterpret_cast<uintptr_t>(p) - reinterpret_cast<uintptr_t>(all.data());
+  return offset < all.size() && bytes <= all.size() - offset;
+}
 
 }  // namespace fade::emulate

@@ -30,7 +30,7 @@ std::string code_lines(uintptr_t code) {
       std::string line(text.data(), std::strcspn(text.data(), "\n"));
       line.resize(std::min(line.size(), line.find(" (discriminator ")));
       const bool left_out = line.starts_with("/usr/") || line.find("/cuda/emulate/") != std::string::npos ||
-                            line.starts_with("??");
+                            line.find("/cuda/async_copy.h:") != std::string::npos || line.starts_with("??");
       if (!left_out)
         lines += (lines.empty() ? "" : ", from ") +
                  std::filesystem::path(line).lexically_normal().relative_path().string();

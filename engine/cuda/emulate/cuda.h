@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 
+#include "engine/cuda/emulate/async_copy.h"
 #include "engine/cuda/emulate/atomics.h"
 #include "engine/cuda/emulate/mma.h"
 #include "engine/cuda/emulate/thread.h"
@@ -33,8 +34,16 @@ void* dynamic_shared_memory();
 
 namespace fade::cuda_detail {
 
+using Caller = emulate::Site;
+using emulate::close_copies;
+using emulate::copy_async;
 using emulate::dynamic_shared_memory;
 using emulate::mma_tf32;
+
+template <int under_way>
+void wait_for_copies() {
+  emulate::wait_for_copies(under_way);
+}
 
 inline float fast_exp(float x) { return std::exp(x); }
 

@@ -45,7 +45,11 @@ void run(const Grid& grid, const std::function<void()>& thread) {
     static std::mutex one_launch;
     const std::lock_guard guard(one_launch);
     races::begin_launch(grid);
-    run_blocks(0, blocks);
+    try {
+      run_blocks(0, blocks);
+    } catch (const Error&) {
+      if (races::found().empty()) throw;  // else the race is the cause
+    }
     if (const std::string race = races::found(); !race.empty()) throw Error(race);
     return;
   }

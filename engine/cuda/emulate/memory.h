@@ -11,6 +11,8 @@ void* allocate_memory(size_t bytes);
 /// Returns the memory that allocate_memory(bytes) returned.
 void release_memory(void* p, size_t bytes);
 size_t free_memory();
+/// True iff these bytes are all in memory that allocate_memory returned.
+bool is_device_memory(const void* p, size_t bytes);
 
 inline constexpr size_t kMemory = size_t{4} << 30;    ///< bytes of the device
 inline constexpr size_t kFilled = size_t{128} << 20;  ///< bytes; tests compute with less

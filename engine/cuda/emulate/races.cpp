@@ -1,6 +1,5 @@
 #include "engine/cuda/emulate/races.h"
 
-#include <link.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include "engine/cuda/emulate/code_lines.h"
 #include "engine/cuda/emulate/cuda.h"
 #include "engine/cuda/emulate/race_words.h"
+#include "engine/cuda/emulate/static_shared.h"
 #include "engine/error.h"
 
 namespace fade::emulate::races {
@@ -30,26 +30,6 @@ void* Words::zeros(size_t bytes) {
 }
 
 namespace {
-
-struct Range {
-  uintptr_t first = 0;
-  size_t size = 0;
-  bool holds(uintptr_t p) const { return p - first < size; }
-};
-
-/// The thread-local memory of the calling thread: static shared memory is in it (types.h).
-std::vector<Range> thread_local_memory() {
-  std::vector<Range> found;
-  const auto add = [](dl_phdr_info* module, size_t, void* to) {
-    for (int i = 0; i < module->dlpi_phnum; ++i)
-      if (module->dlpi_phdr[i].p_type == PT_TLS && module->dlpi_tls_data)
-        static_cast<std::vector<Range>*>(to)->push_back(
-            {reinterpret_cast<uintptr_t>(module->dlpi_tls_data), module->dlpi_phdr[i].p_memsz});
-    return 0;
-  };
-  ::dl_iterate_phdr(add, &found);
-  return found;
-}
 
 /// What was checked of each kernel. At its end the process appends it to the file FADE_RACECHECK_TABLE.
 struct Table {
@@ -97,7 +77,7 @@ class Detector {
     ++row_->launches;
     race_.reset();
     own_memory_ = {reinterpret_cast<uintptr_t>(&here), sizeof here};
-    static_shared_ = thread_local_memory();
+    static_shared_ = static_shared_memory();
   }
 
   void begin_block(int64_t number, const void* shared) {
@@ -129,16 +109,27 @@ class Detector {
                         std::ranges::any_of(static_shared_, [&](const Range& r) { return r.holds(p); });
     if (!shared && !words.of_device(p)) return;
     ++row_->accesses;
-    thread_ = here.thread.x + here.threads.x * (here.thread.y + here.threads.y * here.thread.z);
-    Access now{.block = block_, .clock = threads_[thread_].own, .code = code, .thread = thread_};
-    now.write = kind.write;
-    now.atomic = kind.atomic;
+    Access now = by_running_thread(kind, code);
     for (const uintptr_t end = p + bytes; p < end;) {
       const uintptr_t first = p % kWord, last = std::min<uintptr_t>(kWord, first + (end - p));
       now.bytes = (1u << last) - (1u << first);
       check(words.at(p), now, shared);
       p += last - first;
     }
+  }
+
+  // p and bytes are those of whole words.
+  void arrive(uintptr_t p, size_t bytes, AccessKind kind, uintptr_t code) {
+    kind.pending = true;
+    const Access sought = by_running_thread(kind, code);
+    const auto is_sought = [&](const Access& a) {
+      return a.block == sought.block && a.thread == sought.thread && pending(a) && a.code == sought.code &&
+             a.write == sought.write;
+    };
+    for (uintptr_t word = p; word < p + bytes; word += kWord)
+      if (const auto a = std::ranges::find_if(words.at(word), is_sought); a != words.at(word).end()) *a = {};
+    kind.pending = false;
+    access(p, bytes, kind, code);
   }
 
   std::string found() const { return race_ ? sentence(*race_) : std::string(); }
@@ -150,12 +141,26 @@ class Detector {
     std::array<uint32_t, 32> met_in_warp = {};  ///< those of each lane before for this thread
   };
 
+  static constexpr uint32_t kPending = std::numeric_limits<uint32_t>::max();  // a clock that is never passed
+  static bool pending(const Access& a) { return a.clock == kPending; }
+
+  Access by_running_thread(AccessKind kind, uintptr_t code) {
+    thread_ = number_of(here.thread, here.threads);
+    Access a{.block = block_,
+             .clock = kind.pending ? kPending : threads_[thread_].own,
+             .code = code,
+             .thread = thread_};
+    a.write = kind.write;
+    a.atomic = kind.atomic;
+    return a;
+  }
+
   // True iff a barrier of the whole thread block came after the access.
   bool met_by_all(const Access& a) const { return a.clock < threads_[a.thread].met_by_all; }
 
   // True iff the access is the running thread's, or before a barrier that is between the two threads.
   bool ordered(const Access& a) const {
-    if (a.block != block_) return false;
+    if (a.block != block_ || pending(a)) return false;
     return a.thread == thread_ || met_by_all(a) ||
            (a.thread / 32 == thread_ / 32 && a.clock < threads_[thread_].met_in_warp[a.thread % 32]);
   }
@@ -225,8 +230,11 @@ class Detector {
 
   std::string sentence(const Race& race) const {
     const auto does = [](const Access& a) {
-      return fmt::format("{}{} it at {}", a.atomic ? "atomically " : "", a.write ? "writes" : "reads",
-                         code_lines(a.code));
+      return fmt::format("{}{} it at {}",
+                         a.atomic     ? "atomically "
+                         : pending(a) ? "asynchronously "
+                                      : "",
+                         a.write ? "writes" : "reads", code_lines(a.code));
     };
     const Access& second = race.second;
     if (!race.first)
@@ -238,11 +246,12 @@ class Detector {
           "kernel {}: {} of {} and {} of {} race for global memory: the first {}, the second {} (thread blocks "
           "are not ordered: give each address one writer, or launch a second kernel)",
           grid_.name, thread(first), block(first), thread(second), block(second), does(first), does(second));
-    return fmt::format(
-        "kernel {}, {}: {} and {} race for {} memory: the first {}, the second {} (no barrier is between "
-        "them: __syncthreads, or __syncwarp within a warp)",
-        grid_.name, block(second), thread(first), thread(second), race.shared ? "shared" : "global",
-        does(first), does(second));
+    return fmt::format("kernel {}, {}: {} and {} race for {} memory: the first {}, the second {} ({})",
+                       grid_.name, block(second), thread(first), thread(second),
+                       race.shared ? "shared" : "global", does(first), does(second),
+                       pending(first)
+                           ? "the first has not waited for its copy: wait_for_copies"
+                           : "no barrier is between them: __syncthreads, or __syncwarp within a warp");
   }
 
   Grid grid_{};
@@ -278,6 +287,9 @@ void warp_barrier(int warp, uint32_t lanes) { detector().warp_barrier(warp, lane
 void access(const void* p, size_t bytes, AccessKind kind, const void* code) {
   if (here.kernel)
     detector().access(reinterpret_cast<uintptr_t>(p), bytes, kind, reinterpret_cast<uintptr_t>(code) - 1);
+}
+void arrive(const void* p, size_t bytes, AccessKind kind, const void* code) {
+  detector().arrive(reinterpret_cast<uintptr_t>(p), bytes, kind, reinterpret_cast<uintptr_t>(code) - 1);
 }
 
 std::string found() { return detector().found(); }

@@ -22,9 +22,9 @@ inline constexpr bool kRacecheck = false;
 
 struct Grid;
 
-/// What an access does.
+/// What an access does. Where it is `pending`, it may happen at any time until `arrive`.
 struct AccessKind {
-  bool write = false, atomic = false;
+  bool write = false, atomic = false, pending = false;
 };
 
 namespace races {
@@ -48,6 +48,9 @@ void warp_barrier(int warp, uint32_t lanes);
 
 /// The running thread, if a kernel runs, accesses `bytes` at p, in the instruction before the address `code`.
 void access(const void* p, size_t bytes, AccessKind kind, const void* code);
+
+/// The running thread's pending access, by the same arguments otherwise, has happened.
+void arrive(const void* p, size_t bytes, AccessKind kind, const void* code);
 
 /// The first race of the launch so far, else the first read of what was never written, in one sentence; empty
 /// if there was none.
