@@ -48,10 +48,10 @@ struct OpDef {
 };
 
 /// A node holds its inputs, saved tensors and attributes inline, so that recording allocates nothing.
-/// span_attention, the largest operation, sets the limits: 4 inputs (q, kv, pos, span), 8 saved tensors
-/// (those, start, age, its two results) and 72 of the 80 bytes of attributes (SpanAttentionSizes).
+/// span_attention, the largest operation, sets the limits: 4 inputs (q, kv, pos, span), 9 saved tensors
+/// (those, start, age, kept, its two results) and 72 of the 80 bytes of attributes (SpanAttentionSizes).
 inline constexpr int kMaxInputs = 4;
-inline constexpr int kMaxSaved = 8;                ///< saved tensors of a node
+inline constexpr int kMaxSaved = 9;                ///< saved tensors of a node
 inline constexpr int kMaxAttrs = 80;               ///< bytes of attributes of a node
 inline constexpr uint32_t kNoSlot = ~uint32_t{0};  ///< in place of a slot: of a constant
 

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <vector>
 
+#include "ops/dropout/keep_bits.h"
 #include "ops/span_attention/span_attention_kernels.h"
 
 namespace fade {
@@ -32,6 +33,7 @@ inline NaiveResult naive_span_attention(const NaiveInputs& in, const std::vector
   const int64_t D = in.head_size, H = n.heads * D, M = n.block, P = std::ssize(in.pos) / D;
   const double scale = 1 / std::sqrt(static_cast<double>(D)), eps = n.epsilon();
   const MaskFormula<double> mask = mask_formula(n, in.span.data());
+  const KeepRule keep(n.dropout);
   NaiveResult to{Vector(in.q.size()), Vector(in.q.size()), Vector(in.kv.size()), Vector(in.pos.size()),
                  Vector(in.span.size())};
   const auto dot = [D](const double* a, const double* b) { return std::inner_product(a, a + D, b, 0.0); };
@@ -57,7 +59,7 @@ inline NaiveResult naive_span_attention(const NaiveInputs& in, const std::vector
           const int64_t key = j * 2 * H + h * D, position = n.position_row(distance);
           const int64_t pos = position < P ? position * D : -1;
           const double score = dot(q, &in.kv[key]) + (pos < 0 ? 0 : dot(q, &in.pos[pos]));
-          const bool dropped = uniform(n.key, dropout_index(b, n.heads, h, M, age, i)) < n.dropout;
+          const bool kept = is_kept(n.key, dropout_index(b, n.heads, h, M, age, i), keep.threshold);
           rows.push_back({.key = key,
                           .value = key + H,
                           .pos = pos,
@@ -65,7 +67,7 @@ inline NaiveResult naive_span_attention(const NaiveInputs& in, const std::vector
                           .m = mask.value(e, distance),      // F1
                           .slope = mask.slope(e, distance),  // R·ramp'
                           .s = score * scale,                // F2
-                          .g = dropped ? 0 : 1 / (1 - n.dropout)});
+                          .g = kept ? keep.factor : 0});
         };
         for (int64_t j = in.start[b]; j < in.start[b + 1]; ++j) see(j);
         for (int64_t j = n.memory_rows + b * M; j < n.memory_rows + (b + 1) * M; ++j) see(j);

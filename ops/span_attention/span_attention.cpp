@@ -56,7 +56,7 @@ void check(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRow
     fail("span_attention: dropout {} is not a probability below 1", options.dropout);
 }
 
-enum Saved : int { kQ, kKv, kPos, kSpan, kStart, kAge, kOut, kLse };
+enum Saved : int { kQ, kKv, kPos, kSpan, kStart, kAge, kKept, kOut, kLse };
 
 // B1 to B11.
 void span_attention_rule(BackwardCtx& ctx) {
@@ -66,6 +66,7 @@ void span_attention_rule(BackwardCtx& ctx) {
                                .span = ctx.saved(kSpan),
                                .start = ctx.saved(kStart),
                                .age = ctx.saved(kAge),
+                               .kept = ctx.saved(kKept),
                                .sizes = ctx.attrs<SpanAttentionSizes>()};
   // The kernels write every gradient, needed or not.
   const SpanAttentionGradients d{.q = Tensor::empty_like(in.q),
@@ -99,13 +100,24 @@ Tensor span_attention(const Tensor& q, const Tensor& kv, const Tensor& pos, cons
   const SpanAttentionResult result{
       .out = Tensor::empty_like(q),
       .lse = Tensor::empty({rows.streams, options.heads, rows.block}, q.dtype(), q.device())};
-  span_attention_forward(
-      q.device(),
-      {.q = q, .kv = kv, .pos = pos, .span = mask.span, .start = rows.start, .age = rows.age, .sizes = sizes},
-      result);
+  Tensor kept;
+  if (options.dropout > 0) {
+    kept = Tensor::empty({rows.count(), options.heads, query_words(rows.block)}, DType::i32, q.device());
+    span_attention_dropout(q.device(), rows.start, rows.age, sizes, kept);
+  }
+  span_attention_forward(q.device(),
+                         {.q = q,
+                          .kv = kv,
+                          .pos = pos,
+                          .span = mask.span,
+                          .start = rows.start,
+                          .age = rows.age,
+                          .kept = kept,
+                          .sizes = sizes},
+                         result);
   Tensor out = result.out;
   record(kSpanAttention, out, {&q, &kv, &pos, &mask.span},
-         {&q, &kv, &pos, &mask.span, &rows.start, &rows.age, &result.out, &result.lse}, sizes);
+         {&q, &kv, &pos, &mask.span, &rows.start, &rows.age, &kept, &result.out, &result.lse}, sizes);
   return out;
 }
 

@@ -51,9 +51,10 @@ inline constexpr int64_t kLargestHead = 256;
 
 /// Heads, and dropout of the weights.
 struct SpanAttentionOptions {
-  int64_t heads = 1;   ///< K
-  double dropout = 0;  ///< probability that a final weight is dropped; others are divided by 1 − dropout
-  RngKey key = {};     ///< of the dropout mask; see dropout_index
+  int64_t heads = 1;  ///< K
+  double dropout =
+      0;            ///< probability that a final weight is dropped; others are multiplied by KeepRule::factor
+  RngKey key = {};  ///< of the dropout mask; see dropout_index
 };
 
 /// Attention of each block query over its stream's rows:
@@ -64,8 +65,8 @@ struct SpanAttentionOptions {
 ///   kv [N, 2H]: keys, then values
 ///   pos [P, D]: one table for all heads (P = window + count with slots), or an empty tensor for P = 0
 ///   → out [B·M, H]
-/// Gradients to q, kv, pos and the spans; derivation in span_attention.md. Saves its inputs, out, and one
-/// number per query and head. Spec sections 2 and 3. f32 or f64; D ≤ 256; ages exact in f32, so below 2^24.
+/// Gradients to q, kv, pos and the spans; derivation in span_attention.md. Saves its inputs, out, one number
+/// per query and head and, with dropout, one bit per row, head and query. Spec sections 2 and 3. f32 or f64; D ≤ 256; ages exact in f32, so below 2^24.
 /// Throws on shapes or types that do not fit, R < 2 for a soft mask, a dropout outside [0, 1).
 Tensor span_attention(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRows& rows,
                       const SpanMask& mask, const SpanAttentionOptions& options);

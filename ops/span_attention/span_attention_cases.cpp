@@ -75,7 +75,8 @@ OpCase attention_case(const char* name, const Sizes& s, const Fill& span, bool f
            .run = run_with(s),
            .reference = [=](const Arrays& in) { return reference(s, in); },
            .shape = {queries, hidden},
-           .saved_bytes = 8 * queries * (hidden + s.heads) + 4 * (streams_of(s) + 1)};
+           .saved_bytes = 8 * queries * (hidden + s.heads) + 4 * (streams_of(s) + 1) +
+                          (s.dropout > 0 ? 4 * rows * s.heads * query_words(s.block) : 0)};
   if (s.kind != MaskKind::window)
     c.inputs.push_back(
         {.shape = {s.kind == MaskKind::expiring ? rows : s.heads}, .fill = span, .zero_gradient = !fades});

@@ -6,12 +6,15 @@
 
 namespace fade {
 
-/// Philox counter for the dropout of weight (i, h, b, row): dropped iff uniform(key, index) < dropout. The
-/// row is named by its age, so that neither the order of memory nor the tiling matters; consecutive queries
-/// have consecutive counters.
+/// Words of 32 queries in a block.
+FADE_HD inline int64_t query_words(int64_t block) { return (block + 31) / 32; }
+
+/// Number of the decision whether weight (i, h, b, row) is kept: is_kept(key, number, ..). The row is named by
+/// its age, so that neither the order of memory nor the tiling matters. Consecutive queries have consecutive
+/// numbers, and query 0 a multiple of 32.
 FADE_HD inline uint64_t dropout_index(int64_t b, int64_t heads, int64_t h, int64_t block, int32_t age,
                                       int64_t i) {
-  const int64_t row = (age + block - 1) * ((block + 3) / 4 * 4) + i;
+  const int64_t row = (age + block - 1) * 32 * query_words(block) + i;
   return static_cast<uint64_t>(b * heads + h) << 40 | static_cast<uint64_t>(row);
 }
 
@@ -33,6 +36,17 @@ struct SpanAttentionSizes {
 
   /// ε of F6: keeps the denominator of a soft mask from 0.
   double epsilon() const { return mask == MaskKind::window ? 0 : kRenormEps; }
+
+  /// The stream of a context row; start [streams + 1].
+  FADE_HD int32_t stream_of(const int32_t* start, int64_t row) const {
+    if (row >= memory_rows) return static_cast<int32_t>((row - memory_rows) / block);
+    int32_t low = 0, high = streams;  // the last stream that begins at or before the row is in [low, high)
+    while (high - low > 1) {
+      const int32_t middle = (low + high) / 2;
+      (start[middle] <= row ? low : high) = middle;
+    }
+    return low;
+  }
 
   // Where slots act (span_attention.md, Slots): their ages place them beyond a gap behind the window, so only
   // the distances at which rows are visible (mask_formula) and the position row of a distance differ.
@@ -73,6 +87,7 @@ MaskFormula<T> mask_formula(const SpanAttentionSizes& s, const T* spans) {
 struct SpanAttentionInputs {
   Tensor q, kv, pos, span;  ///< pos and span may be empty tensors
   Tensor start, age;
+  Tensor kept;  ///< of span_attention_dropout; an empty tensor without dropout
   SpanAttentionSizes sizes;
 };
 
@@ -86,6 +101,10 @@ struct SpanAttentionGradients {
   Tensor q, kv, pos, span;
 };
 
+/// Draws which weights dropout keeps: kept [N, K, query_words(M)], i32. Bit i % 32 of word i / 32 of a context
+/// row and a head is set iff the weight of query i is kept.
+inline constinit Kernel<void(const Tensor& start, const Tensor& age, const SpanAttentionSizes&, Out kept)>
+    span_attention_dropout{"span_attention"};
 /// Writes `result`.
 inline constinit Kernel<void(const SpanAttentionInputs&, const SpanAttentionResult& result)>
     span_attention_forward{"span_attention"};

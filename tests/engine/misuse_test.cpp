@@ -219,12 +219,12 @@ BOOST_AUTO_TEST_CASE(of_record) {
        [&] {
          recorded(y, {&x, &x, &x, &x, &x}, {});
        },
-       "mine: record was given 5 inputs and 0 saved tensors, a node holds 4 and 8 (split the operation"},
-      {"nine saved tensors",
+       "mine: record was given 5 inputs and 0 saved tensors, a node holds 4 and 9 (split the operation"},
+      {"ten saved tensors",
        [&] {
-         recorded(y, {&x}, {&x, &x, &x, &x, &x, &x, &x, &x, &x});
+         recorded(y, {&x}, {&x, &x, &x, &x, &x, &x, &x, &x, &x, &x});
        },
-       "mine: record was given 1 inputs and 9 saved tensors, a node holds 4 and 8 ("},
+       "mine: record was given 1 inputs and 10 saved tensors, a node holds 4 and 9 ("},
       {"a null pointer",
        [&] {
          recorded(y, {&x, nullptr}, {});

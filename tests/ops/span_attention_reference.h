@@ -55,7 +55,8 @@ class Reference {
       if (n.mask == MaskKind::expiring && !(row.m > 0)) return;
       if (n.dropout > 0) {
         const uint64_t index = dropout_index(b, n.heads, h, n.block, in.age[j], i);
-        row.kept = uniform(n.key, index) < n.dropout ? 0 : 1 / (1 - n.dropout);
+        const KeepRule keep(n.dropout);
+        row.kept = is_kept(n.key, index, keep.threshold) ? keep.factor : 0;
       }
       rows.push_back(row);
     };

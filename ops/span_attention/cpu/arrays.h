@@ -19,6 +19,8 @@ template <class T>
 struct AttentionArrays {
   const T *q, *kv, *pos, *span;
   const int32_t *start, *age;
+  const int32_t* kept;  ///< nullptr without dropout
+  T kept_factor;        ///< g of a kept weight
   int64_t rows, head_size, positions;
   SpanAttentionSizes sizes;
 

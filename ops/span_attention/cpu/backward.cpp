@@ -43,7 +43,7 @@ void softmax_backward_tile(const AttentionArrays<T>& x, Head head, const MaskFor
       const auto p = kFull ? u : hn::Mul(m, u);       // B3: P
       auto dp_minus_delta = hn::Sub(dweight, delta);  // B4: dP = g·(dO·v)
       if constexpr (kDropout) {
-        const auto g = hn::Load(d, s.dropout_t + j * kTile + at);
+        const auto g = where_kept(d, s.kept[j], at, hn::Set(d, x.kept_factor));
         dp_minus_delta = hn::MulSub(g, dweight, delta);
         hn::Store(hn::Mul(g, p), d, weight);
       } else {
@@ -90,13 +90,12 @@ template <class T>
 void backward_tile(const BackwardArrays<T>& x, Head at, const MaskFormula<T>& mask, const RowTile<T>& tile,
                    QueryTile queries, const BackwardScratch<T>& s, T* dspan) {
   const int64_t size = x.head_size, padded = padded_head(size);
-  const bool dropout = x.sizes.dropout > 0;
   load_rows(x, at, tile, s.keys, s.values);
   tile_scores(x, tile, queries, s.q_t, s.keys, s.by_age, s.dscores_t);  // F2
   product<Into::overwrite, T>(tile.count, queries.count, size, {s.values, size, 1}, {s.grad_t, kTile},
                               {s.weights_t, kTile});  // dO·v
-  if (dropout) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
-  with_flags(tile.full, dropout, [&]<bool kFull, bool kDropout>() {
+  if (x.kept) load_kept(x, at, tile, queries.first, s.kept);
+  with_flags(tile.full, x.kept, [&]<bool kFull, bool kDropout>() {
     softmax_backward_tile<kFull, kDropout>(x, at, mask, tile, queries, s, dspan);  // B2 to B6, B11
   });
 

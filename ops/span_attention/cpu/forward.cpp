@@ -53,7 +53,7 @@ void online_softmax_step(const AttentionArrays<T>& x, Head head, const MaskFormu
       if constexpr (!kFull) mu = hn::Mul(hn::Load(d, s.mask_t + j * kTile + at), u);
       sum_exp = hn::Add(sum_exp, u);  // F4
       masked_sum_exp = hn::Add(masked_sum_exp, mu);
-      if constexpr (kDropout) mu = hn::Mul(mu, hn::Load(d, s.dropout_t + j * kTile + at));
+      if constexpr (kDropout) mu = where_kept(d, s.kept[j], at, hn::Mul(mu, hn::Set(d, x.kept_factor)));
       hn::Store(mu, d, weight);
     }
     hn::Store(row_max, d, s.row_max + at);
@@ -81,7 +81,6 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
   const QueryTile queries{.first = first_query,
                           .count = std::min<int64_t>(kTile, x.sizes.block - first_query)};
   const MaskFormula<T> mask = mask_formula(x.sizes, x.span);
-  const bool dropout = x.sizes.dropout > 0;
   const ForwardScratch<T> s{{x, scratch}};
   const int64_t offset = query_offset(x, at, queries);
 
@@ -95,8 +94,8 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
   const auto process_tile = [&](const RowTile<T>& tile) {
     load_rows(x, at, tile, s.keys, s.values);
     tile_scores(x, tile, queries, s.q_t, s.keys, s.by_age, s.weights_t);  // F2
-    if (dropout) draw_dropout(x.sizes, at, tile, queries.first, s.dropout_t);
-    with_flags(tile.full, dropout, [&]<bool kFull, bool kDropout>() {
+    if (x.kept) load_kept(x, at, tile, queries.first, s.kept);
+    with_flags(tile.full, x.kept, [&]<bool kFull, bool kDropout>() {
       online_softmax_step<kFull, kDropout>(x, at, mask, tile, queries, s);  // F3, F4
     });
     product<Into::add, T>(x.head_size, queries.count, tile.count, {s.values, 1, x.head_size},

@@ -5,6 +5,7 @@
 
 #include "engine/parallel.h"
 #include "engine/primitives.h"
+#include "ops/dropout/keep_bits.h"
 
 namespace fade {
 namespace {
@@ -31,6 +32,8 @@ AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
           .span = optional(in.span),
           .start = in.start.data<int32_t>(),
           .age = in.age.data<int32_t>(),
+          .kept = in.kept ? in.kept.data<int32_t>() : nullptr,
+          .kept_factor = static_cast<T>(KeepRule(in.sizes.dropout).factor),
           .rows = in.kv.size(0),
           .head_size = in.q.size(1) / in.sizes.heads,
           .positions = positions_in_use(in),

@@ -1,4 +1,4 @@
-// The mask (F1) and dropout of a tile. Included once per instruction set.
+// The mask (F1) and dropout (F5) of a tile. Included once per instruction set.
 #if defined(FADE_SPAN_ATTENTION_CPU_MASK_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FADE_SPAN_ATTENTION_CPU_MASK_INL_H_
 #undef FADE_SPAN_ATTENTION_CPU_MASK_INL_H_
@@ -8,10 +8,9 @@
 
 #include <hwy/highway.h>
 
-#include <algorithm>
+#include <cstring>
 #include <limits>
 
-#include "engine/rng-inl.h"
 #include "ops/span_attention/cpu/arrays.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -55,20 +54,26 @@ HWY_INLINE void hide_scores(const MaskFormula<T>& mask, const RowTile<T>& tile, 
       });
 }
 
-/// factors [tile.count, kTile]: the dropout factors g, 0 or 1/(1 − p).
+/// The tile's words of AttentionArrays::kept: bit i of kept[j] is that of row j and the tile's query i.
 template <class T>
-void draw_dropout(const SpanAttentionSizes& s, Head at, const RowTile<T>& tile, int64_t first_query,
-                  T* factors) {
-  alignas(64) uint32_t words[kTile];
-  const double kept = 1 / (1 - s.dropout);
+void load_kept(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, int64_t first_query,
+               uint64_t* kept) {
+  static_assert(kTile == 64);
+  const int64_t words = query_words(x.sizes.block), word = first_query / 32;
   for (int64_t j = 0; j < tile.count; ++j) {
-    const uint64_t index = dropout_index(at.stream, s.heads, at.head, s.block, tile.age[j], first_query);
-    philox_words(s.key, index / 4, kTile / 4, words);
-    for (int64_t i = 0; i < kTile; ++i) {
-      const float uniform = static_cast<float>(words[i] >> 8) * 0x1p-24f;
-      factors[j * kTile + i] = uniform < s.dropout ? T{0} : static_cast<T>(kept);
-    }
+    const int32_t* of_row = x.kept + (tile.row[j] * x.sizes.heads + at.head) * words + word;
+    kept[j] = static_cast<uint32_t>(of_row[0]);
+    if (word + 1 < words) kept[j] |= uint64_t{static_cast<uint32_t>(of_row[1])} << 32;
   }
+}
+
+/// v where the bits of `kept` from `first` on are set, 0 elsewhere.
+template <class D>
+HWY_INLINE hn::Vec<D> where_kept(D d, uint64_t kept, int64_t first, hn::Vec<D> v) {
+  const uint64_t bits = kept >> first;
+  uint8_t bytes[sizeof bits];
+  std::memcpy(bytes, &bits, sizeof bits);
+  return hn::IfThenElseZero(hn::LoadMaskBits(d, bytes), v);
 }
 
 }  // namespace fade::HWY_NAMESPACE

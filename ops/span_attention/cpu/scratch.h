@@ -53,7 +53,8 @@ struct ForwardScratch {
   T* values = arena.take(kTile, arena.head_size);
   T* weights_t = arena.take(kTile, kTile);  ///< [rows, queries]: scores s, then g·m·u
   T* mask_t = arena.take(kTile, kTile);     ///< m, in tiles that need it
-  T* dropout_t = arena.take(kTile, kTile);
+  uint64_t* kept =
+      reinterpret_cast<uint64_t*>(arena.take(kTile, sizeof(uint64_t) / sizeof(T)));  ///< of load_kept
   T* out_t = arena.take(arena.padded, kTile);
   T* by_distance = arena.take(arena.positions, kTile);  ///< position scores
   T* by_age = arena.take(arena.ages, kTile);            ///< the same
@@ -76,7 +77,8 @@ struct BackwardScratch {
   T* dvalues = arena.take(kTile, arena.padded);
   T* dscores_t = arena.take(kTile, kTile);  ///< [rows, queries]: scores s, then their gradient dS
   T* weights_t = arena.take(kTile, kTile);  ///< dO·v, then the weights after dropout, g·P
-  T* dropout_t = arena.take(kTile, kTile);
+  uint64_t* kept =
+      reinterpret_cast<uint64_t*>(arena.take(kTile, sizeof(uint64_t) / sizeof(T)));  ///< of load_kept
   T* by_distance = arena.take(arena.positions, kTile);  ///< position scores, later their gradient
   T* by_age = arena.take(arena.ages, kTile);            ///< position scores
   T* dby_age = arena.take(arena.ages, kTile);           ///< their gradient

@@ -29,10 +29,8 @@ struct AttentionArrays {
   int32_t last_position;  ///< the largest distance that has one of the P position rows
   SpanAttentionSizes sizes;
 
-  bool dropout;
-  uint32_t dropped_below;  ///< a weight is dropped iff its number's upper 24 bits are below
-  T kept;                  ///< factor of the others
-  RngKey key;
+  const int32_t* kept;  ///< of span_attention_dropout; nullptr without dropout
+  T kept_factor;        ///< g of a kept weight
 
   __host__ __device__ uint32_t hidden() const { return static_cast<uint32_t>(heads * head_size); }
   __host__ __device__ int64_t rows() const { return memory_rows + int64_t{streams} * block; }

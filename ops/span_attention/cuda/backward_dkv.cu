@@ -150,11 +150,12 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
 
   typename P::RowSums dkeys, dvalues;
   T dspan_of_thread[P::kRowsOfThread] = {};
-  bool have_values = false;  // the band overwrites them
-  // draw_dropout needs a first query that is a multiple of 4.
-  for (int first = seen_by.some.first / kGroups * kGroups; first <= seen_by.some.last;
+  bool have_values = false;                                    // the band overwrites them
+  constexpr int kAligned = std::min(32, int{Tile::kQueries});  // for KeptOfThread
+  for (int first = seen_by.some.first / kAligned * kAligned; first <= seen_by.some.last;
        first += Tile::kQueries) {
     const QueryTile queries{tile.stream, head, first, std::min(int{Tile::kQueries}, x.block - first)};
+    const KeptOfThread<P> kept(x, queries, row_of);
     const bool full = seen_by.full.first <= first && queries.last() <= seen_by.full.last;
     __syncthreads();
     const bool near = all.next_near(x, queries, kEmptyPlaceAge + 1) != kNoAge;  // the band overwrites dO
@@ -176,7 +177,8 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
     if (busy) {
       P::product_of_rows(scores, s.q, s.keys);         // F2, first term
       P::product_of_rows(dweights, s.grad, s.values);  // B4: dO·v
-      softmax_backward_tile<P>(x, queries, rows, full, s.lse, s.delta, scores, dweights, dspan_of_thread);
+      softmax_backward_tile<P>(x, queries, rows, kept, full, s.lse, s.delta, scores, dweights,
+                               dspan_of_thread);
     }
     // Forward was O = Σ_j g·P·v and s = q·k/√D; so dv = Σ_i g·P·dO and dk = Σ_i dS·q/√D. (s.q is q/√D.)
     if constexpr (P::kByRows) {

@@ -131,6 +131,7 @@ __device__ void backward_dq_tile(const AttentionArrays<T>& x, const BackwardInpu
   while (const int count = visible.fill(Tile::kRows)) {
     const auto row_of = [&](int j) { return visible.row(j, count); };
     const RowsOfThread<P> rows(x, queries.head, row_of);
+    const KeptOfThread<P> kept(x, queries, row_of);
     const bool full = count == Tile::kRows && visible.full(count);
     typename P::Scores scores, dweights;
     add_position_scores<P>(x, queries, rows, rows, s.q, s.band(), s.scores, scores);  // F2, second term
@@ -141,7 +142,7 @@ __device__ void backward_dq_tile(const AttentionArrays<T>& x, const BackwardInpu
       T unused[P::kRowsOfThread] = {};                 // backward_dkv sums the gradients of spans
       P::product_of_rows(scores, s.q, s.keys);         // F2, first term
       P::product_of_rows(dweights, s.grad, s.values);  // B4: dO·v
-      softmax_backward_tile<P>(x, queries, rows, full, s.lse, s.delta, scores, dweights, unused);
+      softmax_backward_tile<P>(x, queries, rows, kept, full, s.lse, s.delta, scores, dweights, unused);
       // Forward was s = q·k/√D; so dq = Σ_j dS·k/√D.
       P::product_with_rows(sum, scores, s.scores, s.keys, count);  // B9, first term
     }

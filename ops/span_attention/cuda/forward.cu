@@ -76,18 +76,13 @@ struct OnlineSoftmax {
 };
 
 /// weights *= g
-template <class P, class T>
-__device__ void apply_dropout(const AttentionArrays<T>& x, const QueryTile& queries,
-                              const RowsOfThread<P>& rows, typename P::Scores& weights) {
-  constexpr int kI = P::kQueriesOfThread;
-  const typename P::Dropout dropout{x, queries, rows};
+template <class P>
+__device__ void apply_dropout(const KeptOfThread<P>& kept, typename P::Scores& weights) {
 #pragma unroll
   for (int j = 0; j < P::kRowsOfThread; ++j) {
-    T g[kI] = {};
-    dropout.factors(j, g);
 #pragma unroll
-    for (int i = 0; i < kI; ++i) {
-      weights.at[i][j] *= g[i];
+    for (int i = 0; i < P::kQueriesOfThread; ++i) {
+      weights.at[i][j] *= kept.factor(i, j);
     }
   }
 }
@@ -106,6 +101,7 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
   while (const int count = visible.fill(Tile::kRows)) {
     const auto row_of = [&](int j) { return visible.row(j, count); };
     const RowsOfThread<P> rows(x, queries.head, row_of);
+    const KeptOfThread<P> kept(x, queries, row_of);
     const bool full = count == Tile::kRows && visible.full(count);
     typename P::Scores scores;
     add_position_scores<P>(x, queries, rows, rows, s.q, s.band(), s.weights, scores);  // F2, second term
@@ -115,7 +111,7 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
     if (busy) {
       P::product_of_rows(scores, s.q, s.keys);  // F2, first term
       softmax.step(x, queries.first, rows, full, scores, sum_of_values);
-      if (x.dropout) apply_dropout<P>(x, queries, rows, scores);
+      if (x.kept) apply_dropout(kept, scores);
       P::product_with_rows(sum_of_values, scores, s.weights, s.values, count);  // F5
     }
     visible.pop(count);

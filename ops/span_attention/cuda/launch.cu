@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/product_precision.h"
+#include "ops/dropout/keep_bits.h"
 #include "ops/span_attention/span_attention_kernels.h"
 
 namespace fade {
@@ -41,10 +42,8 @@ AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
           .last_position =
               static_cast<int32_t>(positions ? std::min<int64_t>(s.last_position(positions), kFar) : -kFar),
           .sizes = s,
-          .dropout = s.dropout > 0,
-          .dropped_below = static_cast<uint32_t>(std::ceil(s.dropout * 0x1p24)),
-          .kept = static_cast<T>(1 / (1 - s.dropout)),
-          .key = s.key};
+          .kept = in.kept ? in.kept.data<int32_t>() : nullptr,
+          .kept_factor = static_cast<T>(KeepRule(s.dropout).factor)};
 }
 
 template <class T>

@@ -1,4 +1,4 @@
-// Which rows a tile of queries sees, the soft mask, and dropout.
+// Which rows a tile of queries sees, the soft mask, and what dropout keeps.
 #pragma once
 
 #include "ops/span_attention/cuda/arrays.h"
@@ -130,36 +130,37 @@ class VisibleRowQueue {
   int first_ = 0, count_ = 0;  // the queued rows, a ring: row << 1 | full
 };
 
-/// The random words of queries `first` to `first` + 3 and the row of this age, if `first` is a multiple of 4.
-template <class T>
-__device__ Philox4 dropout_words(const AttentionArrays<T>& x, const QueryTile& queries, int32_t age,
-                                 int first) {
-  return philox(x.key, dropout_index(queries.stream, x.heads, queries.head, x.block, age, first) / 4);
-}
-template <class T>
-__device__ bool is_dropped(const AttentionArrays<T>& x, uint32_t word) {
-  return (word >> 8) < x.dropped_below;
-}
-
-/// factors[i] = g (F5) of query `first` + i and the row of this age: 0 or 1/(1 − p). One call of Philox gives
-/// the factors of four queries; `first` is a multiple of the smaller of 4 and n.
-template <class T, int n>
-__device__ void draw_dropout(const AttentionArrays<T>& x, const QueryTile& queries, int32_t age, int first,
-                             T (&factors)[n]) {
-  const uint64_t index = dropout_index(queries.stream, x.heads, queries.head, x.block, age, first);
+/// Which of this thread's weights of a tile dropout keeps: a bit of each, in one register. P::kept_bit(i, j) is
+/// that of query P::query(i) and row P::row(j).
+template <class P>
+class KeptOfThread {
+ public:
+  using T = typename P::T;
+  static_assert(P::kQueriesOfThread * P::kRowsOfThread <= 32);
+  /// row_of as for RowsOfThread. queries.first is a multiple of the tile's queries, or of 32.
+  template <class F>
+  __device__ KeptOfThread(const AttentionArrays<T>& x, const QueryTile& queries, F row_of)
+      : factor_(x.kept_factor) {
+    if (!x.kept) return;
+    const int words = static_cast<int>(query_words(x.block));
 #pragma unroll
-  for (int i = 0; i < n; i += 4) {
-    const Philox4 words = philox(x.key, (index + static_cast<uint64_t>(i)) / 4);
+    for (int j = 0; j < P::kRowsOfThread; ++j) {
+      const int32_t row = row_of(P::row(j));
 #pragma unroll
-    for (int e = 0; e < std::min(4, n - i); ++e) {
-      uint32_t word = words.v[e];
-      if constexpr (n < 4) {
-        const int which = static_cast<int>(index % 4) + e;  // selected, not indexed: stays in registers
-        word = which < 2 ? which == 0 ? words.v[0] : words.v[1] : which == 2 ? words.v[2] : words.v[3];
+      for (int i = 0; i < P::kQueriesOfThread; i += P::kQueriesOfWord) {
+        const int query = queries.first + P::query(i);
+        if (row < 0 || query >= x.block) continue;
+        const int32_t word = x.kept[(int64_t{row} * x.heads + queries.head) * words + query / 32];
+        bits_ |= (static_cast<uint32_t>(word) >> query % 32 & P::kQueriesInWord) << P::kept_bit(i, j);
       }
-      factors[i + e] = is_dropped(x, word) ? T{0} : x.kept;
     }
   }
-}
+  /// g (F5).
+  __device__ T factor(int i, int j) const { return bits_ >> P::kept_bit(i, j) & 1 ? factor_ : T{0}; }
+
+ private:
+  T factor_;
+  uint32_t bits_ = 0;
+};
 
 }  // namespace fade::span_cuda

@@ -11,6 +11,9 @@
 //   P::busy(q, r)    whether this warp's scores belong to one of q queries and r rows
 //   P::operand(x)    x, rounded to what the products multiply: how tiles are stored
 //   P::exp(x)        eˣ, as exact as the products
+//   P::kQueriesOfWord, P::kQueriesInWord, P::kept_bit: how a thread holds the bits of its weights in a register
+//                    (KeptOfThread): those of queries i to i + kQueriesOfWord − 1 and a row j come from one word,
+//                    in which their places, counted from that of query i, are the bits of kQueriesInWord
 //   P::ByRows        the products of backward_dkv, which sums over queries; P::AllRows: see own_rows
 //
 // Fma's thread (x, y), x = thread % 16, y = thread / 16, of a tile of 64 queries × 64 rows of 64 features:
@@ -68,12 +71,15 @@ struct Fma {
   static constexpr int kSumRows = Tile::kRowsOfGroup;
   static constexpr int kRowLanes = kColumns;
   static constexpr int kPiece = Tile::kPiece;
+  static constexpr int kQueriesOfWord = kQueriesOfThread;
+  static constexpr uint32_t kQueriesInWord = (1u << kQueriesOfThread) - 1;
   using Scores = Fragment<T, kQueriesOfThread, kRowsOfThread>;
   using QuerySums = Fragment<T, kQueriesOfThread, Tile::kFeaturesOfThread>;
   using RowSums = Fragment<T, kSumRows, Tile::kFeaturesOfThread>;
 
   __device__ static int query(int i) { return group_of_thread() * kQueriesOfThread + i; }
   __device__ static int row(int j) { return column_of_thread() + j * kColumns; }
+  __device__ static constexpr int kept_bit(int i, int j) { return j * kQueriesOfThread + i; }
   __device__ static int sum_row(int j) { return group_of_thread() * kSumRows + j; }
   __device__ static int feature(int n) { return n * kColumns + column_of_thread() * kPiece; }
   __device__ static bool first_of_row_lanes() { return column_of_thread() == 0; }
@@ -82,17 +88,6 @@ struct Fma {
   }
   __device__ static T operand(T x) { return x; }
   __device__ static T exp(T x) { return std::exp(x); }
-
-  /// g (F5) of this thread's scores.
-  struct Dropout {
-    const AttentionArrays<T>& x;
-    const QueryTile& queries;
-    const RowsOfThread<Fma>& rows;
-    /// factors[i] = g of query i and row j.
-    __device__ void factors(int j, T (&factors)[kQueriesOfThread]) const {
-      draw_dropout(x, queries, rows.age[j], queries.first + query(0), factors);
-    }
-  };
 
   /// c[i][j] += Σ_d a[i, d]·b[j, d];  a [queries, D], b [rows, D].
   __device__ static void product_of_rows(Scores& c, const T* a, const T* b) {

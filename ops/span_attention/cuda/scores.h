@@ -76,14 +76,12 @@ __device__ void load_statistics(const AttentionArrays<T>& x, const BackwardInput
 /// dspan[j]. lse and delta [queries] of the tile's queries are in shared memory.
 template <class P, class T>
 __device__ void softmax_backward_tile(const AttentionArrays<T>& x, const QueryTile& queries,
-                                      const RowsOfThread<P>& rows, bool full, const T* lse, const T* delta,
-                                      typename P::Scores& scores, typename P::Scores& dweights, T* dspan) {
+                                      const RowsOfThread<P>& rows, const KeptOfThread<P>& kept, bool full,
+                                      const T* lse, const T* delta, typename P::Scores& scores,
+                                      typename P::Scores& dweights, T* dspan) {
   constexpr int kI = P::kQueriesOfThread;
-  const typename P::Dropout dropout{x, queries, rows};
 #pragma unroll
   for (int j = 0; j < P::kRowsOfThread; ++j) {
-    T g[kI] = {};
-    if (x.dropout) dropout.factors(j, g);
 #pragma unroll
     for (int i = 0; i < kI; ++i) {
       const int query = P::query(i);
@@ -94,9 +92,10 @@ __device__ void softmax_backward_tile(const AttentionArrays<T>& x, const QueryTi
       const T u = mask.visible ? P::exp(score - lse[query]) : T{0};  // B2: U
       T p = mask.m * u;                                              // B3: P
       // Forward was out = Σ g·P·v; so dP = g·(dO·v), and dv takes g·P:
-      if (x.dropout) {
-        dweight *= g[i];  // B4: dP
-        p *= g[i];
+      if (x.kept) {
+        const T g = kept.factor(i, j);
+        dweight *= g;  // B4: dP
+        p *= g;
       }
       // Forward was P = m·u/den with m and u in den, too; so each gradient loses its share of Δ = Σ P·dP:
       const T dm = mask.visible ? u * (dweight - delta[query]) : T{0};  // B5: dM; 0 for an invisible row

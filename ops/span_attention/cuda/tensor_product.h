@@ -40,6 +40,8 @@ struct Mma {
   static constexpr int kSumRows = 2;
   static constexpr int kRowLanes = 4;
   static constexpr int kPiece = 2;
+  static constexpr int kQueriesOfWord = by_rows ? 8 : 2;
+  static constexpr uint32_t kQueriesInWord = by_rows ? 0x03030303u : 0x101u;
   using Scores = Fragment<T, kQueriesOfThread, kRowsOfThread>;
   using QuerySums = Fragment<T, 2, D / 4>;
   using RowSums = Fragment<T, 2, D / 4>;
@@ -52,71 +54,15 @@ struct Mma {
 
   __device__ static int query(int i) { return by_rows ? inner(i) : outer(i); }
   __device__ static int row(int j) { return by_rows ? outer(j) : inner(j); }
+  __device__ static constexpr int kept_bit(int i, int j) {
+    return by_rows ? i / 2 % 4 * 8 + i % 2 + i / 8 * 2 + j * 4 : i * 8 + j % 8 + j / 8 * 16;
+  }
   __device__ static int sum_row(int j) { return outer(j); }
   __device__ static int feature(int n) { return inner(n); }
   __device__ static bool first_of_row_lanes() { return t() == 0; }
   __device__ static bool busy(int queries, int rows) { return kOfWarp * warp() < (by_rows ? rows : queries); }
   __device__ static T operand(T x) { return to_tf32(x); }
   __device__ static T exp(T x) { return fast_exp(x); }
-
-  /// g (F5) of this thread's scores. One call of Philox gives those of four queries and a row. The lanes that
-  /// share it (four, or two by rows) divide the calls among themselves, and exchange one bit a number.
-  class Dropout {
-   public:
-    __device__ Dropout(const AttentionArrays<T>& x, const QueryTile& queries, const RowsOfThread<Mma>& rows)
-        : kept_(x.kept) {
-      if (!x.dropout) return;
-      const int lane = static_cast<int>(threadIdx.x) % kWarp;
-      const int own = by_rows ? t() % 2 : g() % 4;  // among the lanes that share
-      uint32_t bits = 0;
-      if constexpr (by_rows) {  // those of all queries, of row `own`
-        const int32_t age = own ? rows.age[1] : rows.age[0];
-#pragma unroll
-        for (int n = 0; n < kSide / 8; ++n) {
-          bits |= draw(x, queries, age, 8 * n + t() / 2 * 4) << (4 * n);
-        }
-      } else {  // those of both its queries, of rows own, own + 4, ..
-#pragma unroll
-        for (int j = 0; j < kRowsOfThread; j += 4) {
-          const int32_t low = own & 1 ? rows.age[j + 1] : rows.age[j];
-          const int32_t age = own & 2 ? (own & 1 ? rows.age[j + 3] : rows.age[j + 2]) : low;
-#pragma unroll
-          for (int i = 0; i < 2; ++i) {
-            bits |= draw(x, queries, age, outer(i) / 4 * 4) << (2 * j + 4 * i);
-          }
-        }
-      }
-#pragma unroll
-      for (int s = 0; s < kSharing; ++s) {
-        const int from = by_rows ? (lane & ~1) | s : (lane & ~12) | s << 2;
-        bits_[s] = __shfl_sync(~0u, bits, from) >> (by_rows ? 2 * own : own);
-      }
-    }
-    /// factors[i] = g of query i and row j.
-    __device__ void factors(int j, T (&factors)[kQueriesOfThread]) const {
-#pragma unroll
-      for (int i = 0; i < kQueriesOfThread; ++i) {
-        const int bit = by_rows ? i / 2 * 4 + i % 2 : j / 4 * 8 + i * 4;
-        factors[i] = bits_[j % kSharing] >> bit & 1 ? kept_ : T{0};
-      }
-    }
-
-   private:
-    static constexpr int kSharing = by_rows ? 2 : 4;
-
-    /// Bit e: whether the weight of query first + e and the row of this age is kept. `first` is a multiple of 4.
-    __device__ static uint32_t draw(const AttentionArrays<T>& x, const QueryTile& queries, int32_t age,
-                                    int first) {
-      const Philox4 words = dropout_words(x, queries, age, queries.first + first);
-      uint32_t bits = 0;
-#pragma unroll
-      for (int e = 0; e < 4; ++e) bits |= uint32_t{!is_dropped(x, words.v[e])} << e;
-      return bits;
-    }
-
-    T kept_;
-    uint32_t bits_[kSharing] = {};
-  };
 
   /// c[i][j] += Σ_d a[i, d]·b[j, d];  a [queries, D], b [rows, D].
   __device__ static void product_of_rows(Scores& c, const T* a, const T* b) {
