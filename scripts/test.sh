@@ -25,9 +25,9 @@ else
   echo "clang-format 14 is not installed: formatting is not checked"
 fi
 
-# Presets share compiled objects.
+# Presets share compiled objects. CCACHE_DEPEND: the compiler lists the headers, without a run of the preprocessor.
 if command -v ccache >/dev/null; then
-  export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_CUDA_COMPILER_LAUNCHER=ccache CCACHE_NOHASHDIR=1
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_CUDA_COMPILER_LAUNCHER=ccache CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
 fi
 
 took() { echo "== $1: $((SECONDS - began)) s"; }
