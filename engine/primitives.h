@@ -10,7 +10,7 @@ namespace fade {
 inline constinit Kernel<void(double value, Out out)> fill_kernel{"fill"};
 /// out = src, converted to out's type. Same shapes.
 inline constinit Kernel<void(const Tensor& src, Out out)> convert_kernel{"convert"};
-/// sum += x. Same shapes and floating-point type.
+/// sum += x. Same shapes and floating-point type; bf16 on CUDA.
 inline constinit Kernel<void(const Tensor& x, Out sum)> add_into_kernel{"add_into"};
 /// out = sum of src over the dimensions in which out's shape broadcasts to src's. Fixed order of additions.
 inline constinit Kernel<void(const Tensor& src, Out out)> sum_to_kernel{"sum_to"};

@@ -19,6 +19,11 @@ struct ConvertTo {
   }
 };
 
+// In f32 where a and b are bf16.
+struct Added {
+  __device__ auto operator()(auto a, auto b) const { return a + b; }
+};
+
 void fill_cuda(double value, Out out) {
   dispatch_any(out.dtype(), [&]<class T>() {
     map("fill", Constant<T>{static_cast<T>(value)}, out.numel(), out.mutate<T>());
@@ -34,9 +39,9 @@ void convert_cuda(const Tensor& src, Out out) {
 }
 
 void add_into_cuda(const Tensor& x, Out sum) {
-  dispatch_float(sum.dtype(), "add_into", [&]<class T>() {
+  dispatch_stored_float(sum.dtype(), "add_into", [&]<class T>() {
     T* to = sum.mutate<T>();
-    map("add_into", Sum{}, sum.numel(), to, static_cast<const T*>(to), x.data<T>());
+    map("add_into", Added{}, sum.numel(), to, static_cast<const T*>(to), x.data<T>());
   });
 }
 

@@ -9,7 +9,7 @@
 
 namespace fade {
 
-/// y = a + b.   da = g, db = g.   Saves nothing.
+/// y = a + b; of bf16, too, on CUDA, summed in f32.   da = g, db = g.   Saves nothing.
 Tensor add(const Tensor& a, const Tensor& b);
 /// y = a − b.   da = g, db = −g.   Saves nothing.
 Tensor sub(const Tensor& a, const Tensor& b);

@@ -5,13 +5,18 @@
 namespace fade {
 namespace {
 
+// bf16 for the sum only, the one that models take of activations.
 template <class F, class... In>
 void broadcast_cuda(const F& f, Out y, const In&... in) {
-  dispatch_float(y.dtype(), F::name, [&]<class T>() {
+  const auto launch = [&]<class T>() {
     const Shape& s = y.shape();
     map_strided(F::name, ForwardElement<F>{f}, s, StridedView{y.mutate<T>(), broadcast_strides(s, s)},
                 StridedView{in.template data<T>(), broadcast_strides(in.shape(), s)}...);
-  });
+  };
+  if constexpr (std::is_same_v<F, Add>)
+    dispatch_stored_float(y.dtype(), F::name, launch);
+  else
+    dispatch_float(y.dtype(), F::name, launch);
 }
 
 template <class F>

@@ -1,10 +1,12 @@
 #include "engine/cuda/map.h"
+#include "engine/cuda/moved.h"
 #include "ops/gather_rows/gather_rows_kernels.h"
 
 namespace fade {
 namespace {
 
 int64_t row_size(const Tensor& x) { return x.shape().numel(1, x.shape().dims()); }
+int64_t row_bytes(const Tensor& x) { return row_size(x) * static_cast<int64_t>(size_of(x.dtype())); }
 
 // Calls f<N>() with the number N of elements that can be moved at once.
 template <class T, class F>
@@ -16,39 +18,42 @@ void with_packs(int64_t row_size, std::initializer_list<const T*> data, const F&
     f.template operator()<1>();
 }
 
-// One pack of y; a row has `packs` packs.
-template <class T, int N>
+// One unit of y: an element, or 16 bytes of a row, which has `units`.
+template <class U>
 struct Gather {
-  const T *top, *bottom;
+  const U *top, *bottom;
   const int32_t* index;
-  int64_t split, rows, packs;  // rows of top, and of both
+  int64_t split, rows, units;  // rows of top, and of both
   IndexCheck check;            // allows −1 where padding gives a row of zeros
-  T* y;
+  U* y;
   __device__ void operator()(int64_t i) const {
-    const int32_t row = index[i / packs];
-    if (!check(row, i / packs, rows) || row < 0) return store_pack(y + i * N, Pack<T, N>{});
-    const T* from = row < split ? top + row * packs * N : bottom + (row - split) * packs * N;
-    store_pack(y + i * N, load_pack<N>(from + i % packs * N));
+    const int32_t row = index[i / units];
+    const bool there = check(row, i / units, rows) && row >= 0;
+    const U* from = row < split ? top + row * units : bottom + (row - split) * units;
+    y[i] = there ? from[i % units] : U{};
   }
 };
 
+template <class U>
+void gather(const Tensor& top, const Tensor& bottom, const Tensor& index, GatherRule rule, Out y) {
+  const int64_t split = top.size(0), rows = split + (bottom ? bottom.size(0) : 0);
+  const int64_t units = row_bytes(top) / static_cast<int64_t>(sizeof(U));
+  launch_each(rule.op, index.numel() * units,
+              Gather<U>{.top = read_as<U>(top),
+                        .bottom = read_as<U>(bottom),
+                        .index = index.data<int32_t>(),
+                        .split = split,
+                        .rows = rows,
+                        .units = units,
+                        .check = index_check(rule.op, rule.what, rule.lowest),
+                        .y = write_as<U>(y)});
+}
+
 void forward(const Tensor& top, const Tensor& bottom, const Tensor& index, GatherRule rule, Out y) {
-  const int64_t n = row_size(top), split = top.size(0), rows = split + (bottom ? bottom.size(0) : 0);
-  dispatch_float(top.dtype(), rule.op, [&]<class T>() {
-    const T *first = top.data<T>(), *second = bottom ? bottom.data<T>() : nullptr;
-    T* to = y.mutate<T>();
-    with_packs<T>(n, {first, second, to}, [&]<int N>() {
-      launch_each(rule.op, y.numel() / N,
-                  Gather<T, N>{.top = first,
-                               .bottom = second,
-                               .index = index.data<int32_t>(),
-                               .split = split,
-                               .rows = rows,
-                               .packs = n / N,
-                               .check = index_check(rule.op, rule.what, rule.lowest),
-                               .y = to});
-    });
-  });
+  const auto aligned = [](const Tensor& x) { return takes_packs<4>(read_as<uint32_t>(x)); };
+  if (row_bytes(top) % 16 == 0 && aligned(top) && aligned(bottom) && aligned(y))
+    return gather<Pack<uint32_t, 4>>(top, bottom, index, rule, y);
+  dispatch_size(top.dtype(), [&]<class U>() { gather<U>(top, bottom, index, rule, y); });
 }
 
 // Backward: each row of dx belongs to one column of thread blocks, which adds the g of the places that took

@@ -1,4 +1,5 @@
 #include "engine/cuda/map.h"
+#include "engine/cuda/moved.h"
 #include "ops/layout/layout_kernels.h"
 
 namespace fade {
@@ -66,9 +67,9 @@ void copy_cuda(const Tensor& src, const StridedCopy& c, Out dst) {
   const Shape s = merge_dims(c.shape, strides);
   int r = s.dims() - 1;  // the dimension along which src is contiguous
   while (r > 0 && strides[1][r] != 1) --r;
-  dispatch_any(src.dtype(), [&]<class T>() {
-    const T* from = src.data<T>() + c.src_at;
-    T* to = dst.mutate<T>() + c.dst_at;
+  dispatch_size(src.dtype(), [&]<class T>() {
+    const T* from = read_as<T>(src) + c.src_at;
+    T* to = write_as<T>(dst) + c.dst_at;
     if (r < s.dims() - 1 && std::min(s[r], s[-1]) >= kWorthATile) {
       const int64_t tile = (s[r] + kTile - 1) / kTile * ((s[-1] + kTile - 1) / kTile);
       launch("transpose", transpose_tiles<T>, static_cast<unsigned>(s.numel() / (s[r] * s[-1]) * tile),
