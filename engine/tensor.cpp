@@ -88,7 +88,7 @@ Tensor Tensor::rows(int64_t begin, int64_t end) const {
 }
 
 Tensor& Tensor::set_requires_grad(bool on) {
-  if (on && dtype() != DType::f32 && dtype() != DType::f64)
+  if (on && (dtype() == DType::i32 || dtype() == DType::u8))
     fail("set_requires_grad: a tensor of {} has no gradient (use f32 or f64)", name_of(dtype()));
   if (const Tape* tape = Tape::current(); on && !requires_grad() && tape && tape->has(*this))
     fail(

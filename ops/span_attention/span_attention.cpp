@@ -9,6 +9,14 @@ namespace {
 
 constexpr const char* kName = "span_attention";
 
+/// Of pos and spans: with bf16 activations they stay f32.
+DType parameter_type(const Tensor& q) { return q.dtype() == DType::bf16 ? DType::f32 : q.dtype(); }
+
+void check_parameter(const char* what, const Tensor& q, const Tensor& x) {
+  check_type(kName, what, x, parameter_type(q));
+  check_same_device(kName, q, x);
+}
+
 void check_mask(const SpanMask& mask, int64_t rows, int64_t heads, const Tensor& q) {
   if (mask.window < 0) fail("span_attention: window {} is negative (0 is no limit)", mask.window);
   const SlotWindow& slots = mask.slots;
@@ -18,7 +26,7 @@ void check_mask(const SpanMask& mask, int64_t rows, int64_t heads, const Tensor&
     fail("span_attention: slots need a plain window of at least 1 in front of them");
   if (mask.kind == MaskKind::window) return;
   if (mask.ramp < 2) fail("span_attention: ramp {} is too short to learn on (use at least 2)", mask.ramp);
-  check_same_type(kName, q, mask.span);
+  check_parameter("span", q, mask.span);
   check_shape(kName, "span", mask.span, {mask.kind == MaskKind::expiring ? rows : heads});
 }
 
@@ -39,13 +47,15 @@ void check(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRow
   if (options.heads < 1 || hidden % options.heads != 0 || hidden == 0)
     fail("span_attention: {} columns of q cannot be divided among {} heads (make hidden a multiple of heads)",
          hidden, options.heads);
-  const int64_t head_size = hidden / options.heads;
-  if (head_size > kLargestHead)
-    fail("span_attention: {} features per head, at most {} (use more heads)", head_size, kLargestHead);
+  const int64_t head_size = hidden / options.heads,
+                largest = q.dtype() == DType::bf16 ? kLargestHeadOfBf16 : kLargestHead;
+  if (head_size > largest)
+    fail("span_attention: {} features per head of {}, at most {} (use more heads)", head_size,
+         name_of(q.dtype()), largest);
   check_shape(kName, "q", q, {rows.streams * rows.block, hidden});
   check_shape(kName, "kv", kv, {count, 2 * hidden});
   if (pos) {
-    check_same_type(kName, q, pos);
+    check_parameter("pos", q, pos);
     check_dims(kName, "pos", pos, 2);
     check_shape(kName, "pos", pos,
                 {mask.slots.count ? mask.window + mask.slots.count : pos.size(0), head_size});
@@ -99,7 +109,7 @@ Tensor span_attention(const Tensor& q, const Tensor& kv, const Tensor& pos, cons
                                  .slots = mask.slots};
   const SpanAttentionResult result{
       .out = Tensor::empty_like(q),
-      .lse = Tensor::empty({rows.streams, options.heads, rows.block}, q.dtype(), q.device())};
+      .lse = Tensor::empty({rows.streams, options.heads, rows.block}, parameter_type(q), q.device())};
   Tensor kept;
   if (options.dropout > 0) {
     kept = Tensor::empty({rows.count(), options.heads, query_words(rows.block)}, DType::i32, q.device());

@@ -48,6 +48,8 @@ struct SpanMask {
 
 /// Features per head that the kernels have room for.
 inline constexpr int64_t kLargestHead = 256;
+/// The same in bf16.
+inline constexpr int64_t kLargestHeadOfBf16 = 128;
 
 /// Heads, and dropout of the weights.
 struct SpanAttentionOptions {
@@ -66,7 +68,10 @@ struct SpanAttentionOptions {
 ///   pos [P, D]: one table for all heads (P = window + count with slots), or an empty tensor for P = 0
 ///   → out [B·M, H]
 /// Gradients to q, kv, pos and the spans; derivation in span_attention.md. Saves its inputs, out, one number
-/// per query and head and, with dropout, one bit per row, head and query. Spec sections 2 and 3. f32 or f64; D ≤ 256; ages exact in f32, so below 2^24.
+/// per query and head and, with dropout, one bit per row, head and query. Spec sections 2 and 3. D ≤ 256; ages
+/// exact in f32, so below 2^24. Either all are f32 or all are f64; or, on CUDA devices, q, kv and out, and the
+/// gradients of q and kv, are bf16, and pos, the spans and their gradients f32: then D ≤ 128, products are of
+/// bf16 (q, kv, pos, weights and dS are rounded to it), and scores, statistics and sums are f32.
 /// Throws on shapes or types that do not fit, R < 2 for a soft mask, a dropout outside [0, 1).
 Tensor span_attention(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRows& rows,
                       const SpanMask& mask, const SpanAttentionOptions& options);

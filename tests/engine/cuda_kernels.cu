@@ -148,10 +148,10 @@ struct CheckedGather {
 
 __global__ void nothing() {}
 
-struct FastExp {
+struct FastExp2 {
   const float* x;
   float* y;
-  __device__ void operator()(int64_t i) const { y[i] = fast_exp(x[i]); }
+  __device__ void operator()(int64_t i) const { y[i] = fast_exp2(x[i]); }
 };
 
 // Written from the figures of the PTX ISA, "Matrix Fragments for mma.m16n8k8" (.tf32).
@@ -190,6 +190,44 @@ __global__ void reverse_tiles_kernel(const float* x, float* y, int tiles, int va
   wait_for_copies<0>();
 }
 
+// Written from the figures of the PTX ISA, "Matrix Fragments for mma.m16n8k16" (.bf16).
+__global__ void bf16_kernel(const bf16* a, const bf16* b, float* c) {
+  const int group = static_cast<int>(threadIdx.x) >> 2, thread = static_cast<int>(threadIdx.x) % 4;
+  uint32_t x[4] = {}, y[2] = {};
+  float z[4];
+  for (int i = 0; i < 8; ++i) {
+    const int row = i < 2 || (i >= 4 && i < 6) ? group : group + 8,
+              column = thread * 2 + (i & 1) + (i < 4 ? 0 : 8);
+    x[i / 2] |= uint32_t{a[row * 16 + column].bits} << (i % 2 * 16);
+  }
+  for (int i = 0; i < 4; ++i) {
+    const int row = thread * 2 + (i & 1) + (i < 2 ? 0 : 8);
+    y[i / 2] |= uint32_t{b[row * 8 + group].bits} << (i % 2 * 16);
+  }
+  const auto at = [&](int i) { return (i < 2 ? group : group + 8) * 8 + thread * 2 + (i & 1); };
+  for (int i = 0; i < 4; ++i) z[i] = c[at(i)];
+  mma_bf16(z, x, y);
+  for (int i = 0; i < 4; ++i) c[at(i)] = z[i];
+}
+
+// Written from the description of ldmatrix in the PTX ISA. b, stored by its rows, is loaded transposed; two of
+// its four matrices are the other two once more.
+__global__ void matrices_kernel(const bf16* a, const bf16* b, float* c) {
+  auto* const rows = dynamic_shared<bf16>();
+  const int lane = static_cast<int>(threadIdx.x);
+  for (int i = lane; i < 256; i += kWarp) rows[i] = a[i];
+  for (int i = lane; i < 128; i += kWarp) rows[256 + i] = b[i];
+  __syncwarp();
+  uint32_t x[4], y[4];
+  load_matrices(x, rows + lane % 16 * 16 + lane / 16 * 8);
+  load_matrices_transposed(y, rows + 256 + lane % 16 * 8);
+  const auto at = [&](int i) { return (lane / 4 + (i < 2 ? 0 : 8)) * 8 + lane % 4 * 2 + i % 2; };
+  float z[4];
+  for (int i = 0; i < 4; ++i) z[i] = c[at(i)];
+  mma_bf16(z, x, {y[0], y[1]});
+  for (int i = 0; i < 4; ++i) c[at(i)] = z[i];
+}
+
 }  // namespace
 
 Tensor reverse_tiles(const Tensor& x, int64_t last) {
@@ -198,6 +236,19 @@ Tensor reverse_tiles(const Tensor& x, int64_t last) {
   launch("reverse_tiles", reverse_tiles_kernel, 1, 64, 0, x.data<float>(), y.mutate<float>(), tiles,
          static_cast<int>((tiles - 1) * x.size(1) + last));
   return y;
+}
+
+Tensor bf16_product(const Tensor& c, const Tensor& a, const Tensor& b) {
+  Tensor sum = c.clone();
+  launch("bf16_product", bf16_kernel, 1, 32, 0, a.data<bf16>(), b.data<bf16>(), sum.mutate<float>());
+  return sum;
+}
+
+Tensor bf16_product_of_matrices(const Tensor& c, const Tensor& a, const Tensor& b) {
+  Tensor sum = c.clone();
+  launch("bf16_product_of_matrices", matrices_kernel, 1, 32, 384 * sizeof(bf16), a.data<bf16>(),
+         b.data<bf16>(), sum.mutate<float>());
+  return sum;
 }
 
 Tensor tensor_core_product(const Tensor& c, const Tensor& a, const Tensor& b) {
@@ -283,9 +334,9 @@ std::vector<int32_t> group_sums() {
   return out.to_vector<int>();
 }
 
-Tensor fast_exps(const Tensor& x) {
+Tensor fast_exps2(const Tensor& x) {
   Tensor y = Tensor::empty_like(x);
-  launch_each("fast_exps", x.numel(), FastExp{x.data<float>(), y.mutate<float>()});
+  launch_each("fast_exps2", x.numel(), FastExp2{x.data<float>(), y.mutate<float>()});
   return y;
 }
 

@@ -51,13 +51,17 @@ std::vector<int32_t> group_sums();
 /// c + a·b by mma_tf32, a [16, 8], b [8, 8], c [16, 8], f32: each lane loads and stores the elements that the
 /// PTX ISA says are its own.
 Tensor tensor_core_product(const Tensor& c, const Tensor& a, const Tensor& b);
+/// The same by mma_bf16: a [16, 16] and b [16, 8] of bf16, c [16, 8] f32.
+Tensor bf16_product(const Tensor& c, const Tensor& a, const Tensor& b);
+/// The same; a and b in shared memory, from which their fragments are loaded as matrices.
+Tensor bf16_product_of_matrices(const Tensor& c, const Tensor& a, const Tensor& b);
 
 /// x [tiles, 64] f32, each tile reversed, by asynchronous copies in two stages. Of the last tile only `last` elements,
 /// a multiple of 4, are copied; the others are 0.
 Tensor reverse_tiles(const Tensor& x, int64_t last);
 
-/// fast_exp of each element, f32.
-Tensor fast_exps(const Tensor& x);
+/// fast_exp2 of each element, f32.
+Tensor fast_exps2(const Tensor& x);
 
 /// i² for i < n, by launch_each.
 std::vector<int32_t> squares(int64_t n);

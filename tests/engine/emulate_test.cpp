@@ -66,6 +66,12 @@ __global__ void unrounded_operand() {
   mma_tf32(c, {1, 1, 1 + 0x1p-11f, 1}, {1, 1});
 }
 
+__global__ void misaligned_row() {
+  __shared__ float4 rows[2];
+  uint32_t to[4];
+  load_matrices(to, reinterpret_cast<const bf16*>(rows) + 4 * (threadIdx.x % 2));
+}
+
 __global__ void two_exchanges() {
   if (threadIdx.x < 4)
     __shfl_sync(~0u, 1, 0);
@@ -190,7 +196,8 @@ BOOST_AUTO_TEST_CASE(lanes_of_a_mask_that_never_come) {
 
 BOOST_AUTO_TEST_CASE(exchanges_that_do_not_fit) {
   const std::string mask = report(not_in_mask, 1, 32), lane = report(lane_takes_no_part, 1, 16),
-                    two = report(two_exchanges, 1, 32), bits = report(unrounded_operand, 1, 32);
+                    two = report(two_exchanges, 1, 32), bits = report(unrounded_operand, 1, 32),
+                    row = report(misaligned_row, 1, 32);
   BOOST_TEST(contains(mask, "thread (0,0,0): __ballot_sync at "), mask);
   BOOST_TEST(contains(mask, "the mask 0xffff0000 does not name the calling lane 0"), mask);
   BOOST_TEST(contains(lane, "reads from lane 16, which takes no part"), lane);
@@ -198,6 +205,8 @@ BOOST_AUTO_TEST_CASE(exchanges_that_do_not_fit) {
   BOOST_TEST(contains(two, "wait at __shfl_sync"), two);
   BOOST_TEST(contains(bits, "mma_tf32 at "), bits);
   BOOST_TEST(contains(bits, "an operand is 1.0004883, which has more bits than TF32"), bits);
+  BOOST_TEST(contains(row, "load_matrices at "), row);
+  BOOST_TEST(contains(row, "the row of lane 1 is at "), row);
 }
 
 BOOST_AUTO_TEST_CASE(an_exception_names_its_thread_and_the_device_still_works) {

@@ -6,6 +6,7 @@
 
 #include "engine/cuda/async_copy.h"
 #include "engine/cuda/cuda.h"
+#include "engine/cuda/mma.h"
 #include "engine/tensor.h"
 #include "tests/support.h"
 
@@ -176,6 +177,16 @@ __global__ void touches(float* from, float* out, Early early) {
   if (threadIdx.x == 1) out[0] = to[3], to[3] = 3, from[3] = 3;
 }
 
+// The rows of the matrices are written by all threads.
+__global__ void loads_matrices(float* out, Between what) {
+  float* const line = dynamic_shared<float>();
+  line[threadIdx.x] = 1;
+  between(what);
+  uint32_t to[4];
+  load_matrices(to, reinterpret_cast<bf16*>(line) + 8 * (threadIdx.x % 16));
+  out[threadIdx.x] = static_cast<float>(to[0]);
+}
+
 /// What a launch of two warps per thread block reports.
 template <class... P>
 std::string report(void (*kernel)(P...), int blocks, std::type_identity_t<P>... args) {
@@ -318,6 +329,12 @@ BOOST_AUTO_TEST_CASE(what_an_asynchronous_copy_reads_and_writes_before_it_arrive
     BOOST_TEST(names(text, fmt::format("asynchronously {}", first), line_a), text);
     BOOST_TEST(names(text, second, line_b), text);
   }
+}
+
+BOOST_AUTO_TEST_CASE(matrices_are_read_by_the_lanes_that_name_their_rows) {
+  BOOST_TEST(race(report(loads_matrices, 1, p, nothing), "shared"));
+  BOOST_TEST(race(report(loads_matrices, 1, p, syncwarp), "shared"));
+  BOOST_TEST(clean(report(loads_matrices, 1, p, syncthreads)));
 }
 
 BOOST_AUTO_TEST_CASE(any_thread_of_the_operating_system_may_launch) {

@@ -27,7 +27,7 @@ Tensor tensor_of(const std::vector<double>& x, const Shape& shape) {
   return Tensor::from(std::vector<T>(x.begin(), x.end()), shape);
 }
 
-/// The operation on `in` as tensors of T, the inputs as leaves.
+/// The operation on `in` as tensors of T (pos and spans of compute_t<T>), the inputs as leaves.
 template <class T>
 struct Fused {
   Tensor q, kv, pos, span, out;
@@ -40,12 +40,12 @@ struct Fused {
     q.set_requires_grad();
     kv.set_requires_grad();
     if (!in.pos.empty()) {
-      pos = tensor_of<T>(in.pos, {std::ssize(in.pos) / in.head_size, in.head_size}).to(device);
+      pos = tensor_of<compute_t<T>>(in.pos, {std::ssize(in.pos) / in.head_size, in.head_size}).to(device);
       pos.set_requires_grad();
     }
     SpanMask mask{n.mask, {}, n.ramp, n.window, n.slots};
     if (!in.span.empty()) {
-      span = tensor_of<T>(in.span, {static_cast<int64_t>(in.span.size())}).to(device);
+      span = tensor_of<compute_t<T>>(in.span, {static_cast<int64_t>(in.span.size())}).to(device);
       span.set_requires_grad();
       mask.span = span;
     }
@@ -64,11 +64,18 @@ double difference(const std::vector<double>& found, const std::vector<double>& e
   return largest_difference(found, expected) / scale;
 }
 
+/// x as T holds it.
+template <class T>
+void round_to(std::vector<double>& x) {
+  for (double& v : x) v = T(v);
+}
+
 template <class T>
 void check_against_naive(const SpanAttentionCase& c, double tolerance, Device device = Device::cpu,
                          double scale = 1e-3) {
-  const NaiveInputs in = inputs_of(c);
-  const std::vector<double> grad = Draw(5).normal(static_cast<int64_t>(in.q.size()));
+  NaiveInputs in = inputs_of(c);
+  std::vector<double> grad = Draw(5).normal(static_cast<int64_t>(in.q.size()));
+  for (std::vector<double>* x : {&in.q, &in.kv, &in.pos, &grad}) round_to<T>(*x);
   const NaiveResult expected = naive_span_attention(in, grad);
   const Recording on;
   const Fused<T> fused(in, device);
@@ -128,6 +135,13 @@ BOOST_AUTO_TEST_CASE(tf32_is_nearly_naive) {
   const ProductPrecisionScope tf32(ProductPrecision::tf32);
   for (const Device device : test::available_devices())
     for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_naive<float>(c, 2e-3, device, 1);
+}
+
+// 1e-2: bf16 rounds at 2e-3, and weights or dS, the result, and the result's part in Δ are rounded.
+BOOST_AUTO_TEST_CASE(bf16_is_nearly_naive) {
+  if (!has_backend(Device::cuda)) return;
+  for (const SpanAttentionCase& c : kSpanAttentionCases)
+    if (c.head_size <= kLargestHeadOfBf16) check_against_naive<bf16>(c, 1e-2, Device::cuda, 1);
 }
 
 // Every instruction set for which the kernels are compiled and that this machine has.

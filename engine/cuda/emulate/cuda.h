@@ -35,9 +35,12 @@ void* dynamic_shared_memory();
 namespace fade::cuda_detail {
 
 using Caller = emulate::Site;
+using emulate::bf16_pair;
 using emulate::close_copies;
 using emulate::copy_async;
 using emulate::dynamic_shared_memory;
+using emulate::load_matrices;
+using emulate::mma_bf16;
 using emulate::mma_tf32;
 
 template <int under_way>
@@ -45,7 +48,7 @@ void wait_for_copies() {
   emulate::wait_for_copies(under_way);
 }
 
-inline float fast_exp(float x) { return std::exp(x); }
+inline float fast_exp2(float x) { return std::exp2(x); }
 
 template <class... P>
 void run_kernel(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,

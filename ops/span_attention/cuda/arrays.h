@@ -14,14 +14,16 @@ struct RowsAt {
   __device__ T* operator[](int32_t i) const { return first + uint64_t{static_cast<uint32_t>(i)} * pitch; }
 };
 
-/// The inputs (names as in span_attention.h) and their mask.
-template <class T>
+/// The inputs (names as in span_attention.h) and their mask. Vectors are stored as S; scores, spans, statistics
+/// and sums are of T, in which kernels compute.
+template <class S>
 struct AttentionArrays {
-  const T *q, *kv, *pos;
+  using T = compute_t<S>;
+  const S *q, *kv, *pos;
   const int32_t *start, *age;
   int64_t memory_rows;
   int32_t streams, block, heads, head_size, positions;
-  bool tensor_cores;  ///< products in TF32, on tensor cores
+  bool tensor_cores;  ///< products of f32 in TF32, on tensor cores
   bool whole_packs;   ///< every head of every row begins at a multiple of 16 bytes
   T scale, epsilon;   ///< 1/√D; ε of F6
 
@@ -55,9 +57,10 @@ struct AttentionArrays {
 
 /// What both halves of backward read besides the inputs of forward:
 /// lse and delta [B, K, M] (F7, B1), and dO [B·M, H].
-template <class T>
+template <class S>
 struct BackwardInputs {
-  const T *lse, *delta, *grad;
+  const compute_t<S>*lse, *delta;
+  const S* grad;
 };
 
 /// A tile of consecutive queries of one head of one stream.
@@ -71,8 +74,8 @@ struct QueryTile {
 };
 
 /// Tile number n of the launch. Later queries of a block see more rows, so their tiles start first.
-template <class T>
-__device__ QueryTile query_tile(const AttentionArrays<T>& x, int64_t n, int size) {
+template <class S>
+__device__ QueryTile query_tile(const AttentionArrays<S>& x, int64_t n, int size) {
   const int64_t tiles = (x.block + size - 1) / size, rest = n / x.heads;
   const int first = static_cast<int>(tiles - 1 - rest % tiles) * size;
   return {.stream = static_cast<int>(rest / tiles),
@@ -81,8 +84,8 @@ __device__ QueryTile query_tile(const AttentionArrays<T>& x, int64_t n, int size
           .count = std::min(size, x.block - first)};
 }
 
-template <class T>
-int64_t query_tiles(const AttentionArrays<T>& x, int size) {
+template <class S>
+int64_t query_tiles(const AttentionArrays<S>& x, int size) {
   return int64_t{x.streams} * x.heads * ((x.block + size - 1) / size);
 }
 

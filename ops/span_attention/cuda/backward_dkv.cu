@@ -9,21 +9,27 @@ namespace {
 /// Arrays in the thread block's shared memory.
 template <class P>
 struct Buffers {
+  using S = typename P::S;
   using T = typename P::T;
   using Tile = typename P::Tile;
   SharedLayout shared;
   FADE_HD constexpr explicit Buffers(unsigned char* base) : shared(base) {}
-  T* q = shared.array<T>(Tile::kQueryTile);
-  T* keys = shared.array<T>(Tile::kRowTile);
-  T* values = shared.array<T>(Tile::kRowTile);
-  T* grad = shared.array<T>(Tile::kQueryTile);
-  T* scores = shared.array<T>(Tile::kScoreTile);  ///< scores by age, then g·P, then dS
+  static constexpr int kStages = P::kLoadsAhead ? 2 : 1;  ///< tiles of queries
+  S* keys = shared.array<S>(Tile::kRowTile);
+  S* q = shared.array<S>(kStages * Tile::kQueryTile);
+  S* values = shared.array<S>(Tile::kRowTile);
+  S* grad = shared.array<S>(kStages * Tile::kQueryTile);
+  /// Position rows, then scores by age; without P::kLoadsAhead scores by age, then g·P, then dS.
+  S* band_or_scores = shared.array<S>(room_for<S, T>(P::kLoadsAhead ? Tile::kBand : 0, Tile::kScoreTile));
   T* lse = shared.array<T>(Tile::kQueries);
   T* delta = shared.array<T>(Tile::kQueries);
+  TileRows<T> rows{shared.array<int32_t>(Tile::kRows), shared.array<int32_t>(Tile::kRows),
+                   shared.array<T>(Tile::kRows)};
   T* dspan = shared.array<T>(kWarps * Tile::kRows);
   static_assert(Tile::kBand <= Tile::kRowTile + Tile::kQueryTile);
-  /// Position rows, in the place of values and grad.
-  __device__ T* band() const { return values; }
+  /// Position rows: where they are not loaded ahead, in the place of values and grad.
+  __device__ S* band() const { return P::kLoadsAhead ? band_or_scores : values; }
+  __device__ T* scores() const { return reinterpret_cast<T*>(band_or_scores); }
 };
 
 /// Context rows [first, first + count) of a stream; count may be 0.
@@ -39,18 +45,18 @@ struct RowRange {
 /// Tiles of all streams' memories, at most. Stream b's begin at number start[b]/size + b:
 /// that leaves room for its last tile, which may be partial, and needs no sum over the streams before it.
 /// Some numbers stay unused.
-template <class T>
-__host__ __device__ int64_t memory_tiles(const AttentionArrays<T>& x, int size) {
+template <class S>
+__host__ __device__ int64_t memory_tiles(const AttentionArrays<S>& x, int size) {
   return x.memory_rows / size + x.streams;
 }
-template <class T>
-int64_t row_tiles(const AttentionArrays<T>& x, int size) {
+template <class S>
+int64_t row_tiles(const AttentionArrays<S>& x, int size) {
   return memory_tiles(x, size) + int64_t{x.streams} * ((x.block + size - 1) / size);
 }
 
 /// The rows of tile number n.
-template <class T>
-__device__ RowRange row_tile(const AttentionArrays<T>& x, int64_t n, int size) {
+template <class S>
+__device__ RowRange row_tile(const AttentionArrays<S>& x, int64_t n, int size) {
   const int64_t in_memory = memory_tiles(x, size);
   if (n >= in_memory) {
     const int tiles = (x.block + size - 1) / size, stream = static_cast<int>((n - in_memory) / tiles);
@@ -76,11 +82,12 @@ struct QueryRanges {
   QueryRange some, full;
 };
 
-template <class P, class T>
-__device__ QueryRanges query_ranges(const AttentionArrays<T>& x, const RowsOfThread<P>& rows) {
+/// The same for all lanes; all of them call it.
+template <int kRows, class S, class T>
+__device__ QueryRanges query_ranges(const AttentionArrays<S>& x, const TileRows<T>& rows) {
   const QueryRange block{0, x.block - 1};
   QueryRange some{x.block, -1}, full = block;
-  for (int j = 0; j < P::kRowsOfThread; ++j) {
+  for (int j = static_cast<int>(threadIdx.x) % kWarp; j < kRows; j += kWarp) {
     if (rows.age[j] == kEmptyPlaceAge) {
       full.last = -1;
       continue;
@@ -94,20 +101,20 @@ __device__ QueryRanges query_ranges(const AttentionArrays<T>& x, const RowsOfThr
     full.first = std::max(full.first, all.first);
     full.last = std::min(full.last, all.last);
   }
-  return {
-      .some = {warp_reduce<P::kRowLanes>(some.first, Min{}), warp_reduce<P::kRowLanes>(some.last, Max{})},
-      .full = {warp_reduce<P::kRowLanes>(full.first, Max{}), warp_reduce<P::kRowLanes>(full.last, Min{})}};
+  return {.some = {warp_reduce(some.first, Min{}), warp_reduce(some.last, Max{})},
+          .full = {warp_reduce(full.first, Max{}), warp_reduce(full.last, Min{})}};
 }
 
-/// The rows of which this thread has scores. `all` has, in each P::AllRows::kRowLanes lanes, all rows of the
-/// tile; `row_of` as there.
-template <class P, class F>
-__device__ decltype(auto) own_rows(const RowsOfThread<typename P::AllRows>& all,
-                                   const AttentionArrays<typename P::T>& x, int head, F row_of) {
-  if constexpr (P::kByRows)
-    return RowsOfThread<P>(x, head, row_of);
-  else
-    return (all);
+/// Writes a tile's rows, as row_of(j) says; they are there when all threads have met.
+template <int kRows, class S, class T, class F>
+__device__ void put_rows(const AttentionArrays<S>& x, int head, F row_of, const TileRows<T>& rows) {
+  for (int j = static_cast<int>(threadIdx.x); j < kRows; j += kThreads) {
+    const int32_t row = row_of(j);
+    if (row < 0)
+      rows.put_none(j);
+    else
+      rows.put(j, row, x.age[row], x.mask.span_of(row, head), false);
+  }
 }
 
 /// dspan[row] = the sum of all threads' parts; shared [warps, rows].
@@ -134,72 +141,105 @@ __device__ void store_dspan(const T* own, T* shared, int count, T* dspan) {
   }
 }
 
-template <class P, class T = typename P::T>
+// With P::kLoadsAhead the queries of the next tile arrive while this one is worked on, and its position rows while
+// q·k is computed.
+template <class P, class S = typename P::S>
 __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
-    backward_dkv(AttentionArrays<T> x, BackwardInputs<T> b, T* dkv, T* dspan) {
+    backward_dkv(AttentionArrays<S> x, BackwardInputs<S> b, S* dkv, compute_t<S>* dspan) {
+  using T = typename P::T;
   using Tile = typename P::Tile;
+  constexpr bool kAhead = P::kLoadsAhead;
   const auto s = shared_buffers<Buffers<P>>();
   const int head = static_cast<int>(blockIdx.x % x.heads);
   const RowRange tile = row_tile(x, blockIdx.x / x.heads, Tile::kRows);
   if (tile.count == 0) return;
   const auto row_of = tile.rows();
-  const RowsOfThread<typename P::AllRows> all(x, head, row_of);
-  const auto& rows = own_rows<P>(all, x, head, row_of);
-  const QueryRanges seen_by = query_ranges(x, all);
+  const TileRows<T>& rows = s.rows;
+  put_rows<Tile::kRows>(x, head, row_of, rows);
   load_keys<P>(x, head, row_of, s.keys);
+  if constexpr (kAhead) load_values<P>(x, head, row_of, s.values);
+  __syncthreads();
+  const QueryRanges seen_by = query_ranges<Tile::kRows>(x, rows);
 
+  const auto queries_from = [&](int first) {
+    return QueryTile{tile.stream, head, first, std::min(int{Tile::kQueries}, x.block - first)};
+  };
+  const auto start_queries = [&](int first, int stage) {
+    if (first <= seen_by.some.last) {
+      const QueryTile queries = queries_from(first);
+      start_tile<P, Tile::kQueries>(x, rows_of(x, queries, x.q), queries.rows(),
+                                    s.q + stage * Tile::kQueryTile);
+      start_tile<P, Tile::kQueries>(x, rows_of(x, queries, b.grad), queries.rows(),
+                                    s.grad + stage * Tile::kQueryTile);
+    }
+    close_copies();
+  };
   typename P::RowSums dkeys, dvalues;
   T dspan_of_thread[P::kRowsOfThread] = {};
-  bool have_values = false;                                    // the band overwrites them
+  bool have_values = kAhead;
   constexpr int kAligned = std::min(32, int{Tile::kQueries});  // for KeptOfThread
-  for (int first = seen_by.some.first / kAligned * kAligned; first <= seen_by.some.last;
-       first += Tile::kQueries) {
-    const QueryTile queries{tile.stream, head, first, std::min(int{Tile::kQueries}, x.block - first)};
-    const KeptOfThread<P> kept(x, queries, row_of);
+  int first = seen_by.some.first / kAligned * kAligned, stage = 0;
+  if constexpr (kAhead) start_queries(first, 0);
+  for (; first <= seen_by.some.last; first += Tile::kQueries) {
+    const QueryTile queries = queries_from(first);
+    const KeptOfThread<P> kept(x, queries, rows);
     const bool full = seen_by.full.first <= first && queries.last() <= seen_by.full.last;
-    __syncthreads();
-    const bool near = all.next_near(x, queries, kEmptyPlaceAge + 1) != kNoAge;  // the band overwrites dO
-    if (near)
-      load_queries<P>(x, queries, x.q, x.scale, s.q);
-    else
-      load_queries_and_grad<P>(x, queries, b.grad, s.q, s.grad);
-    load_statistics<Tile::kQueries>(x, b, queries, s.lse, s.delta);
-    typename P::Scores scores, dweights;
-    if (add_position_scores<P>(x, queries, all, rows, s.q, s.band(), s.scores, scores)) {  // F2, second term
-      have_values = false;
-      __syncthreads();
-    }
-    if (!have_values) load_values<P>(x, head, row_of, s.values);
-    have_values = true;
-    if (near) load_queries<P>(x, queries, b.grad, 1, s.grad);
-    __syncthreads();
+    const S *const q = s.q + stage * Tile::kQueryTile, *const grad = s.grad + stage * Tile::kQueryTile;
+    const int32_t near = rows.template next_near<Tile::kRows>(x, queries, kEmptyPlaceAge + 1);
     const bool busy = P::busy(queries.count, tile.count);
+    typename P::Scores scores, dweights;
+    if constexpr (kAhead) {
+      wait_for_copies<0>();
+      __syncthreads();  // q and dO are there; those before are no longer needed, nor is the band
+      load_statistics<P>(x, b, queries, s.lse, s.delta);
+      if (near != kNoAge) start_band<P>(x, queries, near, s.band());
+      close_copies();
+      stage = 1 - stage;
+      start_queries(first + Tile::kQueries, stage);
+      if (busy) P::product_of_rows(scores, q, s.keys);  // F2, first term
+      wait_for_copies<1>();
+      __syncthreads();  // the band and the statistics are there
+      add_position_scores<P>(x, queries, rows, near, true, q, s.band(), s.scores(),
+                             scores);  // F2, second term
+    } else {
+      __syncthreads();
+      if (near != kNoAge)  // the band overwrites the values and dO
+        load_queries<P>(x, queries, x.q, s.q);
+      else
+        load_queries_and_grad<P>(x, queries, b.grad, s.q, s.grad);
+      load_statistics<P>(x, b, queries, s.lse, s.delta);
+      add_position_scores<P>(x, queries, rows, near, false, q, s.band(), s.scores(), scores);
+      if (near != kNoAge || !have_values) load_values<P>(x, head, row_of, s.values);
+      have_values = true;
+      if (near != kNoAge) load_queries<P>(x, queries, b.grad, s.grad);
+      __syncthreads();
+      if (busy) P::product_of_rows(scores, q, s.keys);
+    }
     if (busy) {
-      P::product_of_rows(scores, s.q, s.keys);         // F2, first term
-      P::product_of_rows(dweights, s.grad, s.values);  // B4: dO·v
+      P::product_of_rows(dweights, grad, s.values);  // B4: dO·v
       softmax_backward_tile<P>(x, queries, rows, kept, full, s.lse, s.delta, scores, dweights,
                                dspan_of_thread);
     }
-    // Forward was O = Σ_j g·P·v and s = q·k/√D; so dv = Σ_i g·P·dO and dk = Σ_i dS·q/√D. (s.q is q/√D.)
+    // Forward was O = Σ_j g·P·v and s = q·k/√D; so dv = Σ_i g·P·dO and dk = Σ_i dS·q/√D.
     if constexpr (P::kByRows) {
       if (!busy) continue;
-      P::product_with_queries(dvalues, dweights, s.grad);  // B7
-      P::product_with_queries(dkeys, scores, s.q);         // B8
+      P::product_with_queries(dvalues, dweights, grad);  // B7
+      P::product_with_queries(dkeys, scores, q);         // B8
     } else {
-      if (busy) P::store_scores(dweights, s.scores);
+      if (busy) P::store_scores(dweights, s.scores());
       __syncthreads();
-      P::product_with_queries(dvalues, s.scores, s.grad, queries.count);  // B7
+      P::product_with_queries(dvalues, s.scores(), s.grad, queries.count);  // B7
       __syncthreads();
-      P::store_scores(scores, s.scores);
+      P::store_scores(scores, s.scores());
       __syncthreads();
-      P::product_with_queries(dkeys, s.scores, s.q, queries.count);  // B8
+      P::product_with_queries(dkeys, s.scores(), s.q, queries.count);  // B8
     }
   }
 
   __syncthreads();
 #pragma unroll
   for (int j = 0; j < P::kSumRows; ++j) {  // dk and dv replace the keys and values
-    put_features<P>(s.keys + P::sum_row(j) * Tile::kStride, dkeys.at[j]);
+    put_features<P>(s.keys + P::sum_row(j) * Tile::kStride, dkeys.at[j], x.scale);
     put_features<P>(s.values + P::sum_row(j) * Tile::kStride, dvalues.at[j]);
   }
   __syncthreads();
@@ -210,8 +250,9 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
 
 }  // namespace
 
-template <class T>
-void launch_backward_dkv(const AttentionArrays<T>& x, const BackwardInputs<T>& b, T* dkv, T* dspan) {
+template <class S>
+void launch_backward_dkv(const AttentionArrays<S>& x, const BackwardInputs<S>& b, S* dkv,
+                         compute_t<S>* dspan) {
   for_products(x, [&]<class P>() {
     launch("span_attention backward_dkv", backward_dkv<typename P::ByRows>,
            static_cast<unsigned>(row_tiles(x, P::Tile::kRows) * x.heads), kThreads,
@@ -222,5 +263,6 @@ template void launch_backward_dkv(const AttentionArrays<float>&, const BackwardI
                                   float*);
 template void launch_backward_dkv(const AttentionArrays<double>&, const BackwardInputs<double>&, double*,
                                   double*);
+template void launch_backward_dkv(const AttentionArrays<bf16>&, const BackwardInputs<bf16>&, bf16*, float*);
 
 }  // namespace fade::span_cuda

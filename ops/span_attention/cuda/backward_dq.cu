@@ -10,41 +10,54 @@ namespace {
 /// Arrays in the thread block's shared memory.
 template <class P>
 struct Buffers {
+  using S = typename P::S;
   using T = typename P::T;
   using Tile = typename P::Tile;
   SharedLayout shared;
   FADE_HD constexpr explicit Buffers(unsigned char* base) : shared(base) {}
-  T* q = shared.array<T>(Tile::kQueryTile);
-  T* grad = shared.array<T>(Tile::kQueryTile);
-  T* keys = shared.array<T>(Tile::kRowTile);
-  T* values = shared.array<T>(Tile::kRowTile);
-  T* scores = shared.array<T>(Tile::kScoreTile);  ///< scores by age, then dS
+  static constexpr int kStages = P::kLoadsAhead ? 2 : 1;  ///< tiles of keys and values
+  S* q = shared.array<S>(Tile::kQueryTile);
+  S* grad = shared.array<S>(Tile::kQueryTile);
+  S* keys = shared.array<S>(kStages * Tile::kRowTile);
+  S* values = shared.array<S>(kStages * Tile::kRowTile);
+  S* own_band = shared.array<S>(P::kLoadsAhead ? Tile::kBand : 0);
+  /// Scores by age, then weights, then dS by distance, an operand.
+  S* by_distance = shared.array<S>(room_for<S, T>(Tile::kQueries * Tile::kOperandStride, Tile::kScoreTile));
   T* lse = shared.array<T>(Tile::kQueries);
   T* delta = shared.array<T>(Tile::kQueries);
-  int32_t* queue = shared.array<int32_t>(Tile::kQueue + kWarps);  ///< and the counts of the warps
+  TileRows<T> queue{shared.array<int32_t>(kQueue), shared.array<int32_t>(kQueue), shared.array<T>(kQueue)};
+  int32_t* counts = shared.array<int32_t>(kWarps);
   static_assert(Tile::kBand <= 2 * Tile::kRowTile);
-  /// Position rows, in the place of keys and values.
-  __device__ T* band() const { return keys; }
+  /// Position rows: where they are not loaded ahead, in the place of keys and values.
+  __device__ S* band() const { return P::kLoadsAhead ? own_band : keys; }
+  __device__ T* scores() const { return reinterpret_cast<T*>(by_distance); }
 };
 
-/// scores[i, t] = dS of query i and the row at distance `nearest` + t, 0 where there is none; of the rows
-/// with ages in [age, age + rows of a tile).
-template <class P, class T>
-__device__ void store_by_distance(const QueryTile& queries, const RowsOfThread<P>& rows,
-                                  const typename P::Scores& dscores, int32_t age, int32_t nearest,
-                                  T* scores) {
+/// to[i, t] = dS of query i and the row at distance `nearest` + t, 0 where there is none, for t < kDistances; of the
+/// rows with ages in [age, age + rows of a tile). Each warp writes the queries that it owns, and has them then.
+template <class P, class S, class T>
+__device__ void store_by_distance(const QueryTile& queries, const TileRows<T>& rows,
+                                  const typename P::Scores& dscores, int32_t age, int32_t nearest, S* to) {
   using Tile = typename P::Tile;
-  for (int n = static_cast<int>(threadIdx.x); n < Tile::kScoreTile; n += kThreads) scores[n] = 0;
-  __syncthreads();
+  constexpr int kOfWarp = Tile::kQueries / kWarps * Tile::kOperandStride;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
+  static_assert(kOfWarp % kPack<S> == 0);
+  __syncwarp();
+  for (int n = lane * kPack<S>; n < kOfWarp; n += kWarp * kPack<S>)
+    put_pack(to + warp * kOfWarp + n, Pack<S>{});
+  __syncwarp();
 #pragma unroll
   for (int j = 0; j < P::kRowsOfThread; ++j) {
-    if (rows.age[j] < age || rows.age[j] >= age + Tile::kRows) continue;
+    const int32_t of_row = rows.age[P::row(j)];
+    if (of_row < age || of_row >= age + Tile::kRows) continue;
 #pragma unroll
     for (int i = 0; i < P::kQueriesOfThread; ++i) {
-      const int query = P::query(i), t = rows.age[j] + queries.first + query - nearest;
-      if (t >= 0 && t < Tile::kRows) scores[query * Tile::kScoreStride + t] = P::operand(dscores.at[i][j]);
+      const int query = P::query(i), t = of_row + queries.first + query - nearest;
+      if (t >= 0 && t < Tile::kDistances)
+        to[query * Tile::kOperandStride + t] = P::operand(S(dscores.at[i][j]));
     }
   }
+  __syncwarp();
 }
 
 /// The position row of a distance, or the first one behind the gap that the distance lies in.
@@ -53,12 +66,13 @@ __device__ inline int64_t next_position(const SpanAttentionSizes& s, int64_t dis
   return p < 0 && distance > 0 ? s.window : p;
 }
 
-/// dpos [P, D] in global memory += sums [rows, D] of the distances from `nearest` on, in their order.
-template <class Tile, class T>
-__device__ void add_to_positions(const AttentionArrays<T>& x, const T* sums, int32_t nearest, T* dpos) {
-  constexpr int kPacks = (Tile::kStride - kPack<T>) / kPack<T>;
+/// dpos [P, D] in global memory += sums [kDistances, D] of the distances from `nearest` on, in their order.
+template <class Tile, class S, class T>
+__device__ void add_to_positions(const AttentionArrays<S>& x, const S* sums, int32_t nearest, T* dpos) {
+  constexpr int kPacks = (Tile::kStride - kPack<S>) / kPack<T>;
   const int64_t first = std::max<int64_t>(0, next_position(x.sizes, nearest));
-  const int64_t last = std::min<int64_t>(x.positions - 1, next_position(x.sizes, nearest + Tile::kRows - 1));
+  const int64_t last =
+      std::min<int64_t>(x.positions - 1, next_position(x.sizes, nearest + Tile::kDistances - 1));
   const int total = static_cast<int>(last - first + 1) * kPacks;
   with_packs(x, [&]<bool whole, int kMost>() {
     constexpr int kAtOnce = std::min(kMost, 4);  // each needs registers for its sums and its place
@@ -77,7 +91,7 @@ __device__ void add_to_positions(const AttentionArrays<T>& x, const T* sums, int
       });
       for_each_sum([&](Pack<T>& s, int64_t p, int column) {
         const Distances of = x.sizes.distances_of(p);
-        const int end = std::min(of.last + 1 - nearest, int{Tile::kRows});
+        const int end = std::min(of.last + 1 - nearest, int{Tile::kDistances});
 #pragma unroll 1
         for (int t = std::max(of.first - nearest, 0); t < end; ++t) {  // once, or slots.rate times
           for (int e = 0; e < kPack<T>; ++e) s.at[e] += sums[t * Tile::kStride + column + e];
@@ -88,66 +102,115 @@ __device__ void add_to_positions(const AttentionArrays<T>& x, const T* sums, int
   });
 }
 
-/// The transpose of add_position_scores: adds to dq (B9, second term) and, in global memory,
-/// to dpos [P, D] (B10).
-template <class P, class T>
-__device__ void position_backward(const AttentionArrays<T>& x, const QueryTile& queries,
-                                  const RowsOfThread<P>& rows, const typename P::Scores& dscores,
-                                  const Buffers<P>& s, typename P::QuerySums& dq, T* dpos) {
+/// The transpose of add_position_scores, whose first age is `near`: adds to dq (B9, second term) and, in global
+/// memory, to dpos [P, D] (B10). `loaded`: whether the band is that of `near`, and it is the only age.
+template <class P, class S, class T>
+__device__ void position_backward(const AttentionArrays<S>& x, const QueryTile& queries,
+                                  const TileRows<T>& rows, int32_t near, bool loaded,
+                                  const typename P::Scores& dscores, const Buffers<P>& s,
+                                  typename P::QuerySums& dq, T* dpos) {
   using Tile = typename P::Tile;
-  for_each_near(x, queries, rows, [&](int32_t age) {
-    __syncthreads();
-    load_band<P>(x, queries, age, s.band());
+  for (int32_t age = near; age != kNoAge;
+       age = rows.template next_near<Tile::kRows>(x, queries, age + Tile::kRows)) {
+    if (!loaded) {
+      __syncthreads();
+      load_band<P>(x, queries, age, s.band());
+      __syncthreads();
+    }
 #pragma unroll 1
-    for (int begin = 0; begin < Tile::kQueries + Tile::kRows - 1; begin += Tile::kRows) {
-      T* band = s.band() + begin * Tile::kStride;
+    for (int begin = 0; begin < Tile::kQueries + Tile::kRows - 1; begin += Tile::kDistances) {
+      S* band = s.band() + begin * Tile::kStride;
       const int32_t nearest = age + queries.first + begin;
-      store_by_distance<P>(queries, rows, dscores, age, nearest, s.scores);
-      __syncthreads();
+      store_by_distance<P>(queries, rows, dscores, age, nearest, s.by_distance);
       // Forward was s[i, t] = q_i·band[t]; so dq_i = Σ_t dS[i, t]·band[t] and dband[t] = Σ_i dS[i, t]·q_i.
-      P::product_with_rows(dq, s.scores, band, Tile::kRows);
-      typename P::RowSums dband;
-      P::product_with_queries(dband, s.scores, s.q, queries.count);
+#pragma unroll 1
+      for (int part = 0; part < Tile::kDistances; part += Tile::kRows)
+        P::product_with_rows(dq, s.by_distance + part, band + part * Tile::kStride, Tile::kRows);
       __syncthreads();
+#pragma unroll 1
+      for (int part = 0; part < Tile::kDistances; part += Tile::kRows) {
+        typename P::RowSums dband;
+        P::product_with_queries(dband, s.by_distance + part, s.q, queries.count);
 #pragma unroll
-      for (int t = 0; t < P::kSumRows; ++t) {  // dband replaces the band
-        put_features<P>(band + P::sum_row(t) * Tile::kStride, dband.at[t]);
+        for (int t = 0; t < P::kSumRows; ++t) {  // dband replaces the band
+          put_features<P>(band + (part + P::sum_row(t)) * Tile::kStride, dband.at[t], x.scale);
+        }
       }
       __syncthreads();
       add_to_positions<Tile>(x, band, nearest, dpos);
     }
-  });
+  }
 }
 
-template <class P, class T>
-__device__ void backward_dq_tile(const AttentionArrays<T>& x, const BackwardInputs<T>& b,
-                                 const QueryTile& queries, const Buffers<P>& s, T* dq, T* dpos) {
+// With P::kLoadsAhead the keys and values of the next tile arrive while this one is worked on, and its position rows
+// while q·k is computed.
+template <class P, class S, class T>
+__device__ void backward_dq_tile(const AttentionArrays<S>& x, const BackwardInputs<S>& b,
+                                 const QueryTile& queries, const Buffers<P>& s, S* dq, T* dpos) {
   using Tile = typename P::Tile;
+  constexpr bool kAhead = P::kLoadsAhead;
   __syncthreads();  // the previous tile is done
   load_queries_and_grad<P>(x, queries, b.grad, s.q, s.grad);
-  load_statistics<Tile::kQueries>(x, b, queries, s.lse, s.delta);
+  load_statistics<P>(x, b, queries, s.lse, s.delta);
   typename P::QuerySums sum;
-  VisibleRowQueue<T> visible(x, queries, s.queue, Tile::kQueue);
-  while (const int count = visible.fill(Tile::kRows)) {
-    const auto row_of = [&](int j) { return visible.row(j, count); };
-    const RowsOfThread<P> rows(x, queries.head, row_of);
-    const KeptOfThread<P> kept(x, queries, row_of);
-    const bool full = count == Tile::kRows && visible.full(count);
+  VisibleRowQueue<S> visible(x, queries, s.queue, s.counts);
+  bool any = visible.template fill<Tile::kRows>();
+  const auto start_rows = [&](int stage) {  // of the queue's tile
+    if (any) {
+      const auto row_of = [rows = visible.tile()](int j) { return rows.row(j); };
+      start_tile<P, Tile::kRows>(x, x.keys(x.kv, queries.head), row_of, s.keys + stage * Tile::kRowTile);
+      start_tile<P, Tile::kRows>(x, x.values(x.kv, queries.head), row_of, s.values + stage * Tile::kRowTile);
+    }
+    close_copies();
+  };
+  int stage = 0;
+  if constexpr (kAhead) start_rows(0);
+  const bool busy = P::busy(queries.count, Tile::kRows);
+  while (any) {
+    const TileRows<T> rows = visible.tile();
+    const S *const keys = s.keys + stage * Tile::kRowTile, *const values = s.values + stage * Tile::kRowTile;
+    const int32_t near = rows.template next_near<Tile::kRows>(x, queries, kEmptyPlaceAge + 1);
+    const KeptOfThread<P> kept(x, queries, rows);
+    const bool full = rows.template full<Tile::kRows>();
+    const bool one_band =
+        near == kNoAge || rows.template next_near<Tile::kRows>(x, queries, near + Tile::kRows) == kNoAge;
+    const auto next = [&] {
+      visible.template pop<Tile::kRows>();
+      any = visible.template fill<Tile::kRows>();
+    };
     typename P::Scores scores, dweights;
-    add_position_scores<P>(x, queries, rows, rows, s.q, s.band(), s.scores, scores);  // F2, second term
-    __syncthreads();
-    load_keys_and_values<P>(x, queries.head, row_of, s.keys, s.values);
-    __syncthreads();
-    if (P::busy(queries.count, Tile::kRows)) {
-      T unused[P::kRowsOfThread] = {};                 // backward_dkv sums the gradients of spans
-      P::product_of_rows(scores, s.q, s.keys);         // F2, first term
-      P::product_of_rows(dweights, s.grad, s.values);  // B4: dO·v
+    if constexpr (kAhead) {
+      wait_for_copies<0>();
+      __syncthreads();  // keys and values are there; those before are no longer needed, nor is the band
+      if (near != kNoAge) start_band<P>(x, queries, near, s.band());
+      close_copies();
+      next();
+      stage = 1 - stage;
+      start_rows(stage);
+      if (busy) P::product_of_rows(scores, s.q, keys);  // F2, first term
+      if (near != kNoAge) {
+        wait_for_copies<1>();
+        __syncthreads();  // the band is there
+      }
+      add_position_scores<P>(x, queries, rows, near, true, s.q, s.band(), s.scores(),
+                             scores);  // F2, second term
+    } else {
+      add_position_scores<P>(x, queries, rows, near, false, s.q, s.band(), s.scores(), scores);
+      __syncthreads();
+      load_keys_and_values<P>(
+          x, queries.head, [=](int j) { return rows.row(j); }, s.keys, s.values);
+      __syncthreads();
+      if (busy) P::product_of_rows(scores, s.q, keys);
+    }
+    if (busy) {
+      T unused[P::kRowsOfThread] = {};               // backward_dkv sums the gradients of spans
+      P::product_of_rows(dweights, s.grad, values);  // B4: dO·v
       softmax_backward_tile<P>(x, queries, rows, kept, full, s.lse, s.delta, scores, dweights, unused);
       // Forward was s = q·k/√D; so dq = Σ_j dS·k/√D.
-      P::product_with_rows(sum, scores, s.scores, s.keys, count);  // B9, first term
+      P::product_with_rows(sum, scores, s.scores(), keys, Tile::kRows);  // B9, first term
     }
-    position_backward<P>(x, queries, rows, scores, s, sum, dpos);
-    visible.pop(count);
+    position_backward<P>(x, queries, rows, near, kAhead && one_band, scores, s, sum, dpos);
+    if constexpr (!kAhead) next();
   }
   __syncthreads();
 #pragma unroll
@@ -158,9 +221,9 @@ __device__ void backward_dq_tile(const AttentionArrays<T>& x, const BackwardInpu
   store_queries<P>(x, queries, s.q, dq);
 }
 
-template <class P, class T = typename P::T>
+template <class P, class S = typename P::S>
 __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
-    backward_dq(AttentionArrays<T> x, BackwardInputs<T> b, T* dq, T* dpos, unsigned tiles) {
+    backward_dq(AttentionArrays<S> x, BackwardInputs<S> b, S* dq, compute_t<S>* dpos, unsigned tiles) {
   const auto s = shared_buffers<Buffers<P>>();
   dpos += int64_t{blockIdx.x} * x.positions * x.head_size;
   for (unsigned turn = 0; turn * gridDim.x < tiles; ++turn) {
@@ -171,8 +234,8 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
 
 }  // namespace
 
-template <class T>
-void launch_backward_dq(const AttentionArrays<T>& x, const BackwardInputs<T>& b, T* dq, T* dpos,
+template <class S>
+void launch_backward_dq(const AttentionArrays<S>& x, const BackwardInputs<S>& b, S* dq, compute_t<S>* dpos,
                         int64_t parts) {
   for_products(x, [&]<class P>() {
     const int64_t tiles = query_tiles(x, P::Tile::kQueries);
@@ -185,5 +248,7 @@ template void launch_backward_dq(const AttentionArrays<float>&, const BackwardIn
                                  int64_t);
 template void launch_backward_dq(const AttentionArrays<double>&, const BackwardInputs<double>&, double*,
                                  double*, int64_t);
+template void launch_backward_dq(const AttentionArrays<bf16>&, const BackwardInputs<bf16>&, bf16*, float*,
+                                 int64_t);
 
 }  // namespace fade::span_cuda

@@ -10,24 +10,29 @@ namespace {
 /// Arrays in the thread block's shared memory.
 template <class P>
 struct Buffers {
+  using S = typename P::S;
   using T = typename P::T;
   using Tile = typename P::Tile;
   SharedLayout shared;
   FADE_HD constexpr explicit Buffers(unsigned char* base) : shared(base) {}
-  T* q = shared.array<T>(Tile::kQueryTile);
-  T* keys = shared.array<T>(Tile::kRowTile);
-  T* values = shared.array<T>(Tile::kRowTile);
-  T* weights = shared.array<T>(Tile::kScoreTile);                 ///< scores by age, then weights
-  int32_t* queue = shared.array<int32_t>(Tile::kQueue + kWarps);  ///< and the counts of the warps
+  S* q = shared.array<S>(Tile::kQueryTile);
+  S* keys = shared.array<S>(Tile::kRowTile);
+  S* values = shared.array<S>(Tile::kRowTile);
+  /// Position rows, then scores by age; without P::kLoadsAhead scores by age, then weights.
+  S* band_or_scores = shared.array<S>(room_for<S, T>(P::kLoadsAhead ? Tile::kBand : 0, Tile::kScoreTile));
+  TileRows<T> queue{shared.array<int32_t>(kQueue), shared.array<int32_t>(kQueue), shared.array<T>(kQueue)};
+  int32_t* counts = shared.array<int32_t>(kWarps);
   static_assert(Tile::kBand <= 2 * Tile::kRowTile);
-  /// Position rows, in the place of keys and values.
-  __device__ T* band() const { return keys; }
+  /// Position rows: where they are not loaded ahead, in the place of keys and values.
+  __device__ S* band() const { return P::kLoadsAhead ? band_or_scores : keys; }
+  __device__ T* scores() const { return reinterpret_cast<T*>(band_or_scores); }
 };
 
-/// Online softmax of this thread's queries: h (the largest score so far), and Z and N (F4)
+/// Online softmax of this thread's queries: h (the largest score so far, in units of P::kUnit), and Z and N (F4)
 /// over this thread's own rows.
 template <class P>
 struct OnlineSoftmax {
+  using S = typename P::S;
   using T = typename P::T;
   static constexpr int kI = P::kQueriesOfThread, kJ = P::kRowsOfThread;
   static constexpr T kLowest = -1e30f;
@@ -37,20 +42,42 @@ struct OnlineSoftmax {
     for (T& h : row_max) h = kLowest;
   }
 
-  /// Turns a tile's scores into m·u. Each query's h rises to the tile's maximum h', and its sums so far are
-  /// multiplied by exp(h − h').
-  __device__ void step(const AttentionArrays<T>& x, int first_query, const RowsOfThread<P>& rows, bool full,
+  /// Turns a tile's scores s·√D into m·u. Each query's h rises to the tile's maximum h', and its sums so far are
+  /// multiplied by exp(h − h'). `full`: no mask is needed.
+  __device__ void step(const AttentionArrays<S>& x, int first_query, const TileRows<T>& rows, bool full,
                        typename P::Scores& scores, typename P::QuerySums& out) {
+    if (full)
+      step<true>(x, first_query, rows, scores, out);
+    else
+      step<false>(x, first_query, rows, scores, out);
+  }
+
+  /// N + ε·Z of query i; 0 if it sees nothing.
+  __device__ T denominator(int i, T epsilon) const {
+    return warp_reduce<P::kRowLanes>(masked_sum_exp[i], Sum{}) +
+           epsilon * warp_reduce<P::kRowLanes>(sum_exp[i], Sum{});
+  }
+
+ private:
+  template <bool full>
+  __device__ void step(const AttentionArrays<S>& x, int first_query, const TileRows<T>& rows,
+                       typename P::Scores& scores, typename P::QuerySums& out) {
+    const T scale = P::kUnit * x.scale;
 #pragma unroll
     for (int i = 0; i < kI; ++i) {
       const int query = first_query + P::query(i);
-      T top = row_max[i];
+      T m[kJ], top = -std::numeric_limits<T>::infinity();
 #pragma unroll
       for (int j = 0; j < kJ; ++j) {
-        if (!full && !mask_at(x.mask, rows.age[j], rows.span[j], query).visible)
-          scores.at[i][j] = -std::numeric_limits<T>::infinity();  // so u = 0
+        m[j] = 1;
+        if constexpr (!full) {
+          const MaskEntry<T> mask = mask_at(x.mask, rows.age[P::row(j)], rows.span[P::row(j)], query);
+          m[j] = mask.m;
+          if (!mask.visible) scores.at[i][j] = -std::numeric_limits<T>::infinity();  // so u = 0
+        }
         top = std::max(top, scores.at[i][j]);
       }
+      top = std::max(row_max[i], scale * top);
       top = warp_reduce<P::kRowLanes>(top, Max{});
       const T rescale = P::exp(row_max[i] - top);
       row_max[i] = top;
@@ -59,19 +86,12 @@ struct OnlineSoftmax {
       for (T& o : out.at[i]) o *= rescale;
 #pragma unroll
       for (int j = 0; j < kJ; ++j) {
-        const T m = full ? T{1} : mask_at(x.mask, rows.age[j], rows.span[j], query).m;
-        const T u = P::exp(scores.at[i][j] - top);  // F3
-        scores.at[i][j] = m * u;
+        const T u = P::exp(scale * scores.at[i][j] - top);  // F3
+        scores.at[i][j] = m[j] * u;
         sum_exp[i] += u;  // F4: Z, N
         masked_sum_exp[i] += scores.at[i][j];
       }
     }
-  }
-
-  /// N + ε·Z of query i; 0 if it sees nothing.
-  __device__ T denominator(int i, T epsilon) const {
-    return warp_reduce<P::kRowLanes>(masked_sum_exp[i], Sum{}) +
-           epsilon * warp_reduce<P::kRowLanes>(sum_exp[i], Sum{});
   }
 };
 
@@ -87,34 +107,77 @@ __device__ void apply_dropout(const KeptOfThread<P>& kept, typename P::Scores& w
   }
 }
 
-template <class P, class T = typename P::T>
-__global__ void __launch_bounds__(kThreads, P::Tile::kResident)
-    forward(AttentionArrays<T> x, T* out, T* lse) {
+/// The keys, and the position rows of the ages from `near` on, of a tile that is next.
+template <class P, class S, class F>
+__device__ void start_keys(const AttentionArrays<S>& x, const QueryTile& queries, F row_of, int32_t near,
+                           const Buffers<P>& s) {
+  start_tile<P, P::Tile::kRows>(x, x.keys(x.kv, queries.head), row_of, s.keys);
+  if (near != kNoAge) start_band<P>(x, queries, near, s.band());
+  close_copies();
+}
+
+// With P::kLoadsAhead the values of a tile arrive while its scores are computed, and the keys of the next tile
+// while the values are multiplied; two barriers per tile keep them apart.
+template <class P, class S = typename P::S>
+__global__ void __launch_bounds__(kThreads, P::kResidentForward)
+    forward(AttentionArrays<S> x, S* out, compute_t<S>* lse) {
+  using T = typename P::T;
   using Tile = typename P::Tile;
+  constexpr bool kAhead = P::kLoadsAhead;
   const auto s = shared_buffers<Buffers<P>>();
   const QueryTile queries = query_tile(x, blockIdx.x, Tile::kQueries);
   const bool busy = P::busy(queries.count, Tile::kRows);
-  load_queries<P>(x, queries, x.q, x.scale, s.q);
+  load_queries<P>(x, queries, x.q, s.q);
   typename P::QuerySums sum_of_values;  // O
   OnlineSoftmax<P> softmax;
-  VisibleRowQueue<T> visible(x, queries, s.queue, Tile::kQueue);
-  while (const int count = visible.fill(Tile::kRows)) {
-    const auto row_of = [&](int j) { return visible.row(j, count); };
-    const RowsOfThread<P> rows(x, queries.head, row_of);
-    const KeptOfThread<P> kept(x, queries, row_of);
-    const bool full = count == Tile::kRows && visible.full(count);
+  VisibleRowQueue<S> visible(x, queries, s.queue, s.counts);
+  bool more = visible.template fill<Tile::kRows>();
+  int32_t next_near = kNoAge;
+  const auto begin_tile = [&] {  // the queue's
+    const TileRows<T> rows = visible.tile();
+    next_near = rows.template next_near<Tile::kRows>(x, queries, kEmptyPlaceAge + 1);
+    if constexpr (kAhead)
+      start_keys<P>(
+          x, queries, [=](int j) { return rows.row(j); }, next_near, s);
+  };
+  if (more) begin_tile();
+  while (more) {
+    const TileRows<T> rows = visible.tile();
+    const auto row_of = [=](int j) { return rows.row(j); };
+    const int32_t near = next_near;
+    const KeptOfThread<P> kept(x, queries, rows);
+    const bool full = rows.template full<Tile::kRows>();
+    const auto begin_next = [&] {
+      visible.template pop<Tile::kRows>();
+      more = visible.template fill<Tile::kRows>();
+      if (more) begin_tile();
+    };
+    if constexpr (kAhead) {
+      wait_for_copies<0>();
+      __syncthreads();  // the keys and the band are there; the values before are no longer needed
+      start_tile<P, Tile::kRows>(x, x.values(x.kv, queries.head), row_of, s.values);
+      close_copies();
+    }
     typename P::Scores scores;
-    add_position_scores<P>(x, queries, rows, rows, s.q, s.band(), s.weights, scores);  // F2, second term
-    __syncthreads();
-    load_keys_and_values<P>(x, queries.head, row_of, s.keys, s.values);
-    __syncthreads();
+    add_position_scores<P>(x, queries, rows, near, kAhead, s.q, s.band(), s.scores(),
+                           scores);  // F2, second term
+    if constexpr (!kAhead) {
+      __syncthreads();
+      load_keys_and_values<P>(x, queries.head, row_of, s.keys, s.values);
+      __syncthreads();
+    }
+    if (busy) P::product_of_rows(scores, s.q, s.keys);  // F2, first term
+    if constexpr (kAhead) {
+      wait_for_copies<0>();
+      __syncthreads();  // the values are there; the keys and the band are no longer needed
+      begin_next();
+    }
     if (busy) {
-      P::product_of_rows(scores, s.q, s.keys);  // F2, first term
       softmax.step(x, queries.first, rows, full, scores, sum_of_values);
       if (x.kept) apply_dropout(kept, scores);
-      P::product_with_rows(sum_of_values, scores, s.weights, s.values, count);  // F5
+      P::product_with_rows(sum_of_values, scores, s.scores(), s.values, Tile::kRows);  // F5
     }
-    visible.pop(count);
+    if constexpr (!kAhead) begin_next();
   }
 
   __syncthreads();
@@ -126,7 +189,7 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
                     any ? 1 / denominator : T{0});  // F6; O replaces q
     if (P::first_of_row_lanes() && P::query(i) < queries.count)
       lse[x.statistic_offset(queries.stream, queries.first + P::query(i), queries.head)] =
-          any ? softmax.row_max[i] + std::log(denominator) : T{0};  // F7
+          any ? softmax.row_max[i] / P::kUnit + std::log(denominator) : T{0};  // F7
   }
   __syncthreads();
   store_queries<P>(x, queries, s.q, out);
@@ -134,8 +197,8 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
 
 }  // namespace
 
-template <class T>
-void launch_forward(const AttentionArrays<T>& x, T* out, T* lse) {
+template <class S>
+void launch_forward(const AttentionArrays<S>& x, S* out, compute_t<S>* lse) {
   for_products(x, [&]<class P>() {
     launch("span_attention forward", forward<P>, static_cast<unsigned>(query_tiles(x, P::Tile::kQueries)),
            kThreads, shared_bytes<Buffers<P>>(), x, out, lse);
@@ -143,5 +206,6 @@ void launch_forward(const AttentionArrays<T>& x, T* out, T* lse) {
 }
 template void launch_forward(const AttentionArrays<float>&, float*, float*);
 template void launch_forward(const AttentionArrays<double>&, double*, double*);
+template void launch_forward(const AttentionArrays<bf16>&, bf16*, float*);
 
 }  // namespace fade::span_cuda

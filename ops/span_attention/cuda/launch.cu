@@ -19,13 +19,21 @@ bool whole_packs(int64_t head_size, std::initializer_list<const void*> arrays) {
          });
 }
 
-template <class T>
-AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
+/// pos as S.
+template <class S>
+Tensor positions_of(const SpanAttentionInputs& in) {
+  return in.pos ? in.pos.to(dtype_of<S>) : Tensor();
+}
+
+/// `pos`: positions_of(in).
+template <class S>
+AttentionArrays<S> arrays_of(const SpanAttentionInputs& in, const Tensor& pos) {
+  using T = compute_t<S>;
   const SpanAttentionSizes& s = in.sizes;
   const int64_t head_size = in.q.size(1) / s.heads, positions = in.pos ? in.pos.size(0) : 0;
-  return {.q = in.q.data<T>(),
-          .kv = in.kv.data<T>(),
-          .pos = in.pos ? in.pos.data<T>() : nullptr,
+  return {.q = in.q.data<S>(),
+          .kv = in.kv.data<S>(),
+          .pos = pos ? pos.data<S>() : nullptr,
           .start = in.start.data<int32_t>(),
           .age = in.age.data<int32_t>(),
           .memory_rows = s.memory_rows,
@@ -46,21 +54,23 @@ AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
           .kept_factor = static_cast<T>(KeepRule(s.dropout).factor)};
 }
 
-template <class T>
+template <class S>
 void forward(const SpanAttentionInputs& in, const SpanAttentionResult& result) {
-  AttentionArrays<T> x = arrays_of<T>(in);
-  T *out = result.out.mutate<T>(), *lse = result.lse.mutate<T>();
-  x.whole_packs = whole_packs<T>(x.head_size, {x.q, x.kv, x.pos, out});
+  const Tensor pos = positions_of<S>(in);
+  AttentionArrays<S> x = arrays_of<S>(in, pos);
+  S* out = result.out.mutate<S>();
+  auto* lse = result.lse.mutate<compute_t<S>>();
+  x.whole_packs = whole_packs<S>(x.head_size, {x.q, x.kv, x.pos, out});
   span_cuda::launch_forward(x, out, lse);
 }
 
 /// B1: delta [B, K, M] = Σ_d grad·out. One warp per query and head.
-template <class T>
-__global__ void compute_delta(AttentionArrays<T> x, const T* grad, const T* out, T* delta) {
+template <class S>
+__global__ void compute_delta(AttentionArrays<S> x, const S* grad, const S* out, compute_t<S>* delta) {
   const int64_t pair = grid_thread() / kWarp, query = pair / x.heads;
   if (query >= int64_t{x.streams} * x.block) return;
   const int head = static_cast<int>(pair % x.heads);
-  T sum = 0;
+  compute_t<S> sum = 0;
   for (int d = static_cast<int>(threadIdx.x) % kWarp; d < x.head_size; d += kWarp) {
     const int64_t at = query * x.hidden() + head * x.head_size + d;
     sum += grad[at] * out[at];
@@ -93,23 +103,25 @@ __global__ void sum_rows(const T* parts, int64_t n, T factor, T* to) {
   if (threadIdx.x == 0) to[blockIdx.x] = factor * sum;
 }
 
-template <class T>
+template <class S>
 void backward(const SpanAttentionInputs& in, const SpanAttentionResult& result, const Tensor& grad,
               const SpanAttentionGradients& d) {
+  using T = compute_t<S>;
   constexpr int kBlock = 256;
   const auto device_empty = [](const Shape& shape) {
     return Tensor::empty(shape, dtype_of<T>, Device::cuda);
   };
-  AttentionArrays<T> x = arrays_of<T>(in);
+  const Tensor pos = positions_of<S>(in);
+  AttentionArrays<S> x = arrays_of<S>(in, pos);
   const Tensor delta = device_empty(result.lse.shape());
-  const span_cuda::BackwardInputs<T> b{
-      .lse = result.lse.data<T>(), .delta = delta.mutate<T>(), .grad = grad.data<T>()};
-  T *dq = d.q.mutate<T>(), *dkv = d.kv.mutate<T>();
-  x.whole_packs = whole_packs<T>(x.head_size, {x.q, x.kv, x.pos, b.grad, dq, dkv});
+  const span_cuda::BackwardInputs<S> b{
+      .lse = result.lse.data<T>(), .delta = delta.mutate<T>(), .grad = grad.data<S>()};
+  S *dq = d.q.mutate<S>(), *dkv = d.kv.mutate<S>();
+  x.whole_packs = whole_packs<S>(x.head_size, {x.q, x.kv, x.pos, b.grad, dq, dkv});
   const int64_t pairs = delta.numel();
-  launch("span_attention compute_delta", compute_delta<T>,
+  launch("span_attention compute_delta", compute_delta<S>,
          static_cast<unsigned>((pairs * kWarp + kBlock - 1) / kBlock), kBlock, 0, x, b.grad,
-         result.out.data<T>(), delta.mutate<T>());
+         result.out.data<S>(), delta.mutate<T>());
 
   const Tensor dspan = d.span ? device_empty({x.heads, x.rows()}) : Tensor();
   span_cuda::launch_backward_dkv(x, b, dkv, dspan ? dspan.mutate<T>() : nullptr);
@@ -129,12 +141,12 @@ void backward(const SpanAttentionInputs& in, const SpanAttentionResult& result, 
 }
 
 void forward_cuda(const SpanAttentionInputs& in, const SpanAttentionResult& result) {
-  dispatch_float(in.q.dtype(), "span_attention", [&]<class T>() { forward<T>(in, result); });
+  dispatch_stored_float(in.q.dtype(), "span_attention", [&]<class S>() { forward<S>(in, result); });
 }
 
 void backward_cuda(const SpanAttentionInputs& in, const SpanAttentionResult& result, const Tensor& grad,
                    const SpanAttentionGradients& d) {
-  dispatch_float(in.q.dtype(), "span_attention", [&]<class T>() { backward<T>(in, result, grad, d); });
+  dispatch_stored_float(in.q.dtype(), "span_attention", [&]<class S>() { backward<S>(in, result, grad, d); });
 }
 
 [[maybe_unused]] const bool registered = span_attention_forward.implement(Device::cuda, forward_cuda) &&

@@ -22,80 +22,89 @@ __device__ MaskEntry<T> mask_at(const MaskFormula<T>& mask, int32_t age, T span,
           .slope = mask.slope(span, distance)};
 }
 
-/// The rows of a tile of which this thread has scores, if P are the products (product.h).
-template <class P>
-struct RowsOfThread {
-  using T = typename P::T;
-  static constexpr int kRowsOfThread = P::kRowsOfThread;
-  int32_t age[kRowsOfThread];  ///< kEmptyPlaceAge where the tile has no row
-  T span[kRowsOfThread];
+/// The rows of a tile, in shared memory: at[j] of each array is that of row j.
+template <class T>
+struct TileRows {
+  int32_t*
+      index;  ///< of the context row << 1 | whether each query sees all of it; negative: the tile has no row
+  int32_t* age;  ///< kEmptyPlaceAge where the tile has no row
+  T* span;
 
-  /// row_of(j): index of the tile's row j, negative if it has none.
-  template <class F>
-  __device__ RowsOfThread(const AttentionArrays<T>& x, int head, F row_of) {
-#pragma unroll
-    for (int j = 0; j < kRowsOfThread; ++j) {
-      const int32_t row = row_of(P::row(j));
-      age[j] = row < 0 ? kEmptyPlaceAge : x.age[row];
-      span[j] = row < 0 ? T{0} : x.mask.span_of(row, head);
-    }
+  __device__ int32_t row(int j) const { return index[j] >> 1; }
+  __device__ void put(int j, int32_t row, int32_t of_age, T of_span, bool full) const {
+    index[j] = row << 1 | static_cast<int32_t>(full);
+    age[j] = of_age;
+    span[j] = of_span;
   }
+  __device__ void put_none(int j) const { put(j, -1, kEmptyPlaceAge, T{0}, false); }
 
+  /// True iff each query sees all of each of the kRows rows: no mask is needed. All lanes call it.
+  template <int kRows>
+  __device__ bool full() const {
+    bool all = true;
+    for (int j = static_cast<int>(threadIdx.x) % kWarp; j < kRows; j += kWarp) all &= index[j] & 1;
+    return __all_sync(~0u, all);
+  }
   /// The smallest age, of at least `from`, of a row that has a position row for one of the queries; kNoAge if
-  /// there is none. The same for all threads, if each P::kRowLanes lanes have all rows; all of them call it.
-  __device__ int32_t next_near(const AttentionArrays<T>& x, const QueryTile& queries, int32_t from) const {
+  /// there is none. The same for all lanes; all of them call it.
+  template <int kRows, class S>
+  __device__ int32_t next_near(const AttentionArrays<S>& x, const QueryTile& queries, int32_t from) const {
     int32_t nearest = kNoAge;
-#pragma unroll
-    for (int j = 0; j < kRowsOfThread; ++j) {
+    for (int j = static_cast<int>(threadIdx.x) % kWarp; j < kRows; j += kWarp) {
       if (age[j] >= from && age[j] + queries.first <= x.last_position && age[j] + queries.last() >= 1)
         nearest = std::min(nearest, age[j]);
     }
-    return warp_reduce<P::kRowLanes>(nearest, Min{});
+    return warp_reduce(nearest, Min{});
   }
 };
 
+/// Places of a VisibleRowQueue: room for a tile that is worked on, one that is not full yet, and the rows that a
+/// scan finds. Tiles begin at multiples of their rows, so that each is in one piece.
+inline constexpr int kQueue = 2 * kThreads;
+
 /// The rows of a stream that a tile of queries sees, in the order of memory and then of the block. Invisible
 /// rows are left out after reading their age and span, and take part in no product.
-template <class T>
+template <class S>
 class VisibleRowQueue {
  public:
-  /// `queue` has `capacity` places, at least kThreads more than the largest `want` below, and behind them
-  /// kWarps places for the counts of the warps.
-  __device__ VisibleRowQueue(const AttentionArrays<T>& x, const QueryTile& queries, int32_t* queue,
-                             int capacity)
+  using T = compute_t<S>;
+  /// `queue` has kQueue places; `counts` kWarps.
+  __device__ VisibleRowQueue(const AttentionArrays<S>& x, const QueryTile& queries, const TileRows<T>& queue,
+                             int32_t* counts)
       : x_(x),
         queries_(queries),
         queue_(queue),
-        counts_(queue + capacity),
-        capacity_(capacity),
+        counts_(counts),
         memory_(x.start[queries.stream]),
         in_memory_(x.start[queries.stream + 1] - memory_),
         total_(in_memory_ + x.block) {}
 
-  /// Reads on until `want` rows are queued: returns how many are, at most `want`; 0 at the end.
-  /// All threads call it.
-  __device__ int fill(int want) {
-    while (count_ < want && next_ < total_) scan();
-    return std::min(count_, want);
+  /// Reads on until there are the rows of a tile, kRows, or no more. All threads call it.
+  /// True unless the tile has no row. It stays where it is until the next one has been popped.
+  template <int kRows>
+  __device__ bool fill() {
+    static_assert(kRows <= kThreads / 2 && kQueue % kRows == 0);
+    while (count_ < kRows && next_ < total_) scan();
+    if (count_ == 0) return false;
+    if (count_ < kRows) {
+      for (int j = count_ + static_cast<int>(threadIdx.x); j < kRows; j += kThreads)
+        queue_.put_none(place(j));
+      __syncthreads();
+    }
+    return true;
   }
-  /// The index of the queue's row j, negative for j >= count.
-  __device__ int32_t row(int j, int count) const { return j < count ? entry(j) >> 1 : -1; }
-  /// True iff each query sees all of each of the first `count` rows: no mask is needed.
-  __device__ bool full(int count) const {
-    bool all = true;
-    for (int j = static_cast<int>(threadIdx.x) % kWarp; j < count; j += kWarp) all &= entry(j) & 1;
-    return __all_sync(~0u, all);
+  /// The tile.
+  __device__ TileRows<T> tile() const {
+    return {queue_.index + first_, queue_.age + first_, queue_.span + first_};
   }
-  __device__ void pop(int count) {
-    first_ = (first_ + count) % capacity_;
-    count_ -= count;
+  template <int kRows>
+  __device__ void pop() {
+    first_ = place(kRows);
+    count_ = std::max(count_ - kRows, 0);
   }
 
  private:
-  __device__ int32_t entry(int j) const {
-    const int at = first_ + j;
-    return queue_[at < capacity_ ? at : at - capacity_];
-  }
+  __device__ int place(int j) const { return (first_ + j) % kQueue; }
 
   /// Reads the next kThreads rows, one per thread, and appends the visible ones in order.
   __device__ void scan() {
@@ -105,29 +114,34 @@ class VisibleRowQueue {
                             ? memory_ + at
                             : x_.memory_rows + int64_t{queries_.stream} * x_.block + at - in_memory_;
     Visibility by_tile = Visibility::none;
-    if (at < total_)
-      by_tile = x_.mask.visibility(x_.age[row], x_.mask.span_of(row, queries_.head),
-                                   {queries_.first, queries_.last()});
-    const bool visible = by_tile != Visibility::none, full = by_tile == Visibility::full;
+    int32_t age = 0;
+    T span = 0;
+    if (at < total_) {
+      age = x_.age[row];
+      span = x_.mask.span_of(row, queries_.head);
+      by_tile = x_.mask.visibility(age, span, {queries_.first, queries_.last()});
+    }
+    const bool visible = by_tile != Visibility::none;
     const unsigned votes = __ballot_sync(~0u, visible);
     if (lane == 0) counts_[warp] = __popc(votes);
     __syncthreads();
-    int place = first_ + count_ + __popc(votes & ((1u << lane) - 1));
+    int behind = count_ + __popc(votes & ((1u << lane) - 1));
     for (int w = 0; w < kWarps; ++w) {
-      if (w < warp) place += counts_[w];
+      if (w < warp) behind += counts_[w];
       count_ += counts_[w];
     }
-    if (visible) queue_[place % capacity_] = static_cast<int32_t>(row << 1 | full);
+    if (visible) queue_.put(place(behind), static_cast<int32_t>(row), age, span, by_tile == Visibility::full);
     next_ += kThreads;
     __syncthreads();
   }
 
-  const AttentionArrays<T>& x_;
+  const AttentionArrays<S>& x_;
   const QueryTile& queries_;
-  int32_t *queue_, *counts_;
-  int capacity_, memory_, in_memory_, total_;
+  TileRows<T> queue_;
+  int32_t* counts_;
+  int memory_, in_memory_, total_;
   int next_ = 0;               // first row of the context not read yet
-  int first_ = 0, count_ = 0;  // the queued rows, a ring: row << 1 | full
+  int first_ = 0, count_ = 0;  // the queued rows, a ring
 };
 
 /// Which of this thread's weights of a tile dropout keeps: a bit of each, in one register. P::kept_bit(i, j) is
@@ -137,15 +151,15 @@ class KeptOfThread {
  public:
   using T = typename P::T;
   static_assert(P::kQueriesOfThread * P::kRowsOfThread <= 32);
-  /// row_of as for RowsOfThread. queries.first is a multiple of the tile's queries, or of 32.
-  template <class F>
-  __device__ KeptOfThread(const AttentionArrays<T>& x, const QueryTile& queries, F row_of)
+  /// queries.first is a multiple of the tile's queries, or of 32.
+  __device__ KeptOfThread(const AttentionArrays<typename P::S>& x, const QueryTile& queries,
+                          const TileRows<T>& rows)
       : factor_(x.kept_factor) {
     if (!x.kept) return;
     const int words = static_cast<int>(query_words(x.block));
 #pragma unroll
     for (int j = 0; j < P::kRowsOfThread; ++j) {
-      const int32_t row = row_of(P::row(j));
+      const int32_t row = rows.row(P::row(j));
 #pragma unroll
       for (int i = 0; i < P::kQueriesOfThread; i += P::kQueriesOfWord) {
         const int query = queries.first + P::query(i);

@@ -9,12 +9,15 @@
 //   P::RowSums       its sums of a tile [rows, D]: at[j][n] of row P::sum_row(j)
 //   P::feature(n)    the feature of at[..][n]; from n to n + P::kPiece they are consecutive
 //   P::busy(q, r)    whether this warp's scores belong to one of q queries and r rows
+//   P::S             in which tiles of vectors are stored; P::T: of scores and sums
 //   P::operand(x)    x, rounded to what the products multiply: how tiles are stored
-//   P::exp(x)        eˣ, as exact as the products
+//   P::exp(x)        e^(x/P::kUnit), as exact as the products
 //   P::kQueriesOfWord, P::kQueriesInWord, P::kept_bit: how a thread holds the bits of its weights in a register
 //                    (KeptOfThread): those of queries i to i + kQueriesOfWord − 1 and a row j come from one word,
 //                    in which their places, counted from that of query i, are the bits of kQueriesInWord
-//   P::ByRows        the products of backward_dkv, which sums over queries; P::AllRows: see own_rows
+//   P::ByRows        the products of backward_dkv, which sums over queries
+//   P::kLoadsAhead   whether tiles are loaded while others are worked on (load.h)
+//   P::sync_scores() makes what skewed_product stored visible to those that read it
 //
 // Fma's thread (x, y), x = thread % 16, y = thread / 16, of a tile of 64 queries × 64 rows of 64 features:
 //
@@ -58,11 +61,13 @@ struct Fragment {
 /// Exact products of T.
 template <class T_, int D_>
 struct Fma {
+  using S = T_;
   using T = T_;
   static constexpr int D = D_;
   using Tile = Tiling<T, D>;
   using ByRows = Fma;
-  using AllRows = Fma;
+  static constexpr bool kLoadsAhead = false;
+  static constexpr int kResidentForward = Tile::kResident;
   static constexpr bool kByRows = false;         ///< whether a warp has all queries of its rows
   static constexpr bool kLoadsTwoTiles = false;  ///< whether registers have room for parts of two tiles
 
@@ -87,6 +92,8 @@ struct Fma {
     return group_of_thread() / 2 * 2 * kQueriesOfThread < queries;
   }
   __device__ static T operand(T x) { return x; }
+  __device__ static void sync_scores() { __syncthreads(); }
+  static constexpr T kUnit = 1;
   __device__ static T exp(T x) { return std::exp(x); }
 
   /// c[i][j] += Σ_d a[i, d]·b[j, d];  a [queries, D], b [rows, D].
@@ -114,11 +121,11 @@ struct Fma {
     }
   }
 
-  /// f(Σ_d a[i, d]·band[i + j, d], i, j) for each query i and column j;  a [queries, D], band
+  /// f(Σ_d a[i, d]·band[i + j, d], i, j) for each query i and column j, after then();  a [queries, D], band
   /// [queries + rows, D]. In this product a thread's queries are every 8th, like its columns every 16th: so all
   /// its pairs (i, j) share few rows i + j of the band.
-  template <class F>
-  __device__ static void skewed_product(const T* a, const T* band, F f) {
+  template <class Then, class F>
+  __device__ static void skewed_product(const T* a, const T* band, Then then, F f) {
     constexpr int kI = kQueriesOfThread, kJ = kRowsOfThread, kStep = kColumns / kGroups;
     Scores c;
     a += group_of_thread() * Tile::kStride;
@@ -143,6 +150,7 @@ struct Fma {
         }
       }
     }
+    then();
 #pragma unroll
     for (int i = 0; i < kI; ++i) {
 #pragma unroll

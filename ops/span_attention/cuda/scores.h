@@ -7,78 +7,82 @@
 
 namespace fade::span_cuda {
 
-/// Rows of pos for the ages [age, age + rows): row t of the band is that of distance age + first query + t,
-/// zeros where that has none. So query i and age `age + a` meet in row i + a.
-template <class P, class T>
-__device__ void load_band(const AttentionArrays<T>& x, const QueryTile& queries, int32_t age, T* band) {
+/// Starts to load (start_tile) the rows of pos for the ages [age, age + rows): row t of the band is that of distance
+/// age + first query + t, zeros where that has none. So query i and age `age + a` meet in row i + a.
+template <class P, class S>
+__device__ void start_band(const AttentionArrays<S>& x, const QueryTile& queries, int32_t age, S* band) {
   using Tile = typename P::Tile;
   const auto row_of = [&, first = age + queries.first](int t) {
     const int32_t p = x.sizes.position_row(first + t);
     return p < x.positions ? p : -1;
   };
-  load_tile<P, Tile::kQueries + Tile::kRows>(x, RowsAt<const T>{x.pos, static_cast<uint32_t>(x.head_size)},
-                                             row_of, band);
+  start_tile<P, Tile::kQueries + Tile::kRows>(x, RowsAt<const S>{x.pos, static_cast<uint32_t>(x.head_size)},
+                                              row_of, band);
 }
-
-/// f(age) for ages such that the ranges [age, age + rows of a tile) cover all rows of the tile that have
-/// position rows: one age for a tile of consecutive rows, none for a tile of older ones. All threads call it.
-template <class P, class T, class F>
-__device__ void for_each_near(const AttentionArrays<T>& x, const QueryTile& queries,
-                              const RowsOfThread<P>& rows, F f) {
-  for (int32_t age = kEmptyPlaceAge; (age = rows.next_near(x, queries, age + 1)) != kNoAge;
-       age += P::Tile::kRows - 1) {
-    f(age);
+/// The same, and it is there when all threads have met.
+template <class P, class S>
+__device__ void load_band(const AttentionArrays<S>& x, const QueryTile& queries, int32_t age, S* band) {
+  start_band<P>(x, queries, age, band);
+  if constexpr (P::kLoadsAhead) {
+    close_copies();
+    wait_for_copies<0>();
   }
 }
 
-/// The position term of F2: c[i][j] += q_i·pos[the row of δ] where δ has one. `all`: of P::AllRows.
-/// `band` [queries + rows, D] and `scores` [queries, rows] are overwritten. Returns whether they were:
-/// then other threads may still be reading `scores`.
-template <class P, class T>
-__device__ bool add_position_scores(const AttentionArrays<T>& x, const QueryTile& queries,
-                                    const RowsOfThread<typename P::AllRows>& all, const RowsOfThread<P>& rows,
-                                    const T* q, T* band, T* scores, typename P::Scores& c) {
+/// The position term of F2: c[i][j] += q_i·pos[the row of δ] where δ has one, of the ranges of ages
+/// [age, age + rows), where age is first `near`, then the next row's that has a position row and is in no range
+/// before; kNoAge ends them. `loaded`: whether `band` [queries + rows, D] is that of `near`. `band` and `scores`
+/// [queries, rows], which may be in its place, are overwritten; other threads may still be reading `scores` after it.
+template <class P, class S, class T>
+__device__ void add_position_scores(const AttentionArrays<S>& x, const QueryTile& queries,
+                                    const TileRows<T>& rows, int32_t near, bool loaded, const S* q, S* band,
+                                    T* scores, typename P::Scores& c) {
   using Tile = typename P::Tile;
-  bool any = false;
-  for_each_near<typename P::AllRows>(x, queries, all, [&](int32_t age) {
-    any = true;
-    __syncthreads();
-    load_band<P>(x, queries, age, band);
-    __syncthreads();
-    P::skewed_product(q, band, [&](T score, int i, int a) { scores[i * Tile::kScoreStride + a] = score; });
-    __syncthreads();
+  for (int32_t age = near; age != kNoAge;
+       age = rows.template next_near<Tile::kRows>(x, queries, age + Tile::kRows)) {
+    if (!loaded || age != near) {
+      __syncthreads();
+      load_band<P>(x, queries, age, band);
+      __syncthreads();
+    }
+    P::skewed_product(
+        q, band,
+        [&] {
+          if (static_cast<const void*>(band) == scores) __syncthreads();
+        },
+        [&](T score, int i, int a) { scores[i * Tile::kScoreStride + a] = score; });
+    P::sync_scores();
 #pragma unroll
     for (int j = 0; j < P::kRowsOfThread; ++j) {
-      const int a = rows.age[j] - age;
+      const int a = rows.age[P::row(j)] - age;
       if (a < 0 || a >= Tile::kRows) continue;
 #pragma unroll
       for (int i = 0; i < P::kQueriesOfThread; ++i) {
         c.at[i][j] += scores[P::query(i) * Tile::kScoreStride + a];
       }
     }
-  });
-  return any;
+  }
 }
 
-/// lse and delta of the tile's queries, [kQueries] each; zeros beyond them, where q and grad are zeros, too.
-template <int kQueries, class T>
-__device__ void load_statistics(const AttentionArrays<T>& x, const BackwardInputs<T>& b,
+/// lse, in units of P::kUnit, and delta of the tile's queries, [queries] each; zeros beyond them, where q and grad
+/// are zeros, too.
+template <class P, class S, class T>
+__device__ void load_statistics(const AttentionArrays<S>& x, const BackwardInputs<S>& b,
                                 const QueryTile& queries, T* lse, T* delta) {
   const int i = static_cast<int>(threadIdx.x);
-  if (i >= kQueries) return;
+  if (i >= P::Tile::kQueries) return;
   const int64_t at = x.statistic_offset(queries.stream, queries.first + i, queries.head);
-  lse[i] = i < queries.count ? b.lse[at] : T{0};
+  lse[i] = i < queries.count ? P::kUnit * b.lse[at] : T{0};
   delta[i] = i < queries.count ? b.delta[at] : T{0};
 }
 
-/// Backward of the softmax of a tile, element by element. On entry `scores` holds s and `dweights` holds
-/// dO·v; on return they hold dS and the weights after dropout, g·P. Adds this thread's part of R·de_j to
-/// dspan[j]. lse and delta [queries] of the tile's queries are in shared memory.
-template <class P, class T>
-__device__ void softmax_backward_tile(const AttentionArrays<T>& x, const QueryTile& queries,
-                                      const RowsOfThread<P>& rows, const KeptOfThread<P>& kept, bool full,
-                                      const T* lse, const T* delta, typename P::Scores& scores,
-                                      typename P::Scores& dweights, T* dspan) {
+/// softmax_backward_tile where `full` is known: only then is the mask left out of the code that runs most.
+template <bool full, class P, class S, class T>
+__device__ void softmax_backward(const AttentionArrays<S>& x, const QueryTile& queries,
+                                 const TileRows<T>& rows, const KeptOfThread<P>& kept, const T* lse,
+                                 const T* delta, typename P::Scores& scores, typename P::Scores& dweights,
+                                 T* dspan) {
+  const T scale = P::kUnit * x.scale;
   constexpr int kI = P::kQueriesOfThread;
 #pragma unroll
   for (int j = 0; j < P::kRowsOfThread; ++j) {
@@ -87,10 +91,11 @@ __device__ void softmax_backward_tile(const AttentionArrays<T>& x, const QueryTi
       const int query = P::query(i);
       T &score = scores.at[i][j], &dweight = dweights.at[i][j];
       MaskEntry<T> mask{.visible = true, .m = 1, .slope = 0};
-      if (!full) mask = mask_at(x.mask, rows.age[j], rows.span[j], queries.first + query);
+      if constexpr (!full)
+        mask = mask_at(x.mask, rows.age[P::row(j)], rows.span[P::row(j)], queries.first + query);
       // Forward was u = exp(s − h), and den = N + ε·Z; so u/den = exp(s − lse):
-      const T u = mask.visible ? P::exp(score - lse[query]) : T{0};  // B2: U
-      T p = mask.m * u;                                              // B3: P
+      const T u = mask.visible ? P::exp(scale * score - lse[query]) : T{0};  // B2: U
+      T p = mask.m * u;                                                      // B3: P
       // Forward was out = Σ g·P·v; so dP = g·(dO·v), and dv takes g·P:
       if (x.kept) {
         const T g = kept.factor(i, j);
@@ -104,6 +109,20 @@ __device__ void softmax_backward_tile(const AttentionArrays<T>& x, const QueryTi
       dweight = p;
     }
   }
+}
+
+/// Backward of the softmax of a tile, element by element. On entry `scores` holds s·√D and `dweights` holds
+/// dO·v; on return they hold dS and the weights after dropout, g·P. Adds this thread's part of R·de_j to
+/// dspan[j]. lse and delta [queries] of the tile's queries are in shared memory. `full`: no mask is needed.
+template <class P, class S, class T>
+__device__ void softmax_backward_tile(const AttentionArrays<S>& x, const QueryTile& queries,
+                                      const TileRows<T>& rows, const KeptOfThread<P>& kept, bool full,
+                                      const T* lse, const T* delta, typename P::Scores& scores,
+                                      typename P::Scores& dweights, T* dspan) {
+  if (full)
+    softmax_backward<true, P>(x, queries, rows, kept, lse, delta, scores, dweights, dspan);
+  else
+    softmax_backward<false, P>(x, queries, rows, kept, lse, delta, scores, dweights, dspan);
 }
 
 }  // namespace fade::span_cuda

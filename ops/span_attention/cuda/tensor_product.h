@@ -1,5 +1,5 @@
-// The products of tiles on tensor cores, in TF32: like Fma of product.h, with tiles of 64 × 64 and heads of 32
-// or 64 features in f32. Operands lie in shared memory as for Fma, rounded when they are stored.
+// The products of tiles on tensor cores, of f32 rounded to TF32 or of bf16: like Fma of product.h, with tiles of
+// 64 × 64. Operands lie in shared memory as for Fma, rounded when they are stored.
 //
 // Lane 4g + t (g < 8, t < 4) of warp w owns two rows of a tile, 16w + g and 16w + g + 8, and of each 8 columns
 // two neighbours, 2t and 2t + 1:
@@ -10,13 +10,10 @@
 //        …
 //        16w + 7 and 15   28    29    30    31    28    …  31
 //
-// In Mma<D, false> the rows of the figure are queries and its columns are rows of the tile: a quad of lanes has
-// all scores of a query. In Mma<D, true>, of backward_dkv, it is the other way round. Either way the
+// In Mma<S, D, false> the rows of the figure are queries and its columns are rows of the tile: a quad of lanes has
+// all scores of a query. In Mma<S, D, true>, of backward_dkv, it is the other way round. Either way the
 // scores of a thread are, as they are, the left operand of the product that follows (weights·values,
 // dS·keys; transposed, (g·P)ᵀ·dO, dSᵀ·q): they stay in registers, and the warp owns all sums of its 16 rows.
-//
-// Banks: element (r, d) of a tile is in bank 4r + d (tiling.h). In product_of_rows a warp reads rows g and
-// features t, banks 4g + t; in the others rows 2t and features g, banks 8t + g. Both are all 32 banks.
 #pragma once
 
 #include "engine/cuda/mma.h"
@@ -24,13 +21,135 @@
 
 namespace fade::span_cuda {
 
-template <int D_, bool by_rows = false>
+__device__ inline int lane_of_thread() { return static_cast<int>(threadIdx.x) % kWarp; }
+
+/// The fragments of a warp's operands in one step of a product, of kDepth of its inner dimension: Left, 16 × kDepth,
+/// and Right, kDepth × 16, for two products on tensor cores. Where an operand lies in shared memory, each has an
+/// offset of the lane, to be added to the address of the step's first element, and the way to load it:
+///
+///   left        by its rows                       right        by its columns     (one product: rows of two tiles)
+///   left_inner  by its rows                       right_inner  by its rows        (the other one: scores · a tile)
+///   left_transposed  by its columns
+template <class S>
+struct Operands;
+
+/// Of mma_tf32. Element (r, d) of a tile is in bank 4r + d (tiling.h). left and right read rows g and columns t,
+/// banks 4g + t; right_inner reads rows 2t and columns g, banks 8t + g. Both are all 32 banks. What meets
+/// right_inner has its columns numbered in that order: 2t first, then 2t + 1.
+template <>
+struct Operands<float> {
+  static constexpr int kDepth = 8;
+  struct Left {
+    float at[4];
+  };
+  struct Right {
+    float at[2][2];  ///< of columns [0, 8) and [8, 16)
+  };
+
+  __device__ static int g() { return lane_of_thread() / 4; }
+  __device__ static int t() { return lane_of_thread() % 4; }
+
+  __device__ static int left_offset(int stride) { return g() * stride + t(); }
+  __device__ static Left left(const float* a, int stride) {
+    return {a[0], a[8 * stride], a[4], a[8 * stride + 4]};
+  }
+  __device__ static int right_offset(int stride) { return g() * stride + t(); }
+  __device__ static Right right(const float* b, int stride) {
+    return {{{b[0], b[4]}, {b[8 * stride], b[8 * stride + 4]}}};
+  }
+  __device__ static int left_inner_offset(int stride) { return g() * stride + 2 * t(); }
+  __device__ static Left left_inner(const float* a, int stride) {
+    const Pack<float, 2> top = pack_at<float, 2>(a), bottom = pack_at<float, 2>(a + 8 * stride);
+    return {top.at[0], bottom.at[0], top.at[1], bottom.at[1]};
+  }
+  __device__ static int left_transposed_offset(int stride) { return 2 * t() * stride + g(); }
+  __device__ static Left left_transposed(const float* a, int stride) {
+    return {a[0], a[8], a[stride], a[stride + 8]};
+  }
+  __device__ static int right_inner_offset(int stride) { return 2 * t() * stride + g(); }
+  __device__ static Right right_inner(const float* b, int stride) {
+    return {{{b[0], b[stride]}, {b[8], b[stride + 8]}}};
+  }
+  /// Of a lane's scores score(i, j), i < 2, of columns [kDepth·n, kDepth·(n + 1)).
+  template <class F>
+  __device__ static Left of_scores(F score, int n) {
+    return {to_tf32(score(0, 2 * n)), to_tf32(score(1, 2 * n)), to_tf32(score(0, 2 * n + 1)),
+            to_tf32(score(1, 2 * n + 1))};
+  }
+
+  /// c += a · the columns [8·half, 8·half + 8) of b.
+  __device__ static void multiply(float (&c)[4], const Left& a, const Right& b, int half) {
+    mma_tf32(c, a.at, b.at[half]);
+  }
+};
+
+/// Of mma_bf16. All are loaded as four matrices of 8 × 8; a row of a tile begins 4 banks after the one before
+/// (tiling.h), so that the rows of a matrix are in different banks, and so are those of one load.
+template <>
+struct Operands<bf16> {
+  static constexpr int kDepth = 16;
+  struct Left {
+    uint32_t at[4];
+  };
+  struct Right {
+    uint32_t at[2][2];
+  };
+
+  // Lane 8m + r names row r of matrix m. By rows first: matrices 0 and 1 are those of rows 0 and 8, columns first:
+  // of columns 0 and 8.
+  __device__ static int rows_first(int stride) {
+    return lane_of_thread() % 16 * stride + lane_of_thread() / 16 * 8;
+  }
+  __device__ static int columns_first(int stride) {
+    return (lane_of_thread() % 8 + lane_of_thread() / 16 * 8) * stride + lane_of_thread() / 8 % 2 * 8;
+  }
+
+  __device__ static int left_offset(int stride) { return rows_first(stride); }
+  __device__ static Left left(const bf16* a, int) {
+    Left to;
+    load_matrices(to.at, a);
+    return to;
+  }
+  __device__ static int right_offset(int stride) { return columns_first(stride); }
+  __device__ static Right right(const bf16* b, int) {
+    uint32_t to[4];
+    load_matrices(to, b);
+    return {{{to[0], to[1]}, {to[2], to[3]}}};
+  }
+  __device__ static int left_inner_offset(int stride) { return rows_first(stride); }
+  __device__ static Left left_inner(const bf16* a, int stride) { return left(a, stride); }
+  __device__ static int left_transposed_offset(int stride) { return columns_first(stride); }
+  __device__ static Left left_transposed(const bf16* a, int) {
+    Left to;
+    load_matrices_transposed(to.at, a);
+    return to;
+  }
+  __device__ static int right_inner_offset(int stride) { return rows_first(stride); }
+  __device__ static Right right_inner(const bf16* b, int) {
+    uint32_t to[4];
+    load_matrices_transposed(to, b);
+    return {{{to[0], to[1]}, {to[2], to[3]}}};
+  }
+  template <class F>
+  __device__ static Left of_scores(F score, int n) {
+    const auto pair = [&](int i, int j) { return bf16_pair(score(i, j), score(i, j + 1)); };
+    return {pair(0, 4 * n), pair(1, 4 * n), pair(0, 4 * n + 2), pair(1, 4 * n + 2)};
+  }
+
+  __device__ static void multiply(float (&c)[4], const Left& a, const Right& b, int half) {
+    mma_bf16(c, a.at, b.at[half]);
+  }
+};
+
+template <class S_, int D_, bool by_rows = false>
 struct Mma {
+  using S = S_;
   using T = float;
   static constexpr int D = D_;
-  using Tile = Tiling<T, D>;
-  using ByRows = Mma<D, true>;
-  using AllRows = std::conditional_t<by_rows, Fma<T, D>, Mma>;
+  using Tile = Tiling<S, D>;
+  using ByRows = Mma<S, D, true>;
+  static constexpr bool kLoadsAhead = std::is_same_v<S, bf16> && D <= 64;
+  static constexpr int kResidentForward = kLoadsAhead ? 3 : 2;
   static constexpr bool kByRows = by_rows, kLoadsTwoTiles = true;
   static constexpr int kSide = 64, kOfWarp = kSide / kWarps;  ///< rows of the figure
   static_assert(Tile::kQueries == kSide && Tile::kRows == kSide && kOfWarp == 16);
@@ -61,23 +180,34 @@ struct Mma {
   __device__ static int feature(int n) { return inner(n); }
   __device__ static bool first_of_row_lanes() { return t() == 0; }
   __device__ static bool busy(int queries, int rows) { return kOfWarp * warp() < (by_rows ? rows : queries); }
-  __device__ static T operand(T x) { return to_tf32(x); }
-  __device__ static T exp(T x) { return fast_exp(x); }
+  __device__ static S operand(S x) {
+    if constexpr (std::is_same_v<S, float>) return to_tf32(x);
+    return x;
+  }
+  __device__ static void sync_scores() {
+    if constexpr (by_rows)
+      __syncthreads();
+    else
+      __syncwarp();  // a warp has all scores of its queries
+  }
+  static constexpr T kUnit = 1.44269504f;  ///< log2(e)
+  __device__ static T exp(T x) { return fast_exp2(x); }
 
   /// c[i][j] += Σ_d a[i, d]·b[j, d];  a [queries, D], b [rows, D].
-  __device__ static void product_of_rows(Scores& c, const T* a, const T* b) {
-    product_of_outer<kSide, D / 16>(by_rows ? b : a, by_rows ? a : b,
-                                    [&](int n, auto add) { with_quarter(c, n, add); });
+  __device__ static void product_of_rows(Scores& c, const S* a, const S* b) {
+    product_of_outer<kSide>(by_rows ? b : a, by_rows ? a : b,
+                            [&](int n, auto add) { with_eight(c, n, add); });
   }
 
-  /// f(Σ_d a[i, d]·band[i + j, d], i, j) for each query i and column j < rows;  a [queries, D], band
+  /// f(Σ_d a[i, d]·band[i + j, d], i, j) for each query i and column j < rows, after then();  a [queries, D], band
   /// [queries + rows, D]. The 16 queries of a warp meet 80 rows of the band, and all of those are multiplied.
-  template <class F>
-  __device__ static void skewed_product(const T* a, const T* band, F f) {
+  template <class Then, class F>
+  __device__ static void skewed_product(const S* a, const S* band, Then then, F f) {
     constexpr int kMet = kOfWarp + kSide;
     Fragment<T, kMet / 8, 4> c;
-    product_of_outer<kMet, 2>(a, band + kOfWarp * warp() * Tile::kStride,
-                              [&](int n, auto add) { add(c.at[n]); });
+    product_of_outer<kMet>(a, band + kOfWarp * warp() * Tile::kStride,
+                           [&](int n, auto add) { add(c.at[n]); });
+    then();
 #pragma unroll
     for (int n = 0; n < kMet / 8; ++n) {
 #pragma unroll
@@ -89,41 +219,34 @@ struct Mma {
   }
 
   /// c[i][d] += Σ_j p[i, j]·b[j, d];  p [queries, rows], each thread's piece; b [rows, D].
-  __device__ static void product_with_rows(QuerySums& c, const Scores& p, T*, const T* b, int) {
+  __device__ static void product_with_rows(QuerySums& c, const Scores& p, T*, const S* b, int) {
     product_of_scores(c, p, b);
   }
   /// The same for p in shared memory.
-  __device__ static void product_with_rows(QuerySums& c, const T* p, const T* b, int) {
-    p += outer(0) * Tile::kScoreStride + 2 * t();
-#pragma unroll 2
-    for (int k = 0; k < kSide; k += 8) {
-      const Pack<T, 2> top = pack_at<T, 2>(p + k), bottom = pack_at<T, 2>(p + k + 8 * Tile::kScoreStride);
-      product_step(c, {top.at[0], bottom.at[0], top.at[1], bottom.at[1]}, b + k * Tile::kStride);
-    }
+  __device__ static void product_with_rows(QuerySums& c, const S* p, const S* b, int) {
+    p += kOfWarp * warp() * Tile::kOperandStride + Step::left_inner_offset(Tile::kOperandStride);
+    product_with(c, b, [&](int k) { return Step::left_inner(p + k, Tile::kOperandStride); });
   }
 
   /// c[j][d] += Σ_i p[i, j]·b[i, d];  p [queries, rows], each thread's piece; b [queries, D]. By rows.
-  __device__ static void product_with_queries(RowSums& c, const Scores& p, const T* b) {
+  __device__ static void product_with_queries(RowSums& c, const Scores& p, const S* b) {
     product_of_scores(c, p, b);
   }
   /// The same for p in shared memory.
-  __device__ static void product_with_queries(RowSums& c, const T* p, const T* b, int) {
-    p += 2 * t() * Tile::kScoreStride + outer(0);
-#pragma unroll 2
-    for (int k = 0; k < kSide; k += 8) {
-      const T *even = p + k * Tile::kScoreStride, *odd = even + Tile::kScoreStride;
-      product_step(c, {even[0], even[8], odd[0], odd[8]}, b + k * Tile::kStride);
-    }
+  __device__ static void product_with_queries(RowSums& c, const S* p, const S* b, int) {
+    p += kOfWarp * warp() + Step::left_transposed_offset(Tile::kOperandStride);
+    product_with(c, b, [&](int k) {
+      return Step::left_transposed(p + k * Tile::kOperandStride, Tile::kOperandStride);
+    });
   }
 
  private:
-  struct Left {
-    T at[4];
-  };
+  using Step = Operands<S>;
+  static constexpr int kDepth = Step::kDepth;
 
-  /// The 16 × 8 scores that the lanes of a warp have of columns [8n, 8n + 8) of the figure: add(c of mma_tf32).
+  /// The 16 × 8 scores that the lanes of a warp have of columns [8n, 8n + 8) of the figure: add(c of the product).
   template <class Add>
-  __device__ static void with_quarter(Scores& s, int n, Add add) {
+  __device__ static void with_eight(Scores& s, int n, Add add) {
     T c[4] = {element(s, 0, 2 * n), element(s, 0, 2 * n + 1), element(s, 1, 2 * n), element(s, 1, 2 * n + 1)};
     add(c);
 #pragma unroll
@@ -136,47 +259,52 @@ struct Mma {
   __device__ static T element(const Scores& s, int i, int j) { return by_rows ? s.at[j][i] : s.at[i][j]; }
 
   /// For each n < kColumns_/8: with(n, add), where add(c) is c += a's 16 rows of this warp · rows [8n, 8n + 8)
-  /// of b, transposed;  a [64, D], b [kColumns_, D]. `kUnroll`: as far as there are registers.
-  template <int kColumns_, int kUnroll, class With>
-  __device__ static void product_of_outer(const T* a, const T* b, With with) {
-    a += outer(0) * Tile::kStride + t();
-    b += g() * Tile::kStride + t();
-#pragma unroll kUnroll
-    for (int d = 0; d < D; d += 8) {
-      const T* const low = a + 8 * Tile::kStride + d;
-      const T x[4] = {a[d], low[0], a[d + 4], low[4]};
+  /// of b, transposed;  a [64, D], b [kColumns_, D].
+  template <int kColumns_, class With>
+  __device__ static void product_of_outer(const S* a, const S* b, With with) {
+    a += kOfWarp * warp() * Tile::kStride + Step::left_offset(Tile::kStride);
+    b += Step::right_offset(Tile::kStride);
 #pragma unroll
-      for (int n = 0; n < kColumns_ / 8; ++n) {
-        const T* const column = b + 8 * n * Tile::kStride + d;
-        const T y[2] = {column[0], column[4]};
-        with(n, [&](T(&c)[4]) { mma_tf32(c, x, y); });
+    for (int d = 0; d < D; d += kDepth) {
+      const typename Step::Left x = Step::left(a + d, Tile::kStride);
+#pragma unroll
+      for (int n = 0; n < kColumns_ / 16; ++n) {
+        const typename Step::Right y = Step::right(b + 16 * n * Tile::kStride + d, Tile::kStride);
+        with(2 * n, [&](T(&c)[4]) { Step::multiply(c, x, y, 0); });
+        with(2 * n + 1, [&](T(&c)[4]) { Step::multiply(c, x, y, 1); });
       }
     }
   }
 
   /// c += scores·b;  b [64, D].
-  __device__ static void product_of_scores(QuerySums& c, const Scores& p, const T* b) {
-#pragma unroll
-    for (int n = 0; n < kSide / 8; ++n) {
-      product_step(c,
-                   {to_tf32(element(p, 0, 2 * n)), to_tf32(element(p, 1, 2 * n)),
-                    to_tf32(element(p, 0, 2 * n + 1)), to_tf32(element(p, 1, 2 * n + 1))},
-                   b + 8 * n * Tile::kStride);
-    }
+  __device__ static void product_of_scores(QuerySums& c, const Scores& p, const S* b) {
+    const auto score = [&](int i, int j) { return element(p, i, j); };
+    product_with(c, b, [&](int k) { return Step::of_scores(score, k / kDepth); });
   }
 
-  /// c += a·b;  b [8, D] from `b` on, a [16, 8] of which this thread has columns 2t (twice, then 2t + 1).
-  __device__ static void product_step(QuerySums& c, const Left& a, const T* b) {
-    b += 2 * t() * Tile::kStride + g();
+  /// c += a·b;  b [64, D]; left(k): a's columns [k, k + kDepth), of this warp's 16 rows.
+  template <class F>
+  __device__ static void product_with(QuerySums& c, const S* b, F left) {
+    b += Step::right_inner_offset(Tile::kStride);
 #pragma unroll
-    for (int n = 0; n < D / 8; ++n) {
-      const T y[2] = {b[8 * n], b[8 * n + Tile::kStride]};
-      T sum[4] = {c.at[0][2 * n], c.at[0][2 * n + 1], c.at[1][2 * n], c.at[1][2 * n + 1]};
-      mma_tf32(sum, a.at, y);
+    for (int k = 0; k < kSide; k += kDepth) {
+      const typename Step::Left x = left(k);
 #pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        c.at[e / 2][2 * n + e % 2] = sum[e];
+      for (int n = 0; n < D / 16; ++n) {
+        const typename Step::Right y = Step::right_inner(b + k * Tile::kStride + 16 * n, Tile::kStride);
+        with_sums(c, 2 * n, [&](T(&sum)[4]) { Step::multiply(sum, x, y, 0); });
+        with_sums(c, 2 * n + 1, [&](T(&sum)[4]) { Step::multiply(sum, x, y, 1); });
       }
+    }
+  }
+  /// The sums of features [8n, 8n + 8): add(c of the product).
+  template <class Add>
+  __device__ static void with_sums(QuerySums& s, int n, Add add) {
+    T c[4] = {s.at[0][2 * n], s.at[0][2 * n + 1], s.at[1][2 * n], s.at[1][2 * n + 1]};
+    add(c);
+#pragma unroll
+    for (int e = 0; e < 4; ++e) {
+      s.at[e / 2][2 * n + e % 2] = c[e];
     }
   }
 };

@@ -13,6 +13,7 @@
 // kScoreStride = rows + kPack.
 #pragma once
 
+#include "engine/bf16.h"
 #include "engine/cuda/cuda.h"
 #include "engine/host_device.h"
 
@@ -32,29 +33,40 @@ inline constexpr int kPack = 16 / static_cast<int>(sizeof(T));
 
 /// Sizes of a tile for heads of up to D features. Each operand takes at most 16 KiB (without padding), so
 /// that four of them, the scores and the rest stay below kMaxSharedBytes.
-template <class T, int D>
+template <class S, int D>
 struct Tiling {
-  static constexpr int kFit = 16384 / (D * static_cast<int>(sizeof(T))), kMost = sizeof(T) == 4 ? 64 : 32;
+  using T = compute_t<S>;
+  static constexpr int kFit = 16384 / (D * static_cast<int>(sizeof(S))), kMost = sizeof(T) == 4 ? 64 : 32;
   static constexpr int kQueries = std::clamp(kFit, kGroups, kMost);
   static constexpr int kRows = std::clamp(kFit, kColumns, kMost);
 
   static constexpr int kQueriesOfThread = kQueries / kGroups;  ///< consecutive
   static constexpr int kRowsOfThread = kRows / kColumns;       ///< every 16th
   static constexpr int kFeaturesOfThread = D / kColumns;       ///< in pieces of kPiece
-  static constexpr int kPiece = std::min(kPack<T>, kFeaturesOfThread);
+  static constexpr int kPiece = std::min(kPack<S>, kFeaturesOfThread);
   static constexpr int kRowsOfGroup = kRows / kGroups;  ///< consecutive, of gradients of rows
 
-  static constexpr int kStride = D + kPack<T>, kScoreStride = kRows + kPack<T>;  ///< from row to row
+  /// Distances of a tile's queries and rows for which dS is stored at once.
+  static constexpr int kDistances = sizeof(S) == 2 ? kQueries + kRows : kRows;
+
+  static constexpr int kStride = D + kPack<S>;                  ///< from row to row of a tile of vectors,
+  static constexpr int kScoreStride = kRows + kPack<T>;         ///< of scores,
+  static constexpr int kOperandStride = kDistances + kPack<S>;  ///< of dS by distance
 
   static constexpr int kQueryTile = kQueries * kStride, kRowTile = kRows * kStride;  ///< elements
   static constexpr int kScoreTile = kQueries * kScoreStride;
   static constexpr int kBand = (kQueries + kRows) * kStride;  ///< position rows, one per distance
-  static constexpr int kQueue = kRows + kThreads;             ///< places of a VisibleRowQueue
 
   /// For __launch_bounds__: thread blocks that the registers of a multiprocessor must have room for; 0 leaves
   /// it to the compiler. A third one of the larger tiles would keep sums in memory.
-  static constexpr int kResident = kQueries == 64 ? 2 : sizeof(T) == 4 ? 3 : 0;
+  static constexpr int kResident = sizeof(T) == 8 ? 0 : kQueries == 64 ? 2 : 3;
 };
+
+/// The larger of both, in elements of S: for arrays that take each other's place.
+template <class S, class T>
+constexpr int room_for(int of_s, int of_t) {
+  return std::max(of_s, of_t * static_cast<int>(sizeof(T) / sizeof(S)));
+}
 
 /// Shared memory that every architecture allows per thread block.
 inline constexpr size_t kMaxSharedBytes = 99 * 1024;
