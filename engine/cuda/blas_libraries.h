@@ -18,8 +18,8 @@ struct ProductPath {
 
 namespace product_detail {
 
-/// What tensor cores load at once: addresses and distances of columns and matrices must be multiples of it, or
-/// cuBLASLt has slow kernels or none.
+/// What tensor cores load at once: addresses and distances of columns and matrices must be multiples of it,
+/// or cuBLASLt has slow kernels or none.
 inline constexpr int64_t kTensorCoreBytes = 16;
 
 inline bool aligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % kTensorCoreBytes == 0; }
@@ -37,8 +37,8 @@ inline bool on_tensor_cores(const BlasProduct& p, ProductPrecision precision) {
   return p.factors == DType::bf16 || (p.factors == DType::f32 && precision == ProductPrecision::tf32);
 }
 
-/// cuBLASLt for products on tensor cores that are aligned as those need. Its bias (of the result's type) is for one
-/// matrix that is not added to: "for best performance, specify zero beta" (cuBLAS, cublasLtMatmul).
+/// cuBLASLt for products on tensor cores that are aligned as those need. Its bias (of the result's type) is
+/// for one matrix that is not added to: "for best performance, specify zero beta" (cuBLAS, cublasLtMatmul).
 inline ProductPath product_path(const BlasProduct& p, ProductPrecision precision) {
   using product_detail::aligned;
   const bool lt = on_tensor_cores(p, precision) && aligned(p.a, p.ld_a, p.step_a, p.batch, p.factors) &&
@@ -48,11 +48,12 @@ inline ProductPath product_path(const BlasProduct& p, ProductPrecision precision
   return {.lt = lt, .epilogue = !wanted || (lt && !p.add && p.batch == 1 && aligned(p.bias))};
 }
 
-/// cuBLAS: takes every product, but neither bias nor relu, which it does not read. Throws Error when it fails.
+/// cuBLAS: takes every product, but neither bias nor relu, which it does not read. Throws Error when it
+/// fails.
 void blas_product(const BlasProduct& p);
 
-/// cuBLASLt, with bias and relu. False, and nothing is done, where it has no algorithm for the product. Throws
-/// Error when it fails otherwise.
+/// cuBLASLt, with bias and relu. False, and nothing is done, where it has no algorithm for the product.
+/// Throws Error when it fails otherwise.
 bool blas_lt_product(const BlasProduct& p);
 
 }  // namespace fade

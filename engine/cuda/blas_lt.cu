@@ -80,8 +80,9 @@ class Description {
     layout(c_, types.result, p.m, p.n, p.ld_c, p.step_c);
   }
 
-  // The proposals of cuBLASLt, the one that it prefers first; none where it does not support the product.
-  std::vector<Algorithm> proposals() {
+  // Up to `most` (at most kProposals) proposals of cuBLASLt, the one that it prefers first; none where it
+  // does not support the product.
+  std::vector<Algorithm> proposals(int most) {
     cublasLtMatmulPreferenceOpaque_t wish;
     check_blas(cublasLtMatmulPreferenceInit(&wish), "state a preference");
     const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t what, auto value) {
@@ -96,7 +97,7 @@ class Description {
     std::array<cublasLtMatmulHeuristicResult_t, kProposals> found;
     int count = 0;
     const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(handle(), &product_, &a_, &b_, &c_, &c_,
-                                                                 &wish, kProposals, found.data(), &count);
+                                                                 &wish, most, found.data(), &count);
     if (status == CUBLAS_STATUS_NOT_SUPPORTED) return {};
     check_blas(status, "propose algorithms");
     std::vector<Algorithm> usable;
@@ -160,7 +161,7 @@ std::optional<Algorithm> fastest(const BlasProduct& p) {
   const int64_t matrix_bytes = part.n * p.ld_c * static_cast<int64_t>(size_of(p.result));
   part.batch = std::min(p.batch, std::max<int64_t>(1, kTimedBytes / matrix_bytes));
   Description product(part);
-  const std::vector<Algorithm> proposals = product.proposals();
+  const std::vector<Algorithm> proposals = product.proposals(kProposals);
   if (proposals.empty()) return {};
   const int64_t last = (part.batch - 1) * part.step_c + (part.n - 1) * part.ld_c + part.m;
   const Tensor scratch = Tensor::zeros({last}, part.result, Device::cuda);
@@ -234,7 +235,7 @@ bool blas_lt_product(const BlasProduct& p) {
     if (!product.takes(*chosen)) chosen = {};
   }
   if (!chosen) {
-    const std::vector<Algorithm> proposals = product.proposals();
+    const std::vector<Algorithm> proposals = product.proposals(1);
     if (proposals.empty()) return false;
     chosen = proposals.front();
   }

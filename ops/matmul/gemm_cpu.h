@@ -11,8 +11,8 @@ struct GemmPart {
   int64_t row, rows, column, columns;
 };
 
-/// Computes that part of one product y = op(a)·op(b), or y +=, sizes and transposes as in `s` (its batch is not read).
-/// s.k > 0. The bits of an element do not depend on the part that it belongs to.
+/// Computes that part of one product y = op(a)·op(b), or y +=, sizes and transposes as in `s` (its batch is
+/// not read). s.k > 0. The bits of an element do not depend on the part that it belongs to.
 template <class T>
 void gemm(const T* a, const T* b, T* y, const MatmulSizes& s, const GemmPart& part);
 

@@ -1,5 +1,7 @@
 #include "ops/matmul/matmul_cuda.h"
 
+#include "ops/matmul/matmul_kernels.h"
+
 namespace fade {
 namespace {
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/cuda/blas.h"
 #include "engine/cuda/tf32.h"
 #include "engine/primitives.h"
 #include "engine/product_precision.h"
@@ -286,6 +287,46 @@ BOOST_AUTO_TEST_CASE(tensor_cores_multiply_bf16) {
       for (size_t k = 0; k < 16; ++k) expected[i * 8 + j] += left[i * 16 + k] * right[k * 8 + j];
   BOOST_TEST(largest_difference(doubles(bf16_product(c, a, b)), expected) < 2e-5);
   BOOST_TEST(largest_difference(doubles(bf16_product_of_matrices(c, a, b)), expected) < 2e-5);
+}
+
+// relu(x·Wᵀ + b) of bf16: on addresses of 16 bytes in one product; else bias and relu are left to the caller.
+BOOST_AUTO_TEST_CASE(a_product_with_bias_and_relu) {
+  const auto there = [](const Tensor& x) { return x.to(DType::bf16).to(Device::cuda); };
+  const Tensor x = there(random({5, 16}, DType::f32)), w = there(random({8, 16}, DType::f32)),
+               b = there(random({8}, DType::f32)), room = there(Tensor::zeros({6, 8}));
+  const auto expected = [&](bool finished) {
+    const auto plain = doubles(matmul(x.to(DType::f64), w.to(DType::f64), {.b = true})), bias = doubles(b);
+    std::vector<double> y;
+    for (size_t i = 0; i < plain.size(); ++i)
+      y.push_back(finished ? std::max(plain[i] + bias[i % 8], 0.0) : plain[i]);
+    return y;
+  };
+  for (const int64_t first : {8, 4}) {  // elements of 2 bytes
+    const Tensor y = room.view({48}).rows(first, first + 40);
+    const bool finished = cuda_product({.factors = DType::bf16,
+                                        .result = DType::bf16,
+                                        .transpose_a = true,
+                                        .transpose_b = false,
+                                        .m = 8,
+                                        .n = 5,
+                                        .k = 16,
+                                        .a = w.data_bytes(),
+                                        .ld_a = 16,
+                                        .step_a = 0,
+                                        .b = x.data_bytes(),
+                                        .ld_b = 16,
+                                        .step_b = 0,
+                                        .add = false,
+                                        .c = y.mutate_bytes(),
+                                        .ld_c = 8,
+                                        .step_c = 0,
+                                        .batch = 1,
+                                        .bias = b.data_bytes(),
+                                        .relu = true});
+    BOOST_TEST(finished == (first == 8));
+    BOOST_TEST(largest_difference(doubles(y), expected(finished)) <=
+               66 * 0x1p-9);  // one rounding of up to 66
+  }
 }
 
 // Each product of two factors in [−2, 2) has an error of up to 4·2^-10.

@@ -1,5 +1,5 @@
-// The libraries of products on the emulated device: the CPU's BLAS on factors that are rounded as a GPU would, and
-// refusals where a GPU's library refuses.
+// The libraries of products on the emulated device: the CPU's BLAS on factors that are rounded as a GPU
+// would, and refusals where a GPU's library refuses.
 #include <cblas.h>
 
 #include <vector>
@@ -26,26 +26,27 @@ Place place_of_b(const BlasProduct& p) {
   return {p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, p.ld_b};
 }
 
-/// f32 numbers from f32 or bf16, as a product reads them; without gaps between columns.
+int size(int64_t n) { return static_cast<int>(n); }
+
+/// The factors of one product as tensor cores read them: bf16, or f32 rounded to TF32, as f32; without gaps
+/// between columns.
 template <class T>
-std::vector<float> factors(const T* from, const Place& at, bool to_tf32_first) {
-  std::vector<float> values;
-  values.reserve(static_cast<size_t>(at.rows * at.columns));
+std::vector<float> factors(const T* from, const Place& at) {
+  std::vector<float> values(static_cast<size_t>(at.rows * at.columns));
   for (int64_t j = 0; j < at.columns; ++j)
     for (int64_t i = 0; i < at.rows; ++i) {
       const float x = from[j * at.ld + i];
-      values.push_back(to_tf32_first ? to_tf32(x) : x);
+      values[static_cast<size_t>(j * at.rows + i)] = std::is_same_v<T, bf16> ? x : to_tf32(x);
     }
   return values;
 }
 
-/// One product of f32 or bf16: summed in f32, with the epilogue in f32, rounded to the result's type once.
+/// One product on tensor cores: summed in f32, with the epilogue in f32, rounded to the result's type once.
 template <class T, class R>
-void product(const BlasProduct& p, const T* a, const T* b, R* c, bool tf32) {
+void rounded_product(const BlasProduct& p, const T* a, const T* b, R* c) {
   const Place at_a = place_of_a(p), at_b = place_of_b(p);
-  const std::vector<float> fa = factors(a, at_a, tf32), fb = factors(b, at_b, tf32);
+  const std::vector<float> fa = factors(a, at_a), fb = factors(b, at_b);
   std::vector<float> sums(static_cast<size_t>(p.m * p.n));
-  const auto size = [](int64_t n) { return static_cast<int>(n); };
   cblas_sgemm(CblasColMajor, operation(p.transpose_a), operation(p.transpose_b), size(p.m), size(p.n),
               size(p.k), 1, fa.data(), size(at_a.rows), fb.data(), size(at_b.rows), 0, sums.data(),
               size(p.m));
@@ -60,11 +61,11 @@ void product(const BlasProduct& p, const T* a, const T* b, R* c, bool tf32) {
     }
 }
 
-/// The same in f64.
-void product_f64(const BlasProduct& p, const double* a, const double* b, double* c) {
-  const auto size = [](int64_t n) { return static_cast<int>(n); };
-  cblas_dgemm(CblasColMajor, operation(p.transpose_a), operation(p.transpose_b), size(p.m), size(p.n),
-              size(p.k), 1, a, size(p.ld_a), b, size(p.ld_b), p.add, c, size(p.ld_c));
+/// One product of f32 or f64 as they are.
+template <class T, class Gemm>
+void exact_product(const BlasProduct& p, const T* a, const T* b, T* c, const Gemm& gemm) {
+  gemm(CblasColMajor, operation(p.transpose_a), operation(p.transpose_b), size(p.m), size(p.n), size(p.k), 1,
+       a, size(p.ld_a), b, size(p.ld_b), p.add, c, size(p.ld_c));
 }
 
 // One after the other: OpenBLAS built without threads must not be called from several threads.
@@ -77,15 +78,16 @@ void for_each_of_batch(const BlasProduct& p, const F& f) {
 }
 
 void products(const BlasProduct& p) {
-  const bool tf32 = p.factors == DType::f32 && on_tensor_cores(p, product_precision());
   if (p.factors == DType::f64)
-    for_each_of_batch<double, double>(p, [&](auto... x) { product_f64(p, x...); });
+    for_each_of_batch<double, double>(p, [&](auto... x) { exact_product(p, x..., cblas_dgemm); });
+  else if (!on_tensor_cores(p, product_precision()))
+    for_each_of_batch<float, float>(p, [&](auto... x) { exact_product(p, x..., cblas_sgemm); });
   else if (p.factors == DType::f32)
-    for_each_of_batch<float, float>(p, [&](auto... x) { product(p, x..., tf32); });
+    for_each_of_batch<float, float>(p, [&](auto... x) { rounded_product(p, x...); });
   else if (p.result == DType::f32)
-    for_each_of_batch<bf16, float>(p, [&](auto... x) { product(p, x..., false); });
+    for_each_of_batch<bf16, float>(p, [&](auto... x) { rounded_product(p, x...); });
   else
-    for_each_of_batch<bf16, bf16>(p, [&](auto... x) { product(p, x..., false); });
+    for_each_of_batch<bf16, bf16>(p, [&](auto... x) { rounded_product(p, x...); });
 }
 
 void check_types(const char* library, const BlasProduct& p) {
@@ -115,8 +117,9 @@ void blas_product(const BlasProduct& p) {
   products(p);
 }
 
-// The manual's requirements of tensor cores ("cuBLASLt API", cublasLtMatmul; kernels of 16-byte loads): addresses
-// and distances of columns and matrices are multiples of 16 bytes. A bias has one vector for one matrix.
+// The manual's requirements of tensor cores ("cuBLASLt API", cublasLtMatmul; kernels of 16-byte loads):
+// addresses and distances of columns and matrices are multiples of 16 bytes. A bias has one vector for one
+// matrix.
 bool blas_lt_product(const BlasProduct& p) {
   check_types("cublasLt", p);
   check_sizes("cublasLt", p);
