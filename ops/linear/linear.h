@@ -16,12 +16,12 @@ struct LinearOptions {
 
 /// y = dropout(relu(x·weightᵀ + bias)), with what the options ask for.
 ///   x [.., I], weight [O, I], bias [O] or an empty tensor → y [.., O]
-/// All are f32 or f64, of one type; or, on CUDA, x is bf16 and weight and bias are f32. Then weight, and bias unless y
-/// is f32, are rounded to bf16; products are summed in f32, and y is bf16.
+/// All are f32 or f64, of one type; or, on CUDA, x is bf16 and weight and bias are f32. Then weight, and bias
+/// unless y is f32, are rounded to bf16; products are summed in f32, and y is bf16.
 ///   dz = g where y > 0, divided by 1 − p, else 0 (without relu: g);   dx = dz·weight,  dweight = dzᵀ·x,
 ///   db = Σ dz over all rows.
-/// Saves x, weight (rounded, if it was), and with relu y, whose zeros are the mask: nothing is drawn again. The mask is
-/// that of dropout (ops/dropout). Throws for other shapes or types, and unless 0 ≤ p < 1.
+/// Saves x, weight (rounded, if it was), and with relu y, whose zeros are the mask: nothing is drawn again.
+/// The mask is that of dropout (ops/dropout). Throws for other shapes or types, and unless 0 ≤ p < 1.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               const LinearOptions& options = {});
 

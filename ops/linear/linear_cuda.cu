@@ -70,13 +70,24 @@ void forward(const Tensor& x, const Tensor& weight, const LinearFinish& finish, 
 constexpr int kTile = 32, kLanes = 8;  // threads: packs of columns, and rows that are summed side by side
 constexpr int64_t kPartRows = 128;     // rows of a thread block
 
-// N numbers, fewer where a row ends.
-template <int N, class T>
-__device__ Pack<T, N> load_columns(const T* from, int count, bool packs) {
-  if (packs) return load_pack<N>(from);
-  Pack<T, N> some;
-  for (int k = 0; k < N; ++k) some.v[k] = k < count ? from[k] : T(0);
-  return some;
+// `count` of N numbers: all of them, aligned, where rows consist of packs.
+template <bool packs, int N, class T>
+__device__ Pack<T, N> load_columns(const T* from, [[maybe_unused]] int count) {
+  if constexpr (packs) {
+    return load_pack<N>(from);
+  } else {
+    Pack<T, N> some;
+    for (int k = 0; k < N; ++k) some.v[k] = k < count ? from[k] : T(0);
+    return some;
+  }
+}
+template <bool packs, int N, class T>
+__device__ void store_columns(T* to, const Pack<T, N>& pack, [[maybe_unused]] int count) {
+  if constexpr (packs) {
+    store_pack(to, pack);
+  } else {
+    for (int k = 0; k < count; ++k) to[k] = pack.v[k];
+  }
 }
 
 template <class G, class T>
@@ -84,38 +95,33 @@ struct GradientArrays {
   const G *g, *y;  // y: or null
   compute_t<G> factor;
   int64_t rows, columns;
-  bool packs;          // every pack of a row is whole and aligned
   T* dz;               // or null
   compute_t<G>* sums;  // [parts, columns], or null
 };
 
 // One thread block per kPartRows rows and tile of columns: dz, and the sums of these rows.
-template <class G, class T>
+template <bool packs, class G, class T>
 __global__ void gradient(GradientArrays<G, T> x) {
   using C = compute_t<G>;
   constexpr int N = kPackOf<G>;
   const int64_t tiles = (x.columns + kTile * N - 1) / (kTile * N), part = blockIdx.x / tiles;
-  const int64_t column = (blockIdx.x % tiles * kTile + threadIdx.x) * N, left = x.columns - column;
+  const int64_t pack = blockIdx.x % tiles * kTile + threadIdx.x, column = pack * N, left = x.columns - column;
   const int count = static_cast<int>(left < 0 ? 0 : left < N ? left : N);
   const int64_t end = (part + 1) * kPartRows < x.rows ? (part + 1) * kPartRows : x.rows;
   C sums[N] = {};
   for (int64_t row = part * kPartRows + threadIdx.y; count > 0 && row < end; row += kLanes) {
-    const int64_t at = row * x.columns + column;
-    const Pack<G, N> g = load_columns<N>(x.g + at, count, x.packs);
+    // Packs: as a multiple of N, without which nvcc 13.0 does not store 16 bytes at once.
+    const int64_t at = packs ? (row * (x.columns / N) + pack) * N : row * x.columns + column;
+    const Pack<G, N> g = load_columns<packs, N>(x.g + at, count);
     Pack<G, N> y;
-    if (x.y) y = load_columns<N>(x.y + at, count, x.packs);
+    if (x.y) y = load_columns<packs, N>(x.y + at, count);
     Pack<T, N> dz;
     for (int k = 0; k < N; ++k) {
       const C value = !x.y ? C(g.v[k]) : C(y.v[k]) > 0 ? x.factor * C(g.v[k]) : C(0);
       sums[k] += value;
       dz.v[k] = static_cast<T>(value);
     }
-    if (!x.dz) continue;
-    if (x.packs) {
-      store_pack(x.dz + at, dz);
-    } else {
-      for (int k = 0; k < count; ++k) x.dz[at + k] = dz.v[k];
-    }
+    if (x.dz) store_columns<packs, N>(x.dz + at, dz, count);
   }
   if (!x.sums) return;
   __shared__ C lanes[kLanes][kTile * N];
@@ -133,17 +139,19 @@ template <class G, class T>
 void launch_gradient(const Tensor& g, const Tensor& y, double factor, Out dz, const Tensor& sums) {
   constexpr int N = kPackOf<G>;
   const int64_t rows = g.size(0), columns = g.size(1);
-  GradientArrays<G, T> x{.g = g.data<G>(),
-                         .y = y ? y.data<G>() : nullptr,
-                         .factor = static_cast<compute_t<G>>(factor),
-                         .rows = rows,
-                         .columns = columns,
-                         .packs = false,
-                         .dz = dz ? dz.mutate<T>() : nullptr,
-                         .sums = sums ? sums.mutate<compute_t<G>>() : nullptr};
-  x.packs = columns % N == 0 && takes_packs<N>(x.g) && takes_packs<N>(x.y) && takes_packs<N>(x.dz);
+  const GradientArrays<G, T> x{.g = g.data<G>(),
+                               .y = y ? y.data<G>() : nullptr,
+                               .factor = static_cast<compute_t<G>>(factor),
+                               .rows = rows,
+                               .columns = columns,
+                               .dz = dz ? dz.mutate<T>() : nullptr,
+                               .sums = sums ? sums.mutate<compute_t<G>>() : nullptr};
+  const bool packs = columns % N == 0 && takes_packs<N>(x.g) && takes_packs<N>(x.y) && takes_packs<N>(x.dz);
   const int64_t parts = (rows + kPartRows - 1) / kPartRows, tiles = (columns + kTile * N - 1) / (kTile * N);
-  launch("linear_backward", gradient<G, T>, static_cast<unsigned>(parts * tiles), dim3(kTile, kLanes), 0, x);
+  const auto grid = static_cast<unsigned>(parts * tiles);
+  if constexpr (!std::is_same_v<G, double>)
+    if (packs) return launch("linear_backward", gradient<true, G, T>, grid, dim3(kTile, kLanes), 0, x);
+  launch("linear_backward", gradient<false, G, T>, grid, dim3(kTile, kLanes), 0, x);
 }
 
 void backward(const Tensor& g, const Tensor& y, double factor, Out dz, Out db) {
