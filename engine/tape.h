@@ -257,8 +257,8 @@ class BackwardCtx {
   /// !needs(i). Throws, naming the operation, when g has another shape, type or device than the input.
   void add(int i, Tensor g);
 
-  /// Where a rule writes the gradient of input i itself, or adds it, so that no tensor of its own is added to those
-  /// of other operations afterwards. Only when needs(i). The target must be gone before the next call for i.
+  /// Where a rule writes the gradient of input i itself, or adds it to those of other operations: nothing is
+  /// added afterwards. Only when needs(i). The target must be gone before the next call for i.
   GradientTarget into(int i);
 
   /// The gradient of input i as a tensor to be added to in place (zeros at first), for rules that touch only

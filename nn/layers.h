@@ -18,8 +18,8 @@ struct Linear {
   Tensor bias;       ///< b: [out]; an empty tensor without has_bias
   /// Adds the parameters PATH.weight and, if has_bias, PATH.bias. Throws Error when a name is taken.
   Linear(Parameters& p, const std::string& path, int64_t in, int64_t out, bool has_bias, Generator& random);
-  /// y, or what `options` makes of it (ops/linear). Throws Error, and names the layer, when the last size of x is
-  /// not `in`, and as linear does.
+  /// y, or what `options` makes of it (ops/linear). Throws Error, and names the layer, when the last size of
+  /// x is not `in`, and as linear does.
   Tensor operator()(const Tensor& x, const LinearOptions& options = {}) const;
 };
 

@@ -34,8 +34,8 @@ inline void check_same_type(const char* op, const Tensor& a, const Tensor& b) {
   check_same_device(op, a, b);
 }
 
-/// Throws Error unless the parameter, which the error calls `what`, is of the type that x needs, and on its device:
-/// of x's own, but f32 for activations of bf16.
+/// Throws Error unless the parameter, which the error calls `what`, is of the type that x needs, and on its
+/// device: of x's own, but f32 for activations of bf16.
 inline void check_parameter_type(const char* op, const char* what, const Tensor& x, const Tensor& parameter) {
   const DType needed = x.dtype() == DType::bf16 ? DType::f32 : x.dtype();
   if (parameter.dtype() != needed)

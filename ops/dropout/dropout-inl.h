@@ -21,7 +21,7 @@ namespace fade::HWY_NAMESPACE {
 inline constexpr int64_t kDropoutChunk = 512;
 
 /// factors[i] = mask.factor where element first + i is kept, else 0, for kDropoutChunk elements; `first` is a
-/// multiple of 8. The decisions of keep_bits: on a little-endian machine the lower half of a word comes first.
+/// multiple of 8. The decisions of keep_bits: the lower half of a word comes first (little-endian).
 template <class T>
 void dropout_factors(const DropoutMask& mask, int64_t first, T* factors) {
   HWY_ALIGN uint32_t words[kDropoutChunk / 2];

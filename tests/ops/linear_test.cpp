@@ -67,9 +67,9 @@ boost::test_tools::assertion_result device_is_here(boost::unit_test::test_unit_i
   return has_backend(Device::cuda);
 }
 
-/// The greatest error of a result of bf16, or of f32 from factors of bf16, relative to the same sum of absolute
-/// values: one rounding (2^-9) of each of the gradients that are multiplied, and one of the result, or two where
-/// dropout follows. Sums of some hundred numbers in f32 add less than 2^-14.
+/// The greatest error of a result of bf16, or of f32 from factors of bf16, relative to the same sum of
+/// absolute values: one rounding (2^-9) of each of the gradients that are multiplied, and one of the result,
+/// or two where dropout follows. Sums of some hundred numbers in f32 add less than 2^-14.
 constexpr double kError = 0x1p-9 * 3 + 0x1p-14;
 
 // `f` on the device, of f32 leaves, of which the first are activations of bf16, against f64 on the CPU.
