@@ -23,7 +23,7 @@ struct Buffers {
   S* band_or_scores = shared.array<S>(room_for<S, T>(P::kLoadsAhead ? Tile::kBand : 0, Tile::kScoreTile));
   T* lse = shared.array<T>(Tile::kQueries);
   T* delta = shared.array<T>(Tile::kQueries);
-  TileRows<T> rows{shared.array<int32_t>(Tile::kRows), shared.array<int32_t>(Tile::kRows),
+  TileRows<P> rows{shared.array<int32_t>(Tile::kRows), shared.array<int32_t>(Tile::kRows),
                    shared.array<T>(Tile::kRows)};
   T* dspan = shared.array<T>(kWarps * Tile::kRows);
   static_assert(Tile::kBand <= Tile::kRowTile + Tile::kQueryTile);
@@ -83,11 +83,11 @@ struct QueryRanges {
 };
 
 /// The same for all lanes; all of them call it.
-template <int kRows, class S, class T>
-__device__ QueryRanges query_ranges(const AttentionArrays<S>& x, const TileRows<T>& rows) {
+template <class P, class S>
+__device__ QueryRanges query_ranges(const AttentionArrays<S>& x, const TileRows<P>& rows) {
   const QueryRange block{0, x.block - 1};
   QueryRange some{x.block, -1}, full = block;
-  for (int j = static_cast<int>(threadIdx.x) % kWarp; j < kRows; j += kWarp) {
+  for (int j = static_cast<int>(threadIdx.x) % kWarp; j < P::Tile::kRows; j += kWarp) {
     if (rows.age[j] == kEmptyPlaceAge) {
       full.last = -1;
       continue;
@@ -106,9 +106,9 @@ __device__ QueryRanges query_ranges(const AttentionArrays<S>& x, const TileRows<
 }
 
 /// Writes a tile's rows, as row_of(j) says; they are there when all threads have met.
-template <int kRows, class S, class T, class F>
-__device__ void put_rows(const AttentionArrays<S>& x, int head, F row_of, const TileRows<T>& rows) {
-  for (int j = static_cast<int>(threadIdx.x); j < kRows; j += kThreads) {
+template <class P, class S, class F>
+__device__ void put_rows(const AttentionArrays<S>& x, int head, F row_of, const TileRows<P>& rows) {
+  for (int j = static_cast<int>(threadIdx.x); j < P::Tile::kRows; j += kThreads) {
     const int32_t row = row_of(j);
     if (row < 0)
       rows.put_none(j);
@@ -154,12 +154,12 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
   const RowRange tile = row_tile(x, blockIdx.x / x.heads, Tile::kRows);
   if (tile.count == 0) return;
   const auto row_of = tile.rows();
-  const TileRows<T>& rows = s.rows;
-  put_rows<Tile::kRows>(x, head, row_of, rows);
+  const TileRows<P>& rows = s.rows;
+  put_rows(x, head, row_of, rows);
   load_keys<P>(x, head, row_of, s.keys);
   if constexpr (kAhead) load_values<P>(x, head, row_of, s.values);
   __syncthreads();
-  const QueryRanges seen_by = query_ranges<Tile::kRows>(x, rows);
+  const QueryRanges seen_by = query_ranges(x, rows);
 
   const auto queries_from = [&](int first) {
     return QueryTile{tile.stream, head, first, std::min(int{Tile::kQueries}, x.block - first)};
@@ -185,7 +185,7 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
     const KeptOfThread<P> kept(x, queries, rows);
     const bool full = seen_by.full.first <= first && queries.last() <= seen_by.full.last;
     const S *const q = s.q + stage * Tile::kQueryTile, *const grad = s.grad + stage * Tile::kQueryTile;
-    const int32_t near = rows.template next_near<Tile::kRows>(x, queries, kEmptyPlaceAge + 1);
+    const int32_t near = rows.next_near(x, queries, kEmptyPlaceAge + 1);
     const bool busy = P::busy(queries.count, tile.count);
     typename P::Scores scores, dweights;
     if constexpr (kAhead) {

@@ -25,7 +25,8 @@ struct Buffers {
   S* by_distance = shared.array<S>(room_for<S, T>(Tile::kQueries * Tile::kOperandStride, Tile::kScoreTile));
   T* lse = shared.array<T>(Tile::kQueries);
   T* delta = shared.array<T>(Tile::kQueries);
-  TileRows<T> queue{shared.array<int32_t>(kQueue), shared.array<int32_t>(kQueue), shared.array<T>(kQueue)};
+  static constexpr int kPlaces = VisibleRowQueue<P>::kPlaces;
+  TileRows<P> queue{shared.array<int32_t>(kPlaces), shared.array<int32_t>(kPlaces), shared.array<T>(kPlaces)};
   int32_t* counts = shared.array<int32_t>(kWarps);
   static_assert(Tile::kBand <= 2 * Tile::kRowTile);
   /// Position rows: where they are not loaded ahead, in the place of keys and values.
@@ -35,8 +36,8 @@ struct Buffers {
 
 /// to[i, t] = dS of query i and the row at distance `nearest` + t, 0 where there is none, for t < kDistances; of the
 /// rows with ages in [age, age + rows of a tile). Each warp writes the queries that it owns, and has them then.
-template <class P, class S, class T>
-__device__ void store_by_distance(const QueryTile& queries, const TileRows<T>& rows,
+template <class P, class S>
+__device__ void store_by_distance(const QueryTile& queries, const TileRows<P>& rows,
                                   const typename P::Scores& dscores, int32_t age, int32_t nearest, S* to) {
   using Tile = typename P::Tile;
   constexpr int kOfWarp = Tile::kQueries / kWarps * Tile::kOperandStride;
@@ -106,12 +107,11 @@ __device__ void add_to_positions(const AttentionArrays<S>& x, const S* sums, int
 /// memory, to dpos [P, D] (B10). `loaded`: whether the band is that of `near`, and it is the only age.
 template <class P, class S, class T>
 __device__ void position_backward(const AttentionArrays<S>& x, const QueryTile& queries,
-                                  const TileRows<T>& rows, int32_t near, bool loaded,
+                                  const TileRows<P>& rows, int32_t near, bool loaded,
                                   const typename P::Scores& dscores, const Buffers<P>& s,
                                   typename P::QuerySums& dq, T* dpos) {
   using Tile = typename P::Tile;
-  for (int32_t age = near; age != kNoAge;
-       age = rows.template next_near<Tile::kRows>(x, queries, age + Tile::kRows)) {
+  for (int32_t age = near; age != kNoAge; age = rows.next_near(x, queries, age + Tile::kRows)) {
     if (!loaded) {
       __syncthreads();
       load_band<P>(x, queries, age, s.band());
@@ -153,8 +153,8 @@ __device__ void backward_dq_tile(const AttentionArrays<S>& x, const BackwardInpu
   load_queries_and_grad<P>(x, queries, b.grad, s.q, s.grad);
   load_statistics<P>(x, b, queries, s.lse, s.delta);
   typename P::QuerySums sum;
-  VisibleRowQueue<S> visible(x, queries, s.queue, s.counts);
-  bool any = visible.template fill<Tile::kRows>();
+  VisibleRowQueue<P> visible(x, queries, s.queue, s.counts);
+  bool any = visible.fill();
   const auto start_rows = [&](int stage) {  // of the queue's tile
     if (any) {
       const auto row_of = [rows = visible.tile()](int j) { return rows.row(j); };
@@ -167,16 +167,15 @@ __device__ void backward_dq_tile(const AttentionArrays<S>& x, const BackwardInpu
   if constexpr (kAhead) start_rows(0);
   const bool busy = P::busy(queries.count, Tile::kRows);
   while (any) {
-    const TileRows<T> rows = visible.tile();
+    const TileRows<P> rows = visible.tile();
     const S *const keys = s.keys + stage * Tile::kRowTile, *const values = s.values + stage * Tile::kRowTile;
-    const int32_t near = rows.template next_near<Tile::kRows>(x, queries, kEmptyPlaceAge + 1);
+    const int32_t near = rows.next_near(x, queries, kEmptyPlaceAge + 1);
     const KeptOfThread<P> kept(x, queries, rows);
-    const bool full = rows.template full<Tile::kRows>();
-    const bool one_band =
-        near == kNoAge || rows.template next_near<Tile::kRows>(x, queries, near + Tile::kRows) == kNoAge;
+    const bool full = rows.full();
+    const bool one_band = near == kNoAge || rows.next_near(x, queries, near + Tile::kRows) == kNoAge;
     const auto next = [&] {
-      visible.template pop<Tile::kRows>();
-      any = visible.template fill<Tile::kRows>();
+      visible.pop();
+      any = visible.fill();
     };
     typename P::Scores scores, dweights;
     if constexpr (kAhead) {

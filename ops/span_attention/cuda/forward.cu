@@ -20,7 +20,8 @@ struct Buffers {
   S* values = shared.array<S>(Tile::kRowTile);
   /// Position rows, then scores by age; without P::kLoadsAhead scores by age, then weights.
   S* band_or_scores = shared.array<S>(room_for<S, T>(P::kLoadsAhead ? Tile::kBand : 0, Tile::kScoreTile));
-  TileRows<T> queue{shared.array<int32_t>(kQueue), shared.array<int32_t>(kQueue), shared.array<T>(kQueue)};
+  static constexpr int kPlaces = VisibleRowQueue<P>::kPlaces;
+  TileRows<P> queue{shared.array<int32_t>(kPlaces), shared.array<int32_t>(kPlaces), shared.array<T>(kPlaces)};
   int32_t* counts = shared.array<int32_t>(kWarps);
   static_assert(Tile::kBand <= 2 * Tile::kRowTile);
   /// Position rows: where they are not loaded ahead, in the place of keys and values.
@@ -44,7 +45,7 @@ struct OnlineSoftmax {
 
   /// Turns a tile's scores s·√D into m·u. Each query's h rises to the tile's maximum h', and its sums so far are
   /// multiplied by exp(h − h'). `full`: no mask is needed.
-  __device__ void step(const AttentionArrays<S>& x, int first_query, const TileRows<T>& rows, bool full,
+  __device__ void step(const AttentionArrays<S>& x, int first_query, const TileRows<P>& rows, bool full,
                        typename P::Scores& scores, typename P::QuerySums& out) {
     if (full)
       step<true>(x, first_query, rows, scores, out);
@@ -60,7 +61,7 @@ struct OnlineSoftmax {
 
  private:
   template <bool full>
-  __device__ void step(const AttentionArrays<S>& x, int first_query, const TileRows<T>& rows,
+  __device__ void step(const AttentionArrays<S>& x, int first_query, const TileRows<P>& rows,
                        typename P::Scores& scores, typename P::QuerySums& out) {
     const T scale = P::kUnit * x.scale;
 #pragma unroll
@@ -130,26 +131,26 @@ __global__ void __launch_bounds__(kThreads, P::kResidentForward)
   load_queries<P>(x, queries, x.q, s.q);
   typename P::QuerySums sum_of_values;  // O
   OnlineSoftmax<P> softmax;
-  VisibleRowQueue<S> visible(x, queries, s.queue, s.counts);
-  bool more = visible.template fill<Tile::kRows>();
+  VisibleRowQueue<P> visible(x, queries, s.queue, s.counts);
+  bool more = visible.fill();
   int32_t next_near = kNoAge;
   const auto begin_tile = [&] {  // the queue's
-    const TileRows<T> rows = visible.tile();
-    next_near = rows.template next_near<Tile::kRows>(x, queries, kEmptyPlaceAge + 1);
+    const TileRows<P> rows = visible.tile();
+    next_near = rows.next_near(x, queries, kEmptyPlaceAge + 1);
     if constexpr (kAhead)
       start_keys<P>(
           x, queries, [=](int j) { return rows.row(j); }, next_near, s);
   };
   if (more) begin_tile();
   while (more) {
-    const TileRows<T> rows = visible.tile();
+    const TileRows<P> rows = visible.tile();
     const auto row_of = [=](int j) { return rows.row(j); };
     const int32_t near = next_near;
     const KeptOfThread<P> kept(x, queries, rows);
-    const bool full = rows.template full<Tile::kRows>();
+    const bool full = rows.full();
     const auto begin_next = [&] {
-      visible.template pop<Tile::kRows>();
-      more = visible.template fill<Tile::kRows>();
+      visible.pop();
+      more = visible.fill();
       if (more) begin_tile();
     };
     if constexpr (kAhead) {

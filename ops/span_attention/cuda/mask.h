@@ -23,8 +23,10 @@ __device__ MaskEntry<T> mask_at(const MaskFormula<T>& mask, int32_t age, T span,
 }
 
 /// The rows of a tile, in shared memory: at[j] of each array is that of row j.
-template <class T>
+template <class P>
 struct TileRows {
+  using T = typename P::T;
+  static constexpr int kRows = P::Tile::kRows;
   int32_t*
       index;  ///< of the context row << 1 | whether each query sees all of it; negative: the tile has no row
   int32_t* age;  ///< kEmptyPlaceAge where the tile has no row
@@ -39,7 +41,6 @@ struct TileRows {
   __device__ void put_none(int j) const { put(j, -1, kEmptyPlaceAge, T{0}, false); }
 
   /// True iff each query sees all of each of the kRows rows: no mask is needed. All lanes call it.
-  template <int kRows>
   __device__ bool full() const {
     bool all = true;
     for (int j = static_cast<int>(threadIdx.x) % kWarp; j < kRows; j += kWarp) all &= index[j] & 1;
@@ -47,8 +48,8 @@ struct TileRows {
   }
   /// The smallest age, of at least `from`, of a row that has a position row for one of the queries; kNoAge if
   /// there is none. The same for all lanes; all of them call it.
-  template <int kRows, class S>
-  __device__ int32_t next_near(const AttentionArrays<S>& x, const QueryTile& queries, int32_t from) const {
+  __device__ int32_t next_near(const AttentionArrays<typename P::S>& x, const QueryTile& queries,
+                               int32_t from) const {
     int32_t nearest = kNoAge;
     for (int j = static_cast<int>(threadIdx.x) % kWarp; j < kRows; j += kWarp) {
       if (age[j] >= from && age[j] + queries.first <= x.last_position && age[j] + queries.last() >= 1)
@@ -58,18 +59,21 @@ struct TileRows {
   }
 };
 
-/// Places of a VisibleRowQueue: room for a tile that is worked on, one that is not full yet, and the rows that a
-/// scan finds. Tiles begin at multiples of their rows, so that each is in one piece.
-inline constexpr int kQueue = 2 * kThreads;
-
 /// The rows of a stream that a tile of queries sees, in the order of memory and then of the block. Invisible
 /// rows are left out after reading their age and span, and take part in no product.
-template <class S>
+template <class P>
 class VisibleRowQueue {
  public:
-  using T = compute_t<S>;
-  /// `queue` has kQueue places; `counts` kWarps.
-  __device__ VisibleRowQueue(const AttentionArrays<S>& x, const QueryTile& queries, const TileRows<T>& queue,
+  using S = typename P::S;
+  using T = typename P::T;
+  static constexpr int kRows = P::Tile::kRows, kScan = P::Tile::kScan;
+  /// Places: room for a tile that is not full yet and the rows that a scan finds; and for one that is worked on
+  /// meanwhile. Tiles begin at multiples of their rows, so that each is in one piece.
+  static constexpr int kPlaces = kScan + (P::kLoadsAhead ? 2 : 1) * kRows;
+  static_assert(kPlaces % kRows == 0);
+
+  /// `queue` has kPlaces places; `counts` kWarps.
+  __device__ VisibleRowQueue(const AttentionArrays<S>& x, const QueryTile& queries, const TileRows<P>& queue,
                              int32_t* counts)
       : x_(x),
         queries_(queries),
@@ -79,11 +83,9 @@ class VisibleRowQueue {
         in_memory_(x.start[queries.stream + 1] - memory_),
         total_(in_memory_ + x.block) {}
 
-  /// Reads on until there are the rows of a tile, kRows, or no more. All threads call it.
-  /// True unless the tile has no row. It stays where it is until the next one has been popped.
-  template <int kRows>
+  /// Reads on until there are the rows of a tile, or no more. All threads call it.
+  /// True unless the tile has no row. With P::kLoadsAhead the tile stays where it is until the next one is popped.
   __device__ bool fill() {
-    static_assert(kRows <= kThreads / 2 && kQueue % kRows == 0);
     while (count_ < kRows && next_ < total_) scan();
     if (count_ == 0) return false;
     if (count_ < kRows) {
@@ -94,19 +96,18 @@ class VisibleRowQueue {
     return true;
   }
   /// The tile.
-  __device__ TileRows<T> tile() const {
+  __device__ TileRows<P> tile() const {
     return {queue_.index + first_, queue_.age + first_, queue_.span + first_};
   }
-  template <int kRows>
   __device__ void pop() {
     first_ = place(kRows);
     count_ = std::max(count_ - kRows, 0);
   }
 
  private:
-  __device__ int place(int j) const { return (first_ + j) % kQueue; }
+  __device__ int place(int j) const { return (first_ + j) % kPlaces; }
 
-  /// Reads the next kThreads rows, one per thread, and appends the visible ones in order.
+  /// Reads the next kScan rows, one per thread, and appends the visible ones in order.
   __device__ void scan() {
     const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
     const int at = next_ + thread;
@@ -116,7 +117,7 @@ class VisibleRowQueue {
     Visibility by_tile = Visibility::none;
     int32_t age = 0;
     T span = 0;
-    if (at < total_) {
+    if (thread < kScan && at < total_) {
       age = x_.age[row];
       span = x_.mask.span_of(row, queries_.head);
       by_tile = x_.mask.visibility(age, span, {queries_.first, queries_.last()});
@@ -131,13 +132,13 @@ class VisibleRowQueue {
       count_ += counts_[w];
     }
     if (visible) queue_.put(place(behind), static_cast<int32_t>(row), age, span, by_tile == Visibility::full);
-    next_ += kThreads;
+    next_ += kScan;
     __syncthreads();
   }
 
   const AttentionArrays<S>& x_;
   const QueryTile& queries_;
-  TileRows<T> queue_;
+  TileRows<P> queue_;
   int32_t* counts_;
   int memory_, in_memory_, total_;
   int next_ = 0;               // first row of the context not read yet
@@ -153,7 +154,7 @@ class KeptOfThread {
   static_assert(P::kQueriesOfThread * P::kRowsOfThread <= 32);
   /// queries.first is a multiple of the tile's queries, or of 32.
   __device__ KeptOfThread(const AttentionArrays<typename P::S>& x, const QueryTile& queries,
-                          const TileRows<T>& rows)
+                          const TileRows<P>& rows)
       : factor_(x.kept_factor) {
     if (!x.kept) return;
     const int words = static_cast<int>(query_words(x.block));

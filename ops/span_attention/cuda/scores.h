@@ -35,11 +35,10 @@ __device__ void load_band(const AttentionArrays<S>& x, const QueryTile& queries,
 /// [queries, rows], which may be in its place, are overwritten; other threads may still be reading `scores` after it.
 template <class P, class S, class T>
 __device__ void add_position_scores(const AttentionArrays<S>& x, const QueryTile& queries,
-                                    const TileRows<T>& rows, int32_t near, bool loaded, const S* q, S* band,
+                                    const TileRows<P>& rows, int32_t near, bool loaded, const S* q, S* band,
                                     T* scores, typename P::Scores& c) {
   using Tile = typename P::Tile;
-  for (int32_t age = near; age != kNoAge;
-       age = rows.template next_near<Tile::kRows>(x, queries, age + Tile::kRows)) {
+  for (int32_t age = near; age != kNoAge; age = rows.next_near(x, queries, age + Tile::kRows)) {
     if (!loaded || age != near) {
       __syncthreads();
       load_band<P>(x, queries, age, band);
@@ -79,7 +78,7 @@ __device__ void load_statistics(const AttentionArrays<S>& x, const BackwardInput
 /// softmax_backward_tile where `full` is known: only then is the mask left out of the code that runs most.
 template <bool full, class P, class S, class T>
 __device__ void softmax_backward(const AttentionArrays<S>& x, const QueryTile& queries,
-                                 const TileRows<T>& rows, const KeptOfThread<P>& kept, const T* lse,
+                                 const TileRows<P>& rows, const KeptOfThread<P>& kept, const T* lse,
                                  const T* delta, typename P::Scores& scores, typename P::Scores& dweights,
                                  T* dspan) {
   const T scale = P::kUnit * x.scale;
@@ -116,7 +115,7 @@ __device__ void softmax_backward(const AttentionArrays<S>& x, const QueryTile& q
 /// dspan[j]. lse and delta [queries] of the tile's queries are in shared memory. `full`: no mask is needed.
 template <class P, class S, class T>
 __device__ void softmax_backward_tile(const AttentionArrays<S>& x, const QueryTile& queries,
-                                      const TileRows<T>& rows, const KeptOfThread<P>& kept, bool full,
+                                      const TileRows<P>& rows, const KeptOfThread<P>& kept, bool full,
                                       const T* lse, const T* delta, typename P::Scores& scores,
                                       typename P::Scores& dweights, T* dspan) {
   if (full)

@@ -54,6 +54,9 @@ struct Tiling {
   static constexpr int kOperandStride = kDistances + kPack<S>;  ///< of dS by distance
 
   static constexpr int kQueryTile = kQueries * kStride, kRowTile = kRows * kStride;  ///< elements
+  /// Context rows that are looked at at once, for visible ones. In f64 shared memory has room for few.
+  static constexpr int kScan = sizeof(T) == 8 ? kWarp : kThreads;
+
   static constexpr int kScoreTile = kQueries * kScoreStride;
   static constexpr int kBand = (kQueries + kRows) * kStride;  ///< position rows, one per distance
 
