@@ -13,6 +13,7 @@ struct BenchResult {
   double ms = 0;            ///< median over the timed steps
   double tokens_per_s = 0;  ///< B·M / median
   int64_t peak_bytes = 0;   ///< highest live bytes of tensors, weights and optimizer included
+  Device device;            ///< where the steps ran
 };
 
 /// Times `steps` steps after the warm-up.
@@ -22,8 +23,9 @@ BenchResult bench_step(const Config& config, int64_t live, int steps) {
   std::vector<double> ms;
   for (int i = 0; i < steps; ++i) ms.push_back(step.run());
   const double middle = median(ms);
-  return {middle, 1000.0 * config.train.batch * config.model.block / middle,
-          memory_stats(step.model().device()).peak};
+  const Device device = step.model().device();
+  return {middle, 1000.0 * config.train.batch * config.model.block / middle, memory_stats(device).peak,
+          device};
 }
 
 struct Bench {
@@ -42,15 +44,19 @@ struct Bench {
     app.add_flag("--json", json, "print one JSON object");
   }
   void run() const {
-    const BenchResult r = bench_step(config.load(device_override(device)), live, steps);
+    const Config c = config.load(device_override(device));
+    const BenchResult r = bench_step(c, live, steps);
+    const std::string_view precision = precision_name(c, r.device), on = name_of(r.device);
     if (json) {
       const nlohmann::ordered_json out = {
-          {"ms", r.ms}, {"tokens_per_s", r.tokens_per_s}, {"peak_bytes", r.peak_bytes}, {"live", live}};
+          {"ms", r.ms},   {"tokens_per_s", r.tokens_per_s}, {"peak_bytes", r.peak_bytes}, {"live", live},
+          {"device", on}, {"precision", precision}};
       fmt::print("{}\n", out.dump());
       return;
     }
-    fmt::print("{} ms per step, {} tokens/s, peak {} MiB, {} rows live\n", figure(r.ms, 1),
-               figure(r.tokens_per_s, 0), figure(static_cast<double>(r.peak_bytes) / (1 << 20), 1), live);
+    fmt::print("{} ms per step, {} tokens/s, peak {} MiB, {} rows live; {} on {}\n", figure(r.ms, 1),
+               figure(r.tokens_per_s, 0), figure(static_cast<double>(r.peak_bytes) / (1 << 20), 1), live,
+               precision, on);
   }
 };
 

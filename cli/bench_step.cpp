@@ -42,7 +42,8 @@ Memory full_memory(const Transformer& model, int64_t streams, int64_t rows, Gene
   init_normal(table, random.next());
   for (size_t l = 0; l < memory.layers(); ++l) {
     const Tensor picks = random_tokens({streams * rows}, kDifferent, random.next(), model.device());
-    memory.set(l, {embedding(table, picks), Tensor::from(age, {streams * rows}).to(model.device()),
+    memory.set(l, {embedding(table, picks).to(model.types().activations),
+                   Tensor::from(age, {streams * rows}).to(model.device()),
                    Tensor::from(start, {streams + 1}).to(model.device()), rows});
   }
   return memory;
@@ -61,7 +62,8 @@ void make_all_live(const Parameters& parameters) {
 
 BenchStep::BenchStep(const Config& config, int64_t live, std::unique_ptr<Transformer> weights)
     : config_(adapted(config, live)),
-      model_(config_.model, dtype_for(config_.dtype), device_for(config_.device), config_.seed),
+      model_(config_.model, types_for(config_, device_for(config_.device)), device_for(config_.device),
+             config_.seed),
       optimizer_(config_.train.optimizer, model_.parameters()),
       random_(config_.seed),
       memory_(full_memory(model_, config_.train.batch, live - config_.model.block, random_)),

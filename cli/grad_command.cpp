@@ -20,7 +20,7 @@ struct Grad {
     add_number(app, "--blocks", blocks, {1, 1e6}, "blocks to read, carrying memory")->required();
     app.add_option("--out", out, "safetensors file to write: loss, aux, grad.NAME; - is standard output")
         ->required();
-    app.add_option("--dtype", dtype, "f32 or f64 (default: f64, or what --set says)");
+    app.add_option("--dtype", dtype, "f32 or f64 (default: f64, with --device cuda f32, or what --set says)");
     app.add_option("--device", device, "cpu or cuda (default: cpu, or what --set says)");
   }
   void run() const {
@@ -29,8 +29,9 @@ struct Grad {
     std::vector<std::string> options = device_override(device);
     if (!dtype.empty())
       options.push_back(fmt::format("dtype={}", name_of(parse_name<Precision>("--dtype", dtype))));
-    const Config c = config.load(options, {"dtype=f64", "device=cpu"});
-    const Transformer model(c.model, dtype_for(c.dtype), device_for(c.device), c.seed);
+    const Config c = config.load(options, {device == "cuda" ? "dtype=f32" : "dtype=f64", "device=cpu"});
+    const Device on = device_for(c.device);
+    const Transformer model(c.model, types_for(c, on), on, c.seed);
     const WeightsFile read = read_weights(weights, warn_of_damage);
     check_output(out, {read.path});
     load_weights(read.file, read.path, model);

@@ -74,13 +74,17 @@ Attention::Prepared CompressiveAttention::before_block(const LayerMemory& memory
   prepared.memory.age = indices(age, device);
   prepared.memory.start = indices(start, device);
   if (groups == 0) return prepared;
-  const Tensor evicted =
-      gather_rows_of(memory.rows, block, indices(pooled, device)).view({B * groups, c * config().hidden});
+  // In the type of the parameters, also where rows are bf16: a slot is rounded once.
+  const DType type = query().weight.dtype();
+  const Tensor evicted = gather_rows_of(memory.rows, block, indices(pooled, device))
+                             .to(type)
+                             .view({B * groups, c * config().hidden});
   {
     const NoGrad off;
-    prepared.memory.rows = gather_rows_of(memory.rows, compress(evicted), indices(index, device));
+    const Tensor made = compress(evicted).to(memory.rows.dtype());
+    prepared.memory.rows = gather_rows_of(memory.rows, made, indices(index, device));
   }
-  if (options.training && weight_) prepared.aux = reconstruction_loss(evicted, block, B, norm1);
+  if (options.training && weight_) prepared.aux = reconstruction_loss(evicted, block.to(type), B, norm1);
   return prepared;
 }
 

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/dtype.h"
+
 namespace fade {
 
 /// The kind of attention. models/kinds.cpp has a row per kind, in this order.
@@ -41,6 +43,18 @@ struct CompressConfig {
   CompressKind kind = CompressKind::mean;  ///< how rows are pooled
   int rate = 4;                            ///< c: rows pooled into one slot
   int slots = 128;                         ///< C: slots kept
+};
+
+/// The types of a model's numbers: one for all, or mixed precision (docs/cuda.md).
+struct NumberTypes {
+  DType parameters;   ///< f32 or f64; and of gradients, spans, logits and losses
+  DType activations;  ///< of hidden states and rows of memory: the same, or bf16 with parameters of f32
+
+  NumberTypes(DType all) : NumberTypes(all, all) {}  ///< no mixture
+  /// Each as it is given.
+  NumberTypes(DType of_parameters, DType of_activations)
+      : parameters(of_parameters), activations(of_activations) {}
+  bool mixed() const { return activations != parameters; }  ///< true in mixed precision
 };
 
 /// A model. docs/configuration.md has the range of each number.

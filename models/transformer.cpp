@@ -7,6 +7,7 @@
 #include "engine/module_scope.h"
 #include "models/kinds.h"
 #include "nn/init.h"
+#include "ops/cast/cast.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/embedding/embedding.h"
 #include "ops/layout/layout.h"
@@ -81,14 +82,14 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
   return norm2_(y + ff_(y, drop.p, drop.key));
 }
 
-Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, uint64_t seed)
-    : Transformer(config, dtype, device, Generator(seed)) {}
+Transformer::Transformer(const ModelConfig& config, NumberTypes types, Device device, uint64_t seed)
+    : Transformer(config, types, device, Generator(seed)) {}
 
-Transformer::Transformer(const ModelConfig& config, DType dtype, Device device, Generator random)
+Transformer::Transformer(const ModelConfig& config, NumberTypes types, Device device, Generator random)
     : config_(config),
-      dtype_(dtype),
+      types_(types),
       device_(device),
-      parameters_(dtype, device),
+      parameters_(types.parameters, device),
       embed_(parameters_, "embed", config.vocab, config.hidden, random),
       positions_(parameters_, "pos", kind_info(config.kind).position_rows(config), config.head_size(),
                  random),
@@ -107,12 +108,13 @@ Tensor Transformer::forward(const Tensor& tokens, Memory& memory, const StepOpti
   const bool noisy = options.stochastic() && config_.span.noisy;
   const double noise = noisy ? uniform_f64(options.random->next(), 0) : 1;  // one u per step, for all layers
   Tensor x = in_module(embed_.name, [&] {
-    return reshape(embedding(embed_.weight, tokens), {-1, config_.hidden});  // [B·n, H]
+    const Tensor rows = reshape(embedding(embed_.weight, tokens), {-1, config_.hidden});  // [B·n, H]
+    return types_.mixed() ? cast(rows, types_.activations) : rows;
   });
   const ForwardPass pass{.options = options, .positions = positions_.weight, .noise = noise};
   for (const TransformerLayer& layer : layers_) x = layer(x, memory, pass, report);
   if (config_.pre_norm) x = norm_.front()(x);
-  return out_(x);
+  return out_(x, {.f32_result = true});
 }
 
 void Transformer::constrain() const {
@@ -120,7 +122,7 @@ void Transformer::constrain() const {
 }
 
 Memory Transformer::empty_memory(int64_t streams) const {
-  return {config_.layers, streams, config_.hidden, dtype_, device_};
+  return {config_.layers, streams, config_.hidden, types_.activations, device_};
 }
 
 }  // namespace fade

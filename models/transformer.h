@@ -41,8 +41,9 @@ class TransformerLayer {
 class Transformer {
  public:
   /// A freshly initialised model. Its initial values are a function of `seed`; `config` has been checked
-  /// (train/config/file.h). Throws InputError when this build or machine has no such device.
-  Transformer(const ModelConfig& config, DType dtype, Device device, uint64_t seed);
+  /// (train/config/file.h). Activations of bf16 need Device::cuda and fused attention. Throws InputError when
+  /// this build or machine has no such device.
+  Transformer(const ModelConfig& config, NumberTypes types, Device device, uint64_t seed);
   Transformer(const Transformer&) = delete;
   Transformer& operator=(const Transformer&) = delete;
 
@@ -58,14 +59,15 @@ class Transformer {
   Memory empty_memory(int64_t streams) const;
   const ModelConfig& config() const { return config_; }         ///< as it was given
   const Parameters& parameters() const { return parameters_; }  ///< in the order of checkpoints
-  DType dtype() const { return dtype_; }                        ///< of parameters and logits
+  NumberTypes types() const { return types_; }                  ///< as they were given
+  DType dtype() const { return types_.parameters; }             ///< of parameters and logits
   Device device() const { return device_; }                     ///< of parameters and logits
 
  private:
-  Transformer(const ModelConfig& config, DType dtype, Device device, Generator random);
+  Transformer(const ModelConfig& config, NumberTypes types, Device device, Generator random);
 
   ModelConfig config_;
-  DType dtype_;
+  NumberTypes types_;
   Device device_;
   Parameters parameters_;
   Embedding embed_, positions_;

@@ -8,6 +8,7 @@
 #include "train/checkpoint/run_directory.h"
 #include "train/checkpoint/weights.h"
 #include "train/checkpoint_policy.h"
+#include "train/config/resolve.h"
 #include "train/data/corpus.h"
 #include "train/figure.h"
 #include "train/interrupt.h"
@@ -150,9 +151,12 @@ void announce(const Corpus& corpus, const Trainer& trainer, const std::filesyste
   const Config& config = trainer.config();
   const Transformer& model = trainer.model();
   log.note("{}: {}, {} parameters, {} on {}; {} steps of {}x{} bytes into {}", corpus.name(),
-           fade::name_of(config.model.kind), model.parameters().count(), fade::name_of(model.dtype()),
-           fade::name_of(model.device()), config.train.steps, config.train.batch, config.model.block,
-           run.string());
+           fade::name_of(config.model.kind), model.parameters().count(),
+           precision_name(config, model.device()), fade::name_of(model.device()), config.train.steps,
+           config.train.batch, config.model.block, run.string());
+  if (config.precision != ProductChoice::f32 && model.device() == Device::cpu)
+    log.note("precision {} is for CUDA devices: the CPU computes in {}", fade::name_of(config.precision),
+             precision_name(config, Device::cpu));
   if (!trainer.can_validate())
     log.note("no validation: {} leaves it less than two bytes",
              config.train.eval_bytes == 1 ? "train.eval_bytes" : "data.split");

@@ -36,8 +36,7 @@ class Trainer {
   };
 
   /// A new model with the configuration's initial values. `corpus` must outlive the trainer. Throws
-  /// InputError when the training split is too small for the batch, and as dtype_for, device_for
-  /// and Corpus::identity do.
+  /// InputError when the training split is too small for the batch, and as device_for and Corpus::identity do.
   Trainer(const Config& config, const Corpus& corpus);
 
   /// One update. When the loss or the gradient is not finite, or with check_finite the result or gradient of

@@ -31,7 +31,7 @@ struct CodingArguments {
     check_output(out, {in, checkpoint.config});
     return Input(in);
   }
-  LoadedModel load() const { return checked(checkpoint.load()); }
+  LoadedModel load() const { return checked(load(checkpoint.path)); }
   /// The model with which the archive was compressed, among the checkpoints that the argument means: the best
   /// of a run may be another by now.
   LoadedModel load_for(std::span<const uint8_t> archive, const std::string& name) const {
@@ -40,7 +40,7 @@ struct CodingArguments {
     for (const std::filesystem::path& other : checkpoints_meant_by(checkpoint.path, Prefer::newest)) {
       LoadedModel loaded;
       try {
-        loaded = checkpoint.load(other);
+        loaded = load(other);
       } catch (const Unreadable&) {
         throw;
       } catch (const InputError& e) {
@@ -51,6 +51,11 @@ struct CodingArguments {
       if (was_compressed_with(*loaded.model, archive, name)) return checked(std::move(loaded));
     }
     return first;
+  }
+  // In f32, whatever the run was trained in: products on tensor cores may be computed by another algorithm in the
+  // process that decompresses.
+  LoadedModel load(const std::filesystem::path& from) const {
+    return checkpoint.load(from, [](Config& c) { c.precision = ProductChoice::f32; });
   }
   LoadedModel checked(LoadedModel loaded) const {
     check_output(out, {loaded.file});

@@ -139,8 +139,8 @@ struct TraceCommand {
   void print(const Trace& trace, const Config& c, const BenchStep& step, int64_t rows) const {
     fmt::print("{}: {}, {} layers, {} streams of {} positions, {} rows live; {} on {}\n\n{}\n{}", model.path,
                name_of(c.model.kind), c.model.layers, c.train.batch, c.model.block, rows,
-               name_of(step.model().dtype()), name_of(step.model().device()), trace_table(trace, fold),
-               trace_summary(trace, fold));
+               precision_name(c, step.model().device()), name_of(step.model().device()),
+               trace_table(trace, fold), trace_summary(trace, fold));
     if (const int raised = step.model().config().max_span; raised != c.model.max_span)
       fmt::print("(model.max_span is {} instead of {}, so that every row is live)\n", raised,
                  c.model.max_span);

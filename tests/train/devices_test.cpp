@@ -1,7 +1,6 @@
 // Whole models on every device of this build and machine: all devices train the same model.
 #include <boost/test/unit_test.hpp>
 
-#include "engine/product_precision.h"
 #include "models/kinds.h"
 #include "tests/ops/op_checks.h"
 #include "tests/small_training.h"
@@ -54,27 +53,6 @@ BOOST_AUTO_TEST_CASE(fifty_steps_give_the_same_model) {
         BOOST_TEST((trainer.model().device() == device));
       }
     }
-}
-
-// Losses of about 4 bits; TF32 rounds factors by up to 5e-4 of their size.
-BOOST_AUTO_TEST_CASE(tf32_learns_as_f32_does) {
-  const test::TempDir dir;
-  for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed}) {
-    const auto bits = [&](Device device, ProductPrecision precision) {
-      const ProductPrecisionScope scope(precision);
-      Config c = config_on(dir, device);
-      c.model.attention = path;
-      const Corpus corpus(c.data);
-      Trainer trainer(c, corpus);
-      return train(trainer, 50);
-    };
-    const auto expected = bits(Device::cpu, ProductPrecision::f32);
-    BOOST_TEST((bits(Device::cpu, ProductPrecision::tf32) == expected));
-    if (!has_backend(Device::cuda)) continue;
-    const auto found = bits(Device::cuda, ProductPrecision::tf32);
-    BOOST_TEST(largest_difference(found, expected) < 0.02);
-    BOOST_TEST(largest_difference(found, expected) > 1e-6);
-  }
 }
 
 BOOST_AUTO_TEST_CASE(every_kind_gives_the_same_model) {

@@ -62,10 +62,18 @@ class StateReader {
     return file_.at(name);
   }
 
+  // Rows of memory, which another precision kept in another type (f32 and bf16), in type `t`.
+  Tensor rows(const std::string& name, const Shape& shape, DType t) const {
+    const DType found = tensor(name).dtype();
+    const bool converts =
+        (found == DType::bf16 && t == DType::f32) || (found == DType::f32 && t == DType::bf16);
+    return tensor(name, shape, converts ? found : t).to(t);
+  }
+
   LayerMemory layer(size_t l, const ModelConfig& config, const Tensor& like) const {
     const std::string name = fmt::format("memory.{}.", l);
     const int64_t count = tensor(name + "age").numel(), starts = tensor(name + "start").numel();
-    const LayerMemory m{tensor(name + "rows", {count, config.hidden}, like.dtype()),
+    const LayerMemory m{rows(name + "rows", {count, config.hidden}, like.dtype()),
                         tensor(name + "age", {count}, DType::i32),
                         tensor(name + "start", {starts}, DType::i32), number<int64_t>("memory.read")};
     const std::vector<int32_t> start = m.start.to_vector<int32_t>();

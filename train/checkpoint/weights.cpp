@@ -91,7 +91,7 @@ LoadedModel load_model(const fs::path& checkpoint, const ModelOptions& options, 
   if (options.change) options.change(loaded.config);
   const Config& c = loaded.config;
   const Device on = device_for(options.device == DeviceChoice::automatic ? c.device : options.device);
-  loaded.model = std::make_unique<Transformer>(c.model, dtype_for(c.dtype), on, c.seed);
+  loaded.model = std::make_unique<Transformer>(c.model, types_for(c, on), on, c.seed);
   load_weights(weights.file, weights.path, *loaded.model);
   return loaded;
 }

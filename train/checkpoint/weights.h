@@ -73,7 +73,7 @@ struct LoadedModel {
 };
 
 /// The model of a checkpoint, made from the configuration that is inside it. Throws InputError as
-/// read_weights, config_of, dtype_for, device_for and load_weights do, and when options.config is set
+/// read_weights, config_of, device_for and load_weights do, and when options.config is set
 /// although the weights have their own.
 LoadedModel load_model(const std::filesystem::path& checkpoint, const ModelOptions& options = {},
                        const OnDamaged& on_damaged = {});

@@ -60,11 +60,10 @@ void check_config(const Config& config, const Origins& origins) {
        fmt::format("a multiple of train.checkpoint_every ({})", train.checkpoint_every));
   need(config.dtype != Precision::f64 || config.device != DeviceChoice::cuda, "dtype", "device",
        "f32 on device cuda");
-  // (resolve.h refuses bf16 in any case)
-  need(config.precision != ProductChoice::tf32 || config.device != DeviceChoice::cpu, "precision", "device",
-       "f32 on device cpu");
-  need(config.precision != ProductChoice::tf32 || config.dtype == Precision::f32, "precision", "dtype",
+  need(config.precision == ProductChoice::f32 || config.dtype == Precision::f32, "precision", "dtype",
        "f32 for dtype f64");
+  need(config.precision != ProductChoice::bf16 || config.model.attention == AttentionPath::fused, "precision",
+       "model.attention", "f32 | tf32 for model.attention composed");
 }
 
 }  // namespace fade

@@ -26,16 +26,17 @@ enum class DeviceChoice {
   cpu,        ///< Device::cpu
   cuda        ///< Device::cuda
 };
-/// The type of a model's weights and of its computation; dtype_for() resolves it.
+/// The type of a model's weights and of its computation; types_for() resolves it.
 enum class Precision {
   f32,  ///< DType::f32
   f64   ///< DType::f64
 };
-/// What products on CUDA multiply; set_up_process() applies it.
+/// What a CUDA device multiplies where dtype is f32; types_for() and set_up_process() apply it. The CPU
+/// multiplies f32.
 enum class ProductChoice {
   f32,   ///< ProductPrecision::f32
   tf32,  ///< ProductPrecision::tf32
-  bf16   ///< not implemented yet: refused
+  bf16   ///< activations of bf16; ProductPrecision::tf32 where factors are f32 all the same
 };
 /// What follows a training step whose loss or gradient is not finite (Trainer::step).
 enum class OnNonfinite {
@@ -136,7 +137,7 @@ struct Config {
   TrainConfig train;                              ///< section `train`
   DeviceChoice device = DeviceChoice::automatic;  ///< where the model computes
   Precision dtype = Precision::f32;               ///< in which type
-  ProductChoice precision = ProductChoice::f32;   ///< of products on CUDA
+  ProductChoice precision = ProductChoice::f32;   ///< of products on CUDA, and of what is kept for them
   int threads = 0;    ///< on the CPU; 0: one for each core that the process may use (set_threads)
   uint64_t seed = 1;  ///< of initial weights, dropout, span noise and the offsets of epochs
 };

@@ -1,6 +1,5 @@
 #include "train/config/resolve.h"
 
-#include "engine/error.h"
 #include "engine/parallel.h"
 #include "engine/product_precision.h"
 
@@ -13,14 +12,21 @@ Device device_for(DeviceChoice choice) {
   return Device::cuda;
 }
 
-DType dtype_for(Precision precision) { return precision == Precision::f32 ? DType::f32 : DType::f64; }
+NumberTypes types_for(const Config& config, Device device) {
+  const DType type = config.dtype == Precision::f32 ? DType::f32 : DType::f64;
+  const bool mixed = device == Device::cuda && config.precision == ProductChoice::bf16;
+  return {type, mixed ? DType::bf16 : type};
+}
+
+std::string_view precision_name(const Config& config, Device device) {
+  const bool chosen = device == Device::cuda && config.dtype == Precision::f32;
+  return chosen ? name_of(config.precision) : name_of(config.dtype);
+}
 
 void set_up_process(const Config& config) {
-  if (config.precision == ProductChoice::bf16)
-    refuse("precision: found bf16, which fade does not have yet (use f32 or tf32)");
   set_threads(config.threads);
-  set_product_precision(config.precision == ProductChoice::tf32 ? ProductPrecision::tf32
-                                                                : ProductPrecision::f32);
+  set_product_precision(config.precision == ProductChoice::f32 ? ProductPrecision::f32
+                                                               : ProductPrecision::tf32);
 }
 
 }  // namespace fade

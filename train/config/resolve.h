@@ -11,11 +11,14 @@ namespace fade {
 /// for cuda without one.
 Device device_for(DeviceChoice choice);
 
-/// The type that the choice names.
-DType dtype_for(Precision precision);
+/// The types of a model of this configuration on `device`: mixed for precision bf16 on CUDA, else dtype's.
+NumberTypes types_for(const Config& config, Device device);
+
+/// What is multiplied there, for people: "f32", "f64", "tf32", "bf16".
+std::string_view precision_name(const Config& config, Device device);
 
 /// Sets what the configuration says about the whole process: the number of threads, and the precision of
-/// products. Throws InputError for bf16, which is not implemented yet.
+/// products of f32 on CUDA.
 void set_up_process(const Config& config);
 
 }  // namespace fade
