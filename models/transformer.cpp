@@ -78,8 +78,8 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
     const Tensor y = x + attended.out;
     return y + ff_(norm2_(y), drop.p, drop.key);
   }
-  const Tensor y = norm1_(x + attended.out);
-  return norm2_(y + ff_(y, drop.p, drop.key));
+  const Tensor y = norm1_(x, attended.out);
+  return norm2_(y, ff_(y, drop.p, drop.key));
 }
 
 Transformer::Transformer(const ModelConfig& config, NumberTypes types, Device device, uint64_t seed)

@@ -51,6 +51,11 @@ Tensor LayerNorm::operator()(const Tensor& x) const {
   return layer_norm(x, weight, bias);
 }
 
+Tensor LayerNorm::operator()(const Tensor& x, const Tensor& residual) const {
+  const ModuleScope scope(name);
+  return add_layer_norm(x, residual, weight, bias);
+}
+
 FeedForward::FeedForward(Parameters& p, const std::string& path, int64_t hidden, int64_t inner,
                          Generator& random)
     : name(path),

@@ -43,6 +43,8 @@ struct LayerNorm {
   LayerNorm(Parameters& p, const std::string& path, int64_t size);
   /// x [..., size] → [..., size]. Throws as layer_norm does.
   Tensor operator()(const Tensor& x) const;
+  /// Of x + residual, both [..., size], in one pass. Throws as add_layer_norm does.
+  Tensor operator()(const Tensor& x, const Tensor& residual) const;
 };
 
 /// fc2(dropout(relu(fc1(x)))):  [..., H] → [..., F] → [..., H].

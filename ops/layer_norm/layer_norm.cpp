@@ -9,31 +9,60 @@ namespace {
 
 enum Saved : int { kX, kWeight, kMean, kRstd };
 
+// Of an operation whose inputs are `summands`, then weight and bias.
+template <int summands>
 void layer_norm_rule(BackwardCtx& ctx) {
-  const Tensor dx = ctx.empty_for(0), dweight = ctx.empty_for(1), dbias = ctx.empty_for(2);
+  Tensor dx = ctx.empty_for(0);
+  if (summands > 1 && !dx) dx = ctx.empty_for(1);
+  const Tensor dweight = ctx.empty_for(summands), dbias = ctx.empty_for(summands + 1);
   layer_norm_backward(ctx.grad().device(), ctx.grad(), ctx.saved(kX), ctx.saved(kWeight), ctx.saved(kMean),
                       ctx.saved(kRstd), dx, dweight, dbias);
-  ctx.add(0, dx);
-  ctx.add(1, dweight);
-  ctx.add(2, dbias);
+  for (int i = 0; i < summands; ++i) ctx.add(i, dx);
+  ctx.add(summands, dweight);
+  ctx.add(summands + 1, dbias);
 }
 
-constexpr OpDef kLayerNorm{"layer_norm", layer_norm_rule};
+constexpr OpDef kLayerNorm{"layer_norm", layer_norm_rule<1>};
+constexpr OpDef kAddLayerNorm{"add_layer_norm", layer_norm_rule<2>};
+
+void check(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_given(op, "the input", x);
+  if (x.shape().dims() == 0) fail("{}: the input is a single number, needs a last dimension", op);
+  check_shape(op, "the weight", weight, {x.size(-1)});
+  check_shape(op, "the bias", bias, {x.size(-1)});
+  check_parameter_type(op, "the weight", x, weight);
+  check_parameter_type(op, "the bias", x, bias);
+}
+
+// mean and rstd of each row of x.
+struct Statistics {
+  Tensor mean, rstd;
+  Statistics(const Tensor& x, DType type)
+      : mean(Tensor::empty({x.shape().numel(0, x.shape().dims() - 1)}, type, x.device())),
+        rstd(Tensor::empty_like(mean)) {}
+};
 
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
-  check_given("layer_norm", "the input", x);
-  if (x.shape().dims() == 0) fail("layer_norm: the input is a single number, needs a last dimension");
-  check_shape("layer_norm", "the weight", weight, {x.size(-1)});
-  check_shape("layer_norm", "the bias", bias, {x.size(-1)});
-  check_same_type("layer_norm", x, weight);
-  check_same_type("layer_norm", x, bias);
+  check("layer_norm", x, weight, bias);
   Tensor y = Tensor::empty_like(x);
-  Tensor mean = Tensor::empty({x.shape().numel(0, x.shape().dims() - 1)}, x.dtype(), x.device());
-  Tensor rstd = Tensor::empty_like(mean);
-  layer_norm_forward(x.device(), x, weight, bias, eps, y, mean, rstd);
-  record(kLayerNorm, y, {&x, &weight, &bias}, {&x, &weight, &mean, &rstd});
+  const Statistics of(x, weight.dtype());
+  layer_norm_forward(x.device(), x, {}, weight, bias, eps, {}, y, of.mean, of.rstd);
+  record(kLayerNorm, y, {&x, &weight, &bias}, {&x, &weight, &of.mean, &of.rstd});
+  return y;
+}
+
+Tensor add_layer_norm(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias,
+                      double eps) {
+  check("add_layer_norm", x, weight, bias);
+  check_same_type("add_layer_norm", x, residual);
+  check_shape("add_layer_norm", "the residual", residual, x.shape());
+  Tensor y = Tensor::empty_like(x);
+  const Tensor sum = Tensor::empty_like(x);
+  const Statistics of(x, weight.dtype());
+  layer_norm_forward(x.device(), x, residual, weight, bias, eps, sum, y, of.mean, of.rstd);
+  record(kAddLayerNorm, y, {&x, &residual, &weight, &bias}, {&sum, &weight, &of.mean, &of.rstd});
   return y;
 }
 

@@ -36,6 +36,22 @@ OpCase norm_case(const char* name, const Shape& shape, double eps = 1e-5) {
                      [=](const Tensors& in) { return layer_norm(in[0], in[1], in[2], 10 * eps); }}}};
 }
 
+// The same, of the sum of two inputs.
+OpCase add_norm_case(const char* name, const Shape& shape) {
+  OpCase c = norm_case(name, shape);
+  c.name = fmt::format("add_layer_norm/{}", name);
+  c.inputs.insert(c.inputs.begin(), {.shape = shape, .zero_gradient = c.inputs[0].zero_gradient});
+  c.run = [](const Tensors& in) { return add_layer_norm(in[0], in[1], in[2], in[3]); };
+  c.reference = [norm = c.reference](const Arrays& in) {
+    Values sum = in[0];
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += in[1][i];
+    return norm({sum, in[2], in[3]});
+  };
+  c.saved_bytes += 8 * shape.numel();
+  c.wrong = {{"without the residual", [](const Tensors& in) { return layer_norm(in[0], in[2], in[3]); }}};
+  return c;
+}
+
 std::vector<OpCase> cases() {
   std::vector<OpCase> all{norm_case("one_row", {7}),
                           norm_case("rows", {3, 5}),
@@ -47,7 +63,10 @@ std::vector<OpCase> cases() {
                           norm_case("whole_vectors", {3, 64}),
                           norm_case("many_rows", {131, 5}),
                           norm_case("long", {2, 1031}),
-                          norm_case("long_whole_vectors", {2, 1100})};
+                          norm_case("long_whole_vectors", {2, 1100}),
+                          add_norm_case("rows", {3, 5}),
+                          add_norm_case("whole_vectors", {65, 64}),
+                          add_norm_case("long", {2, 1031})};
   for (OpCase& c : all)
     if (c.shape.numel() == 0 || c.shape[-1] == 1) c.wrong.clear();  // eps is not seen there
   return all;

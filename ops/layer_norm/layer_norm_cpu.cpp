@@ -12,17 +12,26 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-void forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, Out y, Out mean,
-             Out rstd) {
+void forward(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias, double eps,
+             Out sum, Out y, Out mean, Out rstd) {
   dispatch_float(x.dtype(), "layer_norm", [&]<class T>() HWY_ATTR {
     const T *px = x.data<T>(), *w = weight.data<T>(), *b = bias.data<T>();
+    const T* other = residual ? residual.data<T>() : nullptr;
+    T* sums = residual ? sum.mutate<T>() : nullptr;
     T *py = y.mutate<T>(), *means = mean.mutate<T>(), *rstds = rstd.mutate<T>();
     const int64_t n = x.size(-1);
     parallel_rows(mean.numel(), n, [&](int64_t row) HWY_ATTR {
       const T* xr = px + row * n;
       T* yr = py + row * n;
-      const T sum = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR { return hn::LoadU(d, xr + i); });
-      const T m = sum / static_cast<T>(n);
+      if (other) {
+        T* to = sums + row * n;
+        for_each_vector<T>(n, [&](auto d, int64_t i) HWY_ATTR {
+          hn::StoreU(hn::Add(hn::LoadU(d, xr + i), hn::LoadU(d, other + row * n + i)), d, to + i);
+        });
+        xr = to;
+      }
+      const T total = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR { return hn::LoadU(d, xr + i); });
+      const T m = total / static_cast<T>(n);
       const T squares = sum_over<T>(n, [&](auto d, int64_t i) HWY_ATTR {
         const auto c = hn::Sub(hn::LoadU(d, xr + i), hn::Set(d, m));
         return hn::Mul(c, c);

@@ -1,5 +1,5 @@
+#include "engine/cuda/column_sums.h"
 #include "engine/cuda/rows.h"
-#include "engine/cuda/sum.h"
 #include "ops/layer_norm/layer_norm_kernels.h"
 
 namespace fade {
@@ -7,16 +7,39 @@ namespace {
 
 template <class T>
 struct Forward {
-  const T *x, *weight, *bias;
-  T eps;
-  T *y, *mean, *rstd;
+  using C = compute_t<T>;
+  const T *x, *residual;
+  const C *weight, *bias;
+  C eps;
+  T *sum, *y;
+  C *mean, *rstd;
+
   __device__ void operator()(const auto& row) const {
     const T* xr = x + row.start();
-    const T count = static_cast<T>(row.size);
-    const T m = row.sum([](T v) { return v; }, xr) / count;
-    const T variance = row.sum([=](T v) { return (v - m) * (v - m); }, xr) / count;
-    const T r = 1 / std::sqrt(variance + eps);
-    row.map([=](T v, T w, T b) { return (v - m) * r * w + b; }, y + row.start(), xr, weight, bias);
+    if (!residual)
+      return normalise(
+          row, [](C v) { return v; }, xr);
+    const T* other = residual + row.start();
+    const auto rounded_sum = [](C a, C b) { return static_cast<C>(static_cast<T>(a + b)); };
+    row.map(rounded_sum, sum + row.start(), xr, other);
+    normalise(row, rounded_sum, xr, other);
+  }
+
+  // Of the row value(in[i]...).
+  template <class F, class... In>
+  __device__ void normalise(const auto& row, const F& value, const In*... in) const {
+    const C count = static_cast<C>(row.size);
+    const C m = row.sum(value, in...) / count;
+    const C variance = row.sum(
+                           [=](In... v) {
+                             const C centred = value(v...) - m;
+                             return centred * centred;
+                           },
+                           in...) /
+                       count;
+    const C r = 1 / std::sqrt(variance + eps);
+    row.map([=](C w, C b, In... v) { return (value(v...) - m) * r * w + b; }, y + row.start(), weight, bias,
+            in...);
     if (row.lane != 0) return;
     mean[row.index] = m;
     rstd[row.index] = r;
@@ -26,80 +49,74 @@ struct Forward {
 // dx = rstd·(d − mean(d) − n·mean(d·n)), with n the normalised values of the row and d = g·weight.
 template <class T>
 struct InputGradient {
-  const T *g, *x, *weight, *mean, *rstd;
+  using C = compute_t<T>;
+  const T *g, *x;
+  const C *weight, *mean, *rstd;
   T* dx;
   __device__ void operator()(const auto& row) const {
     const T *gr = g + row.start(), *xr = x + row.start();
-    const T m = mean[row.index], r = rstd[row.index], count = static_cast<T>(row.size);
-    const T mean_d = row.sum([](T gi, T w) { return gi * w; }, gr, weight) / count;
-    const T mean_dn = row.sum([=](T gi, T w, T v) { return gi * w * (v - m) * r; }, gr, weight, xr) / count;
-    row.map([=](T gi, T w, T v) { return r * (gi * w - mean_d - (v - m) * r * mean_dn); }, dx + row.start(),
+    const C m = mean[row.index], r = rstd[row.index], count = static_cast<C>(row.size);
+    const C mean_d = row.sum([](C gi, C w) { return gi * w; }, gr, weight) / count;
+    const C mean_dn = row.sum([=](C gi, C w, C v) { return gi * w * (v - m) * r; }, gr, weight, xr) / count;
+    row.map([=](C gi, C w, C v) { return r * (gi * w - mean_d - (v - m) * r * mean_dn); }, dx + row.start(),
             gr, weight, xr);
   }
 };
 
-constexpr int kColumns = 32, kLanes = 8;  // of a thread block: the lanes of a column share its rows
-
-// Σ g·n and Σ g over each chunk of rows: dweight, dbias [chunks, n]. One thread block per chunk (y) and tile
-// of columns (x).
+// Σ g·n and Σ g.
 template <class T>
-__global__ void parameter_gradients(const T* g, const T* x, const T* mean, const T* rstd, int64_t rows,
-                                    int64_t n, T* dweight, T* dbias) {
-  const int64_t column = int64_t{blockIdx.x} * kColumns + threadIdx.x;
-  const int64_t begin = rows * blockIdx.y / gridDim.y, end = rows * (blockIdx.y + 1) / gridDim.y;
-  T of_weight = 0, of_bias = 0;
-  if (column < n) {
-    for (int64_t row = begin + threadIdx.y; row < end; row += kLanes) {
-      const T gi = g[row * n + column];
-      of_weight += gi * (x[row * n + column] - mean[row]) * rstd[row];
-      of_bias += gi;
+struct ParameterGradients {
+  using C = compute_t<T>;
+  const T *g, *x;
+  const C *mean, *rstd;
+  int64_t columns;
+  template <int N>
+  __device__ void add(int64_t row, int64_t column, C (&sum)[2][N]) const {
+    const Pack<T, N> gi = load_pack<N>(g + row * columns + column),
+                     xi = load_pack<N>(x + row * columns + column);
+    const C m = mean[row], r = rstd[row];
+    for (int k = 0; k < N; ++k) {
+      sum[0][k] += gi.v[k] * (xi.v[k] - m) * r;
+      sum[1][k] += gi.v[k];
     }
   }
-  __shared__ T lanes[2][kLanes][kColumns];
-  lanes[0][threadIdx.y][threadIdx.x] = of_weight;
-  lanes[1][threadIdx.y][threadIdx.x] = of_bias;
-  __syncthreads();
-  if (threadIdx.y != 0 || column >= n) return;
-  for (int lane = 1; lane < kLanes; ++lane) {
-    of_weight += lanes[0][lane][threadIdx.x];
-    of_bias += lanes[1][lane][threadIdx.x];
-  }
-  dweight[blockIdx.y * n + column] = of_weight;
-  dbias[blockIdx.y * n + column] = of_bias;
-}
+};
 
-void forward_cuda(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, Out y, Out mean,
-                  Out rstd) {
-  dispatch_float(x.dtype(), "layer_norm", [&]<class T>() {
-    const T *px = x.data<T>(), *w = weight.data<T>(), *b = bias.data<T>();
-    T* out = y.mutate<T>();
-    launch_rows("layer_norm", {mean.numel(), x.size(-1)},
-                Forward<T>{px, w, b, static_cast<T>(eps), out, mean.mutate<T>(), rstd.mutate<T>()}, px, w, b,
-                out);
+void forward_cuda(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias,
+                  double eps, Out sum, Out y, Out mean, Out rstd) {
+  dispatch_stored_float(x.dtype(), "layer_norm", [&]<class T>() {
+    using C = compute_t<T>;
+    const T *px = x.data<T>(), *other = residual ? residual.data<T>() : nullptr;
+    const C *w = weight.data<C>(), *b = bias.data<C>();
+    T *out = y.mutate<T>(), *sums = sum ? sum.mutate<T>() : nullptr;
+    const Forward<T> f{.x = px,
+                       .residual = other,
+                       .weight = w,
+                       .bias = b,
+                       .eps = static_cast<C>(eps),
+                       .sum = sums,
+                       .y = out,
+                       .mean = mean.mutate<C>(),
+                       .rstd = rstd.mutate<C>()};
+    launch_rows("layer_norm", {mean.numel(), x.size(-1)}, f, px, other, w, b, sums, out);
   });
 }
 
 void backward_cuda(const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& mean,
                    const Tensor& rstd, Out dx, Out dweight, Out dbias) {
   const int64_t rows = mean.numel(), n = x.size(-1);
-  dispatch_float(x.dtype(), "layer_norm", [&]<class T>() {
-    const T *pg = g.data<T>(), *px = x.data<T>(), *w = weight.data<T>();
-    const T *means = mean.data<T>(), *rstds = rstd.data<T>();
+  dispatch_stored_float(x.dtype(), "layer_norm", [&]<class T>() {
+    using C = compute_t<T>;
+    const T *pg = g.data<T>(), *px = x.data<T>();
+    const C *w = weight.data<C>(), *means = mean.data<C>(), *rstds = rstd.data<C>();
     if (dx) {
       T* out = dx.mutate<T>();
       launch_rows("layer_norm_backward", {rows, n}, InputGradient<T>{pg, px, w, means, rstds, out}, pg, px, w,
                   out);
     }
-    if (!dweight && !dbias) return;
-    const int64_t chunks = std::clamp<int64_t>(rows / 64, 1, 128);
-    const Tensor partial[] = {Tensor::empty({chunks, n}, x.dtype(), Device::cuda),
-                              Tensor::empty({chunks, n}, x.dtype(), Device::cuda)};
-    launch("layer_norm_parameters", parameter_gradients<T>,
-           dim3(static_cast<unsigned>((n + kColumns - 1) / kColumns), static_cast<unsigned>(chunks)),
-           dim3(kColumns, kLanes), 0, pg, px, means, rstds, rows, n, partial[0].mutate<T>(),
-           partial[1].mutate<T>());
-    if (dweight) sum_middle("layer_norm", partial[0], {1, chunks, n}, 1, dweight);
-    if (dbias) sum_middle("layer_norm", partial[1], {1, chunks, n}, 1, dbias);
+    if (dweight || dbias)
+      sum_columns<C>("layer_norm_parameters", rows, n, ParameterGradients<T>{pg, px, means, rstds, n},
+                     {dweight, dbias}, pg, px);
   });
 }
 
