@@ -9,8 +9,8 @@
 #include "ops/expire_mask/expire_mask.h"
 #include "ops/gather_rows/gather_rows.h"
 #include "ops/layout/layout.h"
-#include "ops/linear_rows/linear_rows.h"
 #include "ops/masked_renorm/masked_renorm.h"
+#include "ops/row_dots/row_dots.h"
 #include "ops/softmax/softmax.h"
 #include "ops/span_loss/span_loss.h"
 
@@ -27,7 +27,7 @@ SpanPredictor::SpanPredictor(Parameters& p, const std::string& path, const Model
 
 Tensor SpanPredictor::operator()(const Tensor& memory, const Tensor& block) const {
   const ModuleScope scope(name);
-  const Tensor z = linear_rows(memory, block, weight) * (1 / pre_div) + bias;  // [N, 1]
+  const Tensor z = row_dots(memory, block, weight) * (1 / pre_div) + bias;  // [N, 1]
   return reshape(sigmoid(z) * max_span, {-1});
 }
 

@@ -40,10 +40,10 @@ class SpanReader final : public TapeObserver {
   SpanReader(const Tape& tape, int ramp, int64_t row, int64_t first)
       : tape_(tape), ramp_(ramp), first_(first), age_(static_cast<int32_t>(first - row)) {}
 
-  void on_output(const OpDef& op, size_t node, const Tensor& out,
+  void on_output(const OpDef& op, size_t node, const Tensor& /*out*/,
                  std::initializer_list<const Tensor*> /*inputs*/) override {
     const std::string_view name = op.name;
-    if (name == "linear_rows" && out.size(1) == 1) layers_.push_back({.predictor = node});  // w·h, not keys
+    if (name == "row_dots") layers_.push_back({.predictor = node});  // w·h
     if (name == "expire_mask") layers_.back().mask = node;
     if (name == "masked_renorm") layers_.back().weights = node;
   }

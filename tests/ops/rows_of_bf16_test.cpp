@@ -5,6 +5,7 @@
 #include "engine/tape.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/layer_norm/layer_norm.h"
+#include "ops/row_dots/row_dots.h"
 #include "tests/support.h"
 
 namespace fade::test {
@@ -79,9 +80,16 @@ BOOST_AUTO_TEST_CASE(of_add_layer_norm) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(of_row_dots) {
+  const auto dots = [](const Tensors& in) { return row_dots(in[0], in[1], in[2]); };
+  for (const int64_t width : {5, 64, 1032})
+    check(dots, {numbers({3, width}, 0), numbers({70, width}, 2), numbers({1, width}, 5)}, 2, dots);
+}
+
 BOOST_AUTO_TEST_CASE(parameters_of_bf16_are_refused) {
   const Tensor x = numbers({3, 5}, 0).to(DType::bf16), w = numbers({5}, 1).to(DType::bf16);
   BOOST_TEST(contains(error_of([&] { layer_norm(x, w, w); }), "activations of bf16 need f32"));
+  BOOST_TEST(contains(error_of([&] { row_dots(x, x, w.view({1, 5})); }), "activations of bf16 need f32"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
