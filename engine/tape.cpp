@@ -147,6 +147,7 @@ void Tape::clear() {
   nodes_.clear();
   slots_.clear();
   leaves_.clear();
+  kept_.clear();
   id_ = next_id();
 }
 

@@ -28,6 +28,7 @@
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
+#include <memory>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
@@ -106,6 +107,9 @@ class Tape {
   Node* append(const OpDef& op, Tensor& out, std::initializer_list<const Tensor*> inputs,
                std::initializer_list<const Tensor*> saved);
 
+  /// Keeps `object`, to which attributes of nodes point, until these nodes are forgotten.
+  void keep(std::shared_ptr<const void> object) { kept_.push_back(std::move(object)); }
+
   /// `observer` (nullptr: none) is told what happens from now on. Returns the previous one. See Observing.
   TapeObserver* observe(TapeObserver* observer) { return std::exchange(observer_, observer); }
 
@@ -124,6 +128,7 @@ class Tape {
 
  private:
   friend class BackwardCtx;
+  friend struct Recomputation;   // engine/recompute.cpp: walks a tape as a part of another
   friend struct TapeTestAccess;  // tests plant bugs in recorded nodes
 
   /// The gradient of a tensor so far, and what it must look like.
@@ -153,6 +158,7 @@ class Tape {
   std::vector<Node> nodes_;
   std::vector<Slot> slots_;
   std::vector<Leaf> leaves_;
+  std::vector<std::shared_ptr<const void>> kept_;
   bool walking_ = false;  // back, in backward
   TapeObserver* observer_ = nullptr;
 };
@@ -266,6 +272,7 @@ class BackwardCtx {
   Tensor accumulate(int i);
 
  private:
+  friend struct Recomputation;
   friend struct TapeTestAccess;
   void check(int i, const Tensor& g) const;
   Tensor& own_gradient(int i);

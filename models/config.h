@@ -68,6 +68,7 @@ struct ModelConfig {
   int max_span = 4096;            ///< S: the longest span, in positions
   bool pre_norm = false;          ///< normalise before attention and feed-forward instead of after them
   AttentionPath attention = AttentionPath::fused;  ///< how attention is computed
+  bool recompute = false;   ///< training: backward computes each layer again instead of keeping its tensors
   double dropout = 0.0;     ///< training: probability that a unit or an attention weight is dropped
   SpanConfig span;          ///< learned spans
   CompressConfig compress;  ///< compressed memory

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engine/module_scope.h"
+#include "engine/recompute.h"
 #include "models/kinds.h"
 #include "nn/init.h"
 #include "ops/cast/cast.h"
@@ -41,27 +42,66 @@ TransformerLayer::TransformerLayer(Parameters& p, size_t layer, const ModelConfi
   init_scale(ff_.fc2.bias, 1 / divisor);
 }
 
+TransformerLayer::Output TransformerLayer::compute(const Tensor& x, const Tensor& memory,
+                                                   const PackedRows& rows, const ForwardPass& pass) const {
+  const ModuleScope scope(name_);
+  const bool pre = config_.pre_norm;
+  Output to;
+  to.attended = in_module(attention_name_, [&] {
+    return (*attention_)(
+        {.memory = pre ? norm1_(memory) : memory, .block = pre ? norm1_(x) : x, .rows = rows, .pass = pass});
+  });
+  const DropoutDraw drop = pass.options.next_dropout(config_.dropout);
+  if (pre) {
+    const Tensor y = x + to.attended.out;
+    to.x = y + ff_(norm2_(y), drop.p, drop.key);
+  } else {
+    const Tensor y = norm1_(x, to.attended.out);
+    to.x = norm2_(y, ff_(y, drop.p, drop.key));
+  }
+  to.attended.out = {};
+  return to;
+}
+
+TransformerLayer::Output TransformerLayer::compute_twice(const Tensor& x, const Tensor& memory,
+                                                         const PackedRows& rows,
+                                                         const ForwardPass& pass) const {
+  const RngKey before = pass.options.random ? pass.options.random->state() : RngKey{};
+  Output to;
+  {
+    const NoGrad off;
+    to = compute(x, memory, rows, pass);
+  }
+  const auto again = [this, rows, before, options = pass.options, positions = pass.positions,
+                      noise = pass.noise](const std::vector<Tensor>& in) {
+    StepOptions same = options;
+    Generator random;
+    random.restore(before);
+    if (same.random) same.random = &random;
+    same.on_weights = {};
+    const Output out = compute(in[0], in[1], rows, {.options = same, .positions = positions, .noise = noise});
+    return std::vector<Tensor>{out.x, out.attended.aux};
+  };
+  record_recomputed({to.x, to.attended.aux}, {x, memory}, again);
+  return to;
+}
+
 Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const ForwardPass& pass,
                                     StepReport& report) const {
   const ModuleScope scope(name_);
-  const bool pre = config_.pre_norm;
   const auto add_aux = [&](const Tensor& aux) {
     if (aux) report.aux = report.aux ? report.aux + aux : aux;
   };
   const Attention::Prepared prepared = in_module(attention_name_, [&] {
-    return attention_->before_block(memory[layer_], x, pre ? &norm1_ : nullptr, pass.options);
+    return attention_->before_block(memory[layer_], x, config_.pre_norm ? &norm1_ : nullptr, pass.options);
   });
   const LayerMemory& past = prepared.memory;
   add_aux(prepared.aux);
   memory.set(layer_, past);
   const PackedRows rows =
       in_module(memory_name_, [&] { return context_rows(past, x.size(0) / past.streams()); });
-  Attention::Result attended = in_module(attention_name_, [&] {
-    return (*attention_)({.memory = pre ? norm1_(past.rows) : past.rows,
-                          .block = pre ? norm1_(x) : x,
-                          .rows = rows,
-                          .pass = pass});
-  });
+  const bool twice = config_.recompute && Tape::current();
+  auto [y, attended] = twice ? compute_twice(x, past.rows, rows, pass) : compute(x, past.rows, rows, pass);
   add_aux(attended.aux);
   if (attended.spans) report.spans.push_back(attended.spans);
 
@@ -72,14 +112,7 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
       attended.lifetime = cut(attended.lifetime, static_cast<double>(pass.options.window));
   }
   in_module(memory_name_, [&] { memory.append(layer_, x, survivors(rows, attended.lifetime)); });
-
-  const DropoutDraw drop = pass.options.next_dropout(config_.dropout);
-  if (pre) {
-    const Tensor y = x + attended.out;
-    return y + ff_(norm2_(y), drop.p, drop.key);
-  }
-  const Tensor y = norm1_(x, attended.out);
-  return norm2_(y, ff_(y, drop.p, drop.key));
+  return y;
 }
 
 Transformer::Transformer(const ModelConfig& config, NumberTypes types, Device device, uint64_t seed)

@@ -24,11 +24,25 @@ class TransformerLayer {
   /// projections that end in the residual are divided by sqrt(2·layers)).
   TransformerLayer(Parameters& p, size_t layer, const ModelConfig& config, Generator& random);
 
-  /// x [B·n, H] → [B·n, H]. Appends the block to the layer's memory; adds to `report`.
+  /// x [B·n, H] → [B·n, H]. Appends the block to the layer's memory; adds to `report`. With model.recompute, the
+  /// layer and what `pass` refers to must live until backward.
   Tensor operator()(const Tensor& x, Memory& memory, const ForwardPass& pass, StepReport& report) const;
   void constrain() const { attention_->constrain(); }  ///< Attention::constrain
 
  private:
+  /// What a layer makes of a block.
+  struct Output {
+    Tensor x;  ///< [B·n, H]
+    Attention::Result attended;
+  };
+  /// The layer's output for x [B·n, H], with `memory` [Nm, H] as its memory rows. Changes nothing but the state of
+  /// `pass.options.random`.
+  Output compute(const Tensor& x, const Tensor& memory, const PackedRows& rows,
+                 const ForwardPass& pass) const;
+  /// compute, recorded so that backward computes it again (engine/recompute.h).
+  Output compute_twice(const Tensor& x, const Tensor& memory, const PackedRows& rows,
+                       const ForwardPass& pass) const;
+
   size_t layer_;
   std::string name_, attention_name_, memory_name_;  ///< of modules (engine/module_scope.h)
   ModelConfig config_;

@@ -29,7 +29,7 @@ std::vector<std::string> changed_settings(const Config& before, const Config& no
 // computed; data.vocab, train.batch, dtype and seed.
 bool stays_when_resumed(std::string_view key) {
   constexpr std::string_view kMayChange[] = {"model.attention", "model.dropout", "model.span.loss",
-                                             "model.span.noisy"};
+                                             "model.span.noisy", "model.recompute"};
   constexpr std::string_view kMustStay[] = {"data.vocab", "train.batch", "dtype", "seed"};
   return std::ranges::find(kMustStay, key) != std::end(kMustStay) ||
          (key.starts_with("model.") && std::ranges::find(kMayChange, key) == std::end(kMayChange));

@@ -46,6 +46,7 @@ struct Explain {
         refuse("--layer {}: {} has no such layer (its layers: 0 to {})", layer, checkpoint.path,
                c.model.layers - 1);
       c.model.attention = AttentionPath::composed;
+      c.model.recompute = false;  // every operation on the tape
       c.dtype = Precision::f64;
       c.device = DeviceChoice::cpu;
     });

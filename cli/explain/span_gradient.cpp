@@ -183,8 +183,10 @@ size_t SpanGradient::queries() const {
 std::vector<SpanGradient> span_gradients(const Transformer& model, const Bytes& text, const std::string& name,
                                          int64_t row) {
   const ModelConfig& c = model.config();
-  if (c.kind != Kind::expire_span || c.attention != AttentionPath::composed || model.dtype() != DType::f64)
-    fail("span_gradients: needs model.kind expire_span, model.attention composed and dtype f64");
+  if (c.kind != Kind::expire_span || c.attention != AttentionPath::composed || c.recompute ||
+      model.dtype() != DType::f64)
+    fail(
+        "span_gradients: needs model.kind expire_span, model.attention composed, model.recompute false and dtype f64");
   if (text.size() < 2)
     refuse("{}: {} bytes, and at least 2 are needed: a row and the byte that it helps to predict", name,
            text.size());

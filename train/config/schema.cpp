@@ -30,6 +30,9 @@ const std::vector<Key> keys = {
     {FADE_KEY(model.pre_norm), "normalise before attention and feed-forward instead of after them"},
     {FADE_KEY(model.attention),
      "fused: one operation over tiles; composed: the readable operations, with the same results"},
+    {FADE_KEY(model.recompute),
+     "training: keep only the input of each layer, and compute the layer again in backward: less memory, the same "
+     "results, more time"},
     {FADE_KEY(model.dropout), "probability of dropping a unit in training", {0, 0.99}},
     {FADE_KEY(model.span.ramp), "R: steps over which a row fades once its span has ended", {2, 65536}},
     {FADE_KEY(model.span.loss), "weight of the auxiliary loss that shortens spans", {0, 1000}},
