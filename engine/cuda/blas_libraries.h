@@ -48,8 +48,7 @@ inline ProductPath product_path(const BlasProduct& p, ProductPrecision precision
   return {.lt = lt, .epilogue = !wanted || (lt && !p.add && p.batch == 1 && aligned(p.bias))};
 }
 
-/// cuBLAS: takes every product, but neither bias nor relu, which it does not read. Throws Error when it
-/// fails.
+/// cuBLAS: takes every product without bias and relu. Throws Error when it fails.
 void blas_product(const BlasProduct& p);
 
 /// cuBLASLt, with bias and relu. False, and nothing is done, where it has no algorithm for the product.

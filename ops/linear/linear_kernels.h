@@ -14,8 +14,7 @@ struct LinearFinish {
   DropoutMask mask;  ///< of the elements of y
 };
 
-/// y = finish(x·weightᵀ): x [N, I] and weight [O, I] of one type, y [N, O] of theirs, or f32 where they are
-/// bf16.
+/// y = finish(x·weightᵀ): x [N, I] and weight [O, I] of one type, y [N, O] of theirs (or f32 if that is bf16).
 inline constinit Kernel<void(const Tensor& x, const Tensor& weight, const LinearFinish& finish, Out y)>
     linear_forward{"linear"};
 

@@ -28,8 +28,7 @@ Place place_of_b(const BlasProduct& p) {
 
 int size(int64_t n) { return static_cast<int>(n); }
 
-/// The factors of one product as tensor cores read them: bf16, or f32 rounded to TF32, as f32; without gaps
-/// between columns.
+/// The factors of one product as tensor cores read them: bf16, or f32 rounded to TF32. No gaps between columns.
 template <class T>
 std::vector<float> factors(const T* from, const Place& at) {
   std::vector<float> values(static_cast<size_t>(at.rows * at.columns));
@@ -118,8 +117,7 @@ void blas_product(const BlasProduct& p) {
 }
 
 // The manual's requirements of tensor cores ("cuBLASLt API", cublasLtMatmul; kernels of 16-byte loads):
-// addresses and distances of columns and matrices are multiples of 16 bytes. A bias has one vector for one
-// matrix.
+// addresses and distances of columns and matrices are multiples of 16 bytes. A bias is for one matrix.
 bool blas_lt_product(const BlasProduct& p) {
   check_types("cublasLt", p);
   check_sizes("cublasLt", p);
