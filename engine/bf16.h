@@ -10,8 +10,8 @@
 
 namespace fade {
 
-/// A number in bf16. Becomes a float without loss wherever one is needed; a float becomes a bf16 where that is
-/// written.
+/// A number in bf16. Becomes a float without loss wherever one is needed; a float becomes a bf16 where that
+/// type is written.
 struct bf16 {
   uint16_t bits;  ///< sign, 8 bits of exponent, 7 of fraction
 
