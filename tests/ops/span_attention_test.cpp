@@ -160,12 +160,12 @@ BOOST_AUTO_TEST_CASE(every_instruction_set_is_naive) {
 
 // On a GPU and on the emulated device, the second run executes the thread blocks in another order.
 BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
-  const auto gradients = [](const SpanAttentionCase& c, Device device, int n) {
+  const auto gradients = []<class T>(T, const SpanAttentionCase& c, Device device, int n) {
     set_threads(n);
     const NaiveInputs in = inputs_of(c);
     const Recording on;
-    const Fused<float> fused(in, device);
-    backward(fused.out, tensor_of<float>(in.q, fused.out.shape()).to(device));
+    const Fused<T> fused(in, device);
+    backward(fused.out, tensor_of<T>(in.q, fused.out.shape()).to(device));
     std::vector<std::vector<double>> all{values(fused.out), values(fused.q.grad()), values(fused.kv.grad())};
     if (fused.pos) all.push_back(values(fused.pos.grad()));
     if (fused.span) all.push_back(values(fused.span.grad()));
@@ -175,9 +175,34 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
     const ProductPrecisionScope scope(precision);
     for (const Device device : test::available_devices())
       for (const SpanAttentionCase& c : kSpanAttentionCases)
-        BOOST_TEST((gradients(c, device, 1) == gradients(c, device, 3)), c.name << " on " << name_of(device));
+        BOOST_TEST((gradients(0.f, c, device, 1) == gradients(0.f, c, device, 3)),
+                   c.name << " on " << name_of(device));
   }
+  for (const SpanAttentionCase& c : kSpanAttentionCases)
+    if (has_backend(Device::cuda) && c.head_size <= kLargestHeadOfBf16)
+      BOOST_TEST((gradients(bf16(0), c, Device::cuda, 1) == gradients(bf16(0), c, Device::cuda, 3)),
+                 c.name << " in bf16");
   set_threads(0);
+}
+
+BOOST_AUTO_TEST_CASE(other_mixtures_and_larger_heads_are_refused) {
+  const auto refused = [](Device device, DType pos, int64_t hidden) {
+    const PackedRows rows{Tensor::from(std::vector<int32_t>{0, 0}, {2}).to(device),
+                          Tensor::from(std::vector<int32_t>{0, -1}, {2}).to(device), 1, 2, 0};
+    return error_of([&] {
+      span_attention(Tensor::zeros({2, hidden}, DType::bf16, device),
+                     Tensor::zeros({2, 2 * hidden}, DType::bf16, device),
+                     Tensor::zeros({2, hidden}, pos, device), rows, SpanMask::fixed(), {});
+    });
+  };
+  BOOST_TEST(refused(Device::cpu, DType::f32, 8) ==
+             "span_attention: got a tensor of bf16, needs f32 or f64 (convert with .to(DType::f32))");
+  if (!has_backend(Device::cuda)) return;
+  BOOST_TEST(refused(Device::cuda, DType::f32, 128) == "(no error)");
+  BOOST_TEST(refused(Device::cuda, DType::f32, 136) ==
+             "span_attention: 136 features per head of bf16, at most 128 (use more heads)");
+  BOOST_TEST(refused(Device::cuda, DType::bf16, 8) ==
+             "span_attention: pos is a tensor of bf16, needs f32 (convert with .to(DType::f32))");
 }
 
 // A row that has expired for every query has no effect: not even a NaN in it, at any place among the others.

@@ -85,13 +85,16 @@ struct OnlineSoftmax {
       sum_exp[i] *= rescale;
       masked_sum_exp[i] *= rescale;
       for (T& o : out.at[i]) o *= rescale;
+      T z = 0, n = 0;  // the tile's part of F4
 #pragma unroll
       for (int j = 0; j < kJ; ++j) {
         const T u = P::exp(scale * scores.at[i][j] - top);  // F3
         scores.at[i][j] = m[j] * u;
-        sum_exp[i] += u;  // F4: Z, N
-        masked_sum_exp[i] += scores.at[i][j];
+        z += u;
+        if constexpr (!full) n += scores.at[i][j];
       }
+      sum_exp[i] += z;
+      masked_sum_exp[i] += full ? z : n;
     }
   }
 };
