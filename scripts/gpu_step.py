@@ -21,8 +21,9 @@ CONFIG = Path(__file__).resolve().parents[1] / "configs/enwik8_12l.yaml"
 # Streams, blocks and layers so few that a CPU needs seconds; no chance, which would not be the same in f64.
 SIZES = {"model.layers": 2, "model.dropout": 0, "model.span.noisy": "false", "train.batch": 1, "train.eval_every": 0}
 BLOCKS = 2
-# f32 rounds at 6e-8, TF32 at 5e-4; a gradient is a sum of thousands of terms, and may be small beside them.
-TOLERANCE = {"f32": 1e-4, "tf32": 3e-2}
+# f32 rounds at 6e-8, TF32 at 5e-4; a gradient is a sum of thousands of terms, and may be small beside them. bf16 rounds at 4e-3:
+# most of its error are ReLUs that are switched (tests/models/golden_test.cpp).
+TOLERANCE = {"f32": 1e-4, "tf32": 3e-2, "bf16": 2e-1}
 
 
 def read(path):

@@ -3,6 +3,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <functional>
 
 #include "cli/commands.h"
 #include "cli/gradients.h"
@@ -60,22 +61,21 @@ double relative_difference(const Tensor& a, const Tensor& b) {
 }
 
 // Every loss, auxiliary loss and gradient; nothing may be missing on either side.
-void check_against(const Golden& golden, const TensorFile& found, double tolerance,
-                   double tolerance_of_losses) {
+void check_against(const Golden& golden, const TensorFile& found,
+                   const std::function<double(const std::string& name)>& tolerance) {
   size_t expected = 0;
   for (const auto& [name, t] : golden.file.tensors) {
     if (name == "tokens" || name.starts_with("weight.")) continue;
     ++expected;
     BOOST_REQUIRE(found.has(name));
     const double difference = relative_difference(found.at(name), t);
-    const double most = name == "loss" ? tolerance_of_losses : tolerance;
-    BOOST_TEST(difference <= most, name << " differs by " << difference);  // false for NaN
+    BOOST_TEST(difference <= tolerance(name), name << " differs by " << difference);  // false for NaN
   }
   BOOST_TEST(found.tensors.size() == expected);
 }
 
 void check_against(const Golden& golden, const TensorFile& found, double tolerance) {
-  check_against(golden, found, tolerance, tolerance);
+  check_against(golden, found, [=](const std::string&) { return tolerance; });
 }
 
 TensorFile run(const Golden& golden, NumberTypes types, Device device) {
@@ -128,13 +128,15 @@ BOOST_DATA_TEST_CASE(f32_is_close, names* paths, name, path) {
 }
 
 // A hidden state is off by about 2^-7 of its size: forty roundings of up to 2^-9 lie before it, as independent
-// errors. This share of the ReLUs, those so near to 0, are on instead of off or off instead of on, and each is the
-// whole of its part of a gradient: with two layers √(2·2^-7) = 0.125 of the norm. A loss is a mean over all
-// positions, within a rounding of bf16.
+// errors. So are the gradients of the output projection, and a loss, a mean over all positions, is off by less. Of
+// the other gradients, most of the error are ReLUs that are switched: the share of those so near to 0 is 2^-7, too,
+// and each is the whole of its part of a gradient; in two layers that is √(2·2^-7) = 0.125 of the norm.
 BOOST_DATA_TEST_CASE(bf16_is_near, names, name) {
   if (!has_backend(Device::cuda)) return;
   const Golden golden(name, "fused");
-  check_against(golden, run(golden, {DType::f32, DType::bf16}, Device::cuda), 0.2, 0x1p-8);
+  check_against(golden, run(golden, {DType::f32, DType::bf16}, Device::cuda), [](const std::string& of) {
+    return of == "loss" ? 0x1p-8 : of.starts_with("grad.out.") ? 0x1p-6 : 0.2;
+  });
 }
 
 BOOST_DATA_TEST_CASE(the_command_line_gives_the_same, names* paths, name, path) {

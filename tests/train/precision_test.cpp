@@ -41,7 +41,7 @@ Config recall_config(Device device, ProductChoice precision) {
   c.model.ff = 64;
   c.model.heads = 1;
   c.model.block = 64;
-  c.model.max_span = 64;
+  c.model.max_span = 32;
   c.model.dropout = 0.1;
   c.model.span = {.ramp = 8, .loss = 1e-5, .pre_div = 1, .init = 0.2, .noisy = false};
   c.model.vocab = c.data.vocab = 128;

@@ -64,6 +64,11 @@ void check_config(const Config& config, const Origins& origins) {
        "f32 for dtype f64");
   need(config.precision != ProductChoice::bf16 || config.model.attention == AttentionPath::fused, "precision",
        "model.attention", "f32 | tf32 for model.attention composed");
+  const ModelConfig& model = config.model;
+  need(config.precision != ProductChoice::bf16 || model.head_size() <= kLargestHeadOfBf16, "model.heads",
+       "precision",
+       fmt::format("at least model.hidden/{} ({}) for precision bf16", kLargestHeadOfBf16,
+                   (model.hidden + kLargestHeadOfBf16 - 1) / kLargestHeadOfBf16));
 }
 
 }  // namespace fade
