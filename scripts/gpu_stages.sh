@@ -22,7 +22,7 @@ stages() {
   mapfile -t names <device_suites
   suites suites 150 --limit 120 "$tests" "${names[@]}"
 
-  for precision in f32 tf32; do
+  for precision in bf16 tf32 f32; do
     for live in 1024 2048 4096; do
       bench 12l-$precision configs/enwik8_12l.yaml $live --set train.batch=64 --set precision=$precision
     done
@@ -31,24 +31,23 @@ stages() {
 
   local one_layer=(bench configs/enwik8_12l.yaml --live 2048 --device cuda --steps 1 --json --set train.batch=64
     --set model.layers=1 "${sets[@]}")
-  for precision in f32 tf32; do
+  for precision in bf16 tf32 f32; do
     ! has profile-$precision ncu || stage profile-$precision 60 ncu --clock-control none --metrics gpu__time_duration.sum --csv \
       --page raw "$fade" "${one_layer[@]}" --set precision=$precision
   done
-  stage trace 60 "$fade" trace configs/enwik8_12l.yaml --set train.batch=64 --live 2048 --device cuda --fold --json "${sets[@]}"
+  stage trace 60 "$fade" trace configs/enwik8_12l.yaml --set train.batch=64 --set precision=bf16 --live 2048 --device cuda --fold --json "${sets[@]}"
 
-  for precision in f32 tf32; do
+  for precision in bf16 tf32 f32; do
     for live in 1024 2048; do
       bench b16-$precision configs/enwik8_12l.yaml $live --set train.batch=16 --set model.dropout=0 --set precision=$precision
     done
     peer $precision 60 --precision $precision
   done
-  peer bf16 60 --precision bf16
   peer bf16-compiled 100 --precision bf16 --compile layers
   peer bf16-flex 100 --precision bf16 --compile layers --flex
 
   # Thinned: one kernel of each kind, few launches. A tool gets what time it has; what did not end in it is named.
-  local thin=(cuda golden/f32_is_close span_attention_test/f32_is_naive span_attention_test/tf32_is_nearly_naive
+  local thin=(cuda golden/f32_is_close span_attention_test/f32_is_naive span_attention_test/tf32_is_nearly_naive span_attention_test/bf16_is_nearly_naive
     optimizer/every_device_updates_many_tensors_alike)
   for operation in span_attention gather_rows layer_norm softmax cross_entropy masked_renorm reduce span_loss; do
     thin+=("ops/$operation")
@@ -58,12 +57,12 @@ stages() {
   done
 
   # Under a profiler these kernels run some forty times, for one number each: what is known of their speed comes last.
-  for precision in f32 tf32; do
+  for precision in bf16 tf32 f32; do
     ! has attention-$precision ncu || stage attention-$precision 60 ncu --clock-control none --set full --csv --page details \
       --kernel-name 'regex:^(forward|backward_d)' --launch-skip 9 --launch-count 3 "$fade" "${one_layer[@]}" --set precision=$precision
   done
 
-  local training=(--set "data.path=$text" --set train.batch=16 --device cuda "${sets[@]}") run=$logs/run
+  local training=(--set "data.path=$text" --set precision=bf16 --set train.batch=16 --device cuda "${sets[@]}") run=$logs/run
   stage train 60 "$fade" train configs/enwik8_small.yaml "${training[@]}" --set train.eval_every=1000 --set train.steps=200 --out "$run"
   stage resume 60 "$fade" train --resume "$run" --set train.steps=300
   stage eval 60 "$fade" eval "$run" --json
