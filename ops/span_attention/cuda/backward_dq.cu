@@ -76,7 +76,8 @@ __device__ void add_to_positions(const AttentionArrays<S>& x, const S* sums, int
       std::min<int64_t>(x.positions - 1, next_position(x.sizes, nearest + Tile::kDistances - 1));
   const int total = static_cast<int>(last - first + 1) * kPacks;
   with_packs(x, [&]<bool whole, int kMost>() {
-    constexpr int kAtOnce = std::min(kMost, 4);  // each needs registers for its sums and its place
+    // Each needs registers for its sums and its place.
+    constexpr int kAtOnce = std::min(kMost, sizeof(S) == 2 ? 8 : 4);
 #pragma unroll 1
     for (int begin = static_cast<int>(threadIdx.x); begin < total; begin += kAtOnce * kThreads) {
       Pack<T> sum[kAtOnce] = {};

@@ -57,9 +57,22 @@ __device__ void with_packs(const AttentionArrays<S>& x, F f) {
     f.template operator()<false, 1>();
 }
 
+/// Copies rows as load_tiles does, asynchronously, where they are whole packs of what is stored.
+template <class P, int kRows, class S, class F>
+__device__ void copy_tile(const AttentionArrays<S>& x, RowsAt<const S> from, F row_of, S* to) {
+  constexpr int kPacks = P::D / kPack<S>, kRowsAtOnce = kThreads / kPacks;
+  const int column = static_cast<int>(threadIdx.x) % kPacks * kPack<S>;
+#pragma unroll 2
+  for (int j = static_cast<int>(threadIdx.x) / kPacks; j < kRows; j += kRowsAtOnce) {
+    const int32_t row = column < x.head_size ? row_of(j) : -1;
+    copy_async(to + j * P::Tile::kStride + column, row >= 0 ? from[row] + column : from.first, row >= 0);
+  }
+}
+
 /// Row j of each tile to[k] [kRows, D] in shared memory = from[k][row_of(j)] [head_size], as an operand of the
-/// products P (product.h); zeros beyond head_size and where row_of(j) is negative. The packs of all tiles are
-/// requested together, without a branch, so the latency of global memory is met once.
+/// products P (product.h); zeros beyond head_size and where row_of(j) is negative. They are there when all threads
+/// have met. The packs of all tiles are requested together, without a branch, so the latency of global memory is met
+/// once; those of bf16 pass through no registers.
 template <class P, int kRows, size_t kTiles, class F>
 __device__ void load_tiles(const AttentionArrays<typename P::S>& x,
                            const std::array<RowsAt<const typename P::S>, kTiles>& from, F row_of,
@@ -69,7 +82,7 @@ __device__ void load_tiles(const AttentionArrays<typename P::S>& x,
   static_assert(kThreads % kPacks == 0 && kRows % kRowsAtOnce == 0);
   const int first = static_cast<int>(threadIdx.x) / kPacks,
             column = static_cast<int>(threadIdx.x) % kPacks * kPack<S>;
-  with_packs(x, [&]<bool whole, int kMost>() {
+  const auto load = [&]<bool whole, int kMost>() {
     constexpr int kAtOnce = std::min(kMost, kSteps);
     static_assert(kSteps % kAtOnce == 0);
 #pragma unroll 1
@@ -97,23 +110,25 @@ __device__ void load_tiles(const AttentionArrays<typename P::S>& x,
         }
       }
     }
-  });
+  };
+  if constexpr (std::is_same_v<S, bf16>) {
+    if (!x.whole_packs) return load.template operator()<false, 1>();
+    for (size_t k = 0; k < kTiles; ++k) copy_tile<P, kRows>(x, from[k], row_of, to[k]);
+    close_copies();
+    wait_for_copies<0>();
+  } else {
+    with_packs(x, load);
+  }
 }
 
 /// Starts to load a tile as load_tiles does, if P::kLoadsAhead; else loads it. It is there after wait_for_copies and
 /// a barrier; none of the tiles that were started since the last close_copies before that.
 template <class P, int kRows, class S, class F>
 __device__ void start_tile(const AttentionArrays<S>& x, RowsAt<const S> from, F row_of, S* to) {
-  if (!P::kLoadsAhead || !x.whole_packs)
-    return load_tiles<P, kRows>(x, std::array{from}, row_of, std::array{to});
-  constexpr int kPacks = P::D / kPack<S>, kRowsAtOnce = kThreads / kPacks;
-  const int first = static_cast<int>(threadIdx.x) / kPacks,
-            column = static_cast<int>(threadIdx.x) % kPacks * kPack<S>;
-#pragma unroll 4
-  for (int j = first; j < kRows; j += kRowsAtOnce) {
-    const int32_t row = column < x.head_size ? row_of(j) : -1;
-    copy_async(to + j * P::Tile::kStride + column, row >= 0 ? from[row] + column : from.first, row >= 0);
-  }
+  if (P::kLoadsAhead && x.whole_packs)
+    copy_tile<P, kRows>(x, from, row_of, to);
+  else
+    load_tiles<P, kRows>(x, std::array{from}, row_of, std::array{to});
 }
 
 /// The same for one tile.

@@ -13,7 +13,9 @@ template <class P, class S>
 __device__ void start_band(const AttentionArrays<S>& x, const QueryTile& queries, int32_t age, S* band) {
   using Tile = typename P::Tile;
   const auto row_of = [&, first = age + queries.first](int t) {
-    const int32_t p = x.sizes.position_row(first + t);
+    const int32_t distance = first + t;
+    // The division of position_row only where there are slots.
+    const int32_t p = x.sizes.slots.count ? x.sizes.position_row(distance) : distance - 1;
     return p < x.positions ? p : -1;
   };
   start_tile<P, Tile::kQueries + Tile::kRows>(x, RowsAt<const S>{x.pos, static_cast<uint32_t>(x.head_size)},
