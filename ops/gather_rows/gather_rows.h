@@ -16,8 +16,8 @@ Tensor gather_rows(const Tensor& x, const Tensor& index);
 /// Rows of two matrices of one width, seen as one: rows of `bottom` are numbered after those of `top`. Not
 /// recorded: the result is a constant.
 ///   top [N1, H], bottom [N2, H], index i32 [...] of P elements with 0 ≤ index < N1 + N2 → y [P, H]
-/// Refuses an index outside this range, and throws, as gather_rows does; both matrices are of one type, on CUDA of
-/// any.
+/// Refuses an index outside this range, and throws, as gather_rows does; both matrices are of one type, which may
+/// be any on CUDA.
 Tensor gather_rows_of(const Tensor& top, const Tensor& bottom, const Tensor& index);
 
 /// For operations that look up rows of the first dimension (embedding): y = the rows of x that `index` names,

@@ -31,8 +31,8 @@ enum class Precision {
   f32,  ///< DType::f32
   f64   ///< DType::f64
 };
-/// What a CUDA device multiplies where dtype is f32; types_for() and set_up_process() apply it. The CPU
-/// multiplies f32.
+/// What a CUDA device multiplies where dtype is f32, as types_for() and set_up_process() apply it. A CPU
+/// multiplies f32 all the same.
 enum class ProductChoice {
   f32,   ///< ProductPrecision::f32
   tf32,  ///< ProductPrecision::tf32
