@@ -35,8 +35,8 @@ class TransformerLayer {
     Tensor x;  ///< [B·n, H]
     Attention::Result attended;
   };
-  /// The layer's output for x [B·n, H], with `memory` [Nm, H] as its memory rows. Changes nothing but the state of
-  /// `pass.options.random`.
+  /// The layer's output for x [B·n, H], with `memory` [Nm, H] as its memory rows. Changes nothing but the
+  /// state of `pass.options.random`.
   Output compute(const Tensor& x, const Tensor& memory, const PackedRows& rows,
                  const ForwardPass& pass) const;
   /// compute, recorded so that backward computes it again (engine/recompute.h).

@@ -10,8 +10,8 @@ namespace column_sums_detail {
 
 inline constexpr int kColumns = 32, kLanes = 8;  // of a thread block: the lanes of a column share its rows
 
-// partial[k, chunk, column] = f's k-th sum over a chunk of rows. One thread block per chunk (y) and tile of 32 packs of
-// columns (x).
+// partial[k, chunk, column] = f's k-th sum over a chunk of rows. One thread block per chunk (y) and tile of
+// 32 packs of columns (x).
 template <int sums, int N, class C, class F>
 __global__ void column_sums(F f, int64_t rows, int64_t columns, C* partial) {
   const int64_t column = (int64_t{blockIdx.x} * kColumns + threadIdx.x) * N;

@@ -109,7 +109,7 @@ struct RowSizes {
 /// their addresses decide whether packs are possible.
 template <class F, class... T>
 void launch_rows(const char* name, RowSizes s, const F& f, const T*... data) {
-  constexpr int N = kPackOf<T...>;
+  constexpr int N = static_cast<int>(16 / std::min({sizeof(T)...}));  // wider elements take several accesses
   const bool packs = (s.pitch % N == 0 || s.rows <= 1) && (takes_packs<N>(data) && ...);
   const auto go = [&]<int n, int threads>() {
     constexpr int per_block = kRowBlock / threads;
