@@ -58,7 +58,7 @@ scripts/sanitize.sh --quick
 export FADE_TEST_DEVICE=cuda  # the CPU has been tested above
 scripts/racecheck.sh
 build asan fade_tests
-FADE_EMULATE_ORDER=reverse run_tests asan -L device -E 'reverse_order|add_operation' -j "$(nproc)"
+FADE_EMULATE_ORDER=reverse run_tests asan -L device -E 'reverse_order|add_operation|loss_curves' -j "$(nproc)"
 if command -v nvcc >/dev/null; then
   options=(-DCMAKE_CUDA_ARCHITECTURES=90-real)
   build cuda fade_tests

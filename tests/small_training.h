@@ -4,8 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "engine/parallel.h"
+#include "engine/product_precision.h"
 #include "tests/models/model_support.h"
 #include "tests/support.h"
+#include "train/config/resolve.h"
 #include "train/trainer.h"
 
 namespace fade::test {
@@ -23,6 +26,16 @@ Config small_noisy_config(const TempDir& dir, size_t text_size = 1500);
 
 /// Trains `steps` steps. Returns the training loss of each, in bits per byte.
 std::vector<double> train(Trainer& trainer, int steps);
+
+/// While in scope, the process is set up as a configuration says, except for its threads.
+struct ProcessAs : ProductPrecisionScope {
+  /// From now on.
+  explicit ProcessAs(const Config& config) : ProductPrecisionScope(product_precision()) {
+    const int before = threads();
+    set_up_process(config);
+    set_threads(before);
+  }
+};
 
 /// Writes a checkpoint of `trainer` into the run directory `run`.
 void save(const Trainer& trainer, const std::string& run);

@@ -1,9 +1,6 @@
-// The precisions of a run: what is in which type, that all learn alike, and checkpoints from one to another.
+// The precisions of a run: what is in which type, and checkpoints from one to another.
 #include <boost/test/unit_test.hpp>
-#include <numeric>
 
-#include "engine/parallel.h"
-#include "engine/product_precision.h"
 #include "tests/ops/op_checks.h"
 #include "tests/small_training.h"
 #include "train/checkpoint/checkpoint.h"
@@ -16,56 +13,11 @@ namespace {
 
 using test::largest_difference, test::train;
 
-/// The process as a configuration sets it up, for a while; threads stay.
-struct SetUp : ProductPrecisionScope {
-  explicit SetUp(const Config& config) : ProductPrecisionScope(product_precision()) {
-    const int before = threads();
-    set_up_process(config);
-    set_threads(before);
-  }
-};
-
 Config config_of(const test::TempDir& dir, Device device, ProductChoice precision) {
   Config c = test::small_noisy_config(dir, 3000);
   c.device = device == Device::cpu ? DeviceChoice::cpu : DeviceChoice::cuda;
   c.precision = precision;
   return c;
-}
-
-// Facts to be remembered among noise, as configs/recall.yaml in small: 7 bits at first, 3 when all is learned.
-Config recall_config(Device device, ProductChoice precision) {
-  Config c;
-  c.model.kind = Kind::expire_span;
-  c.model.layers = 1;
-  c.model.hidden = 32;
-  c.model.ff = 64;
-  c.model.heads = 1;
-  c.model.block = 64;
-  c.model.max_span = 32;
-  c.model.dropout = 0.1;
-  c.model.span = {.ramp = 8, .loss = 1e-5, .pre_div = 1, .init = 0.2, .noisy = false};
-  c.model.vocab = c.data.vocab = 128;
-  c.data.kind = DataKind::recall;
-  c.data.recall.bytes = 100'000;
-  c.device = device == Device::cpu ? DeviceChoice::cpu : DeviceChoice::cuda;
-  c.precision = precision;
-  c.train.batch = 1;
-  c.train.steps = 500;
-  c.train.optimizer.lr = 4e-3;
-  c.train.schedule = {.kind = ScheduleKind::cosine, .warmup = 20, .final = 0.05};
-  return c;
-}
-
-double mean(std::span<const double> x) {
-  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
-}
-
-std::vector<double> loss_curve(Device device, ProductChoice precision) {
-  const Config c = recall_config(device, precision);
-  const SetUp as(c);
-  const Corpus corpus(c.data);
-  Trainer trainer(c, corpus);
-  return train(trainer, c.train.steps);
 }
 
 constexpr ProductChoice kPrecisions[] = {ProductChoice::f32, ProductChoice::tf32, ProductChoice::bf16};
@@ -74,24 +26,6 @@ constexpr ProductChoice kPrecisions[] = {ProductChoice::f32, ProductChoice::tf32
 
 BOOST_AUTO_TEST_SUITE(precision)
 
-// Rounding changes single losses, but not how fast a model learns. (With weights that were kept in bf16, it would
-// end 0.03 bits higher.)
-BOOST_AUTO_TEST_CASE(all_learn_alike) {
-  const auto exact = loss_curve(Device::cpu, ProductChoice::f32);
-  const auto end = [](const std::vector<double>& curve) { return mean(std::span(curve).last(50)); };
-  BOOST_TEST(mean(std::span(exact).first(10)) - end(exact) > 2);
-  if (!has_backend(Device::cuda)) return;
-  std::vector<double> before = exact;
-  for (const ProductChoice precision : kPrecisions) {
-    const auto curve = loss_curve(Device::cuda, precision);
-    BOOST_TEST_MESSAGE(name_of(precision)
-                       << ": " << end(curve) - end(exact) << " bits above the CPU's " << end(exact));
-    BOOST_TEST(std::abs(end(curve) - end(exact)) < 0.02, name_of(precision) << ": " << end(curve));
-    BOOST_TEST((curve != before));
-    before = curve;
-  }
-}
-
 // Composed attention, in TF32. Losses of about 4 bits; factors are rounded by up to 5e-4 of their size.
 BOOST_AUTO_TEST_CASE(tf32_is_close_in_composed_attention) {
   const test::TempDir dir;
@@ -99,7 +33,7 @@ BOOST_AUTO_TEST_CASE(tf32_is_close_in_composed_attention) {
     Config c = config_of(dir, device, precision);
     c.model.attention = AttentionPath::composed;
     c.train.schedule.warmup = 10;
-    const SetUp as(c);
+    const test::ProcessAs as(c);
     const Corpus corpus(c.data);
     Trainer trainer(c, corpus);
     return train(trainer, 50);
