@@ -273,8 +273,9 @@ BOOST_AUTO_TEST_CASE(what_is_not_there_is_refused) {
     BOOST_TEST(
         refusal([&] { span_gradients(model, text, "a.txt", row); }) ==
         fmt::format("--row {}: a.txt has rows 0 to 1 (its last byte is predicted, but never read)", row));
-  BOOST_TEST(contains(error_of([&] { span_gradients(VariedModel(small_model()), text, "a.txt", 0); }),
-                      "needs model.kind expire_span, model.attention composed, model.recompute false and dtype f64"));
+  BOOST_TEST(contains(
+      error_of([&] { span_gradients(VariedModel(small_model()), text, "a.txt", 0); }),
+      "needs model.kind expire_span, model.attention composed, model.recompute false and dtype f64"));
 }
 
 BOOST_AUTO_TEST_CASE(the_verdict_names_the_queries) {
