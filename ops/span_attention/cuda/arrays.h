@@ -1,6 +1,8 @@
 // The arrays that the CUDA kernels of span attention read, and tiles of queries.
 #pragma once
 
+#include <type_traits>
+
 #include "ops/span_attention/cuda/tiling.h"
 #include "ops/span_attention/span_attention_kernels.h"
 
@@ -11,7 +13,12 @@ template <class T>
 struct RowsAt {
   T* first;
   uint32_t pitch;  ///< elements
-  __device__ T* operator[](int32_t i) const { return first + uint64_t{static_cast<uint32_t>(i)} * pitch; }
+  /// In bytes, so that an address is one multiply-add.
+  __device__ T* operator[](int32_t i) const {
+    using Byte = std::conditional_t<std::is_const_v<T>, const char, char>;
+    const auto bytes = uint64_t{static_cast<uint32_t>(i)} * (pitch * static_cast<uint32_t>(sizeof(T)));
+    return reinterpret_cast<T*>(reinterpret_cast<Byte*>(first) + bytes);
+  }
 };
 
 /// The inputs (names as in span_attention.h) and their mask. Vectors are stored as S; scores, spans, statistics

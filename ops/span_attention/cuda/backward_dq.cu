@@ -67,38 +67,48 @@ __device__ inline int64_t next_position(const SpanAttentionSizes& s, int64_t dis
   return p < 0 && distance > 0 ? s.window : p;
 }
 
-/// dpos [P, D] in global memory += sums [kDistances, D] of the distances from `nearest` on, in their order.
-template <class Tile, class S, class T>
+/// dpos [P, D] in global memory += sums [kDistances, D] of the distances from `nearest` on, in their order. `slots`:
+/// whether several distances may share a row.
+template <class Tile, bool slots, class S, class T>
 __device__ void add_to_positions(const AttentionArrays<S>& x, const S* sums, int32_t nearest, T* dpos) {
-  constexpr int kPacks = (Tile::kStride - kPack<S>) / kPack<T>;
-  const int64_t first = std::max<int64_t>(0, next_position(x.sizes, nearest));
-  const int64_t last =
-      std::min<int64_t>(x.positions - 1, next_position(x.sizes, nearest + Tile::kDistances - 1));
-  const int total = static_cast<int>(last - first + 1) * kPacks;
+  constexpr int kPacks = (Tile::kStride - kPack<S>) / kPack<T>, kRowsAtOnce = kThreads / kPacks;
+  static_assert(kThreads % kPacks == 0);
+  const int column = static_cast<int>(threadIdx.x) % kPacks * kPack<T>;
+  if (column >= x.head_size) return;
+  const auto row_of = [&](int32_t distance) {
+    return slots ? static_cast<int32_t>(next_position(x.sizes, distance)) : distance - 1;
+  };
+  const int first = std::max(0, row_of(nearest)) + static_cast<int>(threadIdx.x) / kPacks;
+  const int last = std::min(x.positions - 1, row_of(nearest + Tile::kDistances - 1));
+  const RowsAt<T> to{dpos, static_cast<uint32_t>(x.head_size)};
   with_packs(x, [&]<bool whole, int kMost>() {
     // Each needs registers for its sums and its place.
     constexpr int kAtOnce = std::min(kMost, sizeof(S) == 2 ? 8 : 4);
 #pragma unroll 1
-    for (int begin = static_cast<int>(threadIdx.x); begin < total; begin += kAtOnce * kThreads) {
+    for (int begin = first; begin <= last; begin += kAtOnce * kRowsAtOnce) {
       Pack<T> sum[kAtOnce] = {};
-      const auto for_each_sum = [&](auto f) {
+      const auto for_each_row = [&](auto f) {
 #pragma unroll
         for (int n = 0; n < kAtOnce; ++n) {
-          const int at = begin + n * kThreads, column = at % kPacks * kPack<T>;
-          if (at < total && column < x.head_size) f(sum[n], first + at / kPacks, column);
+          const int p = begin + n * kRowsAtOnce;
+          if (p <= last) f(sum[n], p);
         }
       };
-      for_each_sum([&](Pack<T>& s, int64_t p, int column) {
-        s = load_pack<kPack<T>, whole>(x, dpos + p * x.head_size, column);
-      });
-      for_each_sum([&](Pack<T>& s, int64_t p, int column) {
-        const Distances of = x.sizes.distances_of(p);
-        const int end = std::min(of.last + 1 - nearest, int{Tile::kDistances});
+      for_each_row([&](Pack<T>& s, int p) { s = load_pack<kPack<T>, whole>(x, to[p], column); });
+      for_each_row([&](Pack<T>& s, int p) {
+        const auto add = [&](int t) {
+          const auto more = pack_at<S, kPack<T>>(sums + t * Tile::kStride + column);
+          for (int e = 0; e < kPack<T>; ++e) s.at[e] += more.at[e];
+        };
+        if constexpr (slots) {
+          const Distances of = x.sizes.distances_of(p);
+          const int end = std::min(of.last + 1 - nearest, int{Tile::kDistances});
 #pragma unroll 1
-        for (int t = std::max(of.first - nearest, 0); t < end; ++t) {  // once, or slots.rate times
-          for (int e = 0; e < kPack<T>; ++e) s.at[e] += sums[t * Tile::kStride + column + e];
+          for (int t = std::max(of.first - nearest, 0); t < end; ++t) add(t);
+        } else {
+          add(p + 1 - nearest);
         }
-        store_pack<whole>(x, dpos + p * x.head_size, column, s);
+        store_pack<whole>(x, to[p], column, s);
       });
     }
   });
@@ -138,7 +148,10 @@ __device__ void position_backward(const AttentionArrays<S>& x, const QueryTile& 
         }
       }
       __syncthreads();
-      add_to_positions<Tile>(x, band, nearest, dpos);
+      if (x.sizes.slots.count)
+        add_to_positions<Tile, true>(x, band, nearest, dpos);
+      else
+        add_to_positions<Tile, false>(x, band, nearest, dpos);
     }
   }
 }

@@ -61,11 +61,15 @@ __device__ void with_packs(const AttentionArrays<S>& x, F f) {
 template <class P, int kRows, class S, class F>
 __device__ void copy_tile(const AttentionArrays<S>& x, RowsAt<const S> from, F row_of, S* to) {
   constexpr int kPacks = P::D / kPack<S>, kRowsAtOnce = kThreads / kPacks;
-  const int column = static_cast<int>(threadIdx.x) % kPacks * kPack<S>;
-#pragma unroll 2
-  for (int j = static_cast<int>(threadIdx.x) / kPacks; j < kRows; j += kRowsAtOnce) {
-    const int32_t row = column < x.head_size ? row_of(j) : -1;
-    copy_async(to + j * P::Tile::kStride + column, row >= 0 ? from[row] + column : from.first, row >= 0);
+  const int first = static_cast<int>(threadIdx.x) / kPacks,
+            column = static_cast<int>(threadIdx.x) % kPacks * kPack<S>;
+  const bool has_column = column < x.head_size;
+  if (has_column) from.first += column;
+  to += first * P::Tile::kStride + column;
+#pragma unroll 4
+  for (int n = 0; n < kRows; n += kRowsAtOnce) {
+    const int32_t row = row_of(first + n);
+    copy_async(to + n * P::Tile::kStride, from[std::max(row, 0)], has_column && row >= 0);
   }
 }
 

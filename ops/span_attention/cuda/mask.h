@@ -43,7 +43,7 @@ struct TileRows {
   /// True iff each query sees all of each of the kRows rows: no mask is needed. All lanes call it.
   __device__ bool full() const {
     bool all = true;
-    for (int j = static_cast<int>(threadIdx.x) % kWarp; j < kRows; j += kWarp) all &= index[j] & 1;
+    for_rows_of_lane([&](int j) { all &= index[j] & 1; });
     return __all_sync(~0u, all);
   }
   /// The smallest age, of at least `from`, of a row that has a position row for one of the queries; kNoAge if
@@ -51,11 +51,23 @@ struct TileRows {
   __device__ int32_t next_near(const AttentionArrays<typename P::S>& x, const QueryTile& queries,
                                int32_t from) const {
     int32_t nearest = kNoAge;
-    for (int j = static_cast<int>(threadIdx.x) % kWarp; j < kRows; j += kWarp) {
-      if (age[j] >= from && age[j] + queries.first <= x.last_position && age[j] + queries.last() >= 1)
-        nearest = std::min(nearest, age[j]);
-    }
+    const int32_t first = std::max(from, 1 - queries.last()), last = x.last_position - queries.first;
+    for_rows_of_lane([&](int j) {
+      if (age[j] >= first && age[j] <= last) nearest = std::min(nearest, age[j]);
+    });
+    if (__all_sync(~0u, nearest == kNoAge)) return kNoAge;  // most tiles
     return warp_reduce(nearest, Min{});
+  }
+
+ private:
+  /// f(j) for each row j that this lane looks at.
+  template <class F>
+  __device__ static void for_rows_of_lane(F f) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll
+    for (int n = 0; n < kRows; n += kWarp) {
+      if (n + lane < kRows) f(n + lane);
+    }
   }
 };
 
@@ -152,20 +164,21 @@ class KeptOfThread {
  public:
   using T = typename P::T;
   static_assert(P::kQueriesOfThread * P::kRowsOfThread <= 32);
-  /// queries.first is a multiple of the tile's queries, or of 32.
+  /// queries.first is a multiple of the tile's queries, or of 32. Where the tile has no row or no query, the bit is
+  /// that of another one: nothing has a weight there, and so no load waits for a branch.
   __device__ KeptOfThread(const AttentionArrays<typename P::S>& x, const QueryTile& queries,
                           const TileRows<P>& rows)
       : factor_(x.kept_factor) {
     if (!x.kept) return;
     const int words = static_cast<int>(query_words(x.block));
+    const RowsAt<const int32_t> of_row{x.kept + queries.head * words, static_cast<uint32_t>(x.heads * words)};
 #pragma unroll
     for (int j = 0; j < P::kRowsOfThread; ++j) {
-      const int32_t row = rows.row(P::row(j));
+      const int32_t* const of_queries = of_row[std::max(rows.row(P::row(j)), 0)];
 #pragma unroll
       for (int i = 0; i < P::kQueriesOfThread; i += P::kQueriesOfWord) {
         const int query = queries.first + P::query(i);
-        if (row < 0 || query >= x.block) continue;
-        const int32_t word = x.kept[(int64_t{row} * x.heads + queries.head) * words + query / 32];
+        const int32_t word = of_queries[std::min(query / 32, words - 1)];
         bits_ |= (static_cast<uint32_t>(word) >> query % 32 & P::kQueriesInWord) << P::kept_bit(i, j);
       }
     }

@@ -11,15 +11,18 @@ namespace fade::span_cuda {
 /// age + first query + t, zeros where that has none. So query i and age `age + a` meet in row i + a.
 template <class P, class S>
 __device__ void start_band(const AttentionArrays<S>& x, const QueryTile& queries, int32_t age, S* band) {
-  using Tile = typename P::Tile;
-  const auto row_of = [&, first = age + queries.first](int t) {
-    const int32_t distance = first + t;
-    // The division of position_row only where there are slots.
-    const int32_t p = x.sizes.slots.count ? x.sizes.position_row(distance) : distance - 1;
-    return p < x.positions ? p : -1;
+  constexpr int kRows = P::Tile::kQueries + P::Tile::kRows;
+  const RowsAt<const S> from{x.pos, static_cast<uint32_t>(x.head_size)};
+  const int32_t first = age + queries.first, positions = x.positions;
+  if (P::kLoadsAhead && x.whole_packs && !x.sizes.slots.count) {  // without the division of position_row
+    const auto row_of = [=](int t) { return first + t <= positions ? first + t - 1 : -1; };
+    return copy_tile<P, kRows>(x, from, row_of, band);
+  }
+  const auto row_of = [&](int t) {
+    const int32_t p = x.sizes.position_row(first + t);
+    return p < positions ? p : -1;
   };
-  start_tile<P, Tile::kQueries + Tile::kRows>(x, RowsAt<const S>{x.pos, static_cast<uint32_t>(x.head_size)},
-                                              row_of, band);
+  start_tile<P, kRows>(x, from, row_of, band);
 }
 /// The same, and it is there when all threads have met.
 template <class P, class S>
