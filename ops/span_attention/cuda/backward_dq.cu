@@ -28,6 +28,7 @@ struct Buffers {
   static constexpr int kPlaces = VisibleRowQueue<P>::kPlaces;
   TileRows<P> queue{shared.array<int32_t>(kPlaces), shared.array<int32_t>(kPlaces), shared.array<T>(kPlaces)};
   int32_t* counts = shared.array<int32_t>(kWarps);
+  uint32_t* kept = shared.array<uint32_t>(kStages * KeptOfTile<P>::kPlaces);
   static_assert(Tile::kBand <= 2 * Tile::kRowTile);
   /// Position rows: where they are not loaded ahead, in the place of keys and values.
   __device__ S* band() const { return P::kLoadsAhead ? own_band : keys; }
@@ -169,11 +170,13 @@ __device__ void backward_dq_tile(const AttentionArrays<S>& x, const BackwardInpu
   typename P::QuerySums sum;
   VisibleRowQueue<P> visible(x, queries, s.queue, s.counts);
   bool any = visible.fill();
+  uint32_t kept_word = 0;
   const auto start_rows = [&](int stage) {  // of the queue's tile
     if (any) {
       const auto row_of = [rows = visible.tile()](int j) { return rows.row(j); };
       start_tile<P, Tile::kRows>(x, x.keys(x.kv, queries.head), row_of, s.keys + stage * Tile::kRowTile);
       start_tile<P, Tile::kRows>(x, x.values(x.kv, queries.head), row_of, s.values + stage * Tile::kRowTile);
+      kept_word = KeptOfTile<P>::load(x, queries, visible.tile());
     }
     close_copies();
   };
@@ -184,7 +187,12 @@ __device__ void backward_dq_tile(const AttentionArrays<S>& x, const BackwardInpu
     const TileRows<P> rows = visible.tile();
     const S *const keys = s.keys + stage * Tile::kRowTile, *const values = s.values + stage * Tile::kRowTile;
     const int32_t near = rows.next_near(x, queries, kEmptyPlaceAge + 1);
-    const KeptOfThread<P> kept(x, queries, rows);
+    const auto kept = [&] {
+      if constexpr (kAhead)
+        return KeptOfTile<P>(x, s.kept + stage * KeptOfTile<P>::kPlaces, kept_word);
+      else
+        return KeptOfThread<P>(x, queries, rows);
+    }();
     const bool full = rows.full();
     const bool one_band = near == kNoAge || rows.next_near(x, queries, near + Tile::kRows) == kNoAge;
     const auto next = [&] {

@@ -23,6 +23,7 @@ struct Buffers {
   static constexpr int kPlaces = VisibleRowQueue<P>::kPlaces;
   TileRows<P> queue{shared.array<int32_t>(kPlaces), shared.array<int32_t>(kPlaces), shared.array<T>(kPlaces)};
   int32_t* counts = shared.array<int32_t>(kWarps);
+  uint32_t* kept = shared.array<uint32_t>(KeptOfTile<P>::kPlaces);
   static_assert(Tile::kBand <= 2 * Tile::kRowTile);
   /// Position rows: where they are not loaded ahead, in the place of keys and values.
   __device__ S* band() const { return P::kLoadsAhead ? band_or_scores : keys; }
@@ -100,8 +101,8 @@ struct OnlineSoftmax {
 };
 
 /// weights *= g
-template <class P>
-__device__ void apply_dropout(const KeptOfThread<P>& kept, typename P::Scores& weights) {
+template <class P, class Kept>
+__device__ void apply_dropout(const Kept& kept, typename P::Scores& weights) {
 #pragma unroll
   for (int j = 0; j < P::kRowsOfThread; ++j) {
 #pragma unroll
@@ -149,18 +150,19 @@ __global__ void __launch_bounds__(kThreads, P::kResidentForward)
     const TileRows<P> rows = visible.tile();
     const auto row_of = [=](int j) { return rows.row(j); };
     const int32_t near = next_near;
-    const KeptOfThread<P> kept(x, queries, rows);
     const bool full = rows.full();
     const auto begin_next = [&] {
       visible.pop();
       more = visible.fill();
       if (more) begin_tile();
     };
+    uint32_t kept_word = 0;
     if constexpr (kAhead) {
       wait_for_copies<0>();
       __syncthreads();  // the keys and the band are there; the values before are no longer needed
       start_tile<P, Tile::kRows>(x, x.values(x.kv, queries.head), row_of, s.values);
       close_copies();
+      kept_word = KeptOfTile<P>::load(x, queries, rows);
     }
     typename P::Scores scores;
     add_position_scores<P>(x, queries, rows, near, kAhead, s.q, s.band(), s.scores(),
@@ -171,6 +173,12 @@ __global__ void __launch_bounds__(kThreads, P::kResidentForward)
       __syncthreads();
     }
     if (busy) P::product_of_rows(scores, s.q, s.keys);  // F2, first term
+    const auto kept = [&] {
+      if constexpr (kAhead)
+        return KeptOfTile<P>(x, s.kept, kept_word);
+      else
+        return KeptOfThread<P>(x, queries, rows);
+    }();
     if constexpr (kAhead) {
       wait_for_copies<0>();
       __syncthreads();  // the values are there; the keys and the band are no longer needed
@@ -178,7 +186,7 @@ __global__ void __launch_bounds__(kThreads, P::kResidentForward)
     }
     if (busy) {
       softmax.step(x, queries.first, rows, full, scores, sum_of_values);
-      if (x.kept) apply_dropout(kept, scores);
+      if (x.kept) apply_dropout<P>(kept, scores);
       P::product_with_rows(sum_of_values, scores, s.scores(), s.values, Tile::kRows);  // F5
     }
     if constexpr (!kAhead) begin_next();

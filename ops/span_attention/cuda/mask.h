@@ -157,6 +157,13 @@ class VisibleRowQueue {
   int first_ = 0, count_ = 0;  // the queued rows, a ring
 };
 
+/// Of each context row, the word of `kept` with the bit of a query; the last word, for queries beyond the block.
+template <class S>
+__device__ RowsAt<const int32_t> kept_words(const AttentionArrays<S>& x, int head, int query) {
+  const int words = static_cast<int>(query_words(x.block));
+  return {x.kept + head * words + std::min(query / 32, words - 1), static_cast<uint32_t>(x.heads * words)};
+}
+
 /// Which of this thread's weights of a tile dropout keeps: a bit of each, in one register. P::kept_bit(i, j) is
 /// that of query P::query(i) and row P::row(j).
 template <class P>
@@ -170,16 +177,14 @@ class KeptOfThread {
                           const TileRows<P>& rows)
       : factor_(x.kept_factor) {
     if (!x.kept) return;
-    const int words = static_cast<int>(query_words(x.block));
-    const RowsAt<const int32_t> of_row{x.kept + queries.head * words, static_cast<uint32_t>(x.heads * words)};
 #pragma unroll
-    for (int j = 0; j < P::kRowsOfThread; ++j) {
-      const int32_t* const of_queries = of_row[std::max(rows.row(P::row(j)), 0)];
+    for (int i = 0; i < P::kQueriesOfThread; i += P::kQueriesOfWord) {
+      const int query = queries.first + P::query(i);
+      const RowsAt<const int32_t> words = kept_words(x, queries.head, query);
 #pragma unroll
-      for (int i = 0; i < P::kQueriesOfThread; i += P::kQueriesOfWord) {
-        const int query = queries.first + P::query(i);
-        const int32_t word = of_queries[std::min(query / 32, words - 1)];
-        bits_ |= (static_cast<uint32_t>(word) >> query % 32 & P::kQueriesInWord) << P::kept_bit(i, j);
+      for (int j = 0; j < P::kRowsOfThread; ++j) {
+        const auto word = static_cast<uint32_t>(*words[std::max(rows.row(P::row(j)), 0)]);
+        bits_ |= (word >> query % 32 & P::kQueriesInWord) << P::kept_bit(i, j);
       }
     }
   }
@@ -189,6 +194,38 @@ class KeptOfThread {
  private:
   T factor_;
   uint32_t bits_ = 0;
+};
+
+/// The same where P::kLoadsAhead, in a kernel of queries: each thread loads one word, while the tile's operands
+/// arrive, and all threads read the words of a tile from shared memory.
+template <class P>
+class KeptOfTile {
+ public:
+  using T = typename P::T;
+  static constexpr int kRows = P::Tile::kRows, kPlaces = P::kLoadsAhead ? kThreads : 0;
+  static_assert(!P::kLoadsAhead || kRows * P::Tile::kQueries == 32 * kPlaces);
+
+  /// The word that this thread loads.
+  __device__ static uint32_t load(const AttentionArrays<typename P::S>& x, const QueryTile& queries,
+                                  const TileRows<P>& rows) {
+    if (!x.kept) return 0;
+    const int thread = static_cast<int>(threadIdx.x), query = queries.first + thread / kRows * 32;
+    return *kept_words(x, queries.head, query)[std::max(rows.row(thread % kRows), 0)];
+  }
+  /// Puts it into `words` [kPlaces]; factor() may be called when all threads have met.
+  __device__ KeptOfTile(const AttentionArrays<typename P::S>& x, uint32_t* words, uint32_t word)
+      : factor_(x.kept_factor), words_(words + P::query(0) / 32 * kRows), first_bit_(1u << P::query(0) % 32) {
+    words[threadIdx.x] = word;
+  }
+  /// g (F5). The queries of a thread are in one word.
+  __device__ T factor(int i, int j) const {
+    return words_[P::row(j)] & first_bit_ << (P::query(i) - P::query(0)) ? factor_ : T{0};
+  }
+
+ private:
+  T factor_;
+  const uint32_t* words_;
+  uint32_t first_bit_;
 };
 
 }  // namespace fade::span_cuda

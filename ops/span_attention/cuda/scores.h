@@ -81,11 +81,10 @@ __device__ void load_statistics(const AttentionArrays<S>& x, const BackwardInput
 }
 
 /// softmax_backward_tile where `full` is known: only then is the mask left out of the code that runs most.
-template <bool full, class P, class S, class T>
+template <bool full, class P, class S, class T, class Kept>
 __device__ void softmax_backward(const AttentionArrays<S>& x, const QueryTile& queries,
-                                 const TileRows<P>& rows, const KeptOfThread<P>& kept, const T* lse,
-                                 const T* delta, typename P::Scores& scores, typename P::Scores& dweights,
-                                 T* dspan) {
+                                 const TileRows<P>& rows, const Kept& kept, const T* lse, const T* delta,
+                                 typename P::Scores& scores, typename P::Scores& dweights, T* dspan) {
   const T scale = P::kUnit * x.scale;
   constexpr int kI = P::kQueriesOfThread;
 #pragma unroll
@@ -118,10 +117,10 @@ __device__ void softmax_backward(const AttentionArrays<S>& x, const QueryTile& q
 /// Backward of the softmax of a tile, element by element. On entry `scores` holds s·√D and `dweights` holds
 /// dO·v; on return they hold dS and the weights after dropout, g·P. Adds this thread's part of R·de_j to
 /// dspan[j]. lse and delta [queries] of the tile's queries are in shared memory. `full`: no mask is needed.
-template <class P, class S, class T>
+template <class P, class S, class T, class Kept>
 __device__ void softmax_backward_tile(const AttentionArrays<S>& x, const QueryTile& queries,
-                                      const TileRows<P>& rows, const KeptOfThread<P>& kept, bool full,
-                                      const T* lse, const T* delta, typename P::Scores& scores,
+                                      const TileRows<P>& rows, const Kept& kept, bool full, const T* lse,
+                                      const T* delta, typename P::Scores& scores,
                                       typename P::Scores& dweights, T* dspan) {
   if (full)
     softmax_backward<true, P>(x, queries, rows, kept, lse, delta, scores, dweights, dspan);
