@@ -55,6 +55,7 @@ Layer layer_of(const benchmark::State& state) {
                  .span = Tensor::from(span, {N}),
                  .start = Tensor::from(start, {B + 1}),
                  .age = Tensor::from(age, {N}),
+                 .kept = {},
                  .sizes = {.streams = static_cast<int32_t>(B),
                            .block = static_cast<int32_t>(M),
                            .heads = static_cast<int32_t>(K),

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from gpu_record import REFUSAL
 
-SANITIZER = ["compute-sanitizer", "--report-api-errors", "no", "--error-exitcode", "9", "--kernel-name", "kernel_substring=fade"]
+SANITIZER = ["compute-sanitizer", "--report-api-errors", "no", "--error-exitcode", "9"]
+OURS = ["--kernel-name", "kernel_substring=fade"]  # (initcheck must see what cuBLAS writes)
 FAULT = re.compile(r"^.*(?:error:|fatal|=====.*(?:Error|Race|hazard|Uninit|Barrier|Invalid)).*$", re.M)
 SUMMARY = re.compile(r"^========= \w+ SUMMARY: .*$", re.M)
 
@@ -39,7 +40,8 @@ class Runner:
         """(what became of the suite, why)"""
         args = self.args
         log = args.logs / f"{args.tool or 'suite'}-{suite.replace('/', '-')}.log"
-        command = (SANITIZER + ["--tool", args.tool] if args.tool else []) + [args.tests, f"--run_test={suite}", "--color_output=no"]
+        under = [*SANITIZER, "--tool", args.tool, *(OURS if args.tool != "initcheck" else [])] if args.tool else []
+        command = [*under, args.tests, f"--run_test={suite}", "--color_output=no"]
         with open(log, "wb") as out:
             with self.lock:
                 if self.stopped:
