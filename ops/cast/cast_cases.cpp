@@ -9,7 +9,11 @@ namespace {
 OpCase there_and_back(const char* name, const Shape& shape) {
   return {.name = fmt::format("cast/{}", name),
           .inputs = {{shape}},
-          .run = [](const Tensors& in) { return cast(cast(in[0], DType::f64), in[0].dtype()); },
+          .run =
+              [](const Tensors& in) {
+                const Tensor wide = cast(in[0], DType::f64);
+                return cast(wide, in[0].dtype());
+              },
           .reference = [](const Arrays& in) { return in[0]; },
           .shape = shape};
 }

@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(tensors_convert_and_print) {
   BOOST_TEST(Tensor::full({}, 0.1, DType::bf16).item() == double{float{bf16(0.1f)}});
   std::ostringstream text;
   text << x;
-  BOOST_TEST(text.str() == "[  1.       -3.140625 100.      ] bf16 [3]");
+  BOOST_TEST(text.str() == "[  1.        -3.140625 100.      ] bf16 [3]");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

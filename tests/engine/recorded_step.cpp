@@ -15,8 +15,8 @@ namespace {
 
 // The sizes of a model that are varied.
 struct Sizes {
-  int streams = 2, block = 8, hidden = 16;
-  std::array<int, kRecordedLayers> rows{};  // in memory when a step begins, per stream
+  int streams = 2, block = 32, hidden = 16;  // (dropout's bits come in words of 32 queries)
+  std::array<int, kRecordedLayers> rows{};   // in memory when a step begins, per stream
 };
 
 // What one model did: the sizes of its allocations in bytes, and the events of its last step.
@@ -111,7 +111,7 @@ Record record(const Sizes& sizes) {
 
 RecordedStep record_step(int streams) {
   Sizes small;
-  small.rows.fill(16);
+  small.rows.fill(32);
   const Record once = record(small);
   const auto again = [&](const Sizes& sizes) {
     Record r = record(sizes);

@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(modules_are_what_parameters_names_begin_with) {
           }
         }
       }
-      BOOST_TEST(nodes > 20);
+      BOOST_TEST(nodes > 15);
     }
 }
 

@@ -35,7 +35,7 @@ expect "record: attributes are copied as bytes: give it a struct of numbers" < <
 expect "record: attributes are copied as bytes: give it a struct of numbers" < <(record_with "Tensor")
 expect "record: a node holds kMaxAttrs bytes of attributes: keep larger data in a tensor" < <(record_with "Large")
 
-expect "a tensor holds float, double, int32_t or uint8_t: convert the values first" << 'CODE'
+expect "a tensor holds float, double, int32_t, uint8_t or bf16: convert the values first" << 'CODE'
 #include "engine/tensor.h"
 fade::Tensor made() { return fade::Tensor::from(std::vector<int64_t>{1, 2}, {2}); }
 CODE
