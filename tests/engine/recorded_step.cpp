@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "engine/parallel.h"
 #include "nn/init.h"
 #include "tests/engine/allocations.h"
 #include "train/forward_backward.h"
@@ -65,6 +66,12 @@ class Recorder final : public AllocationObserver {
   Record record_;
 };
 
+struct OneThread {
+  int before = threads();
+  OneThread() { set_threads(1); }
+  ~OneThread() { set_threads(before); }
+};
+
 Record record(const Sizes& sizes) {
   ModelConfig config;
   config.layers = kRecordedLayers;
@@ -110,6 +117,7 @@ Record record(const Sizes& sizes) {
 }  // namespace
 
 RecordedStep record_step(int streams) {
+  const OneThread one;  // on several, larger products are cut into parts, each with memory of its own
   Sizes small;
   small.rows.fill(32);
   const Record once = record(small);
