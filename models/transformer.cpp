@@ -101,7 +101,8 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
   const PackedRows rows =
       in_module(memory_name_, [&] { return context_rows(past, x.size(0) / past.streams()); });
   const bool twice = config_.recompute && Tape::current();
-  auto [y, attended] = twice ? compute_twice(x, past.rows, rows, pass) : compute(x, past.rows, rows, pass);
+  Output to = twice ? compute_twice(x, past.rows, rows, pass) : compute(x, past.rows, rows, pass);
+  Attention::Result& attended = to.attended;
   add_aux(attended.aux);
   if (attended.spans) report.spans.push_back(attended.spans);
 
@@ -112,7 +113,7 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
       attended.lifetime = cut(attended.lifetime, static_cast<double>(pass.options.window));
   }
   in_module(memory_name_, [&] { memory.append(layer_, x, survivors(rows, attended.lifetime)); });
-  return y;
+  return to.x;
 }
 
 Transformer::Transformer(const ModelConfig& config, NumberTypes types, Device device, uint64_t seed)

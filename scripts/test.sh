@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs missing packages, builds everything with warnings as errors, and runs every test.
 #   scripts/test.sh             as continuous integration does: all tests on the CPU; the device tests on the emulated device,
-#                               with a check for races and under sanitizers; compiles the CUDA build
+#                               with a check for races; compiles the CUDA build (sanitizers on device tests: scripts/sanitize.sh)
 #   scripts/test.sh PRESET...   presets of CMakePresets.json: builds each and runs all of its tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -57,8 +57,6 @@ run_tests cpu -j "$(nproc)"
 scripts/sanitize.sh --quick
 export FADE_TEST_DEVICE=cuda  # the CPU has been tested above
 scripts/racecheck.sh
-build asan fade_tests
-FADE_EMULATE_ORDER=reverse run_tests asan -L device -E 'reverse_order|add_operation|loss_curves' -j "$(nproc)"
 if command -v nvcc >/dev/null; then
   options=(-DCMAKE_CUDA_ARCHITECTURES=90-real)
   build cuda fade_tests
