@@ -9,7 +9,7 @@
 #include "engine/primitives.h"
 #include "engine/product_precision.h"
 #include "engine/rng.h"
-#include "ops/matmul/matmul.h"
+#include "ops/matmul/matmul_cuda.h"
 #include "tests/engine/cuda_kernels.h"
 #include "tests/support.h"
 
@@ -303,26 +303,11 @@ BOOST_AUTO_TEST_CASE(a_product_with_bias_and_relu) {
   };
   for (const int64_t first : {8, 4}) {  // elements of 2 bytes
     const Tensor y = room.view({48}).rows(first, first + 40);
-    const bool finished = cuda_product({.factors = DType::bf16,
-                                        .result = DType::bf16,
-                                        .transpose_a = true,
-                                        .transpose_b = false,
-                                        .m = 8,
-                                        .n = 5,
-                                        .k = 16,
-                                        .a = w.data_bytes(),
-                                        .ld_a = 16,
-                                        .step_a = 0,
-                                        .b = x.data_bytes(),
-                                        .ld_b = 16,
-                                        .step_b = 0,
-                                        .add = false,
-                                        .c = y.mutate_bytes(),
-                                        .ld_c = 8,
-                                        .step_c = 0,
-                                        .batch = 1,
-                                        .bias = b.data_bytes(),
-                                        .relu = true});
+    BlasProduct product =
+        row_major_product(x, w, {.batch = 1, .m = 5, .n = 8, .k = 16, .transpose = {.b = true}}, y);
+    product.bias = b.data_bytes();
+    product.relu = true;
+    const bool finished = cuda_product(product);
     BOOST_TEST(finished == (first == 8));
     BOOST_TEST(largest_difference(doubles(y), expected(finished)) <=
                66 * 0x1p-9);  // one rounding of up to 66
