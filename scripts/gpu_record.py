@@ -25,6 +25,15 @@ from pathlib import Path
 REFUSAL = re.compile(r"(?:ERR_NVGPUCTRPERM|Device not supported|Failed to initialize the profiler|No kernels were profiled).{0,100}")
 
 
+def text_of(file):
+    """What a stage printed, without the places where it ran: the folder of the results is RESULTS, the working folder `.`."""
+    text = Path(file).read_text(errors="replace")
+    places = {str(Path(sys.argv[1]).absolute().parent): "RESULTS", os.environ.get("PWD", os.getcwd()): "."}
+    for place, name in places.items():
+        text = re.sub(rf"(?<![\w./-]){re.escape(place)}(?![\w-]|\.\w)", name, text)
+    return text
+
+
 def rows_of(text):
     """ncu's CSV among other lines, or None: the names of its columns, and its rows as dictionaries."""
     rows = list(csv.reader(line for line in text.splitlines() if line.startswith('"')))
@@ -58,7 +67,7 @@ def metrics(rows):
 
 def found(log):
     """What a stage printed: the kernels that ncu saw, its JSON, or its last lines (those of a training are on standard error)."""
-    text = Path(log + ".log").read_text(errors="replace")
+    text = text_of(log + ".log")
     if rows := rows_of(text):
         return metrics(rows) if "Metric Name" in rows[0] else kernels(rows)
     for candidate in (text, *reversed(text.splitlines())):
@@ -68,7 +77,7 @@ def found(log):
             continue
         if isinstance(value, dict):
             return value
-    return text.splitlines()[-40:] or Path(log + ".err").read_text(errors="replace").splitlines()[-5:]
+    return text.splitlines()[-40:] or text_of(log + ".err").splitlines()[-5:]
 
 
 def refusal_of(result, log):
@@ -76,7 +85,7 @@ def refusal_of(result, log):
     if isinstance(result, dict) and "not_ended" in result:
         ran = result["passed"] or result["failed"] or result["not_ended"]
         return None if ran else next(iter(result["left_out"].values()), None)
-    refusal = REFUSAL.search("\n".join(Path(log + end).read_text(errors="replace") for end in (".log", ".err")))
+    refusal = REFUSAL.search("\n".join(text_of(log + end) for end in (".log", ".err")))
     return refusal[0] if refusal else None
 
 

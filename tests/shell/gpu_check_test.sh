@@ -24,7 +24,7 @@ refuses() { [ "$(wc -l <err)" -eq 1 ] && grep -q "^gpu_check: .*$1" err; }
 # results CONDITION: of r, the last results, and s, the stages by name
 results() {
   python3 -c '
-import glob, json, os, sys
+import glob, json, os, re, sys
 r = json.load(open(max(glob.glob("results/nvidia-test-9000-*.json"), key=os.path.getmtime)))
 s = {stage["stage"]: stage for stage in r["stages"]}
 assert eval("(" + sys.argv[1] + ")"), s' "$1"
@@ -41,6 +41,7 @@ case $* in
   --version) echo 'fade 1.0 (commit 0123456789)' ;;
   *enwik8_12l*"--live 4096"*) echo 'fade: out of memory' >&2; exit 1 ;;
   *enwik8_small*"--live 1024"*) echo $$ >"$FADE_RESULTS/sleeper"; exec sleep 100 ;;
+  train*) echo "checkpoint: ${!#}/step-200"; echo "resume with: $0 train --resume ${!#}"; echo "other: $PWD-2" ;;
   *) echo '{"ms":1.5,"tokens_per_s":10,"peak_bytes":7,"live":3}' ;;
 esac
 END
@@ -77,6 +78,11 @@ pack
 cp -r bundle other && echo '#' >>other/scripts/gpu_check.sh
 holds "as is one of another commit than the script" eval '! other/scripts/gpu_check.sh bundle 2>err'
 holds "by name" refuses 'bundle: is of commit 0123456789, and other/scripts/gpu_check.sh is not'
+
+holds "a training passes" run bundle --only train
+holds "and no path of the machine is written" results \
+  '[re.sub("nvidia-.*-logs", "LOGS", line) for line in s["train"]["found"]] ==
+   ["checkpoint: RESULTS/LOGS/run/step-200", "resume with: ./fade train --resume RESULTS/LOGS/run", "other: " + os.getcwd() + "/bundle-2"]'
 
 program bin/ncu <<'END'
 printf '{"ms":1.5}\n"ID","Kernel Name","gpu__time_duration.sum"\n"","","ns"\n"0","gemm","50"\n"1","attend(int)","1,000,000"\n"2","attend(int)","500,000"\n"3","att'
