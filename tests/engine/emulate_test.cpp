@@ -16,6 +16,7 @@
 #include "engine/cuda/mma.h"
 #include "engine/parallel.h"
 #include "engine/tensor.h"
+#include "tests/engine/example_product.h"
 #include "tests/support.h"
 
 namespace fade::test {
@@ -319,44 +320,21 @@ BOOST_AUTO_TEST_CASE(the_other_order_shows_a_missing_barrier) {
 
 // What a GPU's cuBLASLt would have no algorithm for, and what is a mistake of its caller. Nothing is computed.
 BOOST_AUTO_TEST_CASE(cublaslt_refuses_products) {
-  const auto at = [](uintptr_t address) { return reinterpret_cast<void*>(address); };
-  const BlasProduct good{.factors = DType::bf16,
-                         .result = DType::bf16,
-                         .transpose_a = true,
-                         .transpose_b = false,
-                         .m = 8,
-                         .n = 5,
-                         .k = 16,
-                         .a = at(0x1000),
-                         .ld_a = 16,
-                         .step_a = 0,
-                         .b = at(0x2000),
-                         .ld_b = 16,
-                         .step_b = 0,
-                         .add = false,
-                         .c = at(0x3000),
-                         .ld_c = 8,
-                         .step_c = 0,
-                         .batch = 1,
-                         .bias = at(0x4000)};
-  const auto with = [&](const auto& change) {
-    BlasProduct p = good;
-    change(p);
-    return p;
+  BOOST_TEST(!blas_lt_product(changed_product([](BlasProduct& p) { advance(p.a, 8); })));
+  BOOST_TEST(!blas_lt_product(changed_product([](BlasProduct& p) { advance(p.bias, 4); })));
+  BOOST_TEST(!blas_lt_product(changed_product([](BlasProduct& p) { p.ld_c = 36; })));
+  const auto error = [](const auto& change) {
+    return error_of([&] { blas_lt_product(changed_product(change)); });
   };
-  BOOST_TEST(!blas_lt_product(with([&](BlasProduct& p) { p.a = at(0x1008); })));
-  BOOST_TEST(!blas_lt_product(with([&](BlasProduct& p) { p.bias = at(0x4004); })));
-  BOOST_TEST(!blas_lt_product(with([](BlasProduct& p) { p.ld_c = 12; })));
-  const auto error = [&](const auto& change) { return error_of([&] { blas_lt_product(with(change)); }); };
   BOOST_TEST(error([](BlasProduct& p) { p.add = true; }) ==
              "cublasLt: bias and relu of a product that is added to a result");
   BOOST_TEST(
       contains(error([](BlasProduct& p) { p.batch = 2; }), "needs CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE"));
   BOOST_TEST(error([](BlasProduct& p) { p.ld_b = 8; }) ==
-             "cublasLt: ld_b is 8, a column has 16 numbers: CUBLAS_STATUS_INVALID_VALUE");
+             "cublasLt: ld_b is 8, a column has 64 numbers: CUBLAS_STATUS_INVALID_VALUE");
   BOOST_TEST(error([](BlasProduct& p) { p.result = DType::f64; }) ==
              "cublasLt: a product of bf16 with a result of f64: CUBLAS_STATUS_NOT_SUPPORTED");
-  BOOST_TEST(error_of([&] { blas_product(good); }) == "cublas: has no bias and no relu");
+  BOOST_TEST(error_of([&] { blas_product(example_product()); }) == "cublas: has no bias and no relu");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
