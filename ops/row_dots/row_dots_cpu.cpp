@@ -10,24 +10,9 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-// The rows of [top; bottom].
-template <class T>
-struct Rows {
-  T *top, *bottom;
-  int64_t split, width;
-  HWY_INLINE T* operator[](int64_t n) const {
-    return n < split ? top + n * width : bottom + (n - split) * width;
-  }
-};
-
-template <class T>
-Rows<const T> rows_of(const Tensor& top, const Tensor& bottom) {
-  return {top.data<T>(), bottom.data<T>(), top.size(0), top.size(1)};
-}
-
 void forward(const Tensor& top, const Tensor& bottom, const Tensor& weight, Out y) {
   dispatch_float(top.dtype(), "row_dots", [&]<class T>() HWY_ATTR {
-    const Rows<const T> x = rows_of<T>(top, bottom);
+    const JoinedRows<T> x(top, bottom);
     const T* w = weight.data<T>();
     T* out = y.mutate<T>();
     parallel_rows(y.numel(), x.width, [&](int64_t n) HWY_ATTR {
@@ -50,7 +35,7 @@ HWY_INLINE void add_scaled(int64_t width, T factor, const T* from, T* to) {
 void backward(const Tensor& g, const Tensor& top, const Tensor& bottom, const Tensor& weight, Out dtop,
               Out dbottom, Out dweight) {
   dispatch_float(top.dtype(), "row_dots", [&]<class T>() HWY_ATTR {
-    const Rows<const T> x = rows_of<T>(top, bottom);
+    const JoinedRows<T> x(top, bottom);
     const T *gs = g.data<T>(), *w = weight.data<T>();
     const auto scaled = [&](const Tensor& dx, const T* of) HWY_ATTR {
       if (!dx) return;

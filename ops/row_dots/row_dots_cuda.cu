@@ -5,20 +5,10 @@
 namespace fade {
 namespace {
 
-// The rows of [top; bottom].
-template <class T>
-struct Rows {
-  const T *top, *bottom;
-  int64_t split, width;
-  __device__ const T* operator[](int64_t n) const {
-    return n < split ? top + n * width : bottom + (n - split) * width;
-  }
-};
-
 template <class T>
 struct Dot {
   using C = compute_t<T>;
-  Rows<T> x;
+  JoinedRows<T> x;
   const C* weight;
   C* y;
   __device__ void operator()(const auto& row) const {
@@ -44,7 +34,7 @@ template <class T>
 struct WeightGradient {
   using C = compute_t<T>;
   const C* g;
-  Rows<T> x;
+  JoinedRows<T> x;
   template <int N>
   __device__ void add(int64_t row, int64_t column, C (&sum)[1][N]) const {
     const Pack<T, N> xi = load_pack<N>(x[row] + column);
@@ -53,15 +43,10 @@ struct WeightGradient {
   }
 };
 
-template <class T>
-Rows<T> rows_of(const Tensor& top, const Tensor& bottom) {
-  return {top.data<T>(), bottom.data<T>(), top.size(0), top.size(1)};
-}
-
 void forward(const Tensor& top, const Tensor& bottom, const Tensor& weight, Out y) {
   dispatch_stored_float(top.dtype(), "row_dots", [&]<class T>() {
     using C = compute_t<T>;
-    const Rows<T> x = rows_of<T>(top, bottom);
+    const JoinedRows<T> x(top, bottom);
     const C* w = weight.data<C>();
     launch_rows("row_dots", {y.numel(), x.width}, Dot<T>{x, w, y.mutate<C>()}, x.top, x.bottom, w);
   });
@@ -71,7 +56,7 @@ void backward(const Tensor& g, const Tensor& top, const Tensor& bottom, const Te
               Out dbottom, Out dweight) {
   dispatch_stored_float(top.dtype(), "row_dots", [&]<class T>() {
     using C = compute_t<T>;
-    const Rows<T> x = rows_of<T>(top, bottom);
+    const JoinedRows<T> x(top, bottom);
     const C *gs = g.data<C>(), *w = weight.data<C>();
     const auto scaled = [&](const Tensor& dx, const C* of) {
       if (!dx) return;
