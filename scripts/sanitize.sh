@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the sanitizers: every fuzz target for ten seconds and the whole suite under AddressSanitizer (with leak check) and
 # UndefinedBehaviorSanitizer; the multi-threaded code under ThreadSanitizer.
-#   scripts/sanitize.sh [--quick]      --quick: for continuous integration: five seconds of the fuzz targets that need no model,
-#                                      and tests/ops/thread_check.cpp
+#   scripts/sanitize.sh [--quick]      --quick: for continuous integration: five seconds of each of four fuzz targets, and
+#                                      tests/ops/thread_check.cpp
 set -euo pipefail
 cd "$(dirname "$0")/.."
 quick=${1:-}
