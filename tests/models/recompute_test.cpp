@@ -12,10 +12,11 @@ namespace fade::test {
 namespace {
 
 // Losses, spans and memory of two blocks with dropout, and the gradients of both, one after another.
-std::vector<double> training(ModelConfig config, bool recompute, Device device) {
+std::vector<double> training(ModelConfig config, bool recompute, Device device,
+                             NumberTypes types = DType::f32) {
   config.recompute = recompute;
   config.dropout = 0.2;
-  const Transformer model(config, DType::f32, device, 3);
+  const Transformer model(config, types, device, 3);
   vary_spans(model);
   Generator random(7);
   Memory memory = model.empty_memory(2);
@@ -61,6 +62,14 @@ BOOST_AUTO_TEST_CASE(every_kind_trains_as_without) {
     for (const auto& [name, config] : models)
       BOOST_TEST((training(config, true, device) == training(config, false, device)),
                  name << " on " << name_of(device));
+}
+
+BOOST_AUTO_TEST_CASE(bf16_trains_as_without) {
+  if (!has_backend(Device::cuda)) return;
+  const auto all = [](bool recompute) {
+    return training(small_model(), recompute, Device::cuda, {DType::f32, DType::bf16});
+  };
+  BOOST_TEST((all(true) == all(false)));
 }
 
 // Eight layers, of which one at a time is computed again.

@@ -90,8 +90,9 @@ const std::vector<Key> keys = {
     {FADE_KEY(device), "`auto` takes CUDA where there is one"},
     {FADE_KEY(dtype), "type of all numbers: f64 on the CPU only"},
     {FADE_KEY(precision),
-     "CUDA, dtype f32: f32 multiplies matrices exactly, tf32 on tensor cores, with factors rounded to 11 bits, "
-     "bf16 with factors, activations and rows of memory of 8 bits; the CPU computes in f32 all the same"},
+     "CUDA, dtype f32: f32 multiplies matrices exactly, tf32 on tensor cores, with factors rounded to 11 bits; "
+     "bf16 also keeps activations and rows of memory in bf16, and parameters in f32; the CPU computes in f32 "
+     "all the same"},
     {FADE_KEY(threads),
      "CPU threads (0: one for each core that the process may use, at most OMP_NUM_THREADS)",
      {0, 4096}},
