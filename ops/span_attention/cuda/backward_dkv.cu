@@ -125,7 +125,7 @@ __device__ void store_dspan(const T* own, T* shared, int count, T* dspan) {
   if constexpr (P::kByRows) {  // a quad of lanes has all queries of its rows
     for (int j = 0; j < P::kRowsOfThread; ++j) {
       const T sum = warp_reduce<P::kRowLanes>(own[j], Sum{});
-      if (P::first_of_row_lanes() && P::row(j) < count) dspan[P::row(j)] = sum;
+      if (P::stores(j) && P::first_of_row_lanes() && P::row(j) < count) dspan[P::row(j)] = sum;
     }
   } else {
     for (int j = 0; j < P::kRowsOfThread; ++j) {

@@ -36,7 +36,8 @@ struct Buffers {
 };
 
 /// to[i, t] = dS of query i and the row at distance `nearest` + t, 0 where there is none, for t < kDistances; of the
-/// rows with ages in [age, age + rows of a tile). Each warp writes the queries that it owns, and has them then.
+/// rows with ages in [age, age + rows of a tile). Each warp writes the queries that it stores, which are consecutive,
+/// and has all of its queries then.
 template <class P, class S>
 __device__ void store_by_distance(const QueryTile& queries, const TileRows<P>& rows,
                                   const typename P::Scores& dscores, int32_t age, int32_t nearest, S* to) {
@@ -54,12 +55,13 @@ __device__ void store_by_distance(const QueryTile& queries, const TileRows<P>& r
     if (of_row < age || of_row >= age + Tile::kRows) continue;
 #pragma unroll
     for (int i = 0; i < P::kQueriesOfThread; ++i) {
+      if (!P::stores(i)) continue;
       const int query = P::query(i), t = of_row + queries.first + query - nearest;
       if (t >= 0 && t < Tile::kDistances)
         to[query * Tile::kOperandStride + t] = P::operand(S(dscores.at[i][j]));
     }
   }
-  __syncwarp();
+  P::sync_queries();
 }
 
 /// The position row of a distance, or the first one behind the gap that the distance lies in.

@@ -199,7 +199,7 @@ __global__ void __launch_bounds__(kThreads, P::kResidentForward)
     const bool any = denominator > 0;
     put_features<P>(s.q + P::query(i) * Tile::kStride, sum_of_values.at[i],
                     any ? 1 / denominator : T{0});  // F6; O replaces q
-    if (P::first_of_row_lanes() && P::query(i) < queries.count)
+    if (P::stores(i) && P::first_of_row_lanes() && P::query(i) < queries.count)
       lse[x.statistic_offset(queries.stream, queries.first + P::query(i), queries.head)] =
           any ? softmax.row_max[i] / P::kUnit + std::log(denominator) : T{0};  // F7
   }

@@ -24,14 +24,15 @@ void launch_backward_dq(const AttentionArrays<S>& x, const BackwardInputs<S>& b,
                         int64_t parts);
 
 /// f.operator()<P>() with the products P (product.h) of the smallest tiles that have room for the heads. On
-/// tensor cores: of bf16, and of f32 where that is set, for heads of up to 64 features.
+/// tensor cores: of bf16, and of f32 where that is set, for heads of up to 128 features. Tiles for larger ones are too
+/// small for the warps of a thread block to have 16 queries each.
 template <class S, class F>
 void for_products(const AttentionArrays<S>& x, F&& f) {
   const auto with = [&]<int D>() {
     if constexpr (std::is_same_v<S, bf16>) {
       return f.template operator()<Mma<bf16, D>>();
     } else {
-      if constexpr (std::is_same_v<S, float> && D <= 64)
+      if constexpr (std::is_same_v<S, float> && D <= 128)
         if (x.tensor_cores) return f.template operator()<Mma<float, D>>();
       f.template operator()<Fma<S, D>>();
     }

@@ -17,6 +17,9 @@
 //                    in which their places, counted from that of query i, are the bits of kQueriesInWord
 //   P::ByRows        the products of backward_dkv, which sums over queries
 //   P::kLoadsAhead   whether tiles are loaded while others are worked on (load.h)
+//   P::stores(i)     whether this warp stores what there is one of for its query i (P::ByRows: for its row i);
+//                    several warps may have the same
+//   P::sync_queries() makes what warps stored of the queries that they share visible to these warps
 //   P::sync_scores() makes what skewed_product stored visible to those that read it
 //
 // Fma's thread (x, y), x = thread % 16, y = thread / 16, of a tile of 64 queries × 64 rows of 64 features:
@@ -88,10 +91,12 @@ struct Fma {
   __device__ static int sum_row(int j) { return group_of_thread() * kSumRows + j; }
   __device__ static int feature(int n) { return n * kColumns + column_of_thread() * kPiece; }
   __device__ static bool first_of_row_lanes() { return column_of_thread() == 0; }
+  __device__ static bool stores(int) { return true; }
   __device__ static bool busy(int queries, int) {
     return group_of_thread() / 2 * 2 * kQueriesOfThread < queries;
   }
   __device__ static T operand(T x) { return x; }
+  __device__ static void sync_queries() { __syncwarp(); }
   __device__ static void sync_scores() { __syncthreads(); }
   static constexpr T kUnit = 1;
   __device__ static T exp(T x) { return std::exp(x); }

@@ -1,5 +1,5 @@
 // The products of tiles on tensor cores, of f32 rounded to TF32 or of bf16: like Fma of product.h, with tiles of
-// 64 × 64. Operands lie in shared memory as for Fma, rounded when they are stored.
+// 64 × 64 or 32 × 32. Operands lie in shared memory as for Fma, rounded when they are stored.
 //
 // Lane 4g + t (g < 8, t < 4) of warp w owns two rows of a tile, 16w + g and 16w + g + 8, and of each 8 columns
 // two neighbours, 2t and 2t + 1:
@@ -14,6 +14,9 @@
 // all scores of a query. In Mma<S, D, true>, of backward_dkv, it is the other way round. Either way the
 // scores of a thread are, as they are, the left operand of the product that follows (weights·values,
 // dS·keys; transposed, (g·P)ᵀ·dO, dSᵀ·q): they stay in registers, and the warp owns all sums of its 16 rows.
+//
+// A tile of 32 × 32 has 16 rows for each two warps: both compute all scores of these, and each owns the sums of one
+// half of the features. So no product waits for scores of another warp, and a thread has half as many sums.
 #pragma once
 
 #include "engine/cuda/mma.h"
@@ -149,10 +152,12 @@ struct Mma {
   using Tile = Tiling<S, D>;
   using ByRows = Mma<S, D, true>;
   static constexpr bool kLoadsAhead = std::is_same_v<S, bf16> && D <= 64;
-  static constexpr int kResidentForward = kLoadsAhead ? 3 : 2;
-  static constexpr bool kByRows = by_rows, kLoadsTwoTiles = true;
-  static constexpr int kSide = 64, kOfWarp = kSide / kWarps;  ///< rows of the figure
-  static_assert(Tile::kQueries == kSide && Tile::kRows == kSide && kOfWarp == 16);
+  static constexpr int kResidentForward = kLoadsAhead ? 3 : Tile::kResident;
+  static constexpr int kSide = Tile::kRows, kOfWarp = 16;    ///< rows of the figure
+  static constexpr int kSharing = kWarps * kOfWarp / kSide;  ///< warps with the same rows
+  static constexpr int kFeatures = D / kSharing;             ///< of the sums of a warp
+  static constexpr bool kByRows = by_rows, kLoadsTwoTiles = kSharing == 1;
+  static_assert(Tile::kQueries == kSide && kSide % (16 * kSharing) == 0 && kFeatures % 16 == 0);
 
   static constexpr int kQueriesOfThread = by_rows ? kSide / 4 : 2;
   static constexpr int kRowsOfThread = by_rows ? 2 : kSide / 4;
@@ -162,13 +167,15 @@ struct Mma {
   static constexpr int kQueriesOfWord = by_rows ? 8 : 2;
   static constexpr uint32_t kQueriesInWord = by_rows ? 0x03030303u : 0x101u;
   using Scores = Fragment<T, kQueriesOfThread, kRowsOfThread>;
-  using QuerySums = Fragment<T, 2, D / 4>;
-  using RowSums = Fragment<T, 2, D / 4>;
+  using QuerySums = Fragment<T, 2, kFeatures / 4>;
+  using RowSums = Fragment<T, 2, kFeatures / 4>;
 
   __device__ static int warp() { return static_cast<int>(threadIdx.x) / kWarp; }
   __device__ static int g() { return static_cast<int>(threadIdx.x) % kWarp / 4; }
   __device__ static int t() { return static_cast<int>(threadIdx.x) % 4; }
-  __device__ static int outer(int i) { return kOfWarp * warp() + g() + 8 * i; }
+  __device__ static int first_outer() { return warp() / kSharing * kOfWarp; }
+  __device__ static int share() { return warp() % kSharing; }  ///< of the warps with the same rows
+  __device__ static int outer(int i) { return first_outer() + g() + 8 * i; }
   __device__ static int inner(int j) { return 8 * (j / 2) + 2 * t() + j % 2; }
 
   __device__ static int query(int i) { return by_rows ? inner(i) : outer(i); }
@@ -177,18 +184,25 @@ struct Mma {
     return by_rows ? i / 2 % 4 * 8 + i % 2 + i / 8 * 2 + j * 4 : i * 8 + j % 8 + j / 8 * 16;
   }
   __device__ static int sum_row(int j) { return outer(j); }
-  __device__ static int feature(int n) { return inner(n); }
+  __device__ static int feature(int n) { return kFeatures * share() + inner(n); }
   __device__ static bool first_of_row_lanes() { return t() == 0; }
-  __device__ static bool busy(int queries, int rows) { return kOfWarp * warp() < (by_rows ? rows : queries); }
+  __device__ static bool stores(int i) { return kSharing == 1 || i == share(); }
+  __device__ static bool busy(int queries, int rows) { return first_outer() < (by_rows ? rows : queries); }
   __device__ static S operand(S x) {
     if constexpr (std::is_same_v<S, float>) return to_tf32(x);
     return x;
+  }
+  __device__ static void sync_queries() {
+    if constexpr (kSharing > 1)
+      __syncthreads();
+    else
+      __syncwarp();
   }
   __device__ static void sync_scores() {
     if constexpr (by_rows)
       __syncthreads();
     else
-      __syncwarp();  // a warp has all scores of its queries
+      sync_queries();
   }
   static constexpr T kUnit = 1.44269504f;  ///< log2(e)
   __device__ static T exp(T x) { return fast_exp2(x); }
@@ -200,12 +214,14 @@ struct Mma {
   }
 
   /// f(Σ_d a[i, d]·band[i + j, d], i, j) for each query i and column j < rows, after then();  a [queries, D], band
-  /// [queries + rows, D]. The 16 queries of a warp meet 80 rows of the band, and all of those are multiplied.
+  /// [queries + rows, D]. Warps with the same queries divide the columns. The 16 queries of a warp meet 16 more rows
+  /// of the band than it has columns, and all of those are multiplied.
   template <class Then, class F>
   __device__ static void skewed_product(const S* a, const S* band, Then then, F f) {
-    constexpr int kMet = kOfWarp + kSide;
+    constexpr int kOfShare = kSide / kSharing, kMet = kOfWarp + kOfShare;
+    const int first = kOfShare * share();
     Fragment<T, kMet / 8, 4> c;
-    product_of_outer<kMet>(a, band + kOfWarp * warp() * Tile::kStride,
+    product_of_outer<kMet>(a, band + (first_outer() + first) * Tile::kStride,
                            [&](int n, auto add) { add(c.at[n]); });
     then();
 #pragma unroll
@@ -213,7 +229,7 @@ struct Mma {
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
         const int i = g() + e / 2 * 8, j = inner(2 * n + e % 2) - i;
-        if (j >= 0 && j < kSide) f(c.at[n][e], kOfWarp * warp() + i, j);
+        if (j >= 0 && j < kOfShare) f(c.at[n][e], first_outer() + i, first + j);
       }
     }
   }
@@ -224,7 +240,7 @@ struct Mma {
   }
   /// The same for p in shared memory.
   __device__ static void product_with_rows(QuerySums& c, const S* p, const S* b, int) {
-    p += kOfWarp * warp() * Tile::kOperandStride + Step::left_inner_offset(Tile::kOperandStride);
+    p += first_outer() * Tile::kOperandStride + Step::left_inner_offset(Tile::kOperandStride);
     product_with(c, b, [&](int k) { return Step::left_inner(p + k, Tile::kOperandStride); });
   }
 
@@ -234,7 +250,7 @@ struct Mma {
   }
   /// The same for p in shared memory.
   __device__ static void product_with_queries(RowSums& c, const S* p, const S* b, int) {
-    p += kOfWarp * warp() + Step::left_transposed_offset(Tile::kOperandStride);
+    p += first_outer() + Step::left_transposed_offset(Tile::kOperandStride);
     product_with(c, b, [&](int k) {
       return Step::left_transposed(p + k * Tile::kOperandStride, Tile::kOperandStride);
     });
@@ -259,10 +275,10 @@ struct Mma {
   __device__ static T element(const Scores& s, int i, int j) { return by_rows ? s.at[j][i] : s.at[i][j]; }
 
   /// For each n < kColumns_/8: with(n, add), where add(c) is c += a's 16 rows of this warp · rows [8n, 8n + 8)
-  /// of b, transposed;  a [64, D], b [kColumns_, D].
+  /// of b, transposed;  a [kSide, D], b [kColumns_, D].
   template <int kColumns_, class With>
   __device__ static void product_of_outer(const S* a, const S* b, With with) {
-    a += kOfWarp * warp() * Tile::kStride + Step::left_offset(Tile::kStride);
+    a += first_outer() * Tile::kStride + Step::left_offset(Tile::kStride);
     b += Step::right_offset(Tile::kStride);
 #pragma unroll
     for (int d = 0; d < D; d += kDepth) {
@@ -276,28 +292,28 @@ struct Mma {
     }
   }
 
-  /// c += scores·b;  b [64, D].
+  /// c += scores·b;  b [kSide, D].
   __device__ static void product_of_scores(QuerySums& c, const Scores& p, const S* b) {
     const auto score = [&](int i, int j) { return element(p, i, j); };
     product_with(c, b, [&](int k) { return Step::of_scores(score, k / kDepth); });
   }
 
-  /// c += a·b;  b [64, D]; left(k): a's columns [k, k + kDepth), of this warp's 16 rows.
+  /// c += a·b of this warp's features;  b [kSide, D]; left(k): a's columns [k, k + kDepth), of this warp's 16 rows.
   template <class F>
   __device__ static void product_with(QuerySums& c, const S* b, F left) {
-    b += Step::right_inner_offset(Tile::kStride);
+    b += Step::right_inner_offset(Tile::kStride) + kFeatures * share();
 #pragma unroll
     for (int k = 0; k < kSide; k += kDepth) {
       const typename Step::Left x = left(k);
 #pragma unroll
-      for (int n = 0; n < D / 16; ++n) {
+      for (int n = 0; n < kFeatures / 16; ++n) {
         const typename Step::Right y = Step::right_inner(b + k * Tile::kStride + 16 * n, Tile::kStride);
         with_sums(c, 2 * n, [&](T(&sum)[4]) { Step::multiply(sum, x, y, 0); });
         with_sums(c, 2 * n + 1, [&](T(&sum)[4]) { Step::multiply(sum, x, y, 1); });
       }
     }
   }
-  /// The sums of features [8n, 8n + 8): add(c of the product).
+  /// The sums of this warp's features [8n, 8n + 8): add(c of the product).
   template <class Add>
   __device__ static void with_sums(QuerySums& s, int n, Add add) {
     T c[4] = {s.at[0][2 * n], s.at[0][2 * n + 1], s.at[1][2 * n], s.at[1][2 * n + 1]};
