@@ -24,8 +24,8 @@ void launch_backward_dq(const AttentionArrays<S>& x, const BackwardInputs<S>& b,
                         int64_t parts);
 
 /// f.operator()<P>() with the products P (product.h) of the smallest tiles that have room for the heads. On
-/// tensor cores: of bf16, and of f32 where that is set, for heads of up to 128 features. Tiles for larger ones are too
-/// small for the warps of a thread block to have 16 queries each.
+/// tensor cores: of bf16, and of f32 where that is set, for heads of up to 128 features. Larger heads of f32, whose
+/// tiles have 16 rows for all warps, are multiplied exactly.
 template <class S, class F>
 void for_products(const AttentionArrays<S>& x, F&& f) {
   const auto with = [&]<int D>() {
