@@ -34,13 +34,19 @@ def text_of(file):
     return text
 
 
+# What is kept of ncu's details.
+METRICS = {"Duration", "Executed Ipc Active", "Issue Slots Busy", "DRAM Throughput", "L2 Hit Rate", "No Eligible",
+           "Eligible Warps Per Scheduler", "Registers Per Thread", "Dynamic Shared Memory Per Block", "Achieved Occupancy"}
+
+
 def rows_of(text):
-    """ncu's CSV among other lines, or None: the names of its columns, and its rows as dictionaries."""
-    rows = list(csv.reader(line for line in text.splitlines() if line.startswith('"')))
+    """ncu's CSV among other lines, or None: its rows as dictionaries. A row may end before the last columns."""
+    lines = text.splitlines(keepends=True)
+    whole = [line for line in lines if line.startswith('"') and line.endswith("\n")]  # the last one of a profile that was ended is not
+    rows = list(csv.reader(whole))
     if not rows or "Kernel Name" not in rows[0]:
         return None
-    whole = [row for row in rows[1:] if len(row) == len(rows[0])]  # the last line of a profile that was ended is not
-    return [dict(zip(rows[0], row)) for row in whole]
+    return [dict(zip(rows[0], row)) for row in rows[1:]]
 
 
 def kernels(rows):
@@ -59,8 +65,8 @@ def metrics(rows):
     """Of ncu's details, one row per launch and metric: {kernel: {metric: value with unit}}, its last launch."""
     found = defaultdict(dict)
     for row in rows:
-        if row["Metric Name"]:
-            name = re.sub(r"^void |\(.*", "", row["Kernel Name"])
+        if row["Metric Name"] in METRICS:
+            name = re.sub(r"^(?:void )?(?:unnamed>::)?|\(.*", "", row["Kernel Name"])
             found[name][row["Metric Name"]] = f"{row['Metric Value']} {row['Metric Unit']}".strip()
     return found
 
@@ -143,6 +149,8 @@ def stage_of(args):
         stage |= {"code": args.code, "limit": args.limit, "seconds": args.seconds, "found": found(args.log)}
         if reason := refusal_of(stage["found"], args.log):
             stage |= {"left_out": reason}
+        elif not stage["code"] and stage["found"] == {}:
+            stage |= {"code": 1, "error": [f"none of {', '.join(sorted(METRICS))} is in what ncu printed"]}
         if args.code:
             stage["error"] = Path(args.log + ".err").read_text(errors="replace").splitlines()[-20:]
     reason = args.left_out or args.stopped

@@ -84,6 +84,21 @@ holds "and no path of the machine is written" results \
   '[re.sub("nvidia-.*-logs", "LOGS", line) for line in s["train"]["found"]] ==
    ["checkpoint: RESULTS/LOGS/run/step-200", "resume with: ./fade train --resume RESULTS/LOGS/run", "other: " + os.getcwd() + "/bundle-2"]'
 
+details='"ID","Kernel Name","Metric Name","Metric Unit","Metric Value","Rule Name"'
+cat >details <<END
+$details
+"0","void unnamed>::attend<bf16>(int)","Duration","ns","1,000"
+"0","void attend<bf16>(int)","Section","","3"
+"0","void attend<bf16>(int)","","","","Latency"
+END
+program bin/ncu <<END
+case \$* in *bf16*) cat $PWD/details ;; *) echo '$details'; echo '"0","attend","Other","%","1"' ;; esac
+END
+holds "details of kernels are kept" run bundle --only attention-bf16
+holds "of each, those that say most" results 's["attention-bf16"]["found"] == {"attend<bf16>": {"Duration": "1,000 ns"}}'
+holds "a profile without any is a failure" fails bundle --only attention-f32
+holds "in words" results '"Duration" in s["attention-f32"]["error"][0] and s["attention-f32"]["code"] == 1'
+
 program bin/ncu <<'END'
 printf '{"ms":1.5}\n"ID","Kernel Name","gpu__time_duration.sum"\n"","","ns"\n"0","gemm","50"\n"1","attend(int)","1,000,000"\n"2","attend(int)","500,000"\n"3","att'
 END
