@@ -26,8 +26,8 @@ FADE_HD inline uint32_t keep_bits(RngKey key, uint64_t group, uint32_t threshold
   const Philox4 r = philox(key, group);
   uint32_t bits = 0;
   for (uint32_t j = 0; j < 8; ++j) {
-    const uint32_t number = r.v[j / 2] >> (16 * (j % 2)) & 0xFFFFu;
-    bits |= static_cast<uint32_t>(number >= threshold) << j;
+    const uint32_t word = r.v[j / 2], number = j % 2 ? word : word << 16;  // in the upper 16 bits
+    bits |= static_cast<uint32_t>(number >= threshold << 16) << j;
   }
   return bits;
 }
