@@ -21,7 +21,7 @@ ISSUES = SMS * 4 * CLOCK  # instructions of a warp per second
 
 # Parts of the ceilings that are expected. mma.sync reaches some 60 % of what Hopper's own wgmma does.
 PRODUCT, ATTENTION, MEMORY, ISSUE = 0.75, 0.40, 0.85, 0.60
-PHILOX = 80  # instructions for 8 decisions of dropout, with packing
+PHILOX = 88  # instructions for 8 decisions of dropout as nvcc compiles them, with packing and indices
 PER_PAIR = 14  # other instructions of attention per pair of query and row: scale, mask, maximum, exponent, sums
 
 
@@ -52,6 +52,7 @@ def kernels(a, rows):
     pairs = B * K * (M * (rows - M) + M * (M - 1) / 2)
     near = B * K * M * (M + 64)  # pairs of the query tiles and their bands of position rows
     bits = N * K * M / 8 if a.dropout else 0
+    drawn = bits - T * K * (M - 32) / 16 if a.dropout else 0  # words of 32 queries before a row of the block are 0
 
     def product(part, name, m, k, n, extra=0, **more):
         return Kernel(part, name, flops=2 * m * k * n, bytes=e * (m * k + k * n + m * n) + extra, **more)
@@ -77,7 +78,7 @@ def kernels(a, rows):
         attention("backward to keys, values, spans", 4, 1, 2 * T * H + 4 * N * H),
         attention("backward to queries, positions", 3, 3, 3 * T * H + 2 * N * H),
         Kernel("attention", "delta", bytes=e * 2 * T * H),
-        Kernel("dropout", "bits of attention", bytes=bits, issues=PHILOX * bits / 32),
+        Kernel("dropout", "bits of attention", bytes=bits, issues=PHILOX * drawn / 32),
         Kernel("dropout", "of ff, forward and backward", bytes=e * 5 * T * F if a.dropout else 0),
         Kernel("norms", "residual + layer norm, forward, twice", bytes=2 * e * 4 * T * H),
         Kernel("norms", "layer norm, backward, twice", bytes=2 * e * 3 * T * H),

@@ -101,8 +101,15 @@ struct SpanAttentionGradients {
   Tensor q, kv, pos, span;
 };
 
+/// True iff one of the 32 queries of a word is at a distance at which a row of this age is visible, whatever its
+/// span: dropout draws no other words.
+FADE_HD inline bool word_in_reach(const MaskFormula<float>& mask, int32_t age, int32_t word) {
+  const QueryRange queries = mask.within_reach(age, {32 * word, 32 * word + 31});
+  return queries.first <= queries.last;
+}
+
 /// Draws which weights dropout keeps: kept [N, K, query_words(M)], i32. Bit i % 32 of word i / 32 of a context
-/// row and a head is set iff the weight of query i is kept.
+/// row and a head is set iff the weight of query i is kept; words that are not word_in_reach are 0.
 inline constinit Kernel<void(const Tensor& start, const Tensor& age, const SpanAttentionSizes&, Out kept)>
     span_attention_dropout{"span_attention"};
 /// Writes `result`.

@@ -268,6 +268,56 @@ BOOST_AUTO_TEST_CASE(gradient_is_the_difference_quotient) {
   }
 }
 
+// Words of 32 queries: four to a pack on a GPU with the first case, one by one with the second.
+BOOST_AUTO_TEST_CASE(dropout_draws_the_words_that_some_query_reaches) {
+  const SpanAttentionCase packs{.name = "in packs",
+                                .block = 256,
+                                .heads = 3,
+                                .head_size = 1,
+                                .positions = 0,
+                                .memory = {140, 3},
+                                .kind = MaskKind::window,
+                                .window = 90,
+                                .dropout = 0.3};
+  const SpanAttentionCase single{.name = "one by one",
+                                 .block = 70,
+                                 .heads = 2,
+                                 .head_size = 1,
+                                 .positions = 0,
+                                 .memory = {40, 5},
+                                 .dropout = 0.6,
+                                 .shuffled = true};
+  for (const SpanAttentionCase& c : {packs, single}) {
+    const NaiveInputs in = inputs_of(c);
+    const SpanAttentionSizes& n = in.sizes;
+    const int64_t rows = std::ssize(in.age), words = query_words(n.block);
+    std::vector<int32_t> expected;
+    for (int64_t j = 0; j < rows; ++j) {
+      const int32_t age = in.age[static_cast<size_t>(j)];
+      for (int64_t h = 0; h < n.heads; ++h) {
+        const uint64_t row = dropout_index(n.stream_of(in.start.data(), j), n.heads, h, n.block, age, 0);
+        for (int32_t first = 0; first < 32 * words; first += 32) {
+          uint32_t bits = 0;
+          bool reached = false;
+          for (int32_t i = first; i < first + 32; ++i) {
+            const auto number = row + static_cast<uint64_t>(i);
+            bits |= uint32_t{is_kept(n.key, number, KeepRule(n.dropout).threshold)} << (i - first);
+            reached |= age + i >= 1 && (n.window == 0 || age + i <= n.window);
+          }
+          expected.push_back(reached ? static_cast<int32_t>(bits) : 0);
+        }
+      }
+    }
+    BOOST_TEST(std::ranges::count(expected, 0) > 0);
+    for (const Device device : test::available_devices()) {
+      const Tensor kept = Tensor::empty({rows, n.heads, words}, DType::i32, device);
+      span_attention_dropout(device, Tensor::from(in.start, {n.streams + 1}).to(device),
+                             Tensor::from(in.age, {rows}).to(device), n, kept);
+      BOOST_TEST(kept.to(Device::cpu).to_vector<int32_t>() == expected, c.name << " on " << name_of(device));
+    }
+  }
+}
+
 // 64 streams, 8 heads, blocks of 8 tiles: later tiles of a block see more rows, but the 256 thread blocks that
 // share all tiles see equally many.
 BOOST_AUTO_TEST_CASE(thread_blocks_share_the_tiles_evenly) {
