@@ -1,24 +1,37 @@
 // Sums over the rows of a matrix, for each column: gradients of parameters that all rows share.
 #pragma once
 
-#include "engine/cuda/map.h"
+#include <type_traits>
+
+#include "engine/cuda/rows.h"
 #include "engine/cuda/sum.h"
 
 namespace fade {
 
 namespace column_sums_detail {
 
-inline constexpr int kColumns = 32, kLanes = 8;  // of a thread block: the lanes of a column share its rows
+inline constexpr int kColumns = kWarp, kLanes = 8;  // of a thread block: the lanes of a column share its rows
 
 // partial[k, chunk, column] = f's k-th sum over a chunk of rows. One thread block per chunk (y) and tile of
-// 32 packs of columns (x).
+// 32 packs of columns (x); those of a chunk share its whole rows.
 template <int sums, int N, class C, class F>
 __global__ void column_sums(F f, int64_t rows, int64_t columns, C* partial) {
   const int64_t column = (int64_t{blockIdx.x} * kColumns + threadIdx.x) * N;
   const int64_t begin = rows * blockIdx.y / gridDim.y, end = rows * (blockIdx.y + 1) / gridDim.y;
   C sum[sums][N] = {};
-  if (column < columns)
-    for (int64_t row = begin + threadIdx.y; row < end; row += kLanes) f.template add<N>(row, column, sum);
+  const auto add = [&](int64_t first, int64_t last) {
+    if (column < columns)
+      for (int64_t row = first + threadIdx.y; row < last; row += kLanes) f.template add<N>(row, column, sum);
+  };
+  if constexpr (std::is_invocable_v<const F&, Row<N, kWarp>>) {
+    const int64_t warps = int64_t{kLanes} * gridDim.x, warp = int64_t{kLanes} * blockIdx.x + threadIdx.y;
+    for (int64_t first = begin; first < end; first += warps) {
+      if (first + warp < end) f(Row<N, kWarp>{first + warp, columns, static_cast<int>(threadIdx.x)});
+      add(first, first + warps < end ? first + warps : end);
+    }
+  } else {
+    add(begin, end);
+  }
   __shared__ C of_lane[kLanes][kColumns];
   for (int k = 0; k < sums; ++k) {
     for (int n = 0; n < N; ++n) {
@@ -38,7 +51,8 @@ __global__ void column_sums(F f, int64_t rows, int64_t columns, C* partial) {
 /// out[k] [columns] = Σ over the rows of what f adds to the k-th sum, in an order that depends on the sizes only; an
 /// empty tensor is a sum that is not needed. f.add<N>(row, column, C (&sum)[sums][N]) adds the terms of columns
 /// [column, column + N) of a row, C the type of `out`; it may read a pack of N at `column` of each array in `data`,
-/// whose rows have `columns` elements.
+/// whose rows have `columns` elements. Where f can be called with a row (engine/cuda/rows.h), it is, once for each,
+/// on a warp and at the time of its terms: what both read comes from the GPU's memory once.
 template <class C, int sums, class F, class... In>
 void sum_columns(const char* name, int64_t rows, int64_t columns, const F& f, const Tensor (&out)[sums],
                  const In*... data) {
@@ -51,7 +65,7 @@ void sum_columns(const char* name, int64_t rows, int64_t columns, const F& f, co
            dim3(static_cast<unsigned>((columns + tile - 1) / tile), static_cast<unsigned>(chunks)),
            dim3(kColumns, kLanes), 0, f, rows, columns, partial.mutate<C>());
   };
-  constexpr int N = kPackOf<In...>;
+  constexpr int N = kRowPackOf<In...>;
   if (columns % N == 0 && (takes_packs<N>(data) && ...))
     go.template operator()<N>();
   else

@@ -25,6 +25,10 @@ namespace fade {
 inline constexpr int kRowBlock = 256;      ///< threads per thread block
 inline constexpr int64_t kWarpRow = 1024;  ///< longest row for one warp: 32 elements per thread
 
+/// The elements of a pack of rows of these types: the narrowest fills 16 bytes, wider ones take several accesses.
+template <class... T>
+inline constexpr int kRowPackOf = static_cast<int>(16 / std::min({sizeof(T)...}));
+
 /// One row, as seen by one of its threads: `threads` (kWarp or kRowBlock) of them share it, taking
 /// packs of N elements in turn, then the remaining elements. All of them call sum and max together and
 /// get the same value.
@@ -109,7 +113,7 @@ struct RowSizes {
 /// their addresses decide whether packs are possible.
 template <class F, class... T>
 void launch_rows(const char* name, RowSizes s, const F& f, const T*... data) {
-  constexpr int N = static_cast<int>(16 / std::min({sizeof(T)...}));  // wider elements take several accesses
+  constexpr int N = kRowPackOf<T...>;
   const bool packs = (s.pitch % N == 0 || s.rows <= 1) && (takes_packs<N>(data) && ...);
   const auto go = [&]<int n, int threads>() {
     constexpr int per_block = kRowBlock / threads;

@@ -62,6 +62,7 @@ std::vector<OpCase> cases() {
                           norm_case("no_rows", {0, 5}),
                           norm_case("whole_vectors", {3, 64}),
                           norm_case("many_rows", {131, 5}),
+                          norm_case("rows_of_two_tiles", {20, 68}),
                           norm_case("long", {2, 1031}),
                           norm_case("long_whole_vectors", {2, 1100}),
                           add_norm_case("rows", {3, 5}),

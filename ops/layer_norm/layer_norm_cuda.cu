@@ -46,14 +46,17 @@ struct Forward {
   }
 };
 
-// dx = rstd·(d − mean(d) − n·mean(d·n)), with n the normalised values of the row and d = g·weight.
 template <class T>
-struct InputGradient {
+struct Backward {
   using C = compute_t<T>;
   const T *g, *x;
   const C *weight, *mean, *rstd;
-  T* dx;
+  T* dx;  // or null
+  int64_t columns;
+
+  // dx = rstd·(d − mean(d) − n·mean(d·n)), with n the normalised values of the row and d = g·weight.
   __device__ void operator()(const auto& row) const {
+    if (!dx) return;
     const T *gr = g + row.start(), *xr = x + row.start();
     const C m = mean[row.index], r = rstd[row.index], count = static_cast<C>(row.size);
     const C mean_d = row.sum([](C gi, C w) { return gi * w; }, gr, weight) / count;
@@ -61,15 +64,7 @@ struct InputGradient {
     row.map([=](C gi, C w, C v) { return r * (gi * w - mean_d - (v - m) * r * mean_dn); }, dx + row.start(),
             gr, weight, xr);
   }
-};
-
-// Σ g·n and Σ g.
-template <class T>
-struct ParameterGradients {
-  using C = compute_t<T>;
-  const T *g, *x;
-  const C *mean, *rstd;
-  int64_t columns;
+  // Σ g·n and Σ g.
   template <int N>
   __device__ void add(int64_t row, int64_t column, C (&sum)[2][N]) const {
     const Pack<T, N> gi = load_pack<N>(g + row * columns + column),
@@ -104,19 +99,17 @@ void forward_cuda(const Tensor& x, const Tensor& residual, const Tensor& weight,
 
 void backward_cuda(const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& mean,
                    const Tensor& rstd, Out dx, Out dweight, Out dbias) {
-  const int64_t rows = mean.numel(), n = x.size(-1);
+  const int64_t n = x.size(-1);
   dispatch_stored_float(x.dtype(), "layer_norm", [&]<class T>() {
     using C = compute_t<T>;
-    const T *pg = g.data<T>(), *px = x.data<T>();
-    const C *w = weight.data<C>(), *means = mean.data<C>(), *rstds = rstd.data<C>();
-    if (dx) {
-      T* out = dx.mutate<T>();
-      launch_rows("layer_norm_backward", {rows, n}, InputGradient<T>{pg, px, w, means, rstds, out}, pg, px, w,
-                  out);
-    }
-    if (dweight || dbias)
-      sum_columns<C>("layer_norm_parameters", rows, n, ParameterGradients<T>{pg, px, means, rstds, n},
-                     {dweight, dbias}, pg, px);
+    const Backward<T> f{.g = g.data<T>(),
+                        .x = x.data<T>(),
+                        .weight = weight.data<C>(),
+                        .mean = mean.data<C>(),
+                        .rstd = rstd.data<C>(),
+                        .dx = dx ? dx.mutate<T>() : nullptr,
+                        .columns = n};
+    sum_columns<C>("layer_norm_backward", mean.numel(), n, f, {dweight, dbias}, f.g, f.x, f.weight, f.dx);
   });
 }
 
