@@ -12,7 +12,7 @@ export FADE_TEST_DEVICE=cuda FADE_RACECHECK_TABLE=$PWD/build/racecheck/kernels
 : >"$FADE_RACECHECK_TABLE"
 ctest --preset racecheck -L device -E 'reverse_order|add_operation|loss_curves' -j "$(nproc)" || exit 1
 
-launched() { grep -rhoE --include='*.c*' '(launch(_each|_rows)?|map)\("[^"]*"' "$@" | cut -d '"' -f 2 | sort -u; }
+launched() { grep -rhoE --include='*.c*' '(launch(_each|_rows)?|map|sum_columns(<[^(]*>)?)\("[^"]*"' "$@" | cut -d '"' -f 2 | sort -u; }
 launched tests >build/racecheck/test_kernels
 awk -F '\t' 'NR == FNR { of_tests[$1]; next }
              !($1 in of_tests) { launches[$1] += $2; accesses[$1] += $3 }
