@@ -54,7 +54,7 @@ struct AttentionArrays {
   }
   /// Where head `head` of query i is in an array [B·M, H].
   __device__ int64_t query_offset(int stream, int64_t i, int head) const {
-    return (int64_t{stream} * block + i) * hidden() + head * head_size;
+    return (stream * block + i) * hidden() + head * head_size;
   }
   /// Where query i is in an array [B, K, M].
   __device__ int64_t statistic_offset(int stream, int64_t i, int head) const {

@@ -26,6 +26,7 @@ struct Buffers {
   TileRows<P> rows{shared.array<int32_t>(Tile::kRows), shared.array<int32_t>(Tile::kRows),
                    shared.array<T>(Tile::kRows)};
   T* dspan = shared.array<T>(kWarps * Tile::kRows);
+  uint32_t* kept = shared.array<uint32_t>(KeptOfTile<P>::kPlaces);
   static_assert(Tile::kBand <= Tile::kRowTile + Tile::kQueryTile);
   /// Position rows: where they are not loaded ahead, in the place of values and grad.
   __device__ S* band() const { return P::kLoadsAhead ? band_or_scores : values; }
@@ -153,12 +154,11 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
   const int head = static_cast<int>(blockIdx.x % x.heads);
   const RowRange tile = row_tile(x, blockIdx.x / x.heads, Tile::kRows);
   if (tile.count == 0) return;
-  const auto row_of = tile.rows();
   const TileRows<P>& rows = s.rows;
-  put_rows(x, head, row_of, rows);
-  load_keys<P>(x, head, row_of, s.keys);
-  if constexpr (kAhead) load_values<P>(x, head, row_of, s.values);
+  put_rows(x, head, tile.rows(), rows);
+  load_keys_and_values<P>(x, head, tile.rows(), s.keys, s.values);
   __syncthreads();
+  const auto row_of = [=](int j) { return rows.row(j); };  // without registers
   const QueryRanges seen_by = query_ranges(x, rows);
 
   const auto queries_from = [&](int first) {
@@ -176,13 +176,13 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
   };
   typename P::RowSums dkeys, dvalues;
   T dspan_of_thread[P::kRowsOfThread] = {};
-  bool have_values = kAhead;
-  constexpr int kAligned = std::min(32, int{Tile::kQueries});  // for KeptOfThread
+  constexpr int kAligned = std::min(32, int{Tile::kQueries});  // for KeptOfTile
   int first = seen_by.some.first / kAligned * kAligned, stage = 0;
   if constexpr (kAhead) start_queries(first, 0);
   for (; first <= seen_by.some.last; first += Tile::kQueries) {
     const QueryTile queries = queries_from(first);
-    const KeptOfThread<P> kept(x, queries, rows);
+    const KeptOfTile<P> kept(x, queries, s.kept);
+    const uint32_t kept_word = kept.load(x, queries, rows);
     const bool full = seen_by.full.first <= first && queries.last() <= seen_by.full.last;
     const S *const q = s.q + stage * Tile::kQueryTile, *const grad = s.grad + stage * Tile::kQueryTile;
     const int32_t near = rows.next_near(x, queries, kEmptyPlaceAge + 1);
@@ -197,8 +197,9 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
       stage = 1 - stage;
       start_queries(first + Tile::kQueries, stage);
       if (busy) P::product_of_rows(scores, q, s.keys);  // F2, first term
+      kept.put(kept_word);
       wait_for_copies<1>();
-      __syncthreads();  // the band and the statistics are there
+      __syncthreads();  // the band, the statistics and the words of dropout are there
       add_position_scores<P>(x, queries, rows, near, true, q, s.band(), s.scores(),
                              scores);  // F2, second term
     } else {
@@ -208,10 +209,12 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
       else
         load_queries_and_grad<P>(x, queries, b.grad, s.q, s.grad);
       load_statistics<P>(x, b, queries, s.lse, s.delta);
+      kept.put(kept_word);
       add_position_scores<P>(x, queries, rows, near, false, q, s.band(), s.scores(), scores);
-      if (near != kNoAge || !have_values) load_values<P>(x, head, row_of, s.values);
-      have_values = true;
-      if (near != kNoAge) load_queries<P>(x, queries, b.grad, s.grad);
+      if (near != kNoAge) {
+        load_values<P>(x, head, row_of, s.values);
+        load_queries<P>(x, queries, b.grad, s.grad);
+      }
       __syncthreads();
       if (busy) P::product_of_rows(scores, q, s.keys);
     }
@@ -245,7 +248,7 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
   __syncthreads();
   store_tile<P, Tile::kRows>(x, s.keys, row_of, x.keys(dkv, head));
   store_tile<P, Tile::kRows>(x, s.values, row_of, x.values(dkv, head));
-  if (dspan) store_dspan<P>(dspan_of_thread, s.dspan, tile.count, dspan + head * x.rows() + tile.first);
+  if (dspan) store_dspan<P>(dspan_of_thread, s.dspan, tile.count, dspan + head * x.rows() + rows.row(0));
 }
 
 }  // namespace

@@ -189,12 +189,7 @@ __device__ void backward_dq_tile(const AttentionArrays<S>& x, const BackwardInpu
     const TileRows<P> rows = visible.tile();
     const S *const keys = s.keys + stage * Tile::kRowTile, *const values = s.values + stage * Tile::kRowTile;
     const int32_t near = rows.next_near(x, queries, kEmptyPlaceAge + 1);
-    const auto kept = [&] {
-      if constexpr (kAhead)
-        return KeptOfTile<P>(x, s.kept + stage * KeptOfTile<P>::kPlaces, kept_word);
-      else
-        return KeptOfThread<P>(x, queries, rows);
-    }();
+    const KeptOfTile<P> kept(x, queries, s.kept + stage * KeptOfTile<P>::kPlaces);
     const bool full = rows.full();
     const bool one_band = near == kNoAge || rows.next_near(x, queries, near + Tile::kRows) == kNoAge;
     const auto next = [&] {
@@ -203,6 +198,7 @@ __device__ void backward_dq_tile(const AttentionArrays<S>& x, const BackwardInpu
     };
     typename P::Scores scores, dweights;
     if constexpr (kAhead) {
+      kept.put(kept_word);
       wait_for_copies<0>();
       __syncthreads();  // keys and values are there; those before are no longer needed, nor is the band
       if (near != kNoAge) start_band<P>(x, queries, near, s.band());
@@ -220,8 +216,10 @@ __device__ void backward_dq_tile(const AttentionArrays<S>& x, const BackwardInpu
     } else {
       add_position_scores<P>(x, queries, rows, near, false, s.q, s.band(), s.scores(), scores);
       __syncthreads();
+      kept_word = kept.load(x, queries, rows);
       load_keys_and_values<P>(
           x, queries.head, [=](int j) { return rows.row(j); }, s.keys, s.values);
+      kept.put(kept_word);
       __syncthreads();
       if (busy) P::product_of_rows(scores, s.q, keys);
     }

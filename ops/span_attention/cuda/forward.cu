@@ -101,8 +101,8 @@ struct OnlineSoftmax {
 };
 
 /// weights *= g
-template <class P, class Kept>
-__device__ void apply_dropout(const Kept& kept, typename P::Scores& weights) {
+template <class P>
+__device__ void apply_dropout(const KeptOfTile<P>& kept, typename P::Scores& weights) {
 #pragma unroll
   for (int j = 0; j < P::kRowsOfThread; ++j) {
 #pragma unroll
@@ -156,37 +156,35 @@ __global__ void __launch_bounds__(kThreads, P::kResidentForward)
       more = visible.fill();
       if (more) begin_tile();
     };
+    const KeptOfTile<P> kept(x, queries, s.kept);
     uint32_t kept_word = 0;
     if constexpr (kAhead) {
       wait_for_copies<0>();
       __syncthreads();  // the keys and the band are there; the values before are no longer needed
       start_tile<P, Tile::kRows>(x, x.values(x.kv, queries.head), row_of, s.values);
       close_copies();
-      kept_word = KeptOfTile<P>::load(x, queries, rows);
+      kept_word = kept.load(x, queries, rows);
     }
     typename P::Scores scores;
     add_position_scores<P>(x, queries, rows, near, kAhead, s.q, s.band(), s.scores(),
                            scores);  // F2, second term
     if constexpr (!kAhead) {
       __syncthreads();
+      kept_word = kept.load(x, queries, rows);
       load_keys_and_values<P>(x, queries.head, row_of, s.keys, s.values);
+      kept.put(kept_word);
       __syncthreads();
     }
     if (busy) P::product_of_rows(scores, s.q, s.keys);  // F2, first term
-    const auto kept = [&] {
-      if constexpr (kAhead)
-        return KeptOfTile<P>(x, s.kept, kept_word);
-      else
-        return KeptOfThread<P>(x, queries, rows);
-    }();
     if constexpr (kAhead) {
+      kept.put(kept_word);
       wait_for_copies<0>();
       __syncthreads();  // the values are there; the keys and the band are no longer needed
       begin_next();
     }
     if (busy) {
       softmax.step(x, queries.first, rows, full, scores, sum_of_values);
-      if (x.kept) apply_dropout<P>(kept, scores);
+      if (x.kept) apply_dropout(kept, scores);
       P::product_with_rows(sum_of_values, scores, s.scores(), s.values, Tile::kRows);  // F5
     }
     if constexpr (!kAhead) begin_next();

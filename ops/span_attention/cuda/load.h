@@ -176,18 +176,13 @@ __device__ void load_queries_and_grad(const AttentionArrays<S>& x, const QueryTi
                                           queries.rows(), {q, grad});
 }
 
-/// keys [rows, D] of the rows row_of(j), zeros where that is negative.
-template <class P, class S, class F>
-__device__ void load_keys(const AttentionArrays<S>& x, int head, F row_of, S* keys) {
-  load_tile<P, P::Tile::kRows>(x, x.keys(x.kv, head), row_of, keys);
-}
-/// values [rows, D] of the same rows.
+/// values [rows, D] of the rows row_of(j), zeros where that is negative.
 template <class P, class S, class F>
 __device__ void load_values(const AttentionArrays<S>& x, int head, F row_of, S* values) {
   load_tile<P, P::Tile::kRows>(x, x.values(x.kv, head), row_of, values);
 }
 
-/// Both.
+/// keys and values [rows, D] of these rows.
 template <class P, class S, class F>
 __device__ void load_keys_and_values(const AttentionArrays<S>& x, int head, F row_of, S* keys, S* values) {
   load_two_tiles<P, P::Tile::kRows, S>(x, {x.keys(x.kv, head), x.values(x.kv, head)}, row_of, {keys, values});

@@ -164,68 +164,44 @@ __device__ RowsAt<const int32_t> kept_words(const AttentionArrays<S>& x, int hea
   return {x.kept + head * words + std::min(query / 32, words - 1), static_cast<uint32_t>(x.heads * words)};
 }
 
-/// Which of this thread's weights of a tile dropout keeps: a bit of each, in one register. P::kept_bit(i, j) is
-/// that of query P::query(i) and row P::row(j).
-template <class P>
-class KeptOfThread {
- public:
-  using T = typename P::T;
-  static_assert(P::kQueriesOfThread * P::kRowsOfThread <= 32);
-  /// queries.first is a multiple of the tile's queries, or of 32. Where the tile has no row or no query, the bit is
-  /// that of another one: nothing has a weight there, and so no load waits for a branch.
-  __device__ KeptOfThread(const AttentionArrays<typename P::S>& x, const QueryTile& queries,
-                          const TileRows<P>& rows)
-      : factor_(x.kept_factor) {
-    if (!x.kept) return;
-#pragma unroll
-    for (int i = 0; i < P::kQueriesOfThread; i += P::kQueriesOfWord) {
-      const int query = queries.first + P::query(i);
-      const RowsAt<const int32_t> words = kept_words(x, queries.head, query);
-#pragma unroll
-      for (int j = 0; j < P::kRowsOfThread; ++j) {
-        const auto word = static_cast<uint32_t>(*words[std::max(rows.row(P::row(j)), 0)]);
-        bits_ |= (word >> query % 32 & P::kQueriesInWord) << P::kept_bit(i, j);
-      }
-    }
-  }
-  /// g (F5).
-  __device__ T factor(int i, int j) const { return bits_ >> P::kept_bit(i, j) & 1 ? factor_ : T{0}; }
-
- private:
-  T factor_;
-  uint32_t bits_ = 0;
-};
-
-/// The same where P::kLoadsAhead, in a kernel of queries: each thread loads one word, while the tile's operands
-/// arrive, and all threads read the words of a tile from shared memory.
+/// Which weights of a tile dropout keeps: words of 32 queries of a row, in shared memory. A thread loads one word at
+/// most, while the tile's operands arrive.
 template <class P>
 class KeptOfTile {
  public:
+  using S = typename P::S;
   using T = typename P::T;
-  static constexpr int kRows = P::Tile::kRows, kPlaces = P::kLoadsAhead ? kThreads : 0;
-  static_assert(!P::kLoadsAhead || kRows * P::Tile::kQueries == 32 * kPlaces);
+  static constexpr int kRows = P::Tile::kRows, kPlaces = kRows * ((P::Tile::kQueries + 31) / 32);
+  static_assert(kPlaces <= kThreads);
 
-  /// The word that this thread loads.
-  __device__ static uint32_t load(const AttentionArrays<typename P::S>& x, const QueryTile& queries,
+  /// `words` [kPlaces]; queries.first is a multiple of 32, or of the tile's queries where those are fewer.
+  __device__ KeptOfTile(const AttentionArrays<S>& x, const QueryTile& queries, uint32_t* words)
+      : factor_(x.kept_factor), words_(words), first_query_(queries.first % 32 + P::query(0)) {}
+
+  /// The word that this thread puts; without dropout, all bits. Where the tile has no row it is that of another one:
+  /// nothing has a weight there.
+  __device__ static uint32_t load(const AttentionArrays<S>& x, const QueryTile& queries,
                                   const TileRows<P>& rows) {
-    if (!x.kept) return 0;
     const int thread = static_cast<int>(threadIdx.x), query = queries.first + thread / kRows * 32;
+    if (!x.kept || thread >= kPlaces) return ~0u;
     return *kept_words(x, queries.head, query)[std::max(rows.row(thread % kRows), 0)];
   }
-  /// Puts it into `words` [kPlaces]; factor() may be called when all threads have met.
-  __device__ KeptOfTile(const AttentionArrays<typename P::S>& x, uint32_t* words, uint32_t word)
-      : factor_(x.kept_factor), words_(words + P::query(0) / 32 * kRows), first_bit_(1u << P::query(0) % 32) {
-    words[threadIdx.x] = word;
+  /// factor() may be called when all threads have put theirs and met.
+  __device__ void put(uint32_t word) const {
+    if (threadIdx.x < kPlaces) words_[threadIdx.x] = word;
   }
-  /// g (F5). The queries of a thread are in one word.
+  /// g (F5) of query P::query(i) and row P::row(j).
   __device__ T factor(int i, int j) const {
-    return words_[P::row(j)] & first_bit_ << (P::query(i) - P::query(0)) ? factor_ : T{0};
+    // Known when compiled. P::query(0) is so early in its word that + behind % 32 does not reach the next one.
+    const int behind = P::query(i) - P::query(0);
+    const uint32_t word = words_[(first_query_ / 32 + behind / 32) * kRows + P::row(j)];
+    return word & 1u << first_query_ % 32 << behind % 32 ? factor_ : T{0};
   }
 
  private:
   T factor_;
-  const uint32_t* words_;
-  uint32_t first_bit_;
+  uint32_t* words_;
+  int first_query_;
 };
 
 }  // namespace fade::span_cuda

@@ -12,9 +12,6 @@
 //   P::S             in which tiles of vectors are stored; P::T: of scores and sums
 //   P::operand(x)    x, rounded to what the products multiply: how tiles are stored
 //   P::exp(x)        e^(x/P::kUnit), as exact as the products
-//   P::kQueriesOfWord, P::kQueriesInWord, P::kept_bit: how a thread holds the bits of its weights in a register
-//                    (KeptOfThread): those of queries i to i + kQueriesOfWord − 1 and a row j come from one word,
-//                    in which their places, counted from that of query i, are the bits of kQueriesInWord
 //   P::ByRows        the products of backward_dkv, which sums over queries
 //   P::kLoadsAhead   whether tiles are loaded while others are worked on (load.h)
 //   P::stores(i)     whether this warp stores what there is one of for its query i (P::ByRows: for its row i);
@@ -79,15 +76,12 @@ struct Fma {
   static constexpr int kSumRows = Tile::kRowsOfGroup;
   static constexpr int kRowLanes = kColumns;
   static constexpr int kPiece = Tile::kPiece;
-  static constexpr int kQueriesOfWord = kQueriesOfThread;
-  static constexpr uint32_t kQueriesInWord = (1u << kQueriesOfThread) - 1;
   using Scores = Fragment<T, kQueriesOfThread, kRowsOfThread>;
   using QuerySums = Fragment<T, kQueriesOfThread, Tile::kFeaturesOfThread>;
   using RowSums = Fragment<T, kSumRows, Tile::kFeaturesOfThread>;
 
   __device__ static int query(int i) { return group_of_thread() * kQueriesOfThread + i; }
   __device__ static int row(int j) { return column_of_thread() + j * kColumns; }
-  __device__ static constexpr int kept_bit(int i, int j) { return j * kQueriesOfThread + i; }
   __device__ static int sum_row(int j) { return group_of_thread() * kSumRows + j; }
   __device__ static int feature(int n) { return n * kColumns + column_of_thread() * kPiece; }
   __device__ static bool first_of_row_lanes() { return column_of_thread() == 0; }
@@ -135,6 +129,7 @@ struct Fma {
     Scores c;
     a += group_of_thread() * Tile::kStride;
     band += (group_of_thread() + column_of_thread()) * Tile::kStride;
+#pragma unroll 1  // more would not fit into the registers
     for (int d = 0; d < D; d += kPack<T>) {
       Pack<T> x[kI];
 #pragma unroll

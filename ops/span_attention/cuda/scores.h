@@ -75,16 +75,19 @@ __device__ void load_statistics(const AttentionArrays<S>& x, const BackwardInput
                                 const QueryTile& queries, T* lse, T* delta) {
   const int i = static_cast<int>(threadIdx.x);
   if (i >= P::Tile::kQueries) return;
-  const int64_t at = x.statistic_offset(queries.stream, queries.first + i, queries.head);
+  // statistic_offset, with fewer registers
+  const int64_t at = int64_t{queries.stream * x.heads + queries.head} * x.block + queries.first + i;
   lse[i] = i < queries.count ? P::kUnit * b.lse[at] : T{0};
   delta[i] = i < queries.count ? b.delta[at] : T{0};
 }
 
-/// softmax_backward_tile where `full` is known: only then is the mask left out of the code that runs most.
-template <bool full, class P, class S, class T, class Kept>
+/// softmax_backward_tile where it is known whether a mask is needed, and that there is no dropout: so the code that
+/// runs most has no branches.
+template <bool full, bool dropout, class P, class S, class T>
 __device__ void softmax_backward(const AttentionArrays<S>& x, const QueryTile& queries,
-                                 const TileRows<P>& rows, const Kept& kept, const T* lse, const T* delta,
-                                 typename P::Scores& scores, typename P::Scores& dweights, T* dspan) {
+                                 const TileRows<P>& rows, const KeptOfTile<P>& kept, const T* lse,
+                                 const T* delta, typename P::Scores& scores, typename P::Scores& dweights,
+                                 T* dspan) {
   const T scale = P::kUnit * x.scale;
   constexpr int kI = P::kQueriesOfThread;
 #pragma unroll
@@ -96,20 +99,15 @@ __device__ void softmax_backward(const AttentionArrays<S>& x, const QueryTile& q
       MaskEntry<T> mask{.visible = true, .m = 1, .slope = 0};
       if constexpr (!full)
         mask = mask_at(x.mask, rows.age[P::row(j)], rows.span[P::row(j)], queries.first + query);
-      // Forward was u = exp(s − h), and den = N + ε·Z; so u/den = exp(s − lse):
+      // Forward was u = exp(s − h), and den = N + ε·Z; so u/den = exp(s − lse), and 0 for an invisible row:
       const T u = mask.visible ? P::exp(scale * score - lse[query]) : T{0};  // B2: U
-      T p = mask.m * u;                                                      // B3: P
-      // Forward was out = Σ g·P·v; so dP = g·(dO·v), and dv takes g·P:
-      if (x.kept) {
-        const T g = kept.factor(i, j);
-        dweight *= g;  // B4: dP
-        p *= g;
-      }
-      // Forward was P = m·u/den with m and u in den, too; so each gradient loses its share of Δ = Σ P·dP:
-      const T dm = mask.visible ? u * (dweight - delta[query]) : T{0};  // B5: dM; 0 for an invisible row
-      if (mask.slope != 0) dspan[j] += mask.slope * dm;                 // B11: R·de
-      score = mask.m * dm - x.epsilon * u * delta[query];               // B6: dS
-      dweight = p;
+      // Forward was out = Σ g·P·v, and P = m·u/den with m and u in den, too; so dP = g·(dO·v), and each gradient
+      // loses its share of Δ = Σ P·dP:
+      const T gu = dropout ? kept.factor(i, j) * u : u, du = u * delta[query];
+      const T dm = mask.visible ? gu * dweight - du : T{0};  // B4, B5: dM
+      if (mask.slope != 0) dspan[j] += mask.slope * dm;      // B11: R·de
+      score = mask.m * dm - x.epsilon * du;                  // B6: dS
+      dweight = mask.m * gu;                                 // B3: g·P
     }
   }
 }
@@ -117,15 +115,20 @@ __device__ void softmax_backward(const AttentionArrays<S>& x, const QueryTile& q
 /// Backward of the softmax of a tile, element by element. On entry `scores` holds s·√D and `dweights` holds
 /// dO·v; on return they hold dS and the weights after dropout, g·P. Adds this thread's part of R·de_j to
 /// dspan[j]. lse and delta [queries] of the tile's queries are in shared memory. `full`: no mask is needed.
-template <class P, class S, class T, class Kept>
+template <class P, class S, class T>
 __device__ void softmax_backward_tile(const AttentionArrays<S>& x, const QueryTile& queries,
-                                      const TileRows<P>& rows, const Kept& kept, bool full, const T* lse,
-                                      const T* delta, typename P::Scores& scores,
+                                      const TileRows<P>& rows, const KeptOfTile<P>& kept, bool full,
+                                      const T* lse, const T* delta, typename P::Scores& scores,
                                       typename P::Scores& dweights, T* dspan) {
-  if (full)
-    softmax_backward<true, P>(x, queries, rows, kept, lse, delta, scores, dweights, dspan);
+  const auto backward = [&]<bool all, bool dropout>() {
+    softmax_backward<all, dropout, P>(x, queries, rows, kept, lse, delta, scores, dweights, dspan);
+  };
+  if (!full)
+    backward.template operator()<false, true>();
+  else if (x.kept)
+    backward.template operator()<true, true>();
   else
-    softmax_backward<false, P>(x, queries, rows, kept, lse, delta, scores, dweights, dspan);
+    backward.template operator()<true, false>();
 }
 
 }  // namespace fade::span_cuda

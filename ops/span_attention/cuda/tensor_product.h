@@ -164,8 +164,6 @@ struct Mma {
   static constexpr int kSumRows = 2;
   static constexpr int kRowLanes = 4;
   static constexpr int kPiece = 2;
-  static constexpr int kQueriesOfWord = by_rows ? 8 : 2;
-  static constexpr uint32_t kQueriesInWord = by_rows ? 0x03030303u : 0x101u;
   using Scores = Fragment<T, kQueriesOfThread, kRowsOfThread>;
   using QuerySums = Fragment<T, 2, kFeatures / 4>;
   using RowSums = Fragment<T, 2, kFeatures / 4>;
@@ -180,9 +178,6 @@ struct Mma {
 
   __device__ static int query(int i) { return by_rows ? inner(i) : outer(i); }
   __device__ static int row(int j) { return by_rows ? outer(j) : inner(j); }
-  __device__ static constexpr int kept_bit(int i, int j) {
-    return by_rows ? i / 2 % 4 * 8 + i % 2 + i / 8 * 2 + j * 4 : i * 8 + j % 8 + j / 8 * 16;
-  }
   __device__ static int sum_row(int j) { return outer(j); }
   __device__ static int feature(int n) { return kFeatures * share() + inner(n); }
   __device__ static bool first_of_row_lanes() { return t() == 0; }
