@@ -64,19 +64,26 @@ void forward(const SpanAttentionInputs& in, const SpanAttentionResult& result) {
   span_cuda::launch_forward(x, out, lse);
 }
 
-/// B1: delta [B, K, M] = Σ_d grad·out. One warp per query and head.
+/// Lanes of compute_delta per query and head.
+constexpr int kDeltaLanes = 8;
+
+/// B1: delta [B, K, M] = Σ_d grad·out.
 template <class S>
 __global__ void compute_delta(AttentionArrays<S> x, const S* grad, const S* out, compute_t<S>* delta) {
-  const int64_t pair = grid_thread() / kWarp, query = pair / x.heads;
-  if (query >= int64_t{x.streams} * x.block) return;
-  const int head = static_cast<int>(pair % x.heads);
+  constexpr int W = span_cuda::kPack<S>;
+  const int64_t pair = grid_thread() / kDeltaLanes, query = pair / x.heads;
+  const int lane = static_cast<int>(threadIdx.x) % kDeltaLanes, head = static_cast<int>(pair % x.heads);
+  const bool exists = query < int64_t{x.streams} * x.block;
   compute_t<S> sum = 0;
-  for (int d = static_cast<int>(threadIdx.x) % kWarp; d < x.head_size; d += kWarp) {
-    const int64_t at = query * x.hidden() + head * x.head_size + d;
-    sum += grad[at] * out[at];
-  }
-  sum = warp_sum(sum);
-  if (threadIdx.x % kWarp == 0)
+  span_cuda::with_packs(x, [&]<bool whole, int>() {
+    for (int column = lane * W; exists && column < x.head_size; column += kDeltaLanes * W) {
+      const auto g = span_cuda::load_pack<W, whole>(x, grad + pair * x.head_size, column);
+      const auto o = span_cuda::load_pack<W, whole>(x, out + pair * x.head_size, column);
+      for (int e = 0; e < W; ++e) sum += g.at[e] * o.at[e];
+    }
+  });
+  sum = warp_reduce<kDeltaLanes>(sum, Sum{});
+  if (exists && lane == 0)
     delta[x.statistic_offset(static_cast<int>(query / x.block), query % x.block, head)] = sum;
 }
 
@@ -116,12 +123,13 @@ void backward(const SpanAttentionInputs& in, const SpanAttentionResult& result, 
   const Tensor delta = device_empty(result.lse.shape());
   const span_cuda::BackwardInputs<S> b{
       .lse = result.lse.data<T>(), .delta = delta.mutate<T>(), .grad = grad.data<S>()};
+  const S* out = result.out.data<S>();
   S *dq = d.q.mutate<S>(), *dkv = d.kv.mutate<S>();
-  x.whole_packs = whole_packs<S>(x.head_size, {x.q, x.kv, x.pos, b.grad, dq, dkv});
-  const int64_t pairs = delta.numel();
+  x.whole_packs = whole_packs<S>(x.head_size, {x.q, x.kv, x.pos, out, b.grad, dq, dkv});
+  constexpr int kPairs = kBlock / kDeltaLanes;  // of a query and a head, per thread block
   launch("span_attention compute_delta", compute_delta<S>,
-         static_cast<unsigned>((pairs * kWarp + kBlock - 1) / kBlock), kBlock, 0, x, b.grad,
-         result.out.data<S>(), delta.mutate<T>());
+         static_cast<unsigned>((delta.numel() + kPairs - 1) / kPairs), kBlock, 0, x, b.grad, out,
+         delta.mutate<T>());
 
   const Tensor dspan = d.span ? device_empty({x.heads, x.rows()}) : Tensor();
   span_cuda::launch_backward_dkv(x, b, dkv, dspan ? dspan.mutate<T>() : nullptr);
