@@ -141,7 +141,8 @@ class FlexLayer(Layer):
             s = s + log_mask[b, i, j] + torch.where(distance <= P, near[b, h, i, (distance - 1).clamp(0, P - 1)], 0)
             return torch.where(mask[b, i, j] > 0, s, -math.inf)
 
-        out = flex_attention(q, k, v, score_mod=score, block_mask=self.before, scale=1.0)
+        # Tiles of one stage: with more, its backward asks for more shared memory than an H200 has.
+        out = flex_attention(q, k, v, score_mod=score, block_mask=self.before, scale=1.0, kernel_options={"bwd_num_stages": 1})
         return self.attn.out(out.transpose(1, 2).flatten(2))
 
 
