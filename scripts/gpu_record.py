@@ -65,7 +65,7 @@ def metrics(rows):
     """Of ncu's details, one row per launch and metric: {kernel: {metric: value with unit}}, its last launch."""
     found = defaultdict(dict)
     for row in rows:
-        if row["Metric Name"] in METRICS:
+        if row.get("Metric Name") in METRICS:
             name = re.sub(r"^(?:void )?(?:unnamed>::)?|\(.*", "", row["Kernel Name"])
             found[name][row["Metric Name"]] = f"{row['Metric Value']} {row['Metric Unit']}".strip()
     return found

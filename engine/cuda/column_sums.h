@@ -13,7 +13,7 @@ namespace column_sums_detail {
 inline constexpr int kColumns = kWarp, kLanes = 8;  // of a thread block: the lanes of a column share its rows
 
 // partial[k, chunk, column] = f's k-th sum over a chunk of rows. One thread block per chunk (y) and tile of
-// 32 packs of columns (x); those of a chunk share its whole rows.
+// 32 packs of columns (x). Where f is called with rows, the warps of all thread blocks of a chunk divide its rows.
 template <int sums, int N, class C, class F>
 __global__ void column_sums(F f, int64_t rows, int64_t columns, C* partial) {
   const int64_t column = (int64_t{blockIdx.x} * kColumns + threadIdx.x) * N;
@@ -49,15 +49,16 @@ __global__ void column_sums(F f, int64_t rows, int64_t columns, C* partial) {
 }  // namespace column_sums_detail
 
 /// out[k] [columns] = Σ over the rows of what f adds to the k-th sum, in an order that depends on the sizes only; an
-/// empty tensor is a sum that is not needed. f.add<N>(row, column, C (&sum)[sums][N]) adds the terms of columns
+/// empty tensor is a sum that is not written. f.add<N>(row, column, C (&sum)[sums][N]) adds the terms of columns
 /// [column, column + N) of a row, C the type of `out`; it may read a pack of N at `column` of each array in `data`,
 /// whose rows have `columns` elements. Where f can be called with a row (engine/cuda/rows.h), it is, once for each,
-/// on a warp and at the time of its terms: what both read comes from the GPU's memory once.
+/// on a warp and at the time of its terms: what both read comes from the GPU's memory once, and then from its caches.
 template <class C, int sums, class F, class... In>
 void sum_columns(const char* name, int64_t rows, int64_t columns, const F& f, const Tensor (&out)[sums],
                  const In*... data) {
   using namespace column_sums_detail;
-  const int64_t chunks = std::clamp<int64_t>(rows / 64, 1, 128);
+  constexpr bool whole_rows = std::is_invocable_v<const F&, Row<1, kWarp>>;  // more work per row: more chunks
+  const int64_t chunks = std::clamp<int64_t>(rows / (whole_rows ? 16 : 64), 1, whole_rows ? 256 : 128);
   const Tensor partial = Tensor::empty({sums, chunks, columns}, dtype_of<C>, Device::cuda);
   const auto go = [&]<int N>() {
     const int64_t tile = int64_t{kColumns} * N;

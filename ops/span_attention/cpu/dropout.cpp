@@ -50,7 +50,7 @@ void draw(const Tensor& start, const Tensor& age, const SpanAttentionSizes& s, O
         return word_in_reach(mask, ages[row], static_cast<int32_t>(w));
       };
       for (int64_t w = 0; w < words; w += 2) {
-        const bool low = in_reach(w), high = in_reach(w + 1);
+        const bool low = in_reach(w), high = w + 1 < words && in_reach(w + 1);
         const uint64_t bits = low || high ? draw_64(s.key, first + 4 * w, rule.threshold) : 0;
         of_head[w] = low ? static_cast<int32_t>(bits) : 0;
         if (w + 1 < words) of_head[w + 1] = high ? static_cast<int32_t>(bits >> 32) : 0;

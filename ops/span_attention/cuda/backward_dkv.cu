@@ -158,7 +158,7 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
   put_rows(x, head, tile.rows(), rows);
   load_keys_and_values<P>(x, head, tile.rows(), s.keys, s.values);
   __syncthreads();
-  const auto row_of = [=](int j) { return rows.row(j); };  // without registers
+  const auto row_of = [=](int j) { return rows.row(j); };  // read there, to save registers
   const QueryRanges seen_by = query_ranges(x, rows);
 
   const auto queries_from = [&](int first) {
@@ -182,7 +182,7 @@ __global__ void __launch_bounds__(kThreads, P::Tile::kResident)
   for (; first <= seen_by.some.last; first += Tile::kQueries) {
     const QueryTile queries = queries_from(first);
     const KeptOfTile<P> kept(x, queries, s.kept);
-    const uint32_t kept_word = kept.load(x, queries, rows);
+    const uint32_t kept_word = KeptOfTile<P>::load(x, queries, rows);
     const bool full = seen_by.full.first <= first && queries.last() <= seen_by.full.last;
     const S *const q = s.q + stage * Tile::kQueryTile, *const grad = s.grad + stage * Tile::kQueryTile;
     const int32_t near = rows.next_near(x, queries, kEmptyPlaceAge + 1);

@@ -216,7 +216,7 @@ __device__ void backward_dq_tile(const AttentionArrays<S>& x, const BackwardInpu
     } else {
       add_position_scores<P>(x, queries, rows, near, false, s.q, s.band(), s.scores(), scores);
       __syncthreads();
-      kept_word = kept.load(x, queries, rows);
+      kept_word = KeptOfTile<P>::load(x, queries, rows);
       load_keys_and_values<P>(
           x, queries.head, [=](int j) { return rows.row(j); }, s.keys, s.values);
       kept.put(kept_word);

@@ -7,7 +7,7 @@ namespace fade {
 namespace {
 
 /// N consecutive words of a context row and a head. Neighbouring threads have the words of the same queries, of
-/// neighbouring heads and rows, which are all in reach or all not: a warp draws no word for a few of its threads.
+/// neighbouring heads and rows: mostly all words of a warp are in reach, or none is.
 template <int N>
 struct DrawWords {
   const int32_t *start, *age;

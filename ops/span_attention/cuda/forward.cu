@@ -163,14 +163,14 @@ __global__ void __launch_bounds__(kThreads, P::kResidentForward)
       __syncthreads();  // the keys and the band are there; the values before are no longer needed
       start_tile<P, Tile::kRows>(x, x.values(x.kv, queries.head), row_of, s.values);
       close_copies();
-      kept_word = kept.load(x, queries, rows);
+      kept_word = KeptOfTile<P>::load(x, queries, rows);
     }
     typename P::Scores scores;
     add_position_scores<P>(x, queries, rows, near, kAhead, s.q, s.band(), s.scores(),
                            scores);  // F2, second term
     if constexpr (!kAhead) {
       __syncthreads();
-      kept_word = kept.load(x, queries, rows);
+      kept_word = KeptOfTile<P>::load(x, queries, rows);
       load_keys_and_values<P>(x, queries.head, row_of, s.keys, s.values);
       kept.put(kept_word);
       __syncthreads();

@@ -125,6 +125,12 @@ __device__ void load_tiles(const AttentionArrays<typename P::S>& x,
   }
 }
 
+/// The same for one tile.
+template <class P, int kRows, class S, class F>
+__device__ void load_tile(const AttentionArrays<S>& x, RowsAt<const S> from, F row_of, S* to) {
+  load_tiles<P, kRows>(x, std::array{from}, row_of, std::array{to});
+}
+
 /// Starts to load a tile as load_tiles does, if P::kLoadsAhead; else loads it. It is there after wait_for_copies and
 /// a barrier; none of the tiles that were started since the last close_copies before that.
 template <class P, int kRows, class S, class F>
@@ -133,12 +139,6 @@ __device__ void start_tile(const AttentionArrays<S>& x, RowsAt<const S> from, F 
     copy_tile<P, kRows>(x, from, row_of, to);
   else
     load_tiles<P, kRows>(x, std::array{from}, row_of, std::array{to});
-}
-
-/// The same for one tile.
-template <class P, int kRows, class S, class F>
-__device__ void load_tile(const AttentionArrays<S>& x, RowsAt<const S> from, F row_of, S* to) {
-  load_tiles<P, kRows>(x, std::array{from}, row_of, std::array{to});
 }
 
 /// Two tiles: together, or one after the other where registers have no room for parts of both.

@@ -157,13 +157,6 @@ class VisibleRowQueue {
   int first_ = 0, count_ = 0;  // the queued rows, a ring
 };
 
-/// Of each context row, the word of `kept` with the bit of a query; the last word, for queries beyond the block.
-template <class S>
-__device__ RowsAt<const int32_t> kept_words(const AttentionArrays<S>& x, int head, int query) {
-  const int words = static_cast<int>(query_words(x.block));
-  return {x.kept + head * words + std::min(query / 32, words - 1), static_cast<uint32_t>(x.heads * words)};
-}
-
 /// Which weights of a tile dropout keeps: words of 32 queries of a row, in shared memory. A thread loads one word at
 /// most, while the tile's operands arrive.
 template <class P>
@@ -176,15 +169,18 @@ class KeptOfTile {
 
   /// `words` [kPlaces]; queries.first is a multiple of 32, or of the tile's queries where those are fewer.
   __device__ KeptOfTile(const AttentionArrays<S>& x, const QueryTile& queries, uint32_t* words)
-      : factor_(x.kept_factor), words_(words), first_query_(queries.first % 32 + P::query(0)) {}
+      : factor_(x.kept_factor), words_(words), first_bit_(queries.first % 32 + P::query(0)) {}
 
-  /// The word that this thread puts; without dropout, all bits. Where the tile has no row it is that of another one:
-  /// nothing has a weight there.
+  /// The word that this thread puts; without dropout, all bits. Where the tile has no row it is that of another one,
+  /// and for queries beyond the block the last one: nothing has a weight there.
   __device__ static uint32_t load(const AttentionArrays<S>& x, const QueryTile& queries,
                                   const TileRows<P>& rows) {
-    const int thread = static_cast<int>(threadIdx.x), query = queries.first + thread / kRows * 32;
+    const int thread = static_cast<int>(threadIdx.x), words = static_cast<int>(query_words(x.block));
     if (!x.kept || thread >= kPlaces) return ~0u;
-    return *kept_words(x, queries.head, query)[std::max(rows.row(thread % kRows), 0)];
+    const int word = std::min(queries.first / 32 + thread / kRows, words - 1);
+    const RowsAt<const int32_t> of_rows{x.kept + queries.head * words + word,
+                                        static_cast<uint32_t>(x.heads * words)};
+    return *of_rows[std::max(rows.row(thread % kRows), 0)];
   }
   /// factor() may be called when all threads have put theirs and met.
   __device__ void put(uint32_t word) const {
@@ -192,16 +188,16 @@ class KeptOfTile {
   }
   /// g (F5) of query P::query(i) and row P::row(j).
   __device__ T factor(int i, int j) const {
-    // Known when compiled. P::query(0) is so early in its word that + behind % 32 does not reach the next one.
+    // Known when compiled; of all products, first_bit_ % 32 + behind % 32 < 32.
     const int behind = P::query(i) - P::query(0);
-    const uint32_t word = words_[(first_query_ / 32 + behind / 32) * kRows + P::row(j)];
-    return word & 1u << first_query_ % 32 << behind % 32 ? factor_ : T{0};
+    const uint32_t word = words_[(first_bit_ / 32 + behind / 32) * kRows + P::row(j)];
+    return word & 1u << first_bit_ % 32 << behind % 32 ? factor_ : T{0};
   }
 
  private:
   T factor_;
   uint32_t* words_;
-  int first_query_;
+  int first_bit_;  // of this thread, from the tile's first word on
 };
 
 }  // namespace fade::span_cuda

@@ -14,9 +14,9 @@
 //   P::exp(x)        e^(x/P::kUnit), as exact as the products
 //   P::ByRows        the products of backward_dkv, which sums over queries
 //   P::kLoadsAhead   whether tiles are loaded while others are worked on (load.h)
-//   P::stores(i)     whether this warp stores what there is one of for its query i (P::ByRows: for its row i);
-//                    several warps may have the same
-//   P::sync_queries() makes what warps stored of the queries that they share visible to these warps
+//   P::stores(i)     whether this warp, of those that own query P::query(i), is the one that stores what a query has
+//                    once: its lse, its row of dS. P::ByRows: of row i, its dspan
+//   P::sync_queries() a barrier for the warps that share queries
 //   P::sync_scores() makes what skewed_product stored visible to those that read it
 //
 // Fma's thread (x, y), x = thread % 16, y = thread / 16, of a tile of 64 queries × 64 rows of 64 features:

@@ -81,8 +81,8 @@ __device__ void load_statistics(const AttentionArrays<S>& x, const BackwardInput
   delta[i] = i < queries.count ? b.delta[at] : T{0};
 }
 
-/// softmax_backward_tile where it is known whether a mask is needed, and that there is no dropout: so the code that
-/// runs most has no branches.
+/// softmax_backward_tile. `full`: no mask is needed. `dropout`: there may be dropout (without, all bits are set and the
+/// factor is 1). So the code that runs most has no branches.
 template <bool full, bool dropout, class P, class S, class T>
 __device__ void softmax_backward(const AttentionArrays<S>& x, const QueryTile& queries,
                                  const TileRows<P>& rows, const KeptOfTile<P>& kept, const T* lse,
