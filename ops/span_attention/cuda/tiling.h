@@ -60,9 +60,9 @@ struct Tiling {
   static constexpr int kScoreTile = kQueries * kScoreStride;
   static constexpr int kBand = (kQueries + kRows) * kStride;  ///< position rows, one per distance
 
-  /// For __launch_bounds__: thread blocks that the registers of a multiprocessor must have room for; 0 leaves
-  /// it to the compiler. A third one of the larger tiles would keep sums in memory.
-  static constexpr int kResident = sizeof(T) == 8 ? 0 : kQueries == 64 ? 2 : 3;
+  /// For __launch_bounds__: thread blocks that the registers of a multiprocessor must have room for. A third one of the
+  /// larger tiles, or of f64, would keep sums in memory.
+  static constexpr int kResident = sizeof(T) == 8 || kQueries == 64 ? 2 : 3;
 };
 
 /// The larger of both, in elements of S: for arrays that take each other's place.
