@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "engine/parallel.h"
 #include "engine/product_precision.h"
 #include "tests/models/model_support.h"
 #include "tests/support.h"
+#include "tests/threads.h"
 #include "train/config/resolve.h"
 #include "train/trainer.h"
 
@@ -31,9 +31,8 @@ std::vector<double> train(Trainer& trainer, int steps);
 struct ProcessAs : ProductPrecisionScope {
   /// From now on.
   explicit ProcessAs(const Config& config) : ProductPrecisionScope(product_precision()) {
-    const int before = threads();
+    const Threads as_before(threads());
     set_up_process(config);
-    set_threads(before);
   }
 };
 

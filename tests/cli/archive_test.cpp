@@ -12,6 +12,7 @@
 #include "models/kinds.h"
 #include "tests/models/model_support.h"
 #include "tests/support.h"
+#include "tests/threads.h"
 #include "train/evaluate.h"
 
 namespace fade::test {
@@ -188,19 +189,17 @@ BOOST_AUTO_TEST_CASE(default_streams_grow_with_the_text) {
 
 BOOST_AUTO_TEST_CASE(threads_do_not_matter) {
   const Bytes text = random_text(900, 32);
-  const int before = threads();
   for (const int streams : {1, 3, 13}) {
     const Model model;
-    set_threads(1);
+    const Threads one(1);
     const Bytes alone = packed(model, text, streams);
     for (const int count : {2, 3, 8}) {
-      set_threads(count);
+      const Threads several(count);
       BOOST_TEST((packed(model, text, streams) == alone), count << " threads, " << streams << " streams");
       BOOST_TEST((unpacked(model, alone) == text), count << " threads, " << streams << " streams");
       BOOST_TEST(threads() == count);
     }
   }
-  set_threads(before);
 }
 
 // BLAS would split the sums of wide matrix products differently for each number of threads.
@@ -212,14 +211,12 @@ BOOST_AUTO_TEST_CASE(threads_do_not_matter_to_a_wide_model) {
   config.layers = 1;
   const Model model(config);
   const Bytes text = random_text(400, 32);
-  const int before = threads();
-  set_threads(1);
+  const Threads one(1);
   const Bytes alone = packed(model, text, 2);
   for (const int count : {2, 3}) {
-    set_threads(count);
+    const Threads several(count);
     BOOST_TEST((packed(model, text, 2) == alone), count << " threads");
   }
-  set_threads(before);
 }
 
 BOOST_AUTO_TEST_CASE(memory_does_not_grow_with_the_text) {

@@ -14,10 +14,10 @@
 #include "engine/cuda/cuda.h"
 #include "engine/cuda/emulate/memory.h"
 #include "engine/cuda/mma.h"
-#include "engine/parallel.h"
 #include "engine/tensor.h"
 #include "tests/engine/example_product.h"
 #include "tests/support.h"
+#include "tests/threads.h"
 
 namespace fade::test {
 namespace {
@@ -262,11 +262,9 @@ BOOST_AUTO_TEST_CASE(copies_arrive_at_their_wait_and_not_before) {
 }
 
 BOOST_AUTO_TEST_CASE(blocks_stay_on_their_thread) {
-  const int before = threads();
-  set_threads(2);
+  const Threads two(2);
   const Tensor x = Tensor::full({64 * 128}, -2, DType::i32, Device::cuda);
   launch("on_which_thread", on_which_thread, 64, 128, 0, x.mutate<int>());
-  set_threads(before);
   const auto thread = x.to_vector<int>();
   std::set<int> seen;
   for (size_t block = 0; block < 64; ++block) {

@@ -20,9 +20,12 @@
 #include <vector>
 
 #include "tests/support.h"
+#include "tests/threads.h"
 
 namespace fade {
 namespace {
+
+using test::Threads;
 
 using Ranges = std::set<std::pair<int64_t, int64_t>>;
 
@@ -35,13 +38,6 @@ Ranges ranges_of(int64_t n, int64_t grain) {
   });
   return ranges;
 }
-
-/// Sets the number of threads for a test.
-struct Threads {
-  explicit Threads(int n) : before(threads()) { set_threads(n); }
-  ~Threads() { set_threads(before); }
-  int before;
-};
 
 /// Sets OMP_NUM_THREADS for a test (nullptr: removes it).
 struct Limit {

@@ -6,9 +6,9 @@
 #include <map>
 #include <optional>
 
-#include "engine/parallel.h"
 #include "nn/init.h"
 #include "tests/engine/allocations.h"
+#include "tests/threads.h"
 #include "train/forward_backward.h"
 
 namespace fade::test {
@@ -66,12 +66,6 @@ class Recorder final : public AllocationObserver {
   Record record_;
 };
 
-struct OneThread {
-  int before = threads();
-  OneThread() { set_threads(1); }
-  ~OneThread() { set_threads(before); }
-};
-
 Record record(const Sizes& sizes) {
   ModelConfig config;
   config.layers = kRecordedLayers;
@@ -117,7 +111,7 @@ Record record(const Sizes& sizes) {
 }  // namespace
 
 RecordedStep record_step(int streams) {
-  const OneThread one;  // on several, larger products are cut into parts, each with memory of its own
+  const Threads one(1);  // on several, larger products are cut into parts, each with memory of its own
   Sizes small;
   small.rows.fill(32);
   const Record once = record(small);
