@@ -12,6 +12,10 @@ namespace column_sums_detail {
 
 inline constexpr int kColumns = kWarp, kLanes = 8;  // of a thread block: the lanes of a column share its rows
 
+/// Whether f can be called with a row.
+template <class F>
+inline constexpr bool kTakesRows = std::is_invocable_v<const F&, Row<1, kWarp>>;
+
 // partial[k, chunk, column] = f's k-th sum over a chunk of rows. One thread block per chunk (y) and tile of
 // 32 packs of columns (x). Where f is called with rows, the warps of all thread blocks of a chunk divide its rows.
 template <int sums, int N, class C, class F>
@@ -23,7 +27,7 @@ __global__ void column_sums(F f, int64_t rows, int64_t columns, C* partial) {
     if (column < columns)
       for (int64_t row = first + threadIdx.y; row < last; row += kLanes) f.template add<N>(row, column, sum);
   };
-  if constexpr (std::is_invocable_v<const F&, Row<N, kWarp>>) {
+  if constexpr (kTakesRows<F>) {
     const int64_t warps = int64_t{kLanes} * gridDim.x, warp = int64_t{kLanes} * blockIdx.x + threadIdx.y;
     for (int64_t first = begin; first < end; first += warps) {
       if (first + warp < end) f(Row<N, kWarp>{first + warp, columns, static_cast<int>(threadIdx.x)});
@@ -57,8 +61,8 @@ template <class C, int sums, class F, class... In>
 void sum_columns(const char* name, int64_t rows, int64_t columns, const F& f, const Tensor (&out)[sums],
                  const In*... data) {
   using namespace column_sums_detail;
-  constexpr bool whole_rows = std::is_invocable_v<const F&, Row<1, kWarp>>;  // more work per row: more chunks
-  const int64_t chunks = std::clamp<int64_t>(rows / (whole_rows ? 16 : 64), 1, whole_rows ? 256 : 128);
+  constexpr int64_t kLeast = kTakesRows<F> ? 16 : 64, kMost = kTakesRows<F> ? 256 : 128;  // more work per row
+  const int64_t chunks = std::clamp<int64_t>(rows / kLeast, 1, kMost);
   const Tensor partial = Tensor::empty({sums, chunks, columns}, dtype_of<C>, Device::cuda);
   const auto go = [&]<int N>() {
     const int64_t tile = int64_t{kColumns} * N;
