@@ -41,9 +41,8 @@ METRICS = {"Duration", "Executed Ipc Active", "Issue Slots Busy", "DRAM Throughp
 
 def rows_of(text):
     """ncu's CSV among other lines, or None: its rows as dictionaries. A row may end before the last columns."""
-    lines = text.splitlines(keepends=True)
-    whole = [line for line in lines if line.startswith('"') and line.endswith("\n")]  # the last one of a profile that was ended is not
-    rows = list(csv.reader(whole))
+    whole = text[: text.rfind("\n") + 1]  # the last line of a profile that was ended is not
+    rows = list(csv.reader(line for line in whole.splitlines() if line.startswith('"')))
     if not rows or "Kernel Name" not in rows[0]:
         return None
     return [dict(zip(rows[0], row)) for row in rows[1:]]
@@ -152,7 +151,7 @@ def stage_of(args):
         elif not stage["code"] and stage["found"] == {}:
             stage |= {"code": 1, "error": [f"none of {', '.join(sorted(METRICS))} is in what ncu printed"]}
         if args.code:
-            stage["error"] = Path(args.log + ".err").read_text(errors="replace").splitlines()[-20:]
+            stage["error"] = text_of(args.log + ".err").splitlines()[-20:]
     reason = args.left_out or args.stopped
     return stage | ({"left_out": reason} if reason else {})
 
