@@ -9,7 +9,7 @@ shift || true
 targets=("$@")
 [ $# -gt 0 ] || for source in tests/fuzz/*_fuzz.cpp; do targets+=("$(basename "$source" _fuzz.cpp)"); done
 
-scripts/configure.sh asan -DFADE_CUDA=off # they run nothing on a device
+scripts/configure.sh asan
 cmake --build --preset asan --target "${targets[@]/%/_fuzz}"
 
 # One target in a process of its own; xargs runs as many targets at a time as there are cores.

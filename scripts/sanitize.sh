@@ -15,7 +15,6 @@ if [ "$quick" = --quick ]; then
   build/tsan/tests/thread_check
 else
   scripts/fuzz.sh 10
-  scripts/configure.sh asan
   cmake --build --preset asan
   ctest --preset asan
   cmake --build --preset tsan --target thread_check fade_tests
