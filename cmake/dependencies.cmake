@@ -1,6 +1,7 @@
 # The libraries that fade's libraries use. A program that links them statically needs these, too: the installed package
 # includes this file (fadeConfig.cmake.in).
-#   fade_find_dependencies(CUDA)   CUDA: on, off or emulate. Sets fade_missing to what is not installed, as Debian's packages
+#   fade_find_dependencies(CUDA MPI)   CUDA: on, off or emulate; MPI: on or off. Sets fade_missing to what is not installed, as
+#                                      Debian's packages
 
 # fade_find_library(TARGET NAME PACKAGE [SUFFIXES..]): an imported target for a library without a CMake package of its own.
 macro(fade_find_library target name package)
@@ -22,13 +23,16 @@ macro(fade_find_package name package)
   endif()
 endmacro()
 
-macro(fade_find_dependencies cuda)
+macro(fade_find_dependencies cuda mpi)
   set(fade_missing)
   fade_find_package(Threads libc6-dev)
   fade_find_package(fmt libfmt-dev)
   fade_find_package(yaml-cpp libyaml-cpp-dev)
   fade_find_library(fade::xxhash xxhash libxxhash-dev)
   fade_find_library(fade::hwy hwy libhwy-dev)
+  if("${mpi}" STREQUAL on)
+    fade_find_package(MPI libopenmpi-dev COMPONENTS CXX)
+  endif()
   if("${cuda}" STREQUAL on)
     fade_find_package(CUDAToolkit "the CUDA Toolkit")
   elseif("${cuda}" STREQUAL emulate)

@@ -40,7 +40,8 @@ function(fade_library layer)
   target_link_libraries(fade_${layer} ${ARGN})
 endfunction()
 
-fade_library(engine PUBLIC fmt::fmt PRIVATE Threads::Threads fade::xxhash fade::hwy ${FADE_CUDA_LIBRARIES} ${CMAKE_DL_LIBS})
+fade_library(engine PUBLIC fmt::fmt PRIVATE Threads::Threads fade::xxhash fade::hwy ${FADE_CUDA_LIBRARIES} ${FADE_MPI_LIBRARIES}
+             ${CMAKE_DL_LIBS})
 fade_library(ops PUBLIC fade_engine PRIVATE fade::hwy ${FADE_CUDART})
 fade_library(nn PUBLIC fade_ops PRIVATE fade::hwy ${FADE_CUDART})
 fade_library(models PUBLIC fade_nn)

@@ -22,7 +22,8 @@ namespace fade {
 namespace {
 
 thread_local bool alone = false, inside = false;
-std::atomic<int> wanted{0};  ///< threads of a loop; 0: not yet set
+std::atomic<int> wanted{0};   ///< threads of a loop; 0: not yet set
+std::atomic<int> sharing{1};  ///< processes on the cores of this one
 
 /// How long a thread waits actively before it sleeps. Loops follow each other within microseconds, waking a
 /// thread takes tens of them; but a thread that waits longer takes its core from other processes.
@@ -136,11 +137,12 @@ std::atomic<Pool*>& pool() {
 
 int usable_threads() {
   cpu_set_t cores;
-  const int all = ::sched_getaffinity(0, sizeof cores, &cores) == 0
-                      ? CPU_COUNT(&cores)
-                      : static_cast<int>(std::thread::hardware_concurrency());
+  const int usable = ::sched_getaffinity(0, sizeof cores, &cores) == 0
+                         ? CPU_COUNT(&cores)
+                         : static_cast<int>(std::thread::hardware_concurrency());
+  const int all = std::max(usable / sharing, 1);
   const char* const limit = std::getenv("OMP_NUM_THREADS");
-  if (!limit || !*limit) return std::max(all, 1);
+  if (!limit || !*limit) return all;
   // Of a list, for nested loops, the first; blanks around it are allowed.
   const std::string_view text(limit);
   std::string_view first = text.substr(0, text.find(','));
@@ -156,6 +158,11 @@ int usable_threads() {
 }  // namespace
 
 void set_threads(int n) { wanted = n > 0 ? n : usable_threads(); }
+
+void share_cores(int processes) {
+  sharing = processes;
+  wanted = 0;
+}
 
 int threads() {
   if (alone) return 1;

@@ -3,7 +3,7 @@
 #   scripts/install_dependencies.sh [--no-tests]      --no-tests: without packages that only tests and benchmarks need
 set -euo pipefail
 
-packages=(g++ cmake ninja-build curl unzip libfmt-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libhwy-dev zlib1g-dev liblzma-dev libzstd-dev libxxhash-dev)
+packages=(g++ cmake ninja-build curl unzip libfmt-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libhwy-dev zlib1g-dev liblzma-dev libzstd-dev libxxhash-dev libopenmpi-dev openmpi-bin)
 if [ "${1:-}" != --no-tests ]; then
   packages+=(git libboost-test-dev libboost-context-dev libbenchmark-dev clang-format ccache python3 python3-numpy python3-venv graphviz doxygen)
   # for sanitizers, fuzzing and lint; the package of the sanitizer runtimes is named after the distribution's clang version
