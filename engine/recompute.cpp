@@ -32,7 +32,7 @@ Recomputation::Slot Recomputation::slot_of_leaf(Tape& tape, const Tensor& leaf) 
       tape.leaves_, [&](const Tape::Leaf& other) { return other.tensor.impl() == leaf.impl(); });
   if (known != tape.leaves_.end()) return known->slot;
   const Slot slot = tape.new_slot(leaf);
-  tape.leaves_.push_back({leaf, slot});
+  tape.leaves_.push_back({leaf, slot, 0});
   return slot;
 }
 
@@ -54,7 +54,7 @@ void Recomputation::walk_back(BackwardCtx& ctx) {
     const Tape::Scope recording(&inner);
     outputs = std::exchange(again, {})(inputs);
   }
-  for (const auto& [leaf, slot] : inner.leaves_) lent.push_back({slot, slot_of_leaf(outer, leaf)});
+  for (const auto& [leaf, slot, node] : inner.leaves_) lent.push_back({slot, slot_of_leaf(outer, leaf)});
   for (const Lent& l : lent) inner.slots_[l.inner].grad = std::exchange(outer.slots_[l.outer].grad, {});
   for (size_t k = 0; k < gradients.size(); ++k)
     if (gradients[k] && inner.has(outputs.at(k)))
@@ -105,6 +105,7 @@ void record_recomputed(const std::vector<Tensor>& outputs, const std::vector<Ten
          Recomputation::Output{shared.get(), 0});
   if (!tape->has(first)) return;
   tape->keep(shared);
+  tape->uses_unnamed_leaves();
   for (size_t k = 1; k < outputs.size(); ++k) {
     Tensor out = outputs[k];
     if (out) record(kOther, out, {&first}, {}, Recomputation::Output{shared.get(), k});

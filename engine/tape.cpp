@@ -30,7 +30,7 @@ uint32_t Tape::slot_of(const Tensor& t) {
   if (has(t)) return t.impl()->slot;
   if (!t.requires_grad()) return kNoSlot;
   const uint32_t slot = new_slot(t);
-  leaves_.push_back({t, slot});
+  leaves_.push_back({t, slot, nodes_.size()});
   return slot;
 }
 
@@ -114,6 +114,9 @@ void Tape::backward(const Tensor& loss, const Tensor& cotangent) {
 }
 
 void Tape::walk_back() {
+  const size_t named = leaves_.size();
+  size_t open =
+      named;  // leaves to which rules that are left may add: the first ones, in the order of their first nodes
   for (size_t i = nodes_.size(); i-- > 0;) {
     Node& n = nodes_[i];
     if (Tensor g = std::exchange(slots_[n.output].grad, {})) {
@@ -127,11 +130,17 @@ void Tape::walk_back() {
     }
     for (int k = 0; k < n.saved_count; ++k) n.saved[k].tensor = {};
     if (observer_) observer_->on_done(i);
+    if (!leaf_hook_) continue;
+    for (; open > 0 && i <= std::min(leaves_[open - 1].first_node, first_unnamed_); --open)
+      show_final(leaves_[open - 1]);
   }
+  for (size_t k = named; leaf_hook_ && k < leaves_.size(); ++k) show_final(leaves_[k]);
 }
 
+void Tape::show_final(const Leaf& leaf) const { leaf_hook_(leaf.tensor, slots_[leaf.slot].grad); }
+
 void Tape::give_to_leaves() {
-  for (const auto& [leaf, slot] : leaves_) {
+  for (const auto& [leaf, slot, first_node] : leaves_) {
     Tensor g = std::exchange(slots_[slot].grad, {});
     if (!g) continue;
     if (Tensor sum = leaf.grad()) {
@@ -148,6 +157,7 @@ void Tape::clear() {
   slots_.clear();
   leaves_.clear();
   kept_.clear();
+  first_unnamed_ = kNone;
   id_ = next_id();
 }
 

@@ -27,7 +27,9 @@
 
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <type_traits>
 #include <typeinfo>
@@ -79,6 +81,9 @@ struct Node {
   alignas(8) std::byte attrs[kMaxAttrs];  ///< a copy of the attributes
 };
 
+/// During backward: `leaf`, and its gradient of this backward (empty: none came), to which no rule that is left adds.
+using LeafHook = std::function<void(const Tensor& leaf, const Tensor& gradient)>;
+
 /// A list of recorded operations, and the slots of their gradients.
 class Tape {
  public:
@@ -109,6 +114,14 @@ class Tape {
 
   /// Keeps `object`, to which attributes of nodes point, until these nodes are forgotten.
   void keep(std::shared_ptr<const void> object) { kept_.push_back(std::move(object)); }
+
+  /// Says that the rule of the last node may add to leaves that no node names.
+  void uses_unnamed_leaves() { first_unnamed_ = std::min(first_unnamed_, nodes_.size() - 1); }
+
+  /// From now on backward calls `hook` (none: an empty one) once per leaf, while it still walks, in the order in which
+  /// gradients become final: a leaf's does with the rule of the first node that may use it. grad() of the leaf is still what it
+  /// was before this backward. Returns the previous hook.
+  LeafHook on_final(LeafHook hook) { return std::exchange(leaf_hook_, std::move(hook)); }
 
   /// `observer` (nullptr: none) is told what happens from now on. Returns the previous one. See Observing.
   TapeObserver* observe(TapeObserver* observer) { return std::exchange(observer_, observer); }
@@ -144,9 +157,11 @@ class Tape {
   struct Leaf {
     Tensor tensor;
     uint32_t slot;
+    size_t first_node;  ///< that uses it; 0 if nodes do not name it
   };
 
   void walk_back();
+  void show_final(const Leaf& leaf) const;
   void give_to_leaves();
   void show_gradients(size_t node) const;  // in observe.cpp
   static uint32_t next_id();
@@ -159,7 +174,10 @@ class Tape {
   std::vector<Slot> slots_;
   std::vector<Leaf> leaves_;
   std::vector<std::shared_ptr<const void>> kept_;
-  bool walking_ = false;  // back, in backward
+  static constexpr size_t kNone = std::numeric_limits<size_t>::max();
+  size_t first_unnamed_ = kNone;  // node that may use leaves that no node names
+  bool walking_ = false;          // back, in backward
+  LeafHook leaf_hook_;
   TapeObserver* observer_ = nullptr;
 };
 
