@@ -114,9 +114,9 @@ void Tape::backward(const Tensor& loss, const Tensor& cotangent) {
 }
 
 void Tape::walk_back() {
+  // Leaves to which rules that are left may add: the first ones, as leaves are in the order of their first nodes.
   const size_t named = leaves_.size();
-  size_t open =
-      named;  // leaves to which rules that are left may add: the first ones, in the order of their first nodes
+  size_t open = named;
   for (size_t i = nodes_.size(); i-- > 0;) {
     Node& n = nodes_[i];
     if (Tensor g = std::exchange(slots_[n.output].grad, {})) {

@@ -120,7 +120,7 @@ class Tape {
 
   /// From now on backward calls `hook` (none: an empty one) once per leaf, while it still walks, in the order in which
   /// gradients become final: a leaf's does with the rule of the first node that may use it. grad() of the leaf is still what it
-  /// was before this backward. Returns the previous hook.
+  /// was before this backward. Returns the previous hook. (A leaf that another tape recorded in between has two gradients.)
   LeafHook on_final(LeafHook hook) { return std::exchange(leaf_hook_, std::move(hook)); }
 
   /// `observer` (nullptr: none) is told what happens from now on. Returns the previous one. See Observing.

@@ -8,6 +8,7 @@
 #include "ops/elementwise/elementwise.h"
 #include "ops/matmul/matmul.h"
 #include "ops/reduce/reduce.h"
+#include "tests/identical.h"
 #include "tests/support.h"
 
 namespace fade::test {
@@ -92,6 +93,27 @@ BOOST_AUTO_TEST_CASE(gradients_have_the_same_bits) {
     return all;
   };
   BOOST_TEST(gradients(true) == gradients(false), boost::test_tools::per_element());
+}
+
+// The parts do not name the leaf. The node that does name it comes after them: an earlier part adds to its gradient, too.
+BOOST_AUTO_TEST_CASE(gradients_are_final_after_all_parts) {
+  const Tensor x = leaf({4, 3}, 0), weight = leaf({3, 3}, 5), other = leaf({3, 3}, 7);
+  const auto product = [](const Tensor& w) {
+    return [w](const Tensors& in) { return Tensors{matmul(tanh(in[0]), w)}; };
+  };
+  Tape tape;
+  std::vector<std::pair<const TensorImpl*, Tensor>> final;
+  tape.on_final(
+      [&](const Tensor& of, const Tensor& gradient) { final.emplace_back(of.impl(), gradient.clone()); });
+  const Recording on(tape);
+  const Tensor y = run(true, product(weight), {run(true, product(other), {x})[0]})[0];
+  backward(sum(matmul(y, weight)));
+  BOOST_REQUIRE(final.size() == 3u);
+  for (const Tensor& of : {x, weight, other}) {
+    const auto found = std::ranges::find(final, of.impl(), &std::pair<const TensorImpl*, Tensor>::first);
+    BOOST_REQUIRE((found != final.end()));
+    BOOST_TEST(identical(found->second, of.grad()));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(one_output_may_be_all_that_is_used) {

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "engine/error.h"
+#include "engine/observe.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/layout/layout.h"
 #include "ops/matmul/matmul.h"
@@ -36,6 +37,36 @@ Tensor maybe_mul(const Tensor& a, const Tensor& b) {
   record(kMaybeMul, y, {&a, &b}, {&a, &b});
   return y;
 }
+
+// What a tape tells during backward, in order: "node 2" is done; "b 10": the gradient of b is 10, and final.
+struct Told : TapeObserver {
+  std::vector<std::string> events;
+  std::vector<std::pair<std::string, Tensor>> leaves;
+
+  Told(Tape& tape, std::vector<std::pair<std::string, Tensor>> named)
+      : leaves(std::move(named)), tape_(tape) {
+    tape.observe(this);
+    tape.on_final([this](const Tensor& leaf, const Tensor& gradient) {
+      for (const auto& [name, tensor] : leaves)
+        if (tensor.impl() == leaf.impl())
+          events.push_back(gradient ? fmt::format("{} {}", name, gradient.item()) : name + " none");
+    });
+  }
+  ~Told() override {
+    tape_.observe(nullptr);
+    tape_.on_final({});
+  }
+  Told(const Told&) = delete;
+  Told& operator=(const Told&) = delete;
+  void on_output(const OpDef&, size_t, const Tensor&, std::initializer_list<const Tensor*>) override {}
+  void on_gradient(const OpDef&, size_t, int, const Tensor&) override {}
+  void on_done(size_t node) override { events.push_back(fmt::format("node {}", node)); }
+
+ private:
+  Tape& tape_;
+};
+
+using Events = std::vector<std::string>;
 
 }  // namespace
 
@@ -132,6 +163,44 @@ BOOST_AUTO_TEST_CASE(a_modified_tensor_that_was_not_saved_is_fine) {
   b.mutate<double>()[0] = 8;
   backward(y);
   BOOST_TEST(a.grad().item() == 1.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_gradient_is_final_after_the_first_node_that_uses_the_leaf) {
+  const Tensor a = leaf(2), b = leaf(3), c = leaf(5), unused = leaf(7);
+  Tape tape;
+  Told told(tape, {{"a", a}, {"b", b}, {"c", c}, {"unused", unused}});
+  const Recording on(tape);
+  scale(unused, 2);
+  tape.backward(mul(mul(mul(scale(a, 2), b), c), b));  // 2·a·b²·c
+  BOOST_TEST((told.events == Events{"node 4", "node 3", "c 36", "node 2", "b 120", "node 1", "a 90", "node 0",
+                                    "unused none"}));
+  BOOST_TEST(a.grad().item() == 90.0);
+  BOOST_TEST(b.grad().item() == 120.0);
+  BOOST_TEST(c.grad().item() == 36.0);
+  BOOST_TEST(!unused.grad());
+}
+
+BOOST_AUTO_TEST_CASE(a_final_gradient_is_that_of_one_backward) {
+  const Tensor a = leaf(2);
+  Tape tape;
+  Told told(tape, {{"a", a}});
+  const Recording on(tape);
+  tape.backward(scale(a, 3));
+  tape.backward(scale(a, 4));
+  BOOST_TEST((told.events == Events{"node 0", "a 3", "node 0", "a 4"}));
+  BOOST_TEST(a.grad().item() == 7.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_backward_that_fails_has_told_what_was_final) {
+  const Tensor a = leaf(2), b = leaf(3), c = leaf(5);
+  Tape tape;
+  Told told(tape, {{"a", a}, {"b", b}, {"c", c}});
+  const Recording on(tape);
+  const Tensor y = mul(mul(a, b), c);
+  b.mutate<double>()[0] = 8;
+  BOOST_CHECK_THROW(tape.backward(y), Error);
+  BOOST_TEST((told.events == Events{"node 1", "c 6"}));
+  BOOST_TEST(!c.grad());
 }
 
 BOOST_AUTO_TEST_CASE(no_grad_is_a_hole) {
