@@ -1,7 +1,7 @@
 # The libraries that fade's libraries use. A program that links them statically needs these, too: the installed package
 # includes this file (fadeConfig.cmake.in).
-#   fade_find_dependencies(CUDA MPI)   CUDA: on, off or emulate; MPI: on or off. Sets fade_missing to what is not installed, as
-#                                      Debian's packages
+#   fade_find_dependencies(CUDA MPI NCCL)   CUDA: on, off or emulate; MPI, NCCL: on or off. Sets fade_missing to what is not
+#                                           installed, as Debian's packages
 
 # fade_find_library(TARGET NAME PACKAGE [SUFFIXES..]): an imported target for a library without a CMake package of its own.
 macro(fade_find_library target name package)
@@ -23,7 +23,7 @@ macro(fade_find_package name package)
   endif()
 endmacro()
 
-macro(fade_find_dependencies cuda mpi)
+macro(fade_find_dependencies cuda mpi nccl)
   set(fade_missing)
   fade_find_package(Threads libc6-dev)
   fade_find_package(fmt libfmt-dev)
@@ -35,6 +35,9 @@ macro(fade_find_dependencies cuda mpi)
   endif()
   if("${cuda}" STREQUAL on)
     fade_find_package(CUDAToolkit "the CUDA Toolkit")
+    if("${nccl}" STREQUAL on)
+      fade_find_library(fade::nccl nccl libnccl-dev HINTS ${CUDAToolkit_LIBRARY_DIR})
+    endif()
   elseif("${cuda}" STREQUAL emulate)
     fade_find_package(Boost libboost-context-dev COMPONENTS context)
     # OpenBLAS replaces cuBLAS: the build without threads of its own.

@@ -6,7 +6,7 @@ function(fade_public_headers result)
   set(headers ${ARGN})
   list(FILTER headers EXCLUDE REGEX "-inl\\.h$")
   list(FILTER headers EXCLUDE REGEX "^engine/(held_signals|median|gradcheck_.*|io/(half|hash|output|standard_streams|utf8))\\.h$")
-  list(FILTER headers EXCLUDE REGEX "^engine/cuda/(blas_(libraries|types)|emulate/(block|fiber|memory|report|static_shared))\\.h$")
+  list(FILTER headers EXCLUDE REGEX "^engine/cuda/(blas_(libraries|types)|event|emulate/(block|fiber|memory|report|static_shared))\\.h$")
   list(FILTER headers EXCLUDE REGEX "^ops/.*_(kernels|math)\\.h$|^ops/.*/(cpu|cuda)/")
   list(APPEND headers ops/elementwise/elementwise_kernels.h)  # what unary.h includes
   list(FILTER headers EXCLUDE REGEX "^ops/(matmul/(gemm_cpu|matmul_cuda)|expire_mask/row_spans|span_attention/naive)\\.h$")

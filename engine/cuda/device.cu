@@ -4,7 +4,7 @@
 #include <new>
 #include <utility>
 
-#include "engine/cuda/cuda.h"
+#include "engine/cuda/event.h"
 #include "engine/device.h"
 #include "engine/error.h"
 
@@ -13,19 +13,6 @@ namespace {
 
 // Nothing that is made here is ever destroyed: tensors with static storage may be released after any static
 // object, those of this file too.
-
-cudaStream_t make_stream() {
-  cudaStream_t stream = nullptr;
-  check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "create a stream");
-  return stream;
-}
-
-// An event is a point in a stream, to be waited for.
-cudaEvent_t make_event() {
-  cudaEvent_t event = nullptr;
-  check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "create an event");
-  return event;
-}
 
 // Page-locked host memory, which the device can access.
 void* make_pinned(size_t bytes) {
@@ -61,7 +48,6 @@ class Staging {
 };
 
 struct DeviceState {
-  cudaStream_t stream = make_stream();
   Staging staging;
   IndexError* index_error = new (make_pinned(sizeof(IndexError))) IndexError{};
 };
@@ -96,6 +82,13 @@ void copy(void* dst, Device dst_device, const void* src, Device src_device, size
 
 __global__ void no_work() {}
 
+// The one that this process uses (engine/ranks/choose_gpu.h).
+int number_of_gpu() {
+  int number = 0;
+  cudaGetDevice(&number);
+  return number;
+}
+
 std::string version(int v) { return fmt::format("{}.{}", v / 1000, v % 1000 / 10); }
 
 std::string missing() {
@@ -115,7 +108,7 @@ std::string missing() {
         cudaGetErrorString(code == cudaSuccess ? cudaErrorNoDevice : code));
   cudaDeviceProp gpu{};
   cudaFuncAttributes unused{};
-  cudaGetDeviceProperties(&gpu, 0);
+  cudaGetDeviceProperties(&gpu, number_of_gpu());
   const cudaError_t code = cudaFuncGetAttributes(&unused, no_work);
   if (code == cudaErrorNoKernelImageForDevice || code == cudaErrorInvalidDeviceFunction) {
     cudaGetLastError();
@@ -147,7 +140,7 @@ void* allocate(size_t bytes) {
 void reclaim() {
   synchronize();
   cudaMemPool_t pool;
-  check_cuda(cudaDeviceGetDefaultMemPool(&pool, 0), "find the memory pool");
+  check_cuda(cudaDeviceGetDefaultMemPool(&pool, number_of_gpu()), "find the memory pool");
   check_cuda(cudaMemPoolTrimTo(pool, 0), "trim the memory pool");
 }
 
@@ -195,8 +188,6 @@ const char* remedy(cudaError_t code) {
 }
 
 }  // namespace
-
-cudaStream_t cuda_stream() { return state().stream; }
 
 IndexCheck index_check(const char* op, const char* what, int64_t lowest) {
   return {state().index_error, op, what, lowest};

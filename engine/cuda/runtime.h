@@ -9,7 +9,7 @@
 
 namespace fade {
 
-/// The stream on which everything runs, in order.
+/// The stream on which everything runs, in order; within SideStream::run, that one.
 cudaStream_t cuda_stream();
 
 /// Throws Error when `code` is not success, with `what` failed, CUDA's description and a remedy.

@@ -14,6 +14,8 @@
 #include "engine/cuda/cuda.h"
 #include "engine/cuda/emulate/memory.h"
 #include "engine/cuda/mma.h"
+#include "engine/cuda/side_stream.h"
+#include "engine/primitives.h"
 #include "engine/tensor.h"
 #include "tests/engine/example_product.h"
 #include "tests/support.h"
@@ -259,6 +261,23 @@ BOOST_AUTO_TEST_CASE(copies_arrive_at_their_wait_and_not_before) {
   check(misaligned_destination, "is not a multiple of 16");
   check(writes_source, "its source was written to before the copy arrived");
   check(writes_destination, "its destination was written to before the copy arrived");
+}
+
+BOOST_AUTO_TEST_CASE(work_on_a_side_stream_is_done_when_it_is_joined) {
+  const Tensor one = Tensor::full({3}, 1, DType::f32, Device::cuda), x = one.clone();
+  const auto values = [&] { return x.to_vector<float>(); };
+  const auto add_one = [&] { add_into_kernel(Device::cuda, one, x); };
+  SideStream stream;
+  stream.run(x, add_one);
+  stream.run(x, add_one);
+  BOOST_TEST(std::ranges::all_of(values(), [](float v) { return std::isnan(v); }));
+  stream.join();
+  BOOST_TEST(values() == std::vector<float>(3, 3), boost::test_tools::per_element());
+
+  stream.run(x, add_one);
+  fill_kernel(Device::cuda, 0, x);
+  BOOST_TEST(error_of([&] { stream.join(); }) ==
+             "cuda (emulated): a tensor was written while a side stream used it (join the stream first)");
 }
 
 BOOST_AUTO_TEST_CASE(blocks_stay_on_their_thread) {

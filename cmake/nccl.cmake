@@ -1,0 +1,31 @@
+# Several ranks on GPUs (engine/cuda/communicator.h): FADE_NCCL decides whether NCCL connects them. FADE_NCCL_IS is on or off;
+# FADE_NCCL_INCLUDE has its header. Where it is installed in no usual place: -DFADE_NCCL_INCLUDE=FOLDER -DFADE_LIBRARY_nccl=FILE.
+
+string(TOLOWER "${FADE_NCCL}" FADE_NCCL_IS)
+if(NOT FADE_NCCL_IS MATCHES "^(on|off|auto)$")
+  message(FATAL_ERROR "FADE_NCCL: found ${FADE_NCCL}, allowed: on, off, auto")
+endif()
+if(FADE_NCCL_IS STREQUAL auto AND NOT (FADE_CUDA_IS STREQUAL on AND FADE_MPI_IS STREQUAL on))
+  set(FADE_NCCL_IS off)
+elseif(FADE_NCCL_IS STREQUAL on AND NOT FADE_CUDA_IS STREQUAL on)
+  message(FATAL_ERROR "FADE_NCCL=on needs FADE_CUDA=on, found ${FADE_CUDA_IS} (NCCL connects GPUs)")
+endif()
+
+if(NOT FADE_NCCL_IS STREQUAL off)
+  find_package(CUDAToolkit QUIET)
+  find_path(FADE_NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_library(FADE_LIBRARY_nccl nccl HINTS ${CUDAToolkit_LIBRARY_DIR})
+  mark_as_advanced(FADE_NCCL_INCLUDE FADE_LIBRARY_nccl)
+  if(FADE_NCCL_INCLUDE AND FADE_LIBRARY_nccl)
+    set(FADE_NCCL_IS on)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/engine/cuda/nccl.cu PROPERTIES INCLUDE_DIRECTORIES ${FADE_NCCL_INCLUDE})
+  elseif(FADE_NCCL_IS STREQUAL on)
+    message(FATAL_ERROR "FADE_NCCL=on: nccl.h or libnccl.so is not installed (install libnccl-dev, or set FADE_NCCL_INCLUDE and "
+                        "FADE_LIBRARY_nccl)")
+  else()
+    set(FADE_NCCL_IS off)
+  endif()
+endif()
+if(FADE_CUDA_IS STREQUAL on)
+  message(STATUS "several GPUs (NCCL): ${FADE_NCCL_IS}")
+endif()
