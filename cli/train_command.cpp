@@ -98,21 +98,32 @@ struct Train {
                  "check the result and the gradient of every operation for infinities and NaNs (slow)");
   }
   void run() {
-    const fs::path directory = take_run();
-    std::vector<std::string> notes;
-    const Config c = config.load(device_override(device), {}, &notes);
-    refuse_typed_text(c.data);
-    run_training(c, {.out = directory,
-                     .from = from,
-                     .resume = resume->count() > 0,
-                     .notes = notes,
-                     .hint = "resume with: " + call_of({"train", "--resume", directory.string()}) +
-                             (c.data.path == "-" ? " < TEXT" : ""),
-                     .check_finite = check_finite,
-                     .on_end = [&](const FinishedRun& run) { print_report(run, c); }});
+    run_ranks([this](const Ranks& ranks) { run(ranks); });
   }
 
  private:
+  void run(const Ranks& ranks) {
+    fs::path directory;
+    std::vector<std::string> notes;
+    Config c;
+    ranks.together([&] {
+      directory = take_run();
+      c = config.load(device_override(device), {}, &notes);
+      refuse_typed_text(c.data);
+    });
+    const std::string job = ranks.count() > 1 ? fmt::format("mpirun -np {} ", ranks.count()) : "";
+    run_training(c,
+                 {.out = directory,
+                  .from = from,
+                  .resume = resume->count() > 0,
+                  .notes = notes,
+                  .hint = "resume with: " + job + call_of({"train", "--resume", directory.string()}) +
+                          (c.data.path == "-" ? " < TEXT" : ""),
+                  .check_finite = check_finite,
+                  .on_end = [&](const FinishedRun& run) { print_report(run, c); }},
+                 ranks);
+  }
+
   // The run directory that the arguments mean. Sets the configuration's path where --resume RUN implies it.
   fs::path take_run() {
     std::string run = resumed.empty() ? "" : resumed.front();

@@ -34,6 +34,7 @@ struct LayerMemory {
 /// at once: survivors are found without a wait, but to drop the others the host needs their number.
 class Memory {
  public:
+  Memory() = default;  ///< of no layers
   /// No rows in any layer or stream.
   Memory(int64_t layers, int64_t streams, int64_t hidden, DType dtype, Device device);
 

@@ -56,6 +56,7 @@ class GradientSum {
   /// wait for each other's sums otherwise.
   Tensor finish(const Tensor& extra);
 
+  const Ranks& ranks() const { return ranks_; }  ///< as they were given
   /// What this rank sends to others in one step: 2·n·(N − 1)/N for n bytes in the buckets of N ranks.
   size_t bytes_sent() const;
   /// How long the host waited for other ranks in the last finish().

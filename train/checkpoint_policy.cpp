@@ -53,8 +53,8 @@ bool CheckpointPolicy::try_to_save() {
   const int64_t step = trainer_.steps_done();
   // Written once: replacing the newest checkpoint by itself would leave an instant without one.
   if (saved_step_ == step) return true;
-  trainer_.check_state();
   const TrainState state = trainer_.state();
+  trainer_.check(state);
   const bool saved = try_or_warn("no checkpoint was written", [&] {
     if (directory_.recreate_if_gone(trainer_.config()))
       log_.note("warning: {} had vanished and was created again", directory_.path().string());

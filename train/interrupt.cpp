@@ -46,4 +46,16 @@ void InterruptGuard::check() {
   if (requested()) throw Interrupted();
 }
 
+SignalsIgnored::SignalsIgnored() {
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    ::sigaction(kSignals[i], &ignore, &before_[i]);
+  }
+}
+
+SignalsIgnored::~SignalsIgnored() {
+  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+}
+
 }  // namespace fade

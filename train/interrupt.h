@@ -2,6 +2,9 @@
 // one ends the process at once.
 #pragma once
 
+#include <array>
+#include <csignal>
+
 namespace fade {
 
 /// Thrown by InterruptGuard::check.
@@ -21,6 +24,18 @@ class InterruptGuard {
   static bool requested();
   /// Throws Interrupted when a signal was recorded: for work that can be abandoned.
   static void check();
+};
+
+/// While one is in scope, those signals are ignored: another process gets them, too, and decides.
+class SignalsIgnored {
+ public:
+  SignalsIgnored();
+  ~SignalsIgnored();
+  SignalsIgnored(const SignalsIgnored&) = delete;
+  SignalsIgnored& operator=(const SignalsIgnored&) = delete;
+
+ private:
+  std::array<struct sigaction, 3> before_;
 };
 
 }  // namespace fade

@@ -37,8 +37,8 @@ struct Report {
 /// What an evaluation found in memory, in words: the number of rows, and their spans or what else is there.
 std::string memory_text(const EvalResult& result, const ModelConfig& model);
 
-/// Evaluates on the validation split. `on_block` sees each block of the evaluation. Throws
-/// as Trainer::validate does.
-Report report_on(const Trainer& trainer, const std::function<void(const EvalBlock&)>& on_block = {});
+/// Evaluates on the validation split, on all ranks of the trainer: an order of rank 0, as those of Trainer. `stop` ends
+/// it. Throws as Trainer::validate does.
+Report report_on(const Trainer& trainer, const std::function<bool()>& stop = {});
 
 }  // namespace fade

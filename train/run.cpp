@@ -5,12 +5,16 @@
 #include <chrono>
 
 #include "engine/alloc.h"
+#include "engine/parallel.h"
+#include "engine/ranks/choose_gpu.h"
 #include "train/checkpoint/run_directory.h"
 #include "train/checkpoint/weights.h"
 #include "train/checkpoint_policy.h"
 #include "train/config/resolve.h"
+#include "train/config/schema.h"
 #include "train/data/corpus.h"
 #include "train/figure.h"
+#include "train/follow.h"
 #include "train/interrupt.h"
 #include "train/progress.h"
 #include "train/resume.h"
@@ -98,7 +102,7 @@ class Run {
   void validate() {
     if (!trainer_.can_validate()) return;
     try {
-      const EvalResult v = trainer_.validate([](const EvalBlock&) { InterruptGuard::check(); });
+      const EvalResult v = trainer_.validate(InterruptGuard::requested);
       log_.note("step {}: validation {} bits per byte ({} bytes, {} streams), {} rows in memory",
                 trainer_.steps_done(), figure(v.bits_per_byte, 4), v.bytes, v.streams,
                 figure(v.mean_rows, 1));
@@ -128,7 +132,7 @@ class Run {
   std::optional<Report> closing_report() {
     if (!trainer_.can_validate()) return std::nullopt;
     try {
-      const Report report = report_on(trainer_, [](const EvalBlock&) { InterruptGuard::check(); });
+      const Report report = report_on(trainer_, InterruptGuard::requested);
       record(report);
       return report;
     } catch (const Interrupted&) {
@@ -154,6 +158,9 @@ void announce(const Corpus& corpus, const Trainer& trainer, const std::filesyste
            fade::name_of(config.model.kind), model.parameters().count(),
            precision_name(config, model.device()), fade::name_of(model.device()), config.train.steps,
            config.train.batch, config.model.block, run.string());
+  if (const Ranks& ranks = trainer.ranks(); ranks.count() > 1)
+    log.note("{} ranks, each with {} streams and {} threads", ranks.count(),
+             config.train.batch / ranks.count(), threads());
   if (config.precision != ProductChoice::f32 && model.device() == Device::cpu)
     log.note("precision {} is for CUDA devices: the CPU computes in {}", fade::name_of(config.precision),
              precision_name(config, Device::cpu));
@@ -167,12 +174,10 @@ void announce(const Corpus& corpus, const Trainer& trainer, const std::filesyste
         config.train.steps, config.train.schedule.warmup);
 }
 
-}  // namespace
-
-bool run_training(const Config& config, const RunOptions& options) {
-  const Corpus corpus(config.data);
-  Trainer trainer(config, corpus);
-  trainer.check_finite(options.check_finite);
+// What rank 0 does: the run directory, and the loop.
+bool lead_training(Trainer& trainer, const RunOptions& options) {
+  const Config& config = trainer.config();
+  const Leading leading(trainer.ranks());
   std::string which;
   std::vector<std::string> warnings;
   if (!options.from.empty()) {
@@ -187,7 +192,9 @@ bool run_training(const Config& config, const RunOptions& options) {
   Resumed from;
   if (options.resume) from = resume(trainer, directory);
   if (options.on_begin) options.on_begin();  // nothing is written before everything has been checked
-  if (!options.from.empty()) {  // before the run can be resumed, which would begin with other weights
+  if (trainer.ranks().count() > 1 && !from.step)
+    trainer.restore(trainer.state());  // all have rank 0's weights
+  if (!options.from.empty()) {         // before the run can be resumed, which would begin with other weights
     if (const auto other = directory.path() / kConfigFile; path_exists(other))
       refuse("--from: {} is there already (remove it, or give another --out)", other.string());
     save_checkpoint(directory.path(), config, trainer.state(), {});
@@ -197,12 +204,41 @@ bool run_training(const Config& config, const RunOptions& options) {
   RunLog log(options.minutes, directory.path(), trainer.steps_done(), config.train.tensorboard);
 
   for (const std::string& note : options.notes) log.note("{}", note);
-  announce(corpus, trainer, directory.path(), log);
+  announce(trainer.corpus(), trainer, directory.path(), log);
   for (const std::string& warning : warnings) log.note("{}", warning);
   if (!which.empty()) log.note("begins with the weights of {}", which);
   for (const std::string& note : from.notes) log.note("{}", note);
   if (trainer.steps_done()) log.note("resumed after step {}", trainer.steps_done());
   return Run(options, trainer, directory, log, from).train();
+}
+
+// Throws InputError when ranks were started with other settings or on other bytes than rank 0.
+void require_same(const Config& config, const Corpus& corpus, const Ranks& ranks) {
+  for (const Key& key : config_keys())
+    if (key.path != "data.path" && key.path != "threads")
+      ranks.require_same(std::string(key.path), value_text(key, config),
+                         "give all ranks the same configuration");
+  const CorpusIdentity bytes = corpus.identity();
+  ranks.require_same(corpus.name(), fmt::format("{} bytes with hash {}", bytes.bytes, bytes.hash),
+                     "give all ranks the same text");
+}
+
+}  // namespace
+
+bool run_training(const Config& config, const RunOptions& options, const Ranks& ranks) {
+  std::optional<Corpus> corpus;
+  ranks.together([&] { corpus.emplace(config.data); });
+  require_same(config, *corpus, ranks);
+  if (config.device != DeviceChoice::cpu) choose_gpu(ranks);
+  Device device = Device::cpu;
+  ranks.together([&] { device = device_for(config.device); });
+  ranks.require_same("device", fade::name_of(device), "set it to cpu or cuda");
+  std::optional<Trainer> trainer;
+  ranks.together([&] { trainer.emplace(config, *corpus, ranks); });
+  trainer->check_finite(options.check_finite);
+  if (ranks.leads()) return lead_training(*trainer, options);
+  follow(*trainer);
+  return true;
 }
 
 }  // namespace fade

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/ranks/ranks.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/config/config.h"
 #include "train/report.h"
@@ -44,6 +45,9 @@ struct RunOptions {
 /// when `out` already holds a run and resume is off, holds none and resume is on, holds one of another
 /// model, or when another process trains there; and, after a checkpoint of the last step, when the corpus
 /// cannot be read any more.
-bool run_training(const Config& config, const RunOptions& options);
+///
+/// All ranks call it, with the same configuration on the same corpus, or InputError says what differs. Rank 0 alone reads and
+/// writes the run directory, logs, and calls on_begin and on_end; the others return true when it is done.
+bool run_training(const Config& config, const RunOptions& options, const Ranks& ranks = Ranks::alone());
 
 }  // namespace fade

@@ -1,11 +1,14 @@
 #include "train/trainer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
+#include "engine/io/hash.h"
 #include "nn/init.h"
 #include "train/config/resolve.h"
+#include "train/divided_memory.h"
 
 namespace fade {
 
@@ -13,9 +16,25 @@ namespace fade {
 // the same seed.
 constexpr uint64_t kStepSeed = 0x5354455053ull;
 
-Trainer::Trainer(const Config& config, const Corpus& corpus)
+namespace {
+
+// Throws InputError unless each rank gets as many streams as the others.
+Share own_streams(int batch, const Ranks& ranks) {
+  if (batch % ranks.count() == 0) return ranks.share(batch);
+  int fewer = ranks.count();
+  while (batch % fewer != 0) --fewer;
+  refuse(
+      "train.batch: {} streams cannot be divided evenly between {} ranks (start {} of them, or set train.batch to {})",
+      batch, ranks.count(), fewer, (batch / ranks.count() + 1) * ranks.count());
+}
+
+}  // namespace
+
+Trainer::Trainer(const Config& config, const Corpus& corpus, const Ranks& ranks)
     : config_(config),
       corpus_(corpus),
+      ranks_(ranks),
+      own_(own_streams(config.train.batch, ranks)),
       identity_(corpus.identity()),
       model_(config.model, types_for(config, device_for(config.device)), device_for(config.device),
              config.seed),
@@ -23,18 +42,28 @@ Trainer::Trainer(const Config& config, const Corpus& corpus)
       schedule_{config.train.schedule.kind, config.train.schedule.warmup, config.train.steps,
                 config.train.schedule.final},
       reader_(corpus.bytes(Split::train), config.train.batch, config.model.block, config.seed,
-              corpus.name() + " (training split)"),
+              corpus.name() + " (training split)", ranks),
       random_(config.seed ^ kStepSeed),
-      memory_(model_.empty_memory(config.train.batch)),
-      tokens_(static_cast<size_t>(config.train.batch) * config.model.block),
-      targets_(tokens_.size()) {}
+      memory_(model_.empty_memory(own_.count)),
+      tokens_(static_cast<size_t>(own_.count) * config.model.block),
+      targets_(tokens_.size()) {
+  if (ranks.count() > 1) sum_.emplace(model_.parameters(), ranks);
+}
 
-BlockLoss Trainer::next_block() {
-  const int64_t B = config_.train.batch, M = config_.model.block;
-  if (reader_.next(tokens_, targets_)) memory_ = model_.empty_memory(B);
-  return forward_backward(model_, tape_, Tensor::from(tokens_, {B, M}).to(model_.device()),
-                          Tensor::from(targets_, {B * M}).to(model_.device()), memory_,
-                          {.training = true, .random = &random_});
+template <class F>
+auto Trainer::on_all_ranks(Order order, const F& work) const {
+  if (ranks_.leads()) ranks_.broadcast(order);
+  return ranks_.take_part(work);
+}
+
+BlockLoss Trainer::next_block(GradientSum* sum) {
+  const int64_t b = own_.count, M = config_.model.block;
+  bool epoch_begins = false;
+  ranks_.together([&] { epoch_begins = reader_.next(tokens_, targets_); });
+  if (epoch_begins) memory_ = model_.empty_memory(b);
+  return forward_backward(model_, tape_, Tensor::from(tokens_, {b, M}).to(model_.device()),
+                          Tensor::from(targets_, {b * M}).to(model_.device()), memory_,
+                          {.training = true, .random = &random_}, sum);
 }
 
 // One update. When anything is not finite, the norm in the result is not, and weights and step number stay.
@@ -43,23 +72,31 @@ Trainer::Step Trainer::try_step(FiniteCheck* check) {
   if (check) observing.emplace(tape_, *check);
   const double lr_factor = schedule_.factor(steps_done() + 1);
   model_.parameters().zero_grad();
+  GradientSum* const sum = sum_ ? &*sum_ : nullptr;
   std::vector<BlockLoss> blocks;
   for (int i = 0; i < config_.train.accumulate; ++i) {
     if (i > 0) memory_.drop_forgotten();  // an accumulated block reads what the one before it left
-    blocks.push_back(next_block());
+    blocks.push_back(next_block(sum && i + 1 == config_.train.accumulate ? sum : nullptr));
   }
-  const Tensor norm = update(model_, optimizer_, blocks, lr_factor, config_.train.clip, check);
+  const Tensor norm = update(model_, optimizer_, blocks, lr_factor, config_.train.clip, check, sum);
   model_.constrain();
   memory_.drop_forgotten();  // waits for the device, which has all other work of the step by now
   // The figures, read from the device.
-  const double share = 1.0 / static_cast<double>(blocks.size());
+  const double share = 1.0 / static_cast<double>(blocks.size() * static_cast<size_t>(ranks_.count()));
   Step step{.grad_norm = norm.item() * share, .lr = config_.train.optimizer.lr * lr_factor};
+  enum : size_t { kBits, kAux, kSpan, kRows, kFigures };
+  std::array<double, kFigures> figures{};
   for (const BlockLoss& block : blocks) {
-    step.bits += block.loss.item() / std::numbers::ln2 * share;
-    step.aux += block.aux ? block.aux.item() * share : 0;
-    if (block.mean_span) step.mean_span = step.mean_span.value_or(0) + block.mean_span.item() * share;
+    figures[kBits] += block.loss.item() / std::numbers::ln2 * share;
+    figures[kAux] += block.aux ? block.aux.item() * share : 0;
+    figures[kSpan] += block.mean_span ? block.mean_span.item() * share : 0;
   }
-  step.mean_rows = memory_.mean_rows();
+  figures[kRows] = memory_.mean_rows() / ranks_.count();
+  ranks_.sum(figures);
+  step.bits = figures[kBits];
+  step.aux = figures[kAux];
+  if (blocks.front().mean_span) step.mean_span = figures[kSpan];
+  step.mean_rows = figures[kRows];
   if (std::isfinite(step.grad_norm))
     ++steps_;
   else
@@ -68,6 +105,10 @@ Trainer::Step Trainer::try_step(FiniteCheck* check) {
 }
 
 Trainer::Step Trainer::step() {
+  return on_all_ranks(Order::step, [this] { return step_once(); });
+}
+
+Trainer::Step Trainer::step_once() {
   constexpr int kMaxSkipped = 20;
   for (int skipped = 0;; ++skipped) {
     // Back to where the step begins: all that it moves on besides the weights.
@@ -91,7 +132,7 @@ Trainer::Step Trainer::step() {
     if (config_.train.on_nonfinite == OnNonfinite::stop || skipped == kMaxSkipped)
       stop_nonfinite(rewind, result);
     ++skipped_;
-    memory_ = model_.empty_memory(config_.train.batch);  // its rows may not be finite
+    memory_ = model_.empty_memory(own_.count);  // its rows may not be finite
   }
 }
 
@@ -101,13 +142,20 @@ void Trainer::stop_nonfinite(const std::function<void()>& rewind, const Step& fa
   rewind();
   try_step(&check);
   rewind();
+  const std::vector<std::string> findings = ranks_.gather(check.finding());
+  const auto found = std::ranges::find_if(findings, [](const std::string& f) { return !f.empty(); });
+  std::string first = "none, but the sum of the gradient's squares overflows";
+  if (found != findings.end()) {
+    first = *found;
+    if (ranks_.count() > 1) first += " (" + ranks_.name_of(static_cast<int>(found - findings.begin())) + ")";
+  }
+  ranks_.others_know();
   throw NonfiniteError(fmt::format(
       "step {}: the loss is {} bits and the gradient norm {}{}; the first tensor that is not finite: "
       "{} (lower train.optimizer.lr, {} train.clip, lengthen train.schedule.warmup, "
       "or set train.on_nonfinite: skip)",
       steps_done() + 1, failed.bits, failed.grad_norm,
-      config_.train.on_nonfinite == OnNonfinite::skip ? ", time after time" : "",
-      check.finding().empty() ? "none, but the sum of the gradient's squares overflows" : check.finding(),
+      config_.train.on_nonfinite == OnNonfinite::skip ? ", time after time" : "", first,
       config_.train.clip > 0 ? "lower" : "set"));
 }
 
@@ -120,18 +168,17 @@ FiniteCheck Trainer::finite_check() const {
   });
 }
 
-void Trainer::check_state() const {
-  const TrainState now = state();
+void Trainer::check(const TrainState& now) const {
   std::vector<NamedTensor> tensors = now.weights;
   tensors.insert(tensors.end(), now.optimizer.begin(), now.optimizer.end());
-  for (size_t l = 0; l < memory_.layers(); ++l)
-    tensors.push_back({fmt::format("the memory of layer {}", l), memory_[l].rows});
+  for (size_t l = 0; l < now.memory.layers(); ++l)
+    tensors.push_back({fmt::format("the memory of layer {}", l), now.memory[l].rows});
   for (const auto& [name, t] : tensors)
     if (const std::string what = not_finite(t); !what.empty())
       throw NonfiniteError(
           fmt::format("step {}: {} {}: {} after the update "
                       "(lower train.optimizer.lr, {} train.clip, or lengthen train.schedule.warmup)",
-                      steps_done(), name, t.shape().str(), what, config_.train.clip > 0 ? "lower" : "set"));
+                      now.steps, name, t.shape().str(), what, config_.train.clip > 0 ? "lower" : "set"));
 }
 
 Bytes Trainer::validation_text() const {
@@ -140,44 +187,81 @@ Bytes Trainer::validation_text() const {
   return limit && limit < all.size() ? all.part(0, limit) : all;
 }
 
-EvalResult Trainer::validate(const std::function<void(const EvalBlock&)>& on_block) const {
-  const auto text = validation_text();
-  const int64_t room = static_cast<int64_t>(text.size()) - 1;
-  const int streams = static_cast<int>(std::clamp<int64_t>(room, 1, config_.train.batch));
-  return evaluate(model_, text, corpus_.name() + " (validation split)",
-                  {.streams = streams, .on_block = on_block});
+EvalResult Trainer::validate(const std::function<bool()>& stop) const {
+  return validate(Order::validate, stop, {});
+}
+
+EvalResult Trainer::validate(Order order, const std::function<bool()>& stop,
+                             const std::function<void(const EvalBlock&)>& on_block) const {
+  return on_all_ranks(order, [&] {
+    const auto text = validation_text();
+    const int64_t room = static_cast<int64_t>(text.size()) - 1;
+    const int streams = static_cast<int>(std::clamp<int64_t>(room, 1, config_.train.batch));
+    return evaluate(model_, text, corpus_.name() + " (validation split)",
+                    {.streams = streams, .on_block = on_block, .stop = stop, .ranks = ranks_});
+  });
 }
 
 TrainState Trainer::state() const {
-  TrainState state{.steps = steps_done(),
-                   .skipped = skipped_,
-                   .position = reader_.position(),
-                   .random_stream = random_.state().stream,
-                   .memory = memory_,
-                   .optimizer_steps = optimizer_.steps(),
-                   .corpus = identity_,
-                   .corpus_since = corpus_since_};
-  for (const Parameter& p : model_.parameters().all()) state.weights.push_back({p.name, p.value()});
-  for (const Parameter& p : optimizer_.state()) state.optimizer.push_back({p.name, p.value()});
-  return state;
+  return on_all_ranks(Order::state, [this] {
+    TrainState state{.steps = steps_done(),
+                     .skipped = skipped_,
+                     .position = reader_.position(),
+                     .random_stream = random_.state().stream,
+                     .memory = gather_memory(memory_, ranks_),
+                     .optimizer_steps = optimizer_.steps(),
+                     .corpus = identity_,
+                     .corpus_since = corpus_since_};
+    for (const Parameter& p : model_.parameters().all()) state.weights.push_back({p.name, p.value()});
+    for (const Parameter& p : optimizer_.state()) state.optimizer.push_back({p.name, p.value()});
+    if (ranks_.count() > 1 && steps_ > 0) {  // initial values may differ between kinds of machines
+      ContentHash hash;
+      for (const auto& [name, value] : state.weights) {
+        const Tensor host = value.to(Device::cpu);
+        hash.add(host.data_bytes(), host.size_bytes());
+      }
+      ranks_.require_same(
+          fmt::format("the hash of the weights after step {}", steps_), hash.digits(),
+          "a processor, a memory or a connection has failed: continue from the last checkpoint");
+    }
+    return state;
+  });
 }
 
 void Trainer::restore(const TrainState& state) {
-  const auto copy = [](const std::vector<NamedTensor>& from, const std::vector<Parameter>& to) {
-    for (size_t i = 0; i < to.size(); ++i) to[i].value().copy_from(from.at(i).tensor);
-  };
-  reader_.restore(state.position);
-  random_.restore({random_.state().seed, state.random_stream});
-  memory_ = state.memory;
-  copy(state.weights, model_.parameters().all());
-  if (state.optimizer.empty())
-    for (const Parameter& p : optimizer_.state()) init_constant(p.value(), 0);
-  else
-    copy(state.optimizer, optimizer_.state());
-  optimizer_.set_steps(state.optimizer_steps);
-  steps_ = state.steps;
-  skipped_ = state.skipped;
-  corpus_since_ = state.corpus_since;
+  on_all_ranks(Order::restore, [&] { set_state(state); });
+}
+
+void Trainer::set_state(const TrainState& state) {
+  // Numbers first: a position that the corpus does not have must change nothing.
+  struct {
+    StreamPosition position;
+    uint64_t random_stream;
+    int64_t optimizer_steps, steps, skipped, corpus_since;
+  } numbers{state.position, state.random_stream, state.optimizer_steps,
+            state.steps,    state.skipped,       state.corpus_since};
+  numbers = ranks_.broadcast(numbers);
+  ranks_.together([&] { reader_.restore(numbers.position); });
+  random_.restore({random_.state().seed, numbers.random_stream});
+  memory_ = divide_memory(state.memory, memory_, ranks_);
+  const std::vector<Parameter> moments = optimizer_.state();
+  if (ranks_.leads()) {
+    const auto copy = [](const std::vector<NamedTensor>& from, const std::vector<Parameter>& to) {
+      for (size_t i = 0; i < to.size(); ++i) to[i].value().copy_from(from.at(i).tensor);
+    };
+    copy(state.weights, model_.parameters().all());
+    if (state.optimizer.empty())
+      for (const Parameter& p : moments) init_constant(p.value(), 0);
+    else
+      copy(state.optimizer, moments);
+  }
+  if (ranks_.count() > 1)
+    for (const auto& all : {model_.parameters().all(), moments})
+      for (const Parameter& p : all) broadcast_values(p.value(), ranks_);
+  optimizer_.set_steps(numbers.optimizer_steps);
+  steps_ = numbers.steps;
+  skipped_ = numbers.skipped;
+  corpus_since_ = numbers.corpus_since;
 }
 
 }  // namespace fade

@@ -1,9 +1,15 @@
-// One model in training.
+// One model in training, by one process or by several ranks, each with its own streams.
+//
+// With several ranks, rank 0 leads: each call of step, validate, state or restore there is an order, which the other ranks
+// carry out at the same time (train/follow.h). Their weights stay the same, bit for bit.
 //
 // Sizes: docs/notation.md.
 #pragma once
 
+#include <optional>
+
 #include "engine/finite.h"
+#include "engine/ranks/ranks.h"
 #include "models/transformer.h"
 #include "nn/optimizer.h"
 #include "train/config/config.h"
@@ -20,6 +26,9 @@ struct NonfiniteError : Error {
   using Error::Error;
 };
 
+/// What rank 0 has all ranks do.
+enum class Order : int { step, validate, report, state, restore, end };
+
 /// A model with its optimizer, memories, reader and randomness: everything that a step reads and changes, and
 /// nothing of files or terminals.
 class Trainer {
@@ -35,9 +44,10 @@ class Trainer {
     int skipped = 0;                       ///< attempts before it that were not finite
   };
 
-  /// A new model with the configuration's initial values. `corpus` must outlive the trainer. Throws
-  /// InputError when the training split is too small for the batch, and as device_for and Corpus::identity do.
-  Trainer(const Config& config, const Corpus& corpus);
+  /// A new model with the configuration's initial values. `corpus` and `ranks` must outlive the trainer. Throws
+  /// InputError when the training split is too small for the batch, when the batch cannot be divided evenly between
+  /// the ranks, and as device_for and Corpus::identity do.
+  Trainer(const Config& config, const Corpus& corpus, const Ranks& ranks = Ranks::alone());
 
   /// One update. When the loss or the gradient is not finite, or with check_finite the result or gradient of
   /// any operation, the weights stay as they were and config.train.on_nonfinite decides. stop: throws
@@ -49,9 +59,9 @@ class Trainer {
 
   /// Checks the result and the gradient of every operation, forward and backward. Slow.
   void check_finite(bool on) { check_finite_ = on; }
-  /// Throws NonfiniteError, naming the tensor, when a weight, a state of the optimizer or a row in memory is
-  /// not finite: such a state must not be saved.
-  void check_state() const;
+  /// Throws NonfiniteError, naming the tensor, when a weight, a state of the optimizer or a row in memory of `state` is
+  /// not finite: it must not be saved.
+  void check(const TrainState& state) const;
 
   /// Steps skipped so far because they were not finite.
   int64_t skipped() const { return skipped_; }
@@ -60,30 +70,41 @@ class Trainer {
   const Transformer& model() const { return model_; }    ///< with the weights of now
   const Corpus& corpus() const { return corpus_; }       ///< as it was given
   const TrainReader& reader() const { return reader_; }  ///< of the training split
+  const Ranks& ranks() const { return ranks_; }          ///< as they were given
 
   /// False when data.split leaves the validation split less than two bytes: there is nothing to predict.
   bool can_validate() const { return validation_text().size() >= 2; }
   /// The validation split, or its first train.eval_bytes.
   Bytes validation_text() const;
   /// Evaluates on validation_text(), in as many streams as training has, or as many as the text has bytes
-  /// for. `on_block` sees each block. Throws as evaluate does.
-  EvalResult validate(const std::function<void(const EvalBlock&)>& on_block = {}) const;
+  /// for. `on_block` sees each block of this rank's streams; `stop` ends it (EvalOptions). Throws as evaluate does.
+  EvalResult validate(const std::function<bool()>& stop = {}) const;
+  EvalResult validate(Order order, const std::function<bool()>& stop,
+                      const std::function<void(const EvalBlock&)>& on_block) const;
 
-  /// The state after the last step. It shares the tensors of the model and the optimizer.
+  /// The state after the last step, with the memory of all streams on rank 0. It shares the tensors of the model and
+  /// the optimizer. Throws InputError when the weights are not the same on all ranks.
   TrainState state() const;
-  /// Continues from a state, bit for bit. It must be of a trainer with the same configuration, on any device;
-  /// without a state of the optimizer, that starts from zero. Throws InputError, and changes nothing, when
-  /// the corpus has no such position.
+  /// Continues from a state, bit for bit, that of rank 0. It must be of a trainer with the same configuration, on any
+  /// device and number of ranks; without a state of the optimizer, that starts from zero. Throws InputError, and
+  /// changes nothing, when the corpus has no such position.
   void restore(const TrainState& state);
 
  private:
+  /// `work` on all ranks at once: rank 0 gives the order. An error that only this rank knows of ends the job.
+  template <class F>
+  auto on_all_ranks(Order order, const F& work) const;
+  Step step_once();
   Step try_step(FiniteCheck* check);
-  BlockLoss next_block();
+  BlockLoss next_block(GradientSum* sum);
+  void set_state(const TrainState& state);
   [[noreturn]] void stop_nonfinite(const std::function<void()>& rewind, const Step& failed);
   FiniteCheck finite_check() const;
 
   Config config_;
   const Corpus& corpus_;
+  const Ranks& ranks_;
+  Share own_;                ///< streams
   CorpusIdentity identity_;  ///< of the corpus when training began
   Transformer model_;
   Optimizer optimizer_;
@@ -91,6 +112,7 @@ class Trainer {
   TrainReader reader_;
   Generator random_;
   Memory memory_;
+  std::optional<GradientSum> sum_;  ///< of several ranks
   int64_t steps_ = 0, skipped_ = 0, corpus_since_ = 0;
   bool check_finite_ = false;
   Tape tape_;

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <fstream>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -18,6 +19,7 @@
 
 #include "engine/error.h"
 #include "engine/held_signals.h"
+#include "engine/io/hash.h"
 #include "engine/io/standard_streams.h"
 #include "engine/parallel.h"
 
@@ -50,6 +52,19 @@ std::string own_cores() {
   CPU_ZERO(&cores);
   ::sched_getaffinity(0, sizeof cores, &cores);
   return {reinterpret_cast<const char*>(&cores), sizeof cores};
+}
+
+std::string hash_of_program() {
+  ContentHash hash;
+  std::ifstream file("/proc/self/exe", std::ios::binary);
+  for (std::vector<char> piece(1 << 20); file.read(piece.data(), std::ssize(piece)), file.gcount() > 0;)
+    hash.add(piece.data(), static_cast<size_t>(file.gcount()));
+  return hash.digits();
+}
+
+std::string message_of(const std::exception& e) {
+  const bool memory = dynamic_cast<const std::bad_alloc*>(&e) != nullptr;
+  return memory ? "out of memory (use a smaller model or batch, or a machine with more)" : e.what();
 }
 
 }  // namespace
@@ -214,12 +229,8 @@ void Ranks::together(const std::function<void()>& work) const {
   std::string failure;  // its kind, and the message
   try {
     work();
-  } catch (const InputError& e) {
-    failure = std::string(1, kInput) + e.what();
-  } catch (const std::bad_alloc&) {
-    failure = std::string(1, kOther) + "out of memory (use a smaller model or batch, or a machine with more)";
   } catch (const std::exception& e) {
-    failure = std::string(1, kOther) + e.what();
+    failure = std::string(1, dynamic_cast<const InputError*>(&e) ? kInput : kOther) + message_of(e);
   }
   if (!any(!failure.empty())) return;
   const std::vector<std::string> all = gather(failure);
@@ -240,6 +251,10 @@ void Ranks::require_same(const std::string& what, const std::string& value, cons
     refuse("{}: {} on {}, {} on {} ({})", what, all[0], name_of(0), all[static_cast<size_t>(r)], name_of(r),
            remedy);
   }
+}
+
+void Ranks::abort(const std::exception& error) const {
+  abort(message_of(error), dynamic_cast<const InputError*>(&error) ? 2 : 1);
 }
 
 void Ranks::abort(const std::string& message, int code) const {
@@ -263,13 +278,10 @@ void run_ranks(const std::function<void(const Ranks&)>& program) {
   if (backend->launched() <= 1) return program(Ranks::alone());
   const Ranks ranks(*backend);
   try {
+    ranks.require_same("the program", "hash " + hash_of_program(), "start the same build of fade everywhere");
     program(ranks);
-  } catch (const std::bad_alloc&) {
-    if (!ranks.others_know_)
-      ranks.abort("out of memory (use a smaller model or batch, or a machine with more)");
-    throw;
   } catch (const std::exception& e) {
-    if (!ranks.others_know_) ranks.abort(e.what(), dynamic_cast<const InputError*>(&e) ? 2 : 1);
+    if (!ranks.others_know_) ranks.abort(e);
     if (ranks.leads()) throw;
   }
 }

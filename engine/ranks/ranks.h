@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <span>
@@ -81,8 +82,21 @@ class Ranks {
   void wait(uint64_t number) const;
 
   /// Ends the processes of all ranks, after a line on standard error. For errors that only this rank knows of.
+  [[noreturn]] void abort(const std::exception& error) const;
   [[noreturn]] void abort(const std::string& message, int code = 1) const;
-  /// Tells run_ranks that the other ranks know of the error that this one ends with.
+  /// Does `work`, in which the other ranks take part at the same time. An error of which they do not know (together,
+  /// others_know) ends the job here: they would wait for this rank for ever.
+  template <class F>
+  auto take_part(const F& work) const {
+    others_know_ = false;
+    try {
+      return work();
+    } catch (const std::exception& e) {
+      if (count_ > 1 && !others_know_) abort(e);
+      throw;
+    }
+  }
+  /// Tells take_part and run_ranks that the other ranks know of the error that this one ends with.
   void others_know() const { others_know_ = true; }
 
  private:

@@ -16,10 +16,9 @@ class HostSummation : public Summation {
 
   void start(const Tensor& flat) override {
     dispatch_float(flat.dtype(), "the sum over ranks", [&]<class T>() {
-      Tensor sums = flat;
-      T* const values = sums.mutate<T>();
+      T* const values = flat.mutate<T>();
       const int64_t slice = flat.numel() / ranks_.count();
-      last_ = ranks_.post([values, slice, keep = flat](Transport& t) { sum(t, values, slice); });
+      last_ = ranks_.post([values, slice](Transport& t) { sum(t, values, slice); });
     });
   }
   void finish() override { ranks_.wait(last_); }
@@ -56,6 +55,7 @@ bool register_summation(Device device, MakeSummation make) {
 }
 
 std::unique_ptr<Summation> make_summation(const Ranks& ranks, Device device) {
+  if (ranks.count() == 1) fail("the sum over ranks: there is one rank (nothing is to be summed)");
   const MakeSummation make = makers()[static_cast<size_t>(device)];
   if (!make)
     refuse(

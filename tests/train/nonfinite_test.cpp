@@ -147,15 +147,15 @@ BOOST_AUTO_TEST_CASE(a_state_that_is_not_finite_is_neither_saved_nor_resumed) {
   }
   for (const NamedTensor& tensor : t.trainer->state().optimizer)
     if (tensor.name == "adam.v.out.bias") init_constant(tensor.tensor, INFINITY);
-  const std::string message = test::error_of<NonfiniteError>([&] { t.trainer->check_state(); });
+  const std::string message = test::error_of<NonfiniteError>([&] { t.trainer->check(t.trainer->state()); });
   BOOST_TEST(contains(message, "step 1: adam.v.out.bias [32]: inf at element 0"), message);
 }
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_of_weights_that_are_not_finite_is_refused) {
   RareByteTraining t(OnNonfinite::stop);
-  t.trainer->check_state();
+  t.trainer->check(t.trainer->state());
   init_constant(t.weights("layers.0.norm2.bias"), INFINITY);
-  const std::string message = test::error_of<NonfiniteError>([&] { t.trainer->check_state(); });
+  const std::string message = test::error_of<NonfiniteError>([&] { t.trainer->check(t.trainer->state()); });
   BOOST_TEST(contains(message, "step 0: layers.0.norm2.bias [16]: inf at element 0"), message);
 }
 

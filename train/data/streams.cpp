@@ -13,17 +13,19 @@ constexpr uint64_t kOffsetsStream = uint64_t{1} << 63;
 void Streams::read(size_t begin, size_t length, std::span<int32_t> tokens, std::span<int32_t> targets) const {
   std::vector<uint8_t> text(length + 1);
   for (size_t stream = 0; stream < count; ++stream) {
-    bytes.read(stream * stride + begin, text);
+    bytes.read((first + stream) * stride + begin, text);
     std::copy_n(text.begin(), length, tokens.begin() + stream * length);
     std::copy_n(text.begin() + 1, length, targets.begin() + stream * length);
   }
 }
 
-TrainReader::TrainReader(const Bytes& bytes, int streams, int block, uint64_t seed, const std::string& name)
-    : streams_{bytes, static_cast<size_t>(streams), bytes.size() / static_cast<size_t>(streams)},
+TrainReader::TrainReader(const Bytes& bytes, int streams, int block, uint64_t seed, const std::string& name,
+                         const Ranks& ranks)
+    : streams_{bytes, static_cast<size_t>(ranks.share(streams).count),
+               bytes.size() / static_cast<size_t>(streams), static_cast<size_t>(ranks.share(streams).first)},
       block_(block),
       seed_(seed) {
-  const size_t needed = streams_.count * (static_cast<size_t>(block) + 1);
+  const size_t needed = static_cast<size_t>(streams) * (static_cast<size_t>(block) + 1);
   if (bytes.size() < needed)
     refuse(
         "{}: {} bytes to train on, but a batch of {} streams with blocks of {} needs {} "

@@ -6,19 +6,22 @@
 #include <span>
 #include <string>
 
+#include "engine/ranks/ranks.h"
 #include "train/data/bytes.h"
 
 namespace fade {
 
-/// A stretch of bytes cut into `count` contiguous streams: stream b starts at b * stride.
+/// A stretch of bytes cut into contiguous streams: stream b starts at b * stride. Some of them, one after the other,
+/// are read here, the others by other ranks.
 struct Streams {
-  Bytes bytes;    ///< what is cut
-  size_t count;   ///< B
-  size_t stride;  ///< bytes from the start of a stream to that of the next
+  Bytes bytes;       ///< what is cut
+  size_t count;      ///< of streams that are read here
+  size_t stride;     ///< bytes from the start of a stream to that of the next
+  size_t first = 0;  ///< the number of the first stream that is read here
 
-  /// Writes tokens [begin, begin + length) of every stream to `tokens` and the byte after each to `targets`,
-  /// both [count, length]. Throws as Bytes::read does. The caller keeps begin + length + (count - 1) * stride
-  /// below the number of bytes.
+  /// Writes tokens [begin, begin + length) of every stream read here to `tokens` and the byte after each to
+  /// `targets`, both [count, length]. Throws as Bytes::read does. The caller keeps begin + length + (first +
+  /// count - 1) * stride below the number of bytes.
   void read(size_t begin, size_t length, std::span<int32_t> tokens, std::span<int32_t> targets) const;
 };
 
@@ -36,10 +39,12 @@ struct StreamPosition {
 /// always fits. The first epoch starts at 0.
 class TrainReader {
  public:
-  /// Throws InputError, naming the bytes by `name`, when there are fewer than B·(M + 1).
-  TrainReader(const Bytes& bytes, int streams, int block, uint64_t seed, const std::string& name);
+  /// Of B = `streams` streams, this rank reads its share. Throws InputError, naming the bytes by `name`, when
+  /// there are fewer than B·(M + 1).
+  TrainReader(const Bytes& bytes, int streams, int block, uint64_t seed, const std::string& name,
+              const Ranks& ranks = Ranks::alone());
 
-  /// Fills tokens and targets, both [B, M]. True when this block starts an epoch: memories must be
+  /// Fills tokens and targets, both [b, M] for a share of b streams. True when this block starts an epoch: memories must be
   /// cleared before it. Throws as Bytes::read does; the next call then tries the same block again.
   bool next(std::span<int32_t> tokens, std::span<int32_t> targets);
 
