@@ -23,6 +23,8 @@ from pathlib import Path
 
 # How ncu and compute-sanitizer say that they do not work on this machine.
 REFUSAL = re.compile(r"(?:ERR_NVGPUCTRPERM|Device not supported|Failed to initialize the profiler|No kernels were profiled).{0,100}")
+# Where Python's packages and PyTorch's compiled code lie, in a traceback.
+PACKAGES = re.compile(r"(?<![\w./-])/[^\s\"']*/(site-packages|torchinductor)(?:_\w+)?/")
 
 
 def text_of(file):
@@ -31,7 +33,7 @@ def text_of(file):
     places = {str(Path(sys.argv[1]).absolute().parent): "RESULTS", os.environ.get("PWD", os.getcwd()): "."}
     for place, name in places.items():
         text = re.sub(rf"(?<![\w./-]){re.escape(place)}(?![\w-]|\.\w)", name, text)
-    return text
+    return PACKAGES.sub(r"\1/", text)
 
 
 # What is kept of ncu's details.

@@ -41,7 +41,9 @@ case $* in
   --version) echo 'fade 1.0 (commit 0123456789)' ;;
   *enwik8_12l*"--live 4096"*) echo 'fade: out of memory' >&2; exit 1 ;;
   *enwik8_small*"--live 1024"*) echo $$ >"$FADE_RESULTS/sleeper"; exec sleep 100 ;;
-  train*) echo "checkpoint: ${!#}/step-200"; echo "resume with: $0 train --resume ${!#}"; echo "other: $PWD-2" ;;
+  train*)
+    echo "checkpoint: ${!#}/step-200"; echo "resume with: $0 train --resume ${!#}"; echo "other: $PWD-2"
+    echo 'File "/venv/lib/site-packages/torch/x.py", "/scratch/torchinductor_name/ab/y.py"' ;;
   *) echo '{"ms":1.5,"tokens_per_s":10,"peak_bytes":7,"live":3}' ;;
 esac
 END
@@ -82,7 +84,8 @@ holds "by name" refuses 'bundle: is of commit 0123456789, and other/scripts/gpu_
 holds "a training passes" run bundle --only train
 holds "and no path of the machine is written" results \
   '[re.sub("nvidia-.*-logs", "LOGS", line) for line in s["train"]["found"]] ==
-   ["checkpoint: RESULTS/LOGS/run/step-200", "resume with: ./fade train --resume RESULTS/LOGS/run", "other: " + os.getcwd() + "/bundle-2"]'
+   ["checkpoint: RESULTS/LOGS/run/step-200", "resume with: ./fade train --resume RESULTS/LOGS/run", "other: " + os.getcwd() + "/bundle-2",
+    "File \"site-packages/torch/x.py\", \"torchinductor/ab/y.py\""]'
 
 details='"ID","Kernel Name","Metric Name","Metric Unit","Metric Value","Rule Name"'
 cat >details <<END
