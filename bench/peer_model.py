@@ -134,15 +134,14 @@ class FlexLayer(Layer):
         (B, M, L), P, K = mask.shape, pos.shape[0], self.attn.z.heads
         q, k, v = (rows.unflatten(0, (B, K)) for rows in self.project(memory, block))
         near = q @ pos.T  # [B,K,M,P], of distance 1 to P
-        log_mask = torch.where(mask > 0, mask, 1).log()
+        # Where m_ij is 0 it is -inf already: a tile of the mask beside those of the two terms would not fit in shared memory.
+        log_mask = torch.where(mask > 0, torch.where(mask > 0, mask, 1).log(), -math.inf)
 
         def score(s, b, h, i, j):
             distance = L - M + i - j
-            s = s + log_mask[b, i, j] + torch.where(distance <= P, near[b, h, i, (distance - 1).clamp(0, P - 1)], 0)
-            return torch.where(mask[b, i, j] > 0, s, -math.inf)
+            return s + log_mask[b, i, j] + torch.where(distance <= P, near[b, h, i, (distance - 1).clamp(0, P - 1)], 0)
 
-        # Tiles of one stage: with more, its backward asks for more shared memory than an H200 has.
-        out = flex_attention(q, k, v, score_mod=score, block_mask=self.before, scale=1.0, kernel_options={"bwd_num_stages": 1})
+        out = flex_attention(q, k, v, score_mod=score, block_mask=self.before, scale=1.0)
         return self.attn.out(out.transpose(1, 2).flatten(2))
 
 
