@@ -29,9 +29,9 @@ namespace fade {
 /// The sum over ranks of the gradients of a model's leaves.
 class GradientSum {
  public:
-  /// Buckets for the leaves of `parameters`, which must not grow, of at most `bucket_bytes`, or of one leaf. All ranks have the
-  /// same leaves. `ranks`, a job of several, must outlive the object. Throws Error when there are no leaves, InputError as
-  /// make_summation does.
+  /// Buckets for the leaves of `parameters`, which must not grow, of at most `bucket_bytes`, or of one leaf. All ranks
+  /// have the same leaves. `ranks`, a job of several, must outlive the object. Throws Error when there are no leaves,
+  /// and InputError as make_summation does.
   GradientSum(const Parameters& parameters, const Ranks& ranks, size_t bucket_bytes = size_t{4} << 20);
 
   /// While in scope, a backward on `tape` gives its gradients to `sum`, each as soon as it is final, on top of what grad() of

@@ -5,7 +5,7 @@
 #include <boost/test/tree/observer.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include "engine/error.h"
+#include "engine/io/standard_streams.h"
 #include "tests/ranks/ranks.h"
 
 namespace fade::test {
@@ -15,11 +15,16 @@ namespace ut = boost::unit_test;
 
 const Ranks* started_as = nullptr;
 
-/// Ends the job when a case throws on one rank: the others would wait for it.
+/// Ends the job when a case ends early on one rank: the others would wait for it.
 struct EndsJob : ut::test_observer {
   void exception_caught(const boost::execution_exception& error) override {
-    ranks().abort(std::string(ut::framework::current_test_case().full_name()) +
-                  " throws: " + std::string(error.what().begin(), error.what().end()));
+    end("throws " + std::string(error.what().begin(), error.what().end()));
+  }
+  void test_unit_aborted(const ut::test_unit& /*unit*/) override { end("cannot go on"); }
+
+ private:
+  static void end(const std::string& why) {
+    ranks().abort(ut::framework::current_test_case().full_name() + " " + why);
   }
 };
 
@@ -38,8 +43,11 @@ const Ranks& ranks() { return *started_as; }
 int main(int argc, char** argv) {
   int result = 0;
   fade::run_ranks([&](const fade::Ranks& ranks) {
-    if (ranks.count() == 1)
-      fade::refuse("{}: started as one rank, needs several (mpirun -np 2 {})", argv[0], argv[0]);
+    if (ranks.count() == 1) {
+      fade::print_stderr("{}: started as one rank, needs several (mpirun -np 2 {})", argv[0], argv[0]);
+      result = 2;
+      return;
+    }
     fade::test::started_as = &ranks;
     result = boost::unit_test::unit_test_main(fade::test::begin, argc, argv);
   });
