@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine/primitives.h"
+#include "engine/ranks/choose_gpu.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/matmul/matmul.h"
 #include "ops/reduce/reduce.h"
@@ -75,8 +76,14 @@ Tensor expected(const Model& model, size_t leaf, int blocks) {
   });
 }
 
-/// The devices of this build for which it sums.
-std::vector<Device> devices() { return {Device::cpu}; }
+/// The CPU, and device cuda where each rank can have a GPU of its own.
+const std::vector<Device>& devices() {
+  static const std::vector<Device> all = [] {
+    const bool gpus = error_of([] { choose_gpu(ranks()); }) == "(no error)" && has_backend(Device::cuda);
+    return gpus ? std::vector{Device::cpu, Device::cuda} : std::vector{Device::cpu};
+  }();
+  return all;
+}
 
 }  // namespace
 
@@ -86,7 +93,7 @@ BOOST_AUTO_TEST_CASE(elements_are_added_in_the_order_of_ranks) {
   for (const Device device : devices())
     for (const DType dtype : kTypes) {
       const auto of_rank = [&](int r, int number) {
-        return numbers({ranks().count() * 12}, 100 * r + number, dtype, device);
+        return numbers({ranks().count() * 12 * (number + 1)}, 100 * r + number, dtype, device);
       };
       const std::unique_ptr<Summation> summation = make_summation(ranks(), device);
       std::vector<Tensor> flats;
