@@ -35,5 +35,6 @@ target_compile_options(fade_cli_objects PRIVATE ${FADE_COLD_CODE_OPTIONS})
 add_executable(fade cli/main.cpp)
 target_link_libraries(fade PRIVATE fade_cli_objects fade_train)
 file(RELATIVE_PATH to_libraries /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+target_link_options(fade PRIVATE -Wl,--disable-new-dtags)  # for the libraries of its libraries, too
 set_target_properties(fade PROPERTIES INSTALL_RPATH "$ORIGIN/${to_libraries}"
                       BUILD_RPATH "$ORIGIN/lib")  # in a bundle (scripts/gpu_bundle.sh), libraries are there

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes, on a machine that needs no GPU, what scripts/gpu_check.sh runs on one that has a GPU and none of our libraries: a
 # folder with the sources, the program, its tests, the libraries that they need, and a manifest with the commit and the hash
-# of every file. cuBLAS is not in it: it comes with the CUDA toolkit, and with PyTorch.
+# of every file. cuBLAS and NCCL are not in it: they come with the CUDA toolkit, and with PyTorch.
 #   scripts/gpu_bundle.sh [--build BUILD] [--out FOLDER] [--arch ARCHITECTURES]
 #     --build BUILD  the folder of a build that is there (preset cpu, emulate, ..); otherwise, build/gpu is built with nvcc
 #     --out FOLDER   where the bundle goes (default: build/bundle)
@@ -55,7 +55,7 @@ strip "${programs[@]}"
 # Libraries: those of every machine with a driver and CUDA are not copied.
 needed=$(ldd "${programs[@]}" | grep -v ':$' | sed 's/ (0x[0-9a-f]*)$//' | sort -u)
 ! grep 'not found' <<<"$needed" >&2 || fail "a library is missing here"
-everywhere='^(linux-vdso|ld-linux[^ ]*|libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s|libcublas|libcublasLt|libcudart)\.so'
+everywhere='^(linux-vdso|ld-linux[^ ]*|libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s|libcublas|libcublasLt|libcudart|libnccl)\.so'
 elsewhere=
 while read -r library _ file _; do
   if [[ $library =~ $everywhere ]]; then elsewhere+=" $library"; else cp -L "$file" "$bundle/lib/"; fi
@@ -81,7 +81,6 @@ size=$(du -sm --apparent-size "$bundle" | cut -f 1)
 mv "$bundle/.manifest" "$bundle/manifest" # (without one, a bundle that was refused is not taken)
 echo "$bundle: $size MiB, commit $commit"
 
-[ ! -e "$bundle/lib/libopenblas.so.0" ] || exit 0 # (it needs libraries that only LD_LIBRARY_PATH would name: emulated device)
 tried=0
 scripts/bare_root.sh "$bundle" /bundle/fade --version || tried=$?
-[ $tried -eq 0 ] || [ $tried -eq 77 ] || fail "the program does not run in a root with glibc, libstdc++ and cuBLAS alone"
+[ $tried -eq 0 ] || [ $tried -eq 77 ] || fail "the program does not run in a root with glibc, libstdc++, cuBLAS and NCCL alone"

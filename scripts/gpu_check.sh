@@ -48,12 +48,12 @@ command -v python3 >/dev/null || fail "python3 is not installed"
 # (resume and eval take what train wrote, in the same check)
 [[ $done_before == *" resume eval "* ]] || done_before=${done_before/ train / }
 
-# PyTorch, and cuBLAS: of the CUDA toolkit, or of PyTorch's packages.
-read -r torch cublas < <(python3 -c '
+# PyTorch, and cuBLAS and NCCL: of the CUDA toolkit, or of PyTorch's packages.
+read -r torch libraries < <(python3 -c '
 from importlib.util import find_spec
 nvidia = find_spec("nvidia")
-print("yes" if find_spec("torch") else "no", ":".join(f"{p}/cu13/lib" for p in nvidia.submodule_search_locations) if nvidia else "")')
-export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64${cublas:+:$cublas}
+print("yes" if find_spec("torch") else "no", ":".join(f"{p}/{of}/lib" for p in nvidia.submodule_search_locations for of in ("cu13", "nccl")) if nvidia else "")')
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64${libraries:+:$libraries}
 export FADE_ROOT=$bundle OMP_WAIT_POLICY=passive FADE_TEST_DEVICE=cuda
 # shellcheck disable=SC2034  # gpu_stages.sh uses tests
 fade=$bundle/fade tests=$bundle/tests/fade_tests

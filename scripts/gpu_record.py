@@ -121,7 +121,7 @@ def summary(r):
     if isinstance(r, list) and r and isinstance(r[0], list):
         return f"{sum(ms for _, _, ms in r):.1f} ms of kernels, most of it {r[0][0][:60]} ({r[0][2]:.1f} ms)"
     if isinstance(r, list):
-        return next((line.strip() for line in reversed(r) if re.search("bits per byte|bpb", line)), "")
+        return next((line.strip() for line in reversed(r) if re.search("bits per byte|bpb|NCCL version", line)), "")
     if not isinstance(r, dict):
         return ""
     if "not_ended" in r:

@@ -21,6 +21,7 @@ stages() {
   stage step 90 python3 scripts/gpu_step.py "$fade" "$text" ${FADE_GPU_SET:+--set $FADE_GPU_SET}
   mapfile -t names <device_suites
   suites suites 150 --limit 120 "$tests" "${names[@]}"
+  [[ " ${names[*]} " != *" ranks_cuda "* ]] || stage ranks 20 env NCCL_DEBUG=VERSION "$tests" --run_test=ranks_cuda
 
   for precision in bf16 tf32 f32; do
     for live in 1024 2048 4096; do
