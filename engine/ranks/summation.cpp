@@ -40,7 +40,10 @@ class HostSummation : public Summation {
   uint64_t last_ = 0;
 };
 
-std::unique_ptr<Summation> of_host(const Ranks& ranks) { return std::make_unique<HostSummation>(ranks); }
+std::unique_ptr<Summation> of_host(const Ranks& ranks) {
+  if (ranks.count() == 1) fail("the sum over ranks: there is one rank (nothing is to be summed)");
+  return std::make_unique<HostSummation>(ranks);
+}
 
 std::array<MakeSummation, kDevices>& makers() {
   static std::array<MakeSummation, kDevices> all{of_host};
@@ -55,7 +58,6 @@ bool register_summation(Device device, MakeSummation make) {
 }
 
 std::unique_ptr<Summation> make_summation(const Ranks& ranks, Device device) {
-  if (ranks.count() == 1) fail("the sum over ranks: there is one rank (nothing is to be summed)");
   const MakeSummation make = makers()[static_cast<size_t>(device)];
   if (!make)
     refuse(

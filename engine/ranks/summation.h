@@ -27,7 +27,8 @@ using MakeSummation = std::unique_ptr<Summation> (*)(const Ranks& ranks);
 /// Makes sums on a device available. Called once, from a static initializer; that of the CPU is built in.
 bool register_summation(Device device, MakeSummation make);
 
-/// Sums of tensors on `device`, for a job of several ranks. Throws InputError when this build has none for the device.
+/// Sums of tensors on `device`, for a job of several ranks; on device cuda also of one, for tests. Throws InputError when this
+/// build has none for the device.
 std::unique_ptr<Summation> make_summation(const Ranks& ranks, Device device);
 
 }  // namespace fade

@@ -15,8 +15,8 @@ boost::test_tools::assertion_result device_is_here(boost::unit_test::test_unit_i
 
 BOOST_AUTO_TEST_SUITE(ranks_cuda, *boost::unit_test::precondition(&device_is_here))
 
-// A sum begins after the operations before it, and those after finish() see it. The last, of other sizes, are slow enough
-// to be overtaken.
+// A sum begins after the operations before it, which a GPU is still busy with when it is started; and those after finish()
+// see it.
 BOOST_AUTO_TEST_CASE(operations_are_before_and_after_a_sum) {
   const std::unique_ptr<Summation> summation = make_summation(Ranks::alone(), Device::cuda);
   for (const DType dtype : {DType::f32, DType::f64})
@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(operations_are_before_and_after_a_sum) {
       std::vector<Tensor> flats;
       for (int i = 0; i < 4; ++i) {
         const Tensor flat = Tensor::zeros({n}, dtype, Device::cuda);
-        for (int k = 0; k <= i; ++k) add_into_kernel(Device::cuda, one, flat);
+        for (int k = 0; k < 4 * (i + 1); ++k) add_into_kernel(Device::cuda, one, flat);
         summation->start(flat);
         flats.push_back(flat);
       }
@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(operations_are_before_and_after_a_sum) {
       for (const Tensor& flat : flats) add_into_kernel(Device::cuda, one, flat);
       for (size_t i = 0; i < flats.size(); ++i) {
         const std::vector<double> found = flats[i].to(DType::f64).to_vector<double>();
-        BOOST_TEST(std::ranges::count(found, static_cast<double>(i + 2)) == n);
+        BOOST_TEST(std::ranges::count(found, static_cast<double>(4 * (i + 1) + 1)) == n);
       }
     }
 }
