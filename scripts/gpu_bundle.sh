@@ -60,6 +60,11 @@ elsewhere=
 while read -r library _ file _; do
   if [[ $library =~ $everywhere ]]; then elsewhere+=" $library"; else cp -L "$file" "$bundle/lib/"; fi
 done < <(grep ' => ' <<<"$needed")
+# Libraries that name a folder for their own libraries (Open MPI's) shall find them beside them. The text is replaced in place.
+for library in "$bundle"/lib/*; do
+  folder=$(readelf -d "$library" | sed -n 's/.*(RUNPATH).*\[\(.*\)\]$/\1/p')
+  [ -z "$folder" ] || FOLDER=$folder perl -0777 -pi -e 's/\Q$ENV{FOLDER}\E\0/q($ORIGIN) . "\0" x (length($ENV{FOLDER}) - 6)/e' "$library"
+done
 
 # (Those left out are about the emulated device itself.)
 ctest --test-dir "$build" -N -V -L device -E 'reverse_order|emulated_device' |
