@@ -27,7 +27,6 @@ bool register_gpus(const VisibleGpus& gpus) {
 void choose_gpu(const Ranks& ranks) { choose_gpu(ranks, visible()); }
 
 void choose_gpu(const Ranks& ranks, const VisibleGpus& gpus) {
-  if (ranks.count() == 1) return;
   const int count = gpus.count();
   if (!ranks.any(count > 0)) return;
   std::string own;

@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "engine/primitives.h"
+#include "engine/ranks/choose_gpu.h"
 #include "engine/ranks/summation.h"
 
 namespace fade::test {
@@ -18,6 +19,7 @@ BOOST_AUTO_TEST_SUITE(ranks_cuda, *boost::unit_test::precondition(&device_is_her
 // A sum begins after the operations before it, which a GPU is still busy with when it is started; and those after finish()
 // see it.
 BOOST_AUTO_TEST_CASE(operations_are_before_and_after_a_sum) {
+  choose_gpu(Ranks::alone());
   const std::unique_ptr<Summation> summation = make_summation(Ranks::alone(), Device::cuda);
   for (const DType dtype : {DType::f32, DType::f64})
     for (const int64_t n : {int64_t{1}, int64_t{1000}, int64_t{1} << 20}) {
