@@ -15,9 +15,9 @@
 namespace fade {
 namespace {
 
+// NCCL's text names the remedy.
 std::string text_of(ncclResult_t code, ncclComm_t communicator) {
-  return fmt::format("{}: {} (NCCL_DEBUG=WARN shows more)", ncclGetErrorString(code),
-                     ncclGetLastError(communicator));
+  return fmt::format("{}: {}", ncclGetErrorString(code), ncclGetLastError(communicator));
 }
 
 void check(ncclResult_t code, const char* what, ncclComm_t communicator = nullptr) {
