@@ -4,12 +4,12 @@
 
 #include "engine/tape.h"
 #include "nn/init.h"
-#include "ops/dropout/dropout.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/gather_rows/gather_rows.h"
 #include "ops/layout/layout.h"
 #include "ops/matmul/matmul.h"
 #include "ops/relative_position/relative_position.h"
+#include "ops/span_attention/dropout_factors.h"
 
 namespace fade {
 
@@ -28,9 +28,9 @@ Attention::Prepared Attention::before_block(const LayerMemory& memory, const Ten
 }
 
 Tensor Attention::attend(const Input& in, const SpanMask& mask, const Tensor& positions) const {
-  const DropoutDraw drop = in.pass.options.next_dropout(config_.dropout);
+  const DropoutDraw drop = in.pass.options.next_dropout(config_.dropout, decisions_per_stream(config_.heads));
   return out_(span_attention(query_(in.block), key_value_(in.memory, in.block), positions, in.rows, mask,
-                             {.heads = config_.heads, .dropout = drop.p, .key = drop.key}));
+                             {.heads = config_.heads, .dropout = drop}));
 }
 
 Attention::Scored Attention::attention_scores(const Input& in, const PaddedRows& padded,
@@ -56,8 +56,12 @@ Tensor Attention::mask_by_distance(const Input& in, const PaddedRows& padded, co
 Tensor Attention::weighted_values(const Tensor& weights, const Tensor& values, const PaddedRows& padded,
                                   const StepOptions& options) const {
   if (options.on_weights) options.on_weights(weights, padded.age);
-  const DropoutDraw drop = options.next_dropout(config_.dropout);
-  const Tensor sum = matmul(dropout(weights, drop.p, drop.key), values);  // [B, K, n, D]
+  const DropoutDraw drop = options.next_dropout(config_.dropout, decisions_per_stream(config_.heads));
+  const auto dropped = [&] {
+    return weights *
+           dropout_factors_of_weights(padded.age, config_.heads, weights.size(2), drop, weights.dtype());
+  };
+  const Tensor sum = matmul(drop.p > 0 ? dropped() : weights, values);  // [B, K, n, D]
   return out_(reshape(permute(sum, {0, 2, 1, 3}), {-1, config_.hidden}));
 }
 

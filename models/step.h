@@ -7,20 +7,18 @@
 
 #include "engine/rng.h"
 #include "engine/tensor.h"
+#include "ops/dropout/dropout.h"
 
 namespace fade {
-
-/// One use of dropout: the probability, and the random numbers that decide.
-struct DropoutDraw {
-  double p = 0;     ///< probability that an element is dropped; 0: none is
-  RngKey key = {};  ///< of ops/dropout
-};
 
 /// How a block is read.
 struct StepOptions {
   bool training = false;        ///< auxiliary losses are on, and with `random` dropout and span noise
   Generator* random = nullptr;  ///< source of dropout and span noise; without it both are off
-  bool forget = true;           ///< false keeps every row (except compressed ones); predictions do not change
+  /// Number of the block's first stream among all streams of a run. Stream b draws what stream first_stream + b of a pass
+  /// over all of them draws: its results do not depend on which streams are read with it.
+  int64_t first_stream = 0;
+  bool forget = true;  ///< false keeps every row (except compressed ones); predictions do not change
   /// Memory cut to N: no query sees anything at a distance above N, nor a slot with such a position. 0: all.
   int64_t window = 0;
   /// Composed attention only: receives each layer's final weights [B, K, n, L], and the ages [B, L] of the
@@ -31,9 +29,11 @@ struct StepOptions {
   int64_t within(int64_t rows) const { return window ? std::min(rows, window) : rows; }
   /// True when dropout and span noise are on.
   bool stochastic() const { return training && random; }
-  /// The next use of dropout with probability `p`. Takes a key from `random` only if anything can be dropped.
-  DropoutDraw next_dropout(double p) const {
-    return stochastic() && p > 0 ? DropoutDraw{p, random->next()} : DropoutDraw{};
+  /// The next use of dropout with probability `p`, for which each stream has `per_stream` numbers. Takes a key from
+  /// `random` only if anything can be dropped.
+  DropoutDraw next_dropout(double p, uint64_t per_stream) const {
+    if (!stochastic() || p == 0) return {};
+    return {.p = p, .key = random->next(), .first = static_cast<uint64_t>(first_stream) * per_stream};
   }
 };
 

@@ -51,13 +51,14 @@ TransformerLayer::Output TransformerLayer::compute(const Tensor& x, const Tensor
     return (*attention_)(
         {.memory = pre ? norm1_(memory) : memory, .block = pre ? norm1_(x) : x, .rows = rows, .pass = pass});
   });
-  const DropoutDraw drop = pass.options.next_dropout(config_.dropout);
+  const DropoutDraw drop = pass.options.next_dropout(
+      config_.dropout, static_cast<uint64_t>(rows.block) * static_cast<uint64_t>(config_.ff));
   if (pre) {
     const Tensor y = x + to.attended.out;
-    to.x = y + ff_(norm2_(y), drop.p, drop.key);
+    to.x = y + ff_(norm2_(y), drop);
   } else {
     const Tensor y = norm1_(x, to.attended.out);
-    to.x = norm2_(y, ff_(y, drop.p, drop.key));
+    to.x = norm2_(y, ff_(y, drop));
   }
   to.attended.out = {};
   return to;

@@ -62,9 +62,9 @@ FeedForward::FeedForward(Parameters& p, const std::string& path, int64_t hidden,
       fc1(p, path + ".fc1", hidden, inner, true, random),
       fc2(p, path + ".fc2", inner, hidden, true, random) {}
 
-Tensor FeedForward::operator()(const Tensor& x, double dropout_p, RngKey dropout_key) const {
+Tensor FeedForward::operator()(const Tensor& x, const DropoutDraw& drop) const {
   const ModuleScope scope(name);
-  return fc2(fc1(x, {.relu = true, .dropout = dropout_p, .key = dropout_key}));
+  return fc2(fc1(x, {.relu = true, .dropout = drop}));
 }
 
 Embedding::Embedding(Parameters& p, const std::string& path, int64_t rows, int64_t size, Generator& random)

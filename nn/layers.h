@@ -55,7 +55,7 @@ struct FeedForward {
   /// Adds the parameters of PATH.fc1 and PATH.fc2. Throws Error when a name is taken.
   FeedForward(Parameters& p, const std::string& path, int64_t hidden, int64_t inner, Generator& random);
   /// x [..., H] → [..., H]. Throws as linear does.
-  Tensor operator()(const Tensor& x, double dropout_p, RngKey dropout_key) const;
+  Tensor operator()(const Tensor& x, const DropoutDraw& drop) const;
 };
 
 /// A table of vectors: weight [rows, size], read by row (ops/embedding). Initial values: N(0, 1).

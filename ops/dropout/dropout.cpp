@@ -19,10 +19,10 @@ constexpr OpDef kDropout{"dropout", dropout_rule};
 
 }  // namespace
 
-Tensor dropout(const Tensor& x, double p, RngKey key) {
+Tensor dropout(const Tensor& x, const DropoutDraw& draw) {
   check_given("dropout", "the input", x);
-  const DropoutMask mask = dropout_mask("dropout", p, key);
-  if (p == 0) return x;
+  const DropoutMask mask = dropout_mask("dropout", draw);
+  if (draw.p == 0) return x;
   Tensor y = masked(x, mask);
   record(kDropout, y, {&x}, {}, mask);
   return y;

@@ -32,6 +32,13 @@ FADE_HD inline uint32_t keep_bits(RngKey key, uint64_t group, uint32_t threshold
   return bits;
 }
 
+/// Bit j, j < 8, is set iff element first + j is kept: one draw where `first` is a multiple of 8, else two.
+FADE_HD inline uint32_t keep_bits_from(RngKey key, uint64_t first, uint32_t threshold) {
+  const auto shift = static_cast<uint32_t>(first % 8);
+  const uint32_t bits = keep_bits(key, first / 8, threshold) >> shift;
+  return shift ? bits | keep_bits(key, first / 8 + 1, threshold) << (8 - shift) : bits;
+}
+
 /// True iff element i is kept.
 FADE_HD inline bool is_kept(RngKey key, uint64_t i, uint32_t threshold) {
   return keep_bits(key, i / 8, threshold) >> (i % 8) & 1;

@@ -2,7 +2,6 @@
 
 #include "engine/tape.h"
 #include "ops/check.h"
-#include "ops/dropout/dropout.h"
 #include "ops/linear/linear_kernels.h"
 #include "ops/matmul/matmul_kernels.h"
 
@@ -46,8 +45,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const L
     check_shape("linear", "bias", bias, {weight.size(0)});
     check_parameter_type("linear", "bias", x, bias);
   }
-  const DropoutMask mask = dropout_mask("linear", options.dropout, options.key);
-  const bool drop = options.relu && options.dropout > 0;
+  const DropoutMask mask = dropout_mask("linear", options.dropout);
+  const bool drop = options.relu && options.dropout.p > 0;
   const Tensor factors = weight.to(x.dtype());
   Shape shape = x.shape();
   shape.set(-1, weight.size(0));
@@ -59,7 +58,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const L
   const Tensor mask_of_gradient = options.relu ? y : Tensor();
   record(kLinear, y, {&x, &weight, &bias}, {&x, &factors, &mask_of_gradient},
          LinearAttrs{drop ? mask.factor : 1});
-  return options.relu ? y : dropout(y, options.dropout, options.key);
+  return options.relu ? y : dropout(y, options.dropout);
 }
 
 }  // namespace fade

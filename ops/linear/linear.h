@@ -1,17 +1,16 @@
 // The linear layer: a product with its bias, activation and dropout.
 #pragma once
 
-#include "engine/rng.h"
 #include "engine/tensor.h"
+#include "ops/dropout/dropout.h"
 
 namespace fade {
 
 /// What follows x·Wᵀ + b.
 struct LinearOptions {
-  bool relu = false;        ///< max(·, 0)
-  double dropout = 0;       ///< then, the p of dropout
-  RngKey key = {};          ///< then, the key of dropout
-  bool f32_result = false;  ///< of bf16 x: y is f32, such as logits
+  bool relu = false;         ///< max(·, 0)
+  DropoutDraw dropout = {};  ///< then, of y's elements
+  bool f32_result = false;   ///< of bf16 x: y is f32, such as logits
 };
 
 /// y = dropout(relu(x·weightᵀ + bias)), with what the options ask for.

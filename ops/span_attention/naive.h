@@ -33,7 +33,7 @@ inline NaiveResult naive_span_attention(const NaiveInputs& in, const std::vector
   const int64_t D = in.head_size, H = n.heads * D, M = n.block, P = std::ssize(in.pos) / D;
   const double scale = 1 / std::sqrt(static_cast<double>(D)), eps = n.epsilon();
   const MaskFormula<double> mask = mask_formula(n, in.span.data());
-  const KeepRule keep(n.dropout);
+  const KeepRule keep(n.dropout.p);
   NaiveResult to{Vector(in.q.size()), Vector(in.q.size()), Vector(in.kv.size()), Vector(in.pos.size()),
                  Vector(in.span.size())};
   const auto dot = [D](const double* a, const double* b) { return std::inner_product(a, a + D, b, 0.0); };
@@ -59,7 +59,8 @@ inline NaiveResult naive_span_attention(const NaiveInputs& in, const std::vector
           const int64_t key = j * 2 * H + h * D, position = n.position_row(distance);
           const int64_t pos = position < P ? position * D : -1;
           const double score = dot(q, &in.kv[key]) + (pos < 0 ? 0 : dot(q, &in.pos[pos]));
-          const bool kept = is_kept(n.key, dropout_index(b, n.heads, h, M, age, i), keep.threshold);
+          const uint64_t decision = n.dropout.first + dropout_index(b, n.heads, h, M, age, i);
+          const bool kept = is_kept(n.dropout.key, decision, keep.threshold);
           rows.push_back({.key = key,
                           .value = key + H,
                           .pos = pos,

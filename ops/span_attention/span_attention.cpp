@@ -62,8 +62,10 @@ void check(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRow
   }
   check_rows(q, rows, count);
   check_mask(mask, count, options.heads, q);
-  if (!(options.dropout >= 0 && options.dropout < 1))
-    fail("span_attention: dropout {} is not a probability below 1", options.dropout);
+  const DropoutDraw& drop = options.dropout;
+  if (!(drop.p >= 0 && drop.p < 1)) fail("span_attention: dropout {} is not a probability below 1", drop.p);
+  if (const uint64_t of_stream = decisions_per_stream(options.heads); drop.first % of_stream != 0)
+    fail("span_attention: dropout begins at decision {}, needs a multiple of {}", drop.first, of_stream);
 }
 
 enum Saved : int { kQ, kKv, kPos, kSpan, kStart, kAge, kKept, kOut, kLse };
@@ -105,13 +107,12 @@ Tensor span_attention(const Tensor& q, const Tensor& kv, const Tensor& pos, cons
                                  .memory_rows = rows.memory_rows,
                                  .mask = mask.kind,
                                  .dropout = options.dropout,
-                                 .key = options.key,
                                  .slots = mask.slots};
   const SpanAttentionResult result{
       .out = Tensor::empty_like(q),
       .lse = Tensor::empty({rows.streams, options.heads, rows.block}, parameter_type(q), q.device())};
   Tensor kept;
-  if (options.dropout > 0) {
+  if (options.dropout.p > 0) {
     kept = Tensor::empty({rows.count(), options.heads, query_words(rows.block)}, DType::i32, q.device());
     span_attention_dropout(q.device(), rows.start, rows.age, sizes, kept);
   }

@@ -4,8 +4,8 @@
 // Sizes: docs/notation.md. Here every block has M queries.
 #pragma once
 
-#include "engine/rng.h"
 #include "engine/tensor.h"
+#include "ops/dropout/dropout.h"
 #include "ops/packed_rows/packed_rows.h"
 #include "ops/span_attention/mask.h"
 
@@ -53,11 +53,13 @@ inline constexpr int64_t kLargestHeadOfBf16 = 128;
 
 /// Heads, and dropout of the weights.
 struct SpanAttentionOptions {
-  int64_t heads = 1;  ///< K
-  double dropout =
-      0;            ///< probability that a final weight is dropped; others are multiplied by KeepRule::factor
-  RngKey key = {};  ///< of the dropout mask; see dropout_index
+  int64_t heads = 1;         ///< K
+  DropoutDraw dropout = {};  ///< of the final weights; `first`: a multiple of decisions_per_stream(K)
 };
+
+/// Numbers that a stream has for the decisions about its weights, whatever its rows (dropout_index): those of stream b
+/// begin at b times this.
+constexpr uint64_t decisions_per_stream(int64_t heads) { return static_cast<uint64_t>(heads) << 40; }
 
 /// Attention of each block query over its stream's rows:
 ///   s_ij = (q_i·k_j + [1 ≤ δ ≤ P] q_i·pos[δ−1]) / √D      a = softmax of s over the mask's domain
@@ -72,7 +74,8 @@ struct SpanAttentionOptions {
 /// exact in f32, so below 2^24. Either all are f32 or all are f64; or, on CUDA devices, q, kv and out, and the
 /// gradients of q and kv, are bf16, and pos, the spans and their gradients f32: then D ≤ 128, products are of
 /// bf16 (q, kv, pos, weights and dS are rounded to it), and scores, statistics and sums are f32.
-/// Throws on shapes or types that do not fit, R < 2 for a soft mask, a dropout outside [0, 1).
+/// Throws on shapes or types that do not fit, R < 2 for a soft mask, and a dropout outside [0, 1) or that begins
+/// elsewhere than decisions_per_stream says.
 Tensor span_attention(const Tensor& q, const Tensor& kv, const Tensor& pos, const PackedRows& rows,
                       const SpanMask& mask, const SpanAttentionOptions& options);
 

@@ -27,8 +27,7 @@ Run run_with(const Sizes& s, int older = 0) {
     const PackedRows rows{Tensor::from(s.start, {streams_of(s) + 1}).to(in[0].device()),
                           shifted(in[3], older), streams_of(s), s.block, s.start.back()};
     const SpanMask mask{s.kind, in.size() > 4 ? in[4] : Tensor(), s.ramp, s.window, s.slots};
-    return span_attention(in[0], in[1], in[2], rows, mask,
-                          {.heads = s.heads, .dropout = s.dropout, .key = kKey});
+    return span_attention(in[0], in[1], in[2], rows, mask, {.heads = s.heads, .dropout = {s.dropout, kKey}});
   };
 }
 
@@ -47,8 +46,7 @@ Values reference(const Sizes& s, const Arrays& in) {
                                      .window = s.window,
                                      .memory_rows = s.start.back(),
                                      .mask = s.kind,
-                                     .dropout = s.dropout,
-                                     .key = kKey,
+                                     .dropout = {s.dropout, kKey},
                                      .slots = s.slots}};
   return naive_span_attention(inputs, Values(in[0].size())).out;
 }

@@ -9,9 +9,9 @@ namespace fade {
 /// Words of 32 queries in a block.
 FADE_HD inline int64_t query_words(int64_t block) { return (block + 31) / 32; }
 
-/// Number of the decision whether weight (i, h, b, row) is kept: is_kept(key, number, ..). The row is named by
-/// its age, so that neither the order of memory nor the tiling matters. Consecutive queries have consecutive
-/// numbers, and query 0 a multiple of 32.
+/// Number of the decision whether weight (i, h, b, row) is kept, from DropoutDraw::first on. The row is named by its
+/// age, so that neither the order of memory nor the tiling matters, nor other streams. Consecutive queries have
+/// consecutive numbers, and query 0 a multiple of 32.
 FADE_HD inline uint64_t dropout_index(int64_t b, int64_t heads, int64_t h, int64_t block, int32_t age,
                                       int64_t i) {
   const int64_t row = (age + block - 1) * 32 * query_words(block) + i;
@@ -30,8 +30,7 @@ struct SpanAttentionSizes {
   int32_t streams, block, heads, ramp;
   int64_t window, memory_rows;
   MaskKind mask;
-  double dropout;
-  RngKey key;
+  DropoutDraw dropout;
   SlotWindow slots = {};
 
   /// ε of F6: keeps the denominator of a soft mask from 0.

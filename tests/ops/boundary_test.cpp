@@ -74,13 +74,13 @@ BOOST_AUTO_TEST_CASE(span_loss_leaves_out_the_ends_of_the_ramp) {
 
 BOOST_AUTO_TEST_CASE(dropout_of_nothing_is_the_tensor_itself) {
   const Tensor x = Tensor::full({3}, 1);
-  BOOST_TEST(dropout(x, 0, {1, 0}).impl() == x.impl());
+  BOOST_TEST(dropout(x, {0, {1, 0}}).impl() == x.impl());
 }
 
 // The smallest p that is not 0 drops one element in 2^16, the largest keeps one in 2^16; the factor fits.
 BOOST_AUTO_TEST_CASE(dropout_has_no_p_between_multiples) {
   const auto found = [](double p) {
-    const Values y = dropout(Tensor::full({1 << 20}, 1, DType::f64), p, {1, 0}).to_vector<double>();
+    const Values y = dropout(Tensor::full({1 << 20}, 1, DType::f64), {p, {1, 0}}).to_vector<double>();
     const double largest = *std::ranges::max_element(y);
     return std::pair(std::ranges::count(y, largest), largest);
   };

@@ -25,6 +25,7 @@ struct SpanAttentionCase {
   double cut = 1e9;                    ///< noise: spans end here
   bool whole = false;                  ///< whole spans: rows meet both ends of the ramp exactly
   double dropout = 0;
+  uint64_t first_stream = 0;  ///< number of the first stream
   bool shuffled = false;
   SlotWindow slots = {};
 };
@@ -47,7 +48,7 @@ inline const std::vector<SpanAttentionCase> kSpanAttentionCases{
     {.name = "shuffled", .block = 66, .heads = 2, .head_size = 12, .positions = 66, .memory = {150, 40},
      .shuffled = true},
     {.name = "dropout", .block = 66, .heads = 2, .head_size = 12, .positions = 66, .memory = {150, 0, 3},
-     .dropout = 0.3, .shuffled = true},
+     .dropout = 0.3, .first_stream = 3, .shuffled = true},
     {.name = "tiles of queries", .block = 130, .heads = 1, .head_size = 24, .positions = 100,
      .memory = {190}},
     {.name = "heads of 40", .block = 20, .heads = 2, .head_size = 40, .positions = 20, .memory = {70}},
@@ -73,7 +74,7 @@ inline const std::vector<SpanAttentionCase> kSpanAttentionCases{
     {.name = "window", .block = 70, .heads = 2, .head_size = 8, .positions = 50, .memory = {90, 20},
      .kind = MaskKind::window, .window = 50},
     {.name = "window, dropout", .block = 20, .heads = 2, .head_size = 8, .positions = 30, .memory = {40, 0},
-     .kind = MaskKind::window, .window = 30, .dropout = 0.5},
+     .kind = MaskKind::window, .window = 30, .dropout = 0.5, .first_stream = 6},
     {.name = "span per head", .block = 70, .heads = 3, .head_size = 8, .positions = 90, .memory = {100, 20},
      .kind = MaskKind::adaptive, .window = 90, .longest = 60},
     {.name = "span per head, dropout", .block = 20, .heads = 2, .head_size = 7, .positions = 40,
@@ -117,16 +118,16 @@ inline NaiveInputs inputs_of(const SpanAttentionCase& c, uint64_t seed = 7) {
   Draw draw(seed);
   NaiveInputs in;
   in.head_size = c.head_size;
-  in.sizes = {.streams = static_cast<int32_t>(c.memory.size()),
-              .block = static_cast<int32_t>(c.block),
-              .heads = static_cast<int32_t>(c.heads),
-              .ramp = c.ramp,
-              .window = c.window,
-              .memory_rows = std::accumulate(c.memory.begin(), c.memory.end(), int64_t{0}),
-              .mask = c.kind,
-              .dropout = c.dropout,
-              .key = {11, (uint64_t{3} << 32) + 5},
-              .slots = c.slots};
+  in.sizes = {
+      .streams = static_cast<int32_t>(c.memory.size()),
+      .block = static_cast<int32_t>(c.block),
+      .heads = static_cast<int32_t>(c.heads),
+      .ramp = c.ramp,
+      .window = c.window,
+      .memory_rows = std::accumulate(c.memory.begin(), c.memory.end(), int64_t{0}),
+      .mask = c.kind,
+      .dropout = {c.dropout, {11, (uint64_t{3} << 32) + 5}, c.first_stream * decisions_per_stream(c.heads)},
+      .slots = c.slots};
   in.start = {0};
   for (const int64_t rows : c.memory) {
     const auto begin = static_cast<int64_t>(in.age.size());

@@ -53,10 +53,10 @@ class Reference {
         row.m = std::min(1., std::max(0., row.remaining / n.ramp + 1));
       }
       if (n.mask == MaskKind::expiring && !(row.m > 0)) return;
-      if (n.dropout > 0) {
-        const uint64_t index = dropout_index(b, n.heads, h, n.block, in.age[j], i);
-        const KeepRule keep(n.dropout);
-        row.kept = is_kept(n.key, index, keep.threshold) ? keep.factor : 0;
+      if (n.dropout.p > 0) {
+        const uint64_t index = n.dropout.first + dropout_index(b, n.heads, h, n.block, in.age[j], i);
+        const KeepRule keep(n.dropout.p);
+        row.kept = is_kept(n.dropout.key, index, keep.threshold) ? keep.factor : 0;
       }
       rows.push_back(row);
     };

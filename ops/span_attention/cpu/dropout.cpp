@@ -39,19 +39,20 @@ void draw(const Tensor& start, const Tensor& age, const SpanAttentionSizes& s, O
   const int32_t *starts = start.data<int32_t>(), *ages = age.data<int32_t>();
   int32_t* to = kept.mutate<int32_t>();
   const int64_t words = query_words(s.block);
-  const KeepRule rule(s.dropout);
+  const KeepRule rule(s.dropout.p);
   const auto mask = mask_formula<float>(s, nullptr);
   parallel_rows(age.numel(), s.heads * words * 32, [&](int64_t row) {
     const int64_t stream = s.stream_of(starts, row);
     for (int64_t head = 0; head < s.heads; ++head) {
       int32_t* of_head = to + (row * s.heads + head) * words;
-      const uint64_t first = dropout_index(stream, s.heads, head, s.block, ages[row], 0) / 8;
+      const uint64_t first =
+          (s.dropout.first + dropout_index(stream, s.heads, head, s.block, ages[row], 0)) / 8;
       const auto in_reach = [&](int64_t w) {
         return word_in_reach(mask, ages[row], static_cast<int32_t>(w));
       };
       for (int64_t w = 0; w < words; w += 2) {
         const bool low = in_reach(w), high = w + 1 < words && in_reach(w + 1);
-        const uint64_t bits = low || high ? draw_64(s.key, first + 4 * w, rule.threshold) : 0;
+        const uint64_t bits = low || high ? draw_64(s.dropout.key, first + 4 * w, rule.threshold) : 0;
         of_head[w] = low ? static_cast<int32_t>(bits) : 0;
         if (w + 1 < words) of_head[w + 1] = high ? static_cast<int32_t>(bits >> 32) : 0;
       }

@@ -33,7 +33,7 @@ AttentionArrays<T> arrays_of(const SpanAttentionInputs& in) {
           .start = in.start.data<int32_t>(),
           .age = in.age.data<int32_t>(),
           .kept = in.kept ? in.kept.data<int32_t>() : nullptr,
-          .kept_factor = static_cast<T>(KeepRule(in.sizes.dropout).factor),
+          .kept_factor = static_cast<T>(KeepRule(in.sizes.dropout.p).factor),
           .rows = in.kv.size(0),
           .head_size = in.q.size(1) / in.sizes.heads,
           .positions = positions_in_use(in),

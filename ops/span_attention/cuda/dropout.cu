@@ -21,9 +21,9 @@ struct DrawWords {
     const int64_t of_warp = at / kWarp, pack = of_warp % packs, pair = of_warp / packs * kWarp + at % kWarp;
     if (pair >= pairs) return;
     const int64_t head = pair % sizes.heads, row = pair / sizes.heads;
-    const uint64_t first =
-        dropout_index(sizes.stream_of(start, row), sizes.heads, head, sizes.block, age[row], 32 * N * pack) /
-        8;
+    const uint64_t number = dropout_index(sizes.stream_of(start, row), sizes.heads, head, sizes.block,
+                                          age[row], 32 * N * pack),
+                   first = (sizes.dropout.first + number) / 8;
     Pack<int32_t, N> words;
 #pragma unroll
     for (int n = 0; n < N; ++n)
@@ -34,7 +34,7 @@ struct DrawWords {
 
   __device__ int32_t draw(uint64_t first) const {
     uint32_t bits = 0;
-    for (unsigned n = 0; n < 4; ++n) bits |= keep_bits(sizes.key, first + n, threshold) << (8 * n);
+    for (unsigned n = 0; n < 4; ++n) bits |= keep_bits(sizes.dropout.key, first + n, threshold) << (8 * n);
     return static_cast<int32_t>(bits);
   }
 };
@@ -50,7 +50,7 @@ void draw(const Tensor& start, const Tensor& age, const SpanAttentionSizes& size
                              .mask = mask_formula<float>(sizes, nullptr),
                              .pairs = pairs,
                              .packs = packs,
-                             .threshold = KeepRule(sizes.dropout).threshold,
+                             .threshold = KeepRule(sizes.dropout.p).threshold,
                              .kept = kept.mutate<int32_t>()});
   };
   words % 4 == 0 ? go.template operator()<4>() : go.template operator()<1>();

@@ -51,7 +51,7 @@ AttentionArrays<S> arrays_of(const SpanAttentionInputs& in, const Tensor& pos) {
               static_cast<int32_t>(positions ? std::min<int64_t>(s.last_position(positions), kFar) : -kFar),
           .sizes = s,
           .kept = in.kept ? in.kept.data<int32_t>() : nullptr,
-          .kept_factor = static_cast<T>(KeepRule(s.dropout).factor)};
+          .kept_factor = static_cast<T>(KeepRule(s.dropout.p).factor)};
 }
 
 template <class S>
