@@ -1,5 +1,6 @@
 #include "nn/gradient_sum.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "engine/primitives.h"
@@ -12,6 +13,13 @@ constexpr size_t kAlignment = 64;
 
 int64_t rounded_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
+size_t usual_bucket(const std::vector<Tensor>& leaves) {
+  constexpr size_t kBuckets = 12, kSmallest = size_t{64} << 10, kLargest = size_t{16} << 20;
+  size_t bytes = 0;
+  for (const Tensor& leaf : leaves) bytes += leaf.size_bytes();
+  return std::clamp(bytes / kBuckets, kSmallest, kLargest);
+}
+
 }  // namespace
 
 GradientSum::GradientSum(const Parameters& parameters, const Ranks& ranks, size_t bucket_bytes)
@@ -19,6 +27,7 @@ GradientSum::GradientSum(const Parameters& parameters, const Ranks& ranks, size_
   const std::vector<Tensor>& leaves = parameters.leaves();
   if (leaves.empty()) fail("GradientSum: the model has no parameters (make its layers first)");
   summation_ = make_summation(ranks, leaves[0].device());
+  if (!bucket_bytes) bucket_bytes = usual_bucket(leaves);
   std::vector<Tensor> group;
   size_t bytes = 0;
   for (auto leaf = leaves.rbegin(); leaf != leaves.rend(); ++leaf) {

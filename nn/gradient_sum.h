@@ -10,7 +10,7 @@
 //   }
 //   sum.finish(extra);  // grad() of each leaf is the sum over ranks
 //
-// Leaves lie in buckets, flat tensors of a few MB, from the last layer to the first: the order in which backward finishes their
+// Leaves lie in buckets, flat tensors, from the last layer to the first: the order in which backward finishes their
 // gradients. A bucket's sum starts when all of its leaves are there and the buckets before it have started, so that all ranks
 // start the same sums in the same order.
 #pragma once
@@ -29,10 +29,11 @@ namespace fade {
 /// The sum over ranks of the gradients of a model's leaves.
 class GradientSum {
  public:
-  /// Buckets for the leaves of `parameters`, which must not grow, of at most `bucket_bytes`, or of one leaf. All ranks
+  /// Buckets for the leaves of `parameters`, which must not grow, of at most `bucket_bytes`, or of one leaf; 0: about a
+  /// dozen, of at most 16 MiB, so that small models overlap, too, and many ranks do not send tiny slices. All ranks
   /// have the same leaves. `ranks`, a job of several, must outlive the object. Throws Error when there are no leaves,
   /// and InputError as make_summation does.
-  GradientSum(const Parameters& parameters, const Ranks& ranks, size_t bucket_bytes = size_t{4} << 20);
+  GradientSum(const Parameters& parameters, const Ranks& ranks, size_t bucket_bytes = 0);
 
   /// While in scope, a backward on `tape` gives its gradients to `sum`, each as soon as it is final, on top of what grad() of
   /// the leaf holds from before. There may be one such backward before finish().

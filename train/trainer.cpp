@@ -63,7 +63,7 @@ BlockLoss Trainer::next_block(GradientSum* sum) {
   if (epoch_begins) memory_ = model_.empty_memory(b);
   return forward_backward(model_, tape_, Tensor::from(tokens_, {b, M}).to(model_.device()),
                           Tensor::from(targets_, {b * M}).to(model_.device()), memory_,
-                          {.training = true, .random = &random_}, sum);
+                          {.training = true, .random = &random_, .first_stream = own_.first}, sum);
 }
 
 // One update. When anything is not finite, the norm in the result is not, and weights and step number stay.
