@@ -1,5 +1,5 @@
-// The streams of a GPU. That of the operations is never destroyed: tensors with static storage may be released after any
-// static object.
+// The streams of a GPU. That of the operations is never destroyed: tensors with static storage may be
+// released after any static object.
 #include <utility>
 #include <vector>
 

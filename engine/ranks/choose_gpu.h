@@ -19,8 +19,8 @@ bool register_gpus(const VisibleGpus& gpus);
 
 /// Gives each rank a GPU of its own: that with the number of the rank among those of its host, or the only one that the rank
 /// sees, as a scheduler may have divided them. Before anything asks for device cuda: what asks first takes GPU 0. Does nothing
-/// where no rank sees a GPU. Throws InputError on all ranks where one sees fewer GPUs than its host has ranks, or two would use
-/// the same.
+/// where no rank sees a GPU. Throws InputError on all ranks where one sees fewer GPUs than its host has ranks, or where two of
+/// them would use the same GPU.
 void choose_gpu(const Ranks& ranks);
 
 /// The same, of these.

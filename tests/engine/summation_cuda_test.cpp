@@ -16,8 +16,8 @@ boost::test_tools::assertion_result device_is_here(boost::unit_test::test_unit_i
 
 BOOST_AUTO_TEST_SUITE(ranks_cuda, *boost::unit_test::precondition(&device_is_here))
 
-// A sum begins after the operations before it, which a GPU is still busy with when it is started; and those after finish()
-// see it.
+// A sum begins after the operations before it, with which a GPU is still busy when it is started; and
+// operations after finish() see it.
 BOOST_AUTO_TEST_CASE(operations_are_before_and_after_a_sum) {
   choose_gpu(Ranks::alone());
   const std::unique_ptr<Summation> summation = make_summation(Ranks::alone(), Device::cuda);
