@@ -1,4 +1,6 @@
 // Sums of tensors over ranks, on GPUs.
+#include <optional>
+
 #include "engine/cuda/communicator.h"
 #include "engine/cuda/cuda.h"
 #include "engine/cuda/side_stream.h"
@@ -23,18 +25,19 @@ struct AddParts {
 
 class GpuSummation : public Summation {
  public:
-  explicit GpuSummation(const Ranks& ranks) : ranks_(ranks.count()), communicator_(ranks) {}
+  explicit GpuSummation(const Ranks& ranks) : ranks_(ranks) {}
 
   void start(const Tensor& flat) override {
+    if (!communicator_) communicator_.emplace(ranks_);
     dispatch_float(flat.dtype(), "the sum over ranks", [&]<class T>() {
-      const int64_t slice = flat.numel() / ranks_;
+      const int64_t slice = flat.numel() / ranks_.count();
       const size_t bytes = static_cast<size_t>(slice) * sizeof(T);
       T* const values = flat.mutate<T>();
       T* const parts = static_cast<T*>(room(flat));
       stream_.run(flat, [=, this] {
-        communicator_.all_to_all(values, parts, bytes);
-        launch_each("add_parts", slice, AddParts<T>{parts, slice, ranks_});
-        communicator_.all_gather(parts, values, bytes);
+        communicator_->all_to_all(values, parts, bytes);
+        launch_each("add_parts", slice, AddParts<T>{parts, slice, ranks_.count()});
+        communicator_->all_gather(parts, values, bytes);
       });
     });
   }
@@ -50,8 +53,9 @@ class GpuSummation : public Summation {
     return parts_.mutate_bytes();
   }
 
-  int ranks_;
-  Communicator communicator_;
+  const Ranks& ranks_;
+  // Made by the first sum. While a model is made, one rank may fail, and the others would wait for it here.
+  std::optional<Communicator> communicator_;
   Tensor parts_;
   SideStream stream_;
 };
