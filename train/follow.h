@@ -12,6 +12,7 @@ void follow(Trainer& trainer);
 /// While one is in scope, on rank 0, the other ranks follow; at its end, they are told.
 class Leading {
  public:
+  /// `ranks` must outlive the scope.
   explicit Leading(const Ranks& ranks) : ranks_(ranks) {}
   ~Leading();
   Leading(const Leading&) = delete;

@@ -27,7 +27,14 @@ struct NonfiniteError : Error {
 };
 
 /// What rank 0 has all ranks do.
-enum class Order : int { step, validate, report, state, restore, end };
+enum class Order : int {
+  step,      ///< Trainer::step
+  validate,  ///< Trainer::validate
+  report,    ///< the evaluation of report_on
+  state,     ///< Trainer::state
+  restore,   ///< Trainer::restore
+  end        ///< nothing more: follow() returns
+};
 
 /// A model with its optimizer, memories, reader and randomness: everything that a step reads and changes, and
 /// nothing of files or terminals.
@@ -77,8 +84,9 @@ class Trainer {
   /// The validation split, or its first train.eval_bytes.
   Bytes validation_text() const;
   /// Evaluates on validation_text(), in as many streams as training has, or as many as the text has bytes
-  /// for. `on_block` sees each block of this rank's streams; `stop` ends it (EvalOptions). Throws as evaluate does.
+  /// for. `stop` ends it (EvalOptions). Throws as evaluate does.
   EvalResult validate(const std::function<bool()>& stop = {}) const;
+  /// The same, as a part of what `order` has all ranks do. `on_block` sees each block of this rank's streams.
   EvalResult validate(Order order, const std::function<bool()>& stop,
                       const std::function<void(const EvalBlock&)>& on_block) const;
 

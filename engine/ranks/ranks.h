@@ -63,15 +63,16 @@ class Ranks {
     broadcast(std::as_writable_bytes(std::span(&value, 1)));
     return value;
   }
-  /// From one rank to another, which calls receive with as many bytes.
+  /// To rank `to`, which calls receive with as many bytes.
   void send(std::span<const std::byte> bytes, int to) const;
+  /// What rank `from` sends.
   void receive(std::span<std::byte> bytes, int from) const;
 
   /// Each rank does `work`. When that throws on any of them, it throws on all: the first such rank's error, InputError or
   /// Error, which names the rank unless it is that of all.
   void together(const std::function<void()>& work) const;
-  /// Throws InputError on all ranks, naming `what` and the first rank whose `value` is not that of rank 0: "CORPUS differs: ..
-  /// on rank 0, .. on rank 2 (REMEDY)".
+  /// Throws InputError on all ranks, naming `what` and the first rank whose `value` is not that of rank 0: "seed: 1 on rank 0
+  /// on HOST, 2 on rank 3 on HOST (REMEDY)".
   void require_same(const std::string& what, const std::string& value, const std::string& remedy) const;
 
   /// Work for the thread of communication. Every rank posts the same, in the same order as its other calls.
@@ -83,6 +84,7 @@ class Ranks {
 
   /// Ends the processes of all ranks, after a line on standard error. For errors that only this rank knows of.
   [[noreturn]] void abort(const std::exception& error) const;
+  /// The same; this process ends with `code`.
   [[noreturn]] void abort(const std::string& message, int code = 1) const;
   /// Does `work`, in which the other ranks take part at the same time. An error of which they do not know (together,
   /// others_know) ends the job here: they would wait for this rank for ever.
