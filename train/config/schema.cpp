@@ -59,7 +59,7 @@ const std::vector<Key> keys = {
     {FADE_KEY(data.recall.gap), "most noise bytes between two facts or two questions", {0, kMillion}},
     {FADE_KEY(data.recall.wait_min), "fewest noise bytes between facts and their questions", {1, kMillion}},
     {FADE_KEY(data.recall.wait_max), "most noise bytes between facts and their questions", {1, kMillion}},
-    {FADE_KEY(train.batch), "B: streams read in parallel", {1, 65536}},
+    {FADE_KEY(train.batch), "B: streams read in parallel, a multiple of the number of ranks", {1, 65536}},
     {FADE_KEY(train.steps), "updates of the weights", {1, kBillion}},
     {FADE_KEY(train.optimizer.kind), "how gradients become updates"},
     {FADE_KEY(train.optimizer.lr), "learning rate after warm-up", {0, 1000, true}},
@@ -94,7 +94,8 @@ const std::vector<Key> keys = {
      "bf16 also keeps activations and rows of memory in bf16, and parameters in f32; the CPU computes in f32 "
      "all the same"},
     {FADE_KEY(threads),
-     "CPU threads (0: one for each core that the process may use, at most OMP_NUM_THREADS)",
+     "CPU threads of each rank (0: one for each core that the process may use, at most OMP_NUM_THREADS; ranks on the "
+     "same cores divide them)",
      {0, 4096}},
     {FADE_KEY(seed), "of initial weights, dropout, span noise and data offsets"},
 };
