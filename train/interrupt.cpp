@@ -1,15 +1,11 @@
 #include "train/interrupt.h"
 
-#include <array>
-#include <csignal>
-
 namespace fade {
 namespace {
 
 volatile std::sig_atomic_t signals = 0;
 int guards = 0;
-constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
-std::array<struct sigaction, kSignals.size()> before;  ///< what the outermost guard found
+EndingSignalActions before;  ///< what the outermost guard found
 
 void record(int signal) {
   if (signals) {
@@ -24,8 +20,8 @@ void record(int signal) {
 InterruptGuard::InterruptGuard() {
   if (guards++) return;
   signals = 0;
-  for (size_t i = 0; i < kSignals.size(); ++i) {
-    const int signal = kSignals[i];
+  for (size_t i = 0; i < kEndingSignals.size(); ++i) {
+    const int signal = kEndingSignals[i];
     ::sigaction(signal, nullptr, &before[i]);
     if (signal == SIGHUP && before[i].sa_handler == SIG_IGN) continue;
     struct sigaction action {};
@@ -37,7 +33,7 @@ InterruptGuard::InterruptGuard() {
 
 InterruptGuard::~InterruptGuard() {
   if (--guards) return;
-  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before[i], nullptr);
+  for (size_t i = 0; i < kEndingSignals.size(); ++i) ::sigaction(kEndingSignals[i], &before[i], nullptr);
 }
 
 bool InterruptGuard::requested() { return signals != 0; }
@@ -47,15 +43,15 @@ void InterruptGuard::check() {
 }
 
 SignalsIgnored::SignalsIgnored() {
-  for (size_t i = 0; i < kSignals.size(); ++i) {
+  for (size_t i = 0; i < kEndingSignals.size(); ++i) {
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;
-    ::sigaction(kSignals[i], &ignore, &before_[i]);
+    ::sigaction(kEndingSignals[i], &ignore, &before_[i]);
   }
 }
 
 SignalsIgnored::~SignalsIgnored() {
-  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+  for (size_t i = 0; i < kEndingSignals.size(); ++i) ::sigaction(kEndingSignals[i], &before_[i], nullptr);
 }
 
 }  // namespace fade

@@ -2,17 +2,18 @@
 // one ends the process at once.
 #pragma once
 
-#include <array>
-#include <csignal>
+#include "engine/held_signals.h"
 
 namespace fade {
+
+/// What each of kEndingSignals does.
+using EndingSignalActions = std::array<struct sigaction, kEndingSignals.size()>;
 
 /// Thrown by InterruptGuard::check.
 struct Interrupted {};
 
-/// While one is in scope, SIGINT, SIGTERM and SIGHUP (unless ignored, as under nohup) are recorded
-/// instead of ending the process. Guards nest: only the outermost acts, and a recorded signal is kept
-/// until its end.
+/// While one is in scope, kEndingSignals (SIGHUP unless ignored, as under nohup) are recorded instead of ending the
+/// process. Guards nest: only the outermost acts, and a recorded signal is kept until its end.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -35,7 +36,7 @@ class SignalsIgnored {
   SignalsIgnored& operator=(const SignalsIgnored&) = delete;
 
  private:
-  std::array<struct sigaction, 3> before_;
+  EndingSignalActions before_;
 };
 
 }  // namespace fade

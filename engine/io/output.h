@@ -14,7 +14,7 @@ namespace fade {
 
 /// Something to write. A regular file, new or replaced, is written under a temporary name in its folder,
 /// which commit() renames: at any time the path is the old file or the whole new one, and without commit()
-/// nothing remains; SIGINT, SIGTERM and SIGHUP wait until then. A symbolic link is followed, and a replaced
+/// nothing remains; signals that end a process (kEndingSignals) wait until then. A symbolic link is followed, and a replaced
 /// file keeps its permissions. A device, a pipe and standard output are written directly. All methods throw
 /// Error with the system's reason.
 class Output {

@@ -41,7 +41,7 @@ holds "a second process is refused" test $code -eq 2
 holds "and is told why" grep -q "shared: another process is training there" second
 
 # Signals: the run ends within a step, after a checkpoint, even during a validation.
-for signal in INT TERM HUP; do
+for signal in INT TERM HUP USR1; do
   kill -$signal $pid
   holds "SIG$signal ends a run with exit code 0" wait $pid
   holds "after a checkpoint" says "interrupted after step .*; checkpoint written"
