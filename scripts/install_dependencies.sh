@@ -10,6 +10,7 @@ if [ "${1:-}" != --no-tests ]; then
   packages+=(clang "libclang-rt-$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | grep . || echo 14)-dev"
     libopenblas-serial-dev clang-tidy cppcheck)
   packages+=(pkg-config dpkg-dev file fakeroot)  # for the test of the library in other projects
+  packages+=(iproute2 procps)  # for the test of ranks on two hosts
   # for tests of pages in a browser, which are skipped without it; Ubuntu has it as a snap only
   grep -qx 'ID=ubuntu' /etc/os-release || packages+=(chromium chromium-driver python3-selenium)
 fi

@@ -42,6 +42,14 @@ holds "after a checkpoint" says "^interrupted after step [0-9]*; checkpoint writ
 holds "of the last step" says "^interrupted after step $(sed s/step-// terminated/latest);"
 goes_on
 
+# SIGUSR1, which it passes on at once.
+in_background told 2
+past_first_checkpoint
+kill -USR1 "$(pgrep -P $job)" # (the job is timeout, which would not pass it on)
+job_ends "SIGUSR1 to mpirun ends the job"
+holds "with exit code 0" test $code -eq 0
+holds "after a checkpoint of the last step" says "^interrupted after step $(sed s/step-// told/latest); checkpoint written"
+
 # The corpus of one rank is cut while it trains.
 cp text text_of_1
 in_background cut 2
