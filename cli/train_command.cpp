@@ -108,7 +108,9 @@ struct Train {
     Config c;
     ranks.together([&] {
       directory = take_run();
+      if (ranks.count() > 1) refuse_standard_input("CONFIG", config.path);
       c = config.load(device_override(device), {}, &notes);
+      if (ranks.count() > 1) refuse_standard_input("data.path", c.data.path);
       refuse_typed_text(c.data);
     });
     const std::string job = ranks.count() > 1 ? fmt::format("mpirun -np {} ", ranks.count()) : "";
@@ -122,6 +124,10 @@ struct Train {
                   .check_finite = check_finite,
                   .on_end = [&](const FinishedRun& run) { print_report(run, c); }},
                  ranks);
+  }
+
+  static void refuse_standard_input(const std::string& what, const std::string& path) {
+    if (path == "-") refuse("{}: -: of several ranks only the first has standard input (give a file)", what);
   }
 
   // The run directory that the arguments mean. Sets the configuration's path where --resume RUN implies it.

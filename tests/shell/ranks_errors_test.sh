@@ -38,6 +38,10 @@ sed 's/hidden: 16/hidden: sixteen/' c.yaml >broken.yaml
 refused "a configuration with a mistake" "broken.yaml:2: model.hidden: found sixteen" -np 2 "$fade" train broken.yaml --out run
 refused "a configuration that one rank lacks" "rank 1 on $host: gone.yaml: no such file" \
   -np 1 "${train[@]}" : -np 1 "$fade" train gone.yaml --out run
+refused "a configuration that is typed" "CONFIG: -: of several ranks only the first has standard input .give a file.$" \
+  -np 2 "$fade" train - --out run <c.yaml
+refused "a text that is typed" "data.path: -: of several ranks only the first has standard input .give a file.$" \
+  -np 2 "${train[@]}" --set data.path=- <text
 
 # A run that is there stays.
 works "a run" train c.yaml --out there --set train.steps=2
