@@ -8,6 +8,7 @@
 #include "ops/embedding/embedding.h"
 #include "train/config/resolve.h"
 #include "train/forward_backward.h"
+#include "train/job.h"
 #include "train/progress.h"
 
 namespace fade {
@@ -60,17 +61,20 @@ void make_all_live(const Parameters& parameters) {
 
 }  // namespace
 
-BenchStep::BenchStep(const Config& config, int64_t live, std::unique_ptr<Transformer> weights)
+BenchStep::BenchStep(const Config& config, int64_t live, const Ranks& ranks,
+                     std::unique_ptr<Transformer> weights)
     : config_(adapted(config, live)),
+      own_(own_streams(config_.train.batch, ranks)),
       model_(config_.model, types_for(config_, device_for(config_.device)), device_for(config_.device),
              config_.seed),
       optimizer_(config_.train.optimizer, model_.parameters()),
       random_(config_.seed),
-      memory_(full_memory(model_, config_.train.batch, live - config_.model.block, random_)),
-      tokens_(random_tokens({config_.train.batch, config_.model.block}, config_.model.vocab, random_.next(),
+      memory_(full_memory(model_, own_.count, live - config_.model.block, random_)),
+      tokens_(random_tokens({own_.count, config_.model.block}, config_.model.vocab, random_.next(),
                             model_.device())),
-      targets_(random_tokens({int64_t{config_.train.batch} * config_.model.block}, config_.model.vocab,
-                             random_.next(), model_.device())) {
+      targets_(random_tokens({own_.count * config_.model.block}, config_.model.vocab, random_.next(),
+                             model_.device())) {
+  if (ranks.count() > 1) sum_.emplace(model_.parameters(), ranks);
   if (weights)
     for (const Parameter& p : model_.parameters().all())
       if (const Tensor trained = weights->parameters().find(p.name).value();
@@ -86,9 +90,11 @@ double BenchStep::run() {
   const auto start = std::chrono::steady_clock::now();
   Memory now = memory_;
   model_.parameters().zero_grad();
+  GradientSum* const sum = sum_ ? &*sum_ : nullptr;
   const BlockLoss block =
-      forward_backward(model_, tape_, tokens_, targets_, now, {.training = true, .random = &random_});
-  const Tensor norm = update(model_, optimizer_, {&block, 1}, 1, config_.train.clip);
+      forward_backward(model_, tape_, tokens_, targets_, now,
+                       {.training = true, .random = &random_, .first_stream = own_.first}, sum);
+  const Tensor norm = update(model_, optimizer_, {&block, 1}, 1, config_.train.clip, nullptr, sum);
   model_.constrain();
   now.drop_forgotten();  // waits for the device, as a training step does
   norm.item();

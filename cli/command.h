@@ -11,6 +11,7 @@
 #include "engine/error.h"
 #include "engine/io/standard_streams.h"
 #include "engine/parallel.h"
+#include "engine/ranks/ranks.h"
 #include "train/checkpoint/weights.h"
 #include "train/config/config.h"
 #include "train/config/file.h"
@@ -20,12 +21,37 @@
 
 namespace fade {
 
-/// Adds a command to the program. A C declares its arguments in its constructor, and they are filled before
-/// its run() is called.
+/// The program's commands, and the one that was given.
+struct Program : CLI::App {
+  explicit Program(const Ranks& job)
+      : App("fade: train transformers that learn what to forget (Expire-Span)", "fade"), ranks(job) {}
+  const Ranks& ranks;             ///< that it was started as
+  std::function<void()> command;  ///< to be run when all ranks have read their arguments
+};
+
+/// Wrong arguments of a command.
+struct UsageError : InputError {
+  UsageError(const std::string& name, const std::string& message)
+      : InputError(fmt::format("fade {}: {}", name, message)), command(name) {}
+  std::string command;  ///< its name
+};
+
+/// Adds a command to the program. A C declares its arguments in its constructor, and they are filled before its
+/// run(ranks), or run(), is called. One with run() is refused when there are several ranks.
 template <class C>
-void add_command(CLI::App& program, const char* name, const char* description) {
+void add_command(Program& program, const char* name, const char* description) {
   CLI::App& app = *program.add_subcommand(name, description);
-  app.callback([command = std::make_shared<C>(app)] { command->run(); });
+  app.callback([&program, name, command = std::make_shared<C>(app)] {
+    const Ranks& ranks = program.ranks;
+    if constexpr (requires { command->run(ranks); }) {
+      program.command = [command, &ranks] { command->run(ranks); };
+    } else {
+      if (ranks.count() > 1)
+        refuse("{}: runs as one process, but was started as {} ranks (start it without mpirun)", name,
+               ranks.count());
+      program.command = [command] { command->run(); };
+    }
+  });
 }
 
 /// A configuration file and overrides of it.
@@ -97,10 +123,10 @@ struct CheckpointArguments {
                "threads to use (default: the configuration's)");
   }
   LoadedModel load() const { return load(path); }
-  LoadedModel load(const std::filesystem::path& checkpoint,
-                   const std::function<void(Config&)>& change = {}) const {
-    LoadedModel loaded = load_model(
-        checkpoint, {parse_name<DeviceChoice>("--device", device), config, change}, warn_of_damage);
+  LoadedModel load(const std::filesystem::path& checkpoint, const std::function<void(Config&)>& change = {},
+                   const OnDamaged& on_damaged = warn_of_damage) const {
+    LoadedModel loaded =
+        load_model(checkpoint, {parse_name<DeviceChoice>("--device", device), config, change}, on_damaged);
     set_up_process(loaded.config);
     if (threads) set_threads(threads);
     return loaded;
@@ -116,18 +142,18 @@ inline void say_which(const std::string& which) {
 }
 
 // The commands, each in a file of its own.
-void add_train(CLI::App& program);
-void add_compare(CLI::App& program);
-void add_eval(CLI::App& program);
-void add_generate(CLI::App& program);
-void add_compress(CLI::App& program);
-void add_decompress(CLI::App& program);
-void add_grad(CLI::App& program);
-void add_bench(CLI::App& program);
-void add_spans(CLI::App& program);
-void add_trace(CLI::App& program);
-void add_report(CLI::App& program);
-void add_info(CLI::App& program);
-void add_explain(CLI::App& program);
+void add_train(Program& program);
+void add_compare(Program& program);
+void add_eval(Program& program);
+void add_generate(Program& program);
+void add_compress(Program& program);
+void add_decompress(Program& program);
+void add_grad(Program& program);
+void add_bench(Program& program);
+void add_spans(Program& program);
+void add_trace(Program& program);
+void add_report(Program& program);
+void add_info(Program& program);
+void add_explain(Program& program);
 
 }  // namespace fade

@@ -1,5 +1,7 @@
 #include "cli/commands.h"
 
+#include <sstream>
+
 #include "cli/command.h"
 #include "cli/version.h"
 #include "engine/io/utf8.h"
@@ -20,55 +22,59 @@ std::string unexpected(const CLI::App& command) {
                      fmt::join(words, " "), suggestion(first, {options.begin(), options.end()}));
 }
 
-// Says in one line, which begins with the command, why the arguments are wrong. Returns the exit code.
-int complain(const CLI::App& app, const std::string& first, const CLI::ParseError& e) {
+// Throws what the arguments have wrong, of which `first` is the first.
+[[noreturn]] void complain(const CLI::App& app, const std::string& first, const CLI::ParseError& e) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands(nullptr)) {
     names.push_back(command->get_name());
     if (command->get_name() != first) continue;
     const bool extra = e.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
-    print_stderr("fade {0}: {1}\n(fade {0} --help lists its arguments)", first,
-                 printable(extra && !command->remaining(true).empty() ? unexpected(*command) : e.what()));
-    return 2;
+    throw UsageError(first, extra && !command->remaining(true).empty() ? unexpected(*command) : e.what());
   }
-  if (first.empty())
-    print_stderr("fade: a command is missing (commands: {})", fmt::join(names, ", "));
-  else if (first.starts_with('-'))
-    print_stderr("fade: {}: no such option{}", printable(first), suggestion(first, {"--help", "--version"}));
-  else
-    print_stderr("fade: {}: no such command{} (commands: {})", printable(first),
-                 suggestion(first, {names.begin(), names.end()}), fmt::join(names, ", "));
-  return 2;
+  if (first.empty()) refuse("a command is missing (commands: {})", fmt::join(names, ", "));
+  if (first.starts_with('-'))
+    refuse("{}: no such option{}", first, suggestion(first, {"--help", "--version"}));
+  refuse("{}: no such command{} (commands: {})", first, suggestion(first, {names.begin(), names.end()}),
+         fmt::join(names, ", "));
+}
+
+// All ranks read their arguments before any of them begins.
+void run_command(int argc, char** argv, const Ranks& ranks) {
+  Program program(ranks);
+  program.require_subcommand(1);
+  program.set_version_flag("--version", version_text, "print version, compiler, devices and instruction set");
+  for (const auto add : {add_train, add_compare, add_eval, add_generate, add_compress, add_decompress,
+                         add_grad, add_bench, add_trace, add_explain, add_spans, add_report, add_info})
+    add(program);
+  ranks.together([&] {
+    try {
+      program.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      if (e.get_exit_code() != 0) complain(program, argc > 1 ? argv[1] : "", e);
+      std::ostringstream text;  // of --help or --version
+      program.exit(e, text);
+      if (ranks.leads()) write_stdout(text.str());
+    }
+  });
+  if (program.command) program.command();
 }
 
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
-  CLI::App app{"fade: train transformers that learn what to forget (Expire-Span)", "fade"};
-  app.require_subcommand(1);
   if (argc > 0) set_program(argv[0]);
-  app.add_flag_callback(
-      "--version",
-      [] {
-        write_stdout(version_text() + "\n");
-        throw CLI::Success();
-      },
-      "print version, compiler, devices and instruction set");
-  for (const auto add : {add_train, add_compare, add_eval, add_generate, add_compress, add_decompress,
-                         add_grad, add_bench, add_trace, add_explain, add_spans, add_report, add_info})
-    add(app);
   try {
     try {
-      app.parse(argc, argv);
-    } catch (const CLI::ParseError& e) {
-      if (e.get_exit_code() != 0) return complain(app, argc > 1 ? argv[1] : "", e);
-      app.exit(e);                          // --help
+      run_ranks([&](const Ranks& ranks) { run_command(argc, argv, ranks); });
     } catch (const std::system_error& e) {  // of fmt::print, when it cannot write
       flush_stdout(e.code().value());
       throw;
     }
     flush_stdout();
     return 0;
+  } catch (const UsageError& e) {
+    print_stderr("{}\n(fade {} --help lists its arguments)", printable(e.what()), e.command);
+    return 2;
   } catch (const InputError& e) {
     print_stderr("fade: {}", printable(e.what()));
     return 2;

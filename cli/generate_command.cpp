@@ -45,6 +45,6 @@ struct Generate {
 
 }  // namespace
 
-void add_generate(CLI::App& program) { add_command<Generate>(program, "generate", "text from a checkpoint"); }
+void add_generate(Program& program) { add_command<Generate>(program, "generate", "text from a checkpoint"); }
 
 }  // namespace fade

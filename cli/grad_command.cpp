@@ -44,7 +44,7 @@ struct Grad {
 
 }  // namespace
 
-void add_grad(CLI::App& program) {
+void add_grad(Program& program) {
   add_command<Grad>(program, "grad", "losses and gradients on given bytes, for comparison");
 }
 

@@ -22,6 +22,6 @@ struct Info {
 
 }  // namespace
 
-void add_info(CLI::App& program) { add_command<Info>(program, "info", "the contents of a checkpoint"); }
+void add_info(Program& program) { add_command<Info>(program, "info", "the contents of a checkpoint"); }
 
 }  // namespace fade

@@ -97,11 +97,6 @@ struct Train {
     app.add_flag("--check-finite", check_finite,
                  "check the result and the gradient of every operation for infinities and NaNs (slow)");
   }
-  void run() {
-    run_ranks([this](const Ranks& ranks) { run(ranks); });
-  }
-
- private:
   void run(const Ranks& ranks) {
     fs::path directory;
     std::vector<std::string> notes;
@@ -126,6 +121,7 @@ struct Train {
                  ranks);
   }
 
+ private:
   static void refuse_standard_input(const std::string& what, const std::string& path) {
     if (path == "-") refuse("{}: -: of several ranks only the first has standard input (give a file)", what);
   }
@@ -146,7 +142,7 @@ struct Train {
                call_of({"train", "CONFIG", "--out", directory.string(), "--resume"}));
       return directory;
     }
-    if (config.path.empty()) throw CLI::RequiredError("CONFIG");
+    if (config.path.empty()) throw UsageError("train", "CONFIG is required");
     if (!out.empty()) return out;
     if (resume->count() && is_config_of_run(config.path)) return run_to_resume(config.path);
     return "runs" / (config.path == "-" ? "stdin" : fs::path(config.path).stem());
@@ -162,6 +158,6 @@ struct Train {
 
 }  // namespace
 
-void add_train(CLI::App& program) { add_command<Train>(program, "train", "train a model"); }
+void add_train(Program& program) { add_command<Train>(program, "train", "train a model"); }
 
 }  // namespace fade

@@ -32,7 +32,8 @@ EvalResult evaluate(const Transformer& model, const Bytes& text, const std::stri
   const NoGrad off;
   const Ranks& ranks = options.ranks;
   const Share own = ranks.share(options.streams);
-  Streams streams = eval_streams(text, options.streams, name);
+  Streams streams;
+  ranks.together([&] { streams = eval_streams(text, options.streams, name); });
   streams.count = static_cast<size_t>(own.count);
   streams.first = static_cast<size_t>(own.first);
   const size_t b = streams.count, block = static_cast<size_t>(model.config().block);

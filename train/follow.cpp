@@ -24,6 +24,7 @@ void follow(Trainer& trainer) {
         case Order::restore:
           trainer.restore({});
           break;
+        case Order::run:
         case Order::end:
           return;
       }

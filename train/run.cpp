@@ -6,16 +6,15 @@
 
 #include "engine/alloc.h"
 #include "engine/parallel.h"
-#include "engine/ranks/choose_gpu.h"
 #include "train/checkpoint/run_directory.h"
 #include "train/checkpoint/weights.h"
 #include "train/checkpoint_policy.h"
 #include "train/config/resolve.h"
-#include "train/config/schema.h"
 #include "train/data/corpus.h"
 #include "train/figure.h"
 #include "train/follow.h"
 #include "train/interrupt.h"
+#include "train/job.h"
 #include "train/progress.h"
 #include "train/resume.h"
 #include "train/run_log.h"
@@ -212,27 +211,14 @@ bool lead_training(Trainer& trainer, const RunOptions& options) {
   return Run(options, trainer, directory, log, from).train();
 }
 
-// Throws InputError when ranks were started with other settings or on other bytes than rank 0.
-void require_same(const Config& config, const Corpus& corpus, const Ranks& ranks) {
-  for (const Key& key : config_keys())
-    if (key.path != "data.path" && key.path != "threads")
-      ranks.require_same(std::string(key.path), value_text(key, config),
-                         "give all ranks the same configuration");
-  const CorpusIdentity bytes = corpus.identity();
-  ranks.require_same(corpus.name(), fmt::format("{} bytes with hash {}", bytes.bytes, bytes.hash),
-                     "give all ranks the same text");
-}
-
 }  // namespace
 
 bool run_training(const Config& config, const RunOptions& options, const Ranks& ranks) {
   std::optional<Corpus> corpus;
   ranks.together([&] { corpus.emplace(config.data); });
-  require_same(config, *corpus, ranks);
-  if (config.device != DeviceChoice::cpu) choose_gpu(ranks);
-  Device device = Device::cpu;
-  ranks.together([&] { device = device_for(config.device); });
-  ranks.require_same("device", fade::name_of(device), "set it to cpu or cuda");
+  require_same(config, ranks);
+  require_same(*corpus, ranks);
+  device_for(config.device, ranks);
   std::optional<Trainer> trainer;
   ranks.together([&] { trainer.emplace(config, *corpus, ranks); });
   trainer->check_finite(options.check_finite);

@@ -5,30 +5,16 @@
 #include <cmath>
 #include <numbers>
 
-#include "engine/io/hash.h"
 #include "nn/init.h"
 #include "train/config/resolve.h"
 #include "train/divided_memory.h"
+#include "train/job.h"
 
 namespace fade {
 
 // Separates the randomness of dropout and span noise from that of the initial weights, which have
 // the same seed.
 constexpr uint64_t kStepSeed = 0x5354455053ull;
-
-namespace {
-
-// Throws InputError unless each rank gets as many streams as the others.
-Share own_streams(int batch, const Ranks& ranks) {
-  if (batch % ranks.count() == 0) return ranks.share(batch);
-  int fewer = ranks.count();
-  while (batch % fewer != 0) --fewer;
-  refuse(
-      "train.batch: {} streams cannot be divided evenly between {} ranks (start {} of them, or set train.batch to {})",
-      batch, ranks.count(), fewer, (batch / ranks.count() + 1) * ranks.count());
-}
-
-}  // namespace
 
 Trainer::Trainer(const Config& config, const Corpus& corpus, const Ranks& ranks)
     : config_(config),
@@ -214,16 +200,10 @@ TrainState Trainer::state() const {
                      .corpus_since = corpus_since_};
     for (const Parameter& p : model_.parameters().all()) state.weights.push_back({p.name, p.value()});
     for (const Parameter& p : optimizer_.state()) state.optimizer.push_back({p.name, p.value()});
-    if (ranks_.count() > 1 && steps_ > 0) {  // initial values may differ between kinds of machines
-      ContentHash hash;
-      for (const auto& [name, value] : state.weights) {
-        const Tensor host = value.to(Device::cpu);
-        hash.add(host.data_bytes(), host.size_bytes());
-      }
-      ranks_.require_same(
-          fmt::format("the hash of the weights after step {}", steps_), hash.digits(),
-          "a processor, a memory or a connection has failed: continue from the last checkpoint");
-    }
+    if (steps_ > 0)  // initial values may differ between kinds of machines
+      require_same(fmt::format("the weights after step {}", steps_), state.weights,
+                   "a processor, a memory or a connection has failed: continue from the last checkpoint",
+                   ranks_);
     return state;
   });
 }

@@ -26,13 +26,14 @@ struct NonfiniteError : Error {
   using Error::Error;
 };
 
-/// What rank 0 has all ranks do.
+/// What rank 0 has all ranks do. A run of several (`fade compare`) is begun outside of a trainer.
 enum class Order : int {
   step,      ///< Trainer::step
   validate,  ///< Trainer::validate
   report,    ///< the evaluation of report_on
   state,     ///< Trainer::state
   restore,   ///< Trainer::restore
+  run,       ///< one more run, and its orders
   end        ///< nothing more: follow() returns
 };
 

@@ -6,6 +6,7 @@
 #include "cli/compare/comparison.h"
 #include "train/config/schema.h"
 #include "train/data/corpus.h"
+#include "train/follow.h"
 #include "train/interrupt.h"
 #include "train/resume.h"
 #include "train/run.h"
@@ -70,23 +71,44 @@ struct Compare {
   /// those of an earlier call go when the first run begins. A run that diverges is left out of them, and an
   /// Error at the end names it. Throws InputError, before anything is written, when the configurations differ
   /// in data or seed, or from runs that are there.
-  void run() const {
+  /// Rank 0 decides which runs begin; it alone touches `out`, and prints.
+  void run(const Ranks& ranks) const {
     std::vector<std::string> notes;
-    std::vector<Plan> all = plans(notes);
-    const fs::path folder = out.empty() ? fs::path("runs/compare") : fs::path(out);
-    for (Plan& plan : all) plan.begun = is_begun(plan.config, folder / plan.name);
+    std::vector<Plan> all;
+    ranks.together([&] { all = plans(notes); });
+    std::string names;
+    for (const Plan& plan : all) names += plan.name + ' ';
+    ranks.require_same("the runs", names, "give all ranks the same configurations");
+    if (ranks.leads())
+      lead(std::move(all), notes, ranks);
+    else
+      follow(all, ranks);
+  }
+
+ private:
+  /// A run to train: OUT/name, from a configuration.
+  struct Plan {
+    std::string name, family;
+    Config config;
+    bool begun = false;  ///< by an earlier call
+  };
+
+  fs::path folder() const { return out.empty() ? "runs/compare" : out; }
+
+  void lead(std::vector<Plan> all, const std::vector<std::string>& notes, const Ranks& ranks) const {
+    const Leading leading(ranks);
+    for (Plan& plan : all) plan.begun = is_begun(plan.config, folder() / plan.name);
     for (const std::string& note : notes) print_stderr("{}", note);
     std::vector<RunResult> results;
     std::vector<std::string> diverged;
-    const auto write = [&] { write_comparison(folder, results); };
+    const auto write = [&] { write_comparison(folder(), results); };
     const InterruptGuard guard;  // outlives those of the runs, so that an interrupt ends the comparison, too
     for (const Plan& plan : all) {
-      const fs::path directory = folder / plan.name;
-      set_up_process(plan.config);
+      const fs::path directory = folder() / plan.name;
+      ranks.broadcast(Order::run);
       try {
-        const bool finished = run_training(
-            plan.config, {.out = directory, .resume = plan.begun, .minutes = minutes, .on_begin = write});
-        if (finished) {
+        if (train(plan, {.out = directory, .resume = plan.begun, .minutes = minutes, .on_begin = write},
+                  ranks)) {
           results.push_back(read_result(directory, plan.name, plan.family));
           write();
         }
@@ -105,13 +127,19 @@ struct Compare {
       fail("{} of {} runs diverged: {}", diverged.size(), all.size(), fmt::join(diverged, ", "));
   }
 
- private:
-  /// A run to train: OUT/name, from a configuration.
-  struct Plan {
-    std::string name, family;
-    Config config;
-    bool begun = false;  ///< by an earlier call
-  };
+  // The other ranks train what rank 0 trains. What fails on all of them is rank 0's to tell.
+  static void follow(const std::vector<Plan>& all, const Ranks& ranks) {
+    const SignalsIgnored ignored;
+    for (auto plan = all.begin(); ranks.broadcast(Order::end) == Order::run; ++plan) try {
+        train(*plan, {}, ranks);
+      } catch (const Error&) {
+      }
+  }
+
+  static bool train(const Plan& plan, const RunOptions& options, const Ranks& ranks) {
+    set_up_process(plan.config);
+    return run_training(plan.config, options, ranks);
+  }
 
   // `notes` receives what to tell about them.
   std::vector<Plan> plans(std::vector<std::string>& notes) const {
@@ -149,7 +177,7 @@ struct Compare {
 
 }  // namespace
 
-void add_compare(CLI::App& program) {
+void add_compare(Program& program) {
   add_command<Compare>(program, "compare", "train several models on the same data and compare them");
 }
 

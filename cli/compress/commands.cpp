@@ -163,10 +163,10 @@ struct Decompress {
 
 }  // namespace
 
-void add_compress(CLI::App& program) {
+void add_compress(Program& program) {
   add_command<Compress>(program, "compress", "compress a file with a checkpoint's predictions");
 }
-void add_decompress(CLI::App& program) {
+void add_decompress(Program& program) {
   add_command<Decompress>(program, "decompress", "decompress a file that compress wrote");
 }
 

@@ -67,7 +67,7 @@ struct Explain {
 
 }  // namespace
 
-void add_explain(CLI::App& program) {
+void add_explain(Program& program) {
   add_command<Explain>(program, "explain", "the gradient of one row's span on a text, term by term");
 }
 

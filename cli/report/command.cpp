@@ -52,7 +52,7 @@ struct ReportOnRuns {
 
 }  // namespace
 
-void add_report(CLI::App& program) {
+void add_report(Program& program) {
   add_command<ReportOnRuns>(program, "report", "curves, settings and samples of runs: a page for a browser");
 }
 

@@ -100,7 +100,7 @@ struct SpansCommand {
 
 }  // namespace
 
-void add_spans(CLI::App& program) {
+void add_spans(Program& program) {
   add_command<SpansCommand>(program, "spans",
                             "how long a model keeps each byte of a text: a page, numbers, colours");
 }

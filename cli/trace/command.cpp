@@ -118,7 +118,7 @@ struct TraceCommand {
     const Config& c = traced.config;
     const auto kept = traced.rows ? std::llround(*traced.rows) : rows_of_new_model(c.model);
     const int64_t rows = live ? live : std::min<int64_t>(c.model.block + kept, BenchStep::kMostRows);
-    BenchStep step(c, rows, std::move(traced.weights));
+    BenchStep step(c, rows, Ranks::alone(), std::move(traced.weights));
     const Trace nodes = trace_steps(step, steps);
     const Trace trace = fold ? folded(nodes) : nodes;
     if (!dot.empty()) write_file_atomically(dot, dot_graph(trace.rows, step.data(), fold));
@@ -151,7 +151,7 @@ struct TraceCommand {
 
 }  // namespace
 
-void add_trace(CLI::App& program) {
+void add_trace(Program& program) {
   add_command<TraceCommand>(program, "trace", "the operations of one training step, their time and memory");
 }
 

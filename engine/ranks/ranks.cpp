@@ -172,19 +172,29 @@ Share Ranks::share(int64_t total) const {
 uint64_t Ranks::post(Work work) const { return thread_->post(std::move(work)); }
 void Ranks::wait(uint64_t number) const { thread_->wait(number); }
 
-void Ranks::sum(std::span<double> values) const {
+// values[i] becomes with(.. with(of rank 0, of rank 1) .., of the last).
+void Ranks::combine(std::span<double> values, double (*with)(double, double)) const {
   if (count_ == 1) return;
   std::vector<double> all(values.size() * static_cast<size_t>(count_));
   run([&](Transport& t) { t.all_gather(values.data(), all.data(), values.size_bytes()); });
   for (size_t i = 0; i < values.size(); ++i) {
-    values[i] = 0;
-    for (size_t k = i; k < all.size(); k += values.size()) values[i] += all[k];
+    values[i] = all[i];
+    for (size_t k = i + values.size(); k < all.size(); k += values.size())
+      values[i] = with(values[i], all[k]);
   }
+}
+
+void Ranks::sum(std::span<double> values) const {
+  combine(values, [](double a, double b) { return a + b; });
 }
 
 double Ranks::sum(double value) const {
   sum(std::span(&value, 1));
   return value;
+}
+
+void Ranks::max(std::span<double> values) const {
+  combine(values, [](double a, double b) { return std::max(a, b); });
 }
 
 bool Ranks::any(bool value) const { return sum(value ? 1.0 : 0.0) > 0; }
@@ -227,18 +237,21 @@ void Ranks::together(const std::function<void()>& work) const {
   others_know_ = false;
   enum Failure : char { kInput = 'i', kOther = 'o' };
   std::string failure;  // its kind, and the message
+  std::exception_ptr own;
   try {
     work();
   } catch (const std::exception& e) {
+    if (dynamic_cast<const Error*>(&e)) own = std::current_exception();
     failure = std::string(1, dynamic_cast<const InputError*>(&e) ? kInput : kOther) + message_of(e);
   }
   if (!any(!failure.empty())) return;
   const std::vector<std::string> all = gather(failure);
   const auto first = std::ranges::find_if(all, [](const std::string& text) { return !text.empty(); });
   const bool of_all = std::ranges::all_of(all, [&](const std::string& text) { return text == *first; });
+  others_know();
+  if (of_all && own) std::rethrow_exception(own);
   const std::string message =
       (of_all ? "" : name_of(static_cast<int>(first - all.begin())) + ": ") + first->substr(1);
-  others_know();
   if (first->front() == kInput) throw InputError(message);
   throw Error(message);
 }
@@ -268,12 +281,17 @@ void Ranks::abort(const std::string& message, int code) const {
 void run_ranks(const std::function<void(const Ranks&)>& program) {
   const TransportBackend* const backend = transport();
   if (!backend) {
+    const auto number = [](const char* name) {
+      const char* text = std::getenv(name);
+      return text ? std::atoi(text) : 0;
+    };
+    const int ranks = number("OMPI_COMM_WORLD_SIZE");
+    if (ranks <= 1) return program(Ranks::alone());
     // Every rank would train for itself, and all would write to one run.
-    if (const char* ranks = std::getenv("OMPI_COMM_WORLD_SIZE"); ranks && std::atoi(ranks) > 1)
-      refuse(
-          "started as one of {} ranks, but this build of fade has no MPI (install Open MPI and build with -DFADE_MPI=on)",
-          ranks);
-    return program(Ranks::alone());
+    if (number("OMPI_COMM_WORLD_RANK") > 0) return;  // rank 0 says it
+    refuse(
+        "started as one of {} ranks, but this build of fade has no MPI (install Open MPI and build with -DFADE_MPI=on)",
+        ranks);
   }
   if (backend->launched() <= 1) return program(Ranks::alone());
   const Ranks ranks(*backend);

@@ -48,6 +48,8 @@ class Ranks {
   /// values[i] of all ranks becomes the sum over ranks, in their order: the same bits everywhere.
   void sum(std::span<double> values) const;
   double sum(double value) const;  ///< of one value
+  /// values[i] of all ranks becomes the largest of them.
+  void max(std::span<double> values) const;
   /// True on all ranks iff `value` is true on any.
   bool any(bool value) const;
   /// The texts of all ranks, on all ranks.
@@ -68,8 +70,8 @@ class Ranks {
   /// What rank `from` sends.
   void receive(std::span<std::byte> bytes, int from) const;
 
-  /// Each rank does `work`. When that throws on any of them, it throws on all: the first such rank's error, InputError or
-  /// Error, which names the rank unless it is that of all.
+  /// Each rank does `work`. When that throws on any of them, it throws on all: their own Error where all have the same, else
+  /// the first such rank's, as InputError or Error, which names the rank.
   void together(const std::function<void()>& work) const;
   /// Throws InputError on all ranks, naming `what` and the first rank whose `value` is not that of rank 0: "seed: 1 on rank 0
   /// on HOST, 2 on rank 3 on HOST (REMEDY)".
@@ -106,6 +108,7 @@ class Ranks {
   class Thread;
   Ranks();  ///< alone
   explicit Ranks(const TransportBackend& backend);
+  void combine(std::span<double> values, double (*with)(double, double)) const;
   void run(Work work) const { wait(post(std::move(work))); }
 
   int rank_ = 0, count_ = 1, local_rank_ = 0, local_count_ = 1;

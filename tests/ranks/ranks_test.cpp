@@ -65,6 +65,15 @@ BOOST_AUTO_TEST_CASE(sums_are_in_the_order_of_ranks) {
   BOOST_TEST(std::isnan(ranks().sum(ranks().leads() ? 0 : NAN)));
 }
 
+BOOST_AUTO_TEST_CASE(the_largest_of_all) {
+  const double rank = ranks().rank();
+  std::array<double, 3> values{rank, -rank, rank == 1 ? 5.0 : 4.0};
+  ranks().max(values);
+  BOOST_TEST(values[0] == ranks().count() - 1);
+  BOOST_TEST(values[1] == 0);
+  BOOST_TEST(values[2] == 5);
+}
+
 BOOST_AUTO_TEST_CASE(any_of_them) {
   BOOST_TEST(ranks().any(true));
   BOOST_TEST(!ranks().any(false));
@@ -126,8 +135,12 @@ BOOST_AUTO_TEST_CASE(the_first_rank_s_error_counts) {
   BOOST_TEST(refusal([&] { ranks().together(each_its_own); }) == ranks().name_of(1) + ": rank 1 fails");
 }
 
-BOOST_AUTO_TEST_CASE(an_error_of_all_names_no_rank) {
-  BOOST_TEST(refusal([] { ranks().together([] { refuse("no corpus"); }); }) == "no corpus");
+BOOST_AUTO_TEST_CASE(an_error_of_all_stays_what_it_is) {
+  struct Special : InputError {
+    using InputError::InputError;
+  };
+  BOOST_CHECK_EXCEPTION(ranks().together([] { throw Special("no corpus"); }), Special,
+                        [](const Special& e) { return e.what() == std::string("no corpus"); });
 }
 
 BOOST_AUTO_TEST_CASE(work_without_errors_is_done) {
