@@ -74,11 +74,21 @@ limit=$(ulimit -H -f)
 [ "$limit" = unlimited ] || limit=$((limit * 1024))
 prlimit --pid "$(cat pid.0)" --fsize="$limit":
 holds "checkpoints come again" comes sh -c "test '$before' != \$(cat full/latest)"
-kill -TERM "$(cat pid.0)"
-job_ends "SIGTERM to rank 0 ends the job"
+kill -TERM "$(cat pid.1)" "$(cat pid.0)" # as srun sends it
+job_ends "SIGTERM to all ranks ends the job"
 holds "with exit code 0" test $code -eq 0
 holds "after a checkpoint" says "^interrupted after step $(sed s/step-// full/latest); checkpoint written"
 goes_on
+
+# A signal during a validation, which would take minutes.
+yes "a long text to validate on" | head -c 20000000 >long
+in_background validating 2 --set data.path=long --set 'data.split=[1, 99, 0]' --set train.eval_every=1 --set train.eval_bytes=0 \
+  --set train.checkpoint_every=1
+past_first_checkpoint # and then it validates
+kill -TERM "$(cat pid.1)" "$(cat pid.0)"
+job_ends "a job that validates is interrupted"
+holds "with exit code 0" test $code -eq 0
+holds "after a checkpoint" says "^interrupted after step [12]; checkpoint written"
 
 # One stream, the last, reads a byte whose weights overflow.
 sed 's/^325 bottles/~25 bottles/' text >rare
