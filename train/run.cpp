@@ -158,7 +158,7 @@ void announce(const Corpus& corpus, const Trainer& trainer, const std::filesyste
            precision_name(config, model.device()), fade::name_of(model.device()), config.train.steps,
            config.train.batch, config.model.block, run.string());
   if (const Ranks& ranks = trainer.ranks(); ranks.count() > 1)
-    log.note("{} ranks, each with {} streams and {} threads", ranks.count(),
+    log.note("{} ranks; streams per rank: {}, threads per rank: {}", ranks.count(),
              config.train.batch / ranks.count(), threads());
   if (config.precision != ProductChoice::f32 && model.device() == Device::cpu)
     log.note("precision {} is for CUDA devices: the CPU computes in {}", fade::name_of(config.precision),
