@@ -218,6 +218,8 @@ bool run_training(const Config& config, const RunOptions& options, const Ranks& 
   ranks.together([&] { corpus.emplace(config.data); });
   require_same(config, ranks);
   require_same(*corpus, ranks);
+  ranks.require_same("--check-finite", options.check_finite ? "on" : "off",
+                     "give it to all ranks or to none");
   device_for(config.device, ranks);
   std::optional<Trainer> trainer;
   ranks.together([&] { trainer.emplace(config, *corpus, ranks); });
