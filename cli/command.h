@@ -99,6 +99,12 @@ inline void refuse_typed_text(const DataConfig& data) {
   if (data.kind == DataKind::file) refuse_typed_text(data.path);
 }
 
+/// Throws InputError when several ranks are to read standard input, which mpirun gives to the first alone.
+inline void refuse_for_one_rank(const Ranks& ranks, const std::string& what, const std::string& path) {
+  if (ranks.count() > 1 && path == "-")
+    refuse("{}: -: of several ranks only the first has standard input (give a file)", what);
+}
+
 inline void warn_of_damage(const std::filesystem::path&, const std::string& what) {
   print_stderr("warning: {}; taking the next checkpoint of the run", what);
 }

@@ -101,6 +101,7 @@ struct Eval {
       if (d.path != "-" && !path_exists(d.path))
         refuse("{}: no such file{} (give the text with --data FILE)", d.path, searched_folders(d));
     }
+    refuse_for_one_rank(ranks, "--data", data);
     refuse_typed_text(d);
     return loaded;
   }

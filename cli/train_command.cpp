@@ -103,9 +103,9 @@ struct Train {
     Config c;
     ranks.together([&] {
       directory = take_run();
-      if (ranks.count() > 1) refuse_standard_input("CONFIG", config.path);
+      refuse_for_one_rank(ranks, "CONFIG", config.path);
       c = config.load(device_override(device), {}, &notes);
-      if (ranks.count() > 1) refuse_standard_input("data.path", c.data.path);
+      refuse_for_one_rank(ranks, "data.path", c.data.path);
       refuse_typed_text(c.data);
     });
     const std::string job = ranks.count() > 1 ? fmt::format("mpirun -np {} ", ranks.count()) : "";
@@ -122,10 +122,6 @@ struct Train {
   }
 
  private:
-  static void refuse_standard_input(const std::string& what, const std::string& path) {
-    if (path == "-") refuse("{}: -: of several ranks only the first has standard input (give a file)", what);
-  }
-
   // The run directory that the arguments mean. Sets the configuration's path where --resume RUN implies it.
   fs::path take_run() {
     std::string run = resumed.empty() ? "" : resumed.front();
