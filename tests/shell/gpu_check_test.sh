@@ -177,4 +177,8 @@ FADE_RESULTS=$dir/results bundle/scripts/gpu_check.sh --rest-of before.json --pl
 holds "to resume a training, it is done again" eval '[ "$(grep -o "^| \(train\|resume\|eval\) " out | tr -d "|\n")" = " train  resume " ]'
 FADE_RESULTS=$dir/results bundle/scripts/gpu_check.sh --plan >out
 holds "a plan has every stage" grep -q '^| long-train | [0-9]* |' out
+mkdir plans
+echo '{"stages": [{"stage": "trace", "code": 0, "seconds": 7}, {"stage": "train", "code": 1, "seconds": 9}]}' >plans/before.json
+printf 'trace 60\ntrain 60\n' | python3 bundle/scripts/gpu_record.py plans --plan >out
+holds "with the time of those that passed before" [ "$(grep -cx -e '| trace | 60 | 7 |' -e '| train | 60 |  |' out)" = 2 ]
 finish
