@@ -161,7 +161,7 @@ struct Model {
     const int64_t count = kept.start.to_vector<int32_t>().back();
     memory = {gather_rows_of(memory.rows, x, kept.index.rows(0, count)), kept.age.rows(0, count), kept.start};
 
-    return {out(y + ff(y, 0, {})), price, spans.rows(rows.memory_rows, rows.count())};
+    return {out(y + ff(y, {})), price, spans.rows(rows.memory_rows, rows.count())};
   }
 };
 

@@ -38,7 +38,7 @@ Result forward(const Model& m, const Tensor& x, const Tensor& age, const Tensor&
   const Tensor weights = softmax_where(scores * (1 / std::sqrt(H)), visible);
   const Tensor read = m.mix(reshape(matmul(weights, v), {-1, H}));
   const Tensor y = m.norm1(x + read);
-  return {m.out(m.norm2(y + m.ff(y, 0, {}))), weights};
+  return {m.out(m.norm2(y + m.ff(y, {}))), weights};
 }
 
 // Of the positions that have a token two before them.
