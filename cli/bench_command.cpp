@@ -24,12 +24,14 @@ struct BenchResult {
 BenchResult bench_step(const Config& config, Device device, int64_t live, int steps, const Ranks& ranks) {
   std::optional<BenchStep> step;
   ranks.together([&] { step.emplace(config, live, ranks); });
-  for (int i = 0; i < BenchStep::kWarmUp; ++i) step->run();
   std::vector<double> ms, waited;
-  for (int i = 0; i < steps; ++i) {
-    ms.push_back(step->run());
-    waited.push_back(step->sum() ? 1000 * step->sum()->seconds_waited() / ranks.count() : 0);
-  }
+  ranks.take_part([&] {
+    for (int i = 0; i < BenchStep::kWarmUp; ++i) step->run();
+    for (int i = 0; i < steps; ++i) {
+      ms.push_back(step->run());
+      waited.push_back(step->sum() ? 1000 * step->sum()->seconds_waited() / ranks.count() : 0);
+    }
+  });
   BenchResult r{.peak_bytes = static_cast<double>(memory_stats(device).peak)};
   ranks.max(ms);
   ranks.sum(waited);
@@ -58,7 +60,10 @@ struct Bench {
   }
   void run(const Ranks& ranks) const {
     Config c;
-    ranks.together([&] { c = config.load(device_override(device)); });
+    ranks.together([&] {
+      refuse_for_one_rank(ranks, "CONFIG", config.path);
+      c = config.load(device_override(device));
+    });
     require_same(c, ranks);
     ranks.require_same("--live, --steps", fmt::format("{}, {}", live, steps), "give all ranks the same");
     const Device on = device_for(c.device, ranks);

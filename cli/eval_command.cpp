@@ -54,6 +54,7 @@ struct Eval {
     app.add_flag("--json", json, "print one JSON object");
   }
   void run(const Ranks& ranks) const {
+    ranks.require_same("--device", checkpoint.device, "give all ranks the same");
     DeviceChoice device = DeviceChoice::cpu;
     ranks.together([&] { device = parse_name<DeviceChoice>("--device", checkpoint.device); });
     device_for(device, ranks);  // each rank takes its GPU before the model is there
@@ -87,6 +88,7 @@ struct Eval {
  private:
   // The checkpoint, with the configuration of what is to be evaluated.
   LoadedModel load(const Ranks& ranks) const {
+    refuse_for_one_rank(ranks, "CHECKPOINT", checkpoint.path);
     LoadedModel loaded = checkpoint.load(checkpoint.path, {}, ranks.leads() ? warn_of_damage : OnDamaged());
     if (!sets.empty()) {
       loaded.config = overridden(loaded.config, sets);
@@ -101,7 +103,7 @@ struct Eval {
       if (d.path != "-" && !path_exists(d.path))
         refuse("{}: no such file{} (give the text with --data FILE)", d.path, searched_folders(d));
     }
-    refuse_for_one_rank(ranks, "--data", data);
+    refuse_for_one_rank(ranks, "--data", d.path);
     refuse_typed_text(d);
     return loaded;
   }

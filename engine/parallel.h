@@ -7,8 +7,8 @@
 namespace fade {
 
 /// Sets the number of threads that parallel loops use. 0: one for each core that the process may run on,
-/// divided by the processes of share_cores, and at most OMP_NUM_THREADS where that is set. Throws InputError when it is set to something else
-/// than a number.
+/// divided by the processes of share_cores, and at most OMP_NUM_THREADS where that is set. Throws InputError when
+/// that is set to something else than a number.
 void set_threads(int n);
 /// Tells how many processes run on the cores of this one, which set_threads(0) then divides. Chooses the number
 /// of threads anew.

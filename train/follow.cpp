@@ -16,7 +16,7 @@ void follow(Trainer& trainer) {
           trainer.validate();
           break;
         case Order::report:
-          report_on(trainer);
+          trainer.ranks().take_part([&] { report_on(trainer); });
           break;
         case Order::state:
           trainer.state();

@@ -29,9 +29,9 @@ BlockLoss forward_backward(const Transformer& model, Tape& tape, const Tensor& t
                            Memory& memory, const StepOptions& options, GradientSum* sum = nullptr);
 
 /// One update of the model's weights by the mean of the gradients of `blocks`, clipped to a norm of `clip`
-/// (0: not clipped). With the `sum` that the last block was given, also the mean over its ranks. Returns the norm of the sum of the gradients, f64 [], on the model's device. When it or
-/// a loss is not finite, on any rank, or when `check` has a finding, the norm that is returned is not finite and the
-/// weights stay as they were.
+/// (0: not clipped). With the `sum` that the last block was given, also the mean over its ranks. Returns the norm of
+/// the sum of the gradients, f64 [], on the model's device. When it or a loss is not finite, on any rank, or when
+/// `check` has a finding, the norm that is returned is not finite and the weights stay as they were.
 Tensor update(const Transformer& model, Optimizer& optimizer, std::span<const BlockLoss> blocks,
               double lr_factor, double clip, const FiniteCheck* check = nullptr, GradientSum* sum = nullptr);
 

@@ -38,10 +38,6 @@ InterruptGuard::~InterruptGuard() {
 
 bool InterruptGuard::requested() { return signals != 0; }
 
-void InterruptGuard::check() {
-  if (requested()) throw Interrupted();
-}
-
 SignalsIgnored::SignalsIgnored() {
   for (size_t i = 0; i < kEndingSignals.size(); ++i) {
     struct sigaction ignore {};

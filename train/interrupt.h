@@ -9,7 +9,7 @@ namespace fade {
 /// What each of kEndingSignals does.
 using EndingSignalActions = std::array<struct sigaction, kEndingSignals.size()>;
 
-/// Thrown by InterruptGuard::check.
+/// Thrown by what a signal has ended.
 struct Interrupted {};
 
 /// While one is in scope, kEndingSignals (SIGHUP unless ignored, as under nohup) are recorded instead of ending the
@@ -23,8 +23,6 @@ class InterruptGuard {
 
   /// True when a signal was recorded.
   static bool requested();
-  /// Throws Interrupted when a signal was recorded: for work that can be abandoned.
-  static void check();
 };
 
 /// While one is in scope, those signals are ignored: another process gets them, too, and decides.

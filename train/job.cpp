@@ -16,7 +16,8 @@ void require_same(const Config& config, const Ranks& ranks) {
 
 void require_same(const Corpus& corpus, const Ranks& ranks) {
   if (ranks.count() == 1) return;
-  const CorpusIdentity bytes = corpus.identity();
+  CorpusIdentity bytes;
+  ranks.together([&] { bytes = corpus.identity(); });
   ranks.require_same(corpus.name(), fmt::format("{} bytes with hash {}", bytes.bytes, bytes.hash),
                      "give all ranks the same text");
 }
@@ -29,11 +30,15 @@ void require_same(const std::string& what, const std::vector<NamedTensor>& tenso
     const Tensor host = value.to(Device::cpu);
     hash.add(host.data_bytes(), host.size_bytes());
   }
-  ranks.require_same("the hash of " + what, hash.digits(), remedy);
+  try {
+    ranks.require_same("the hash of " + what, hash.digits(), remedy);
+  } catch (const InputError& e) {
+    fail("{}", e.what());
+  }
 }
 
 Device device_for(DeviceChoice choice, const Ranks& ranks) {
-  if (choice != DeviceChoice::cpu) choose_gpu(ranks);
+  if (ranks.count() > 1 && choice != DeviceChoice::cpu) choose_gpu(ranks);
   Device device = Device::cpu;
   ranks.together([&] { device = device_for(choice); });
   ranks.require_same("device", name_of(device), "set it to cpu or cuda");

@@ -19,7 +19,7 @@ void require_same(const Config& config, const Ranks& ranks);
 /// The same for the bytes of a corpus.
 void require_same(const Corpus& corpus, const Ranks& ranks);
 
-/// The same for the bits of tensors, which `what` names. `remedy`: what to do then.
+/// The same for the bits of tensors, which `what` names, but throws Error. `remedy`: what to do then.
 void require_same(const std::string& what, const std::vector<NamedTensor>& tensors, const std::string& remedy,
                   const Ranks& ranks);
 

@@ -63,26 +63,30 @@ struct SpanSums {
   }
 };
 
-// right[i] becomes 1 where the byte after place i of the text was predicted as the likeliest.
-void mark_right(const EvalBlock& block, std::vector<double>& right) {
+// right[i] becomes true where the byte after place i of the text was predicted as the likeliest.
+void mark_right(const EvalBlock& block, std::vector<bool>& right) {
   const std::vector<double> logits = block.logits.to(DType::f64).to_vector<double>();
   const size_t V = block.logits.size(1);
   for (size_t i = 0; i < block.tokens.size(); ++i) {
     const auto row = logits.begin() + i * V;
-    if (std::max_element(row, row + V) - row == block.targets[i]) right[block.place(i)] = 1;
+    right[block.place(i)] = std::max_element(row, row + V) - row == block.targets[i];
   }
 }
 
-// The questions of a recall corpus, by powers of two of their distance: 1, 2, 3-4, 5-8, ..
-std::vector<RecallScore> scores_of(std::span<const uint8_t> text, const std::vector<double>& right) {
+// The questions of a recall corpus, by powers of two of their distance: 1, 2, 3-4, 5-8, .. Each rank has marked those of
+// its streams.
+std::vector<RecallScore> scores_of(std::span<const uint8_t> text, const std::vector<bool>& right,
+                                   const Ranks& ranks) {
   std::vector<RecallScore> scores(64);
   for (size_t k = 0; k < scores.size(); ++k)
     scores[k] = {k ? (int64_t{1} << (k - 1)) + 1 : 1, static_cast<int64_t>(uint64_t{1} << k)};
   for (const RecallQuestion& q : recall_questions(text)) {
     RecallScore& score = scores[std::bit_width(q.distance - 1)];
     ++score.asked;
-    score.right += right[q.answer - 1] > 0;
+    score.right += right[q.answer - 1];
   }
+  for (RecallScore& score : scores)
+    score.right = static_cast<int64_t>(ranks.sum(static_cast<double>(score.right)));
   std::erase_if(scores, [](const RecallScore& s) { return s.asked == 0; });
   return scores;
 }
@@ -102,7 +106,7 @@ Report report_on(const Trainer& trainer, const std::function<bool()>& stop) {
   const bool recall = config.data.kind == DataKind::recall;
   const std::vector<uint8_t> text = recall ? trainer.validation_text().all() : std::vector<uint8_t>{};
   const std::vector<RecallRole> roles = recall ? recall_roles(text) : std::vector<RecallRole>{};
-  std::vector<double> right(roles.size());
+  std::vector<bool> right(roles.size());
   const bool of_rows = kind_info(config.model.kind).spans == Spans::of_rows;
   SpanSums spans(of_rows ? config.model.layers : 0);
   const auto kind_of = [&](const EvalBlock& block, size_t i) {
@@ -114,10 +118,11 @@ Report report_on(const Trainer& trainer, const std::function<bool()>& stop) {
     if (of_rows) spans.add(block, kind_of);
     if (recall) mark_right(block, right);
   });
-  spans.add_ranks(trainer.ranks());
-  trainer.ranks().sum(right);
-  report.spans = spans.means(recall ? std::span<const std::string_view>(kRecallKinds) : kTextKinds);
-  if (recall) report.recall = scores_of(text, right);
+  trainer.ranks().take_part([&] {
+    spans.add_ranks(trainer.ranks());
+    report.spans = spans.means(recall ? std::span<const std::string_view>(kRecallKinds) : kTextKinds);
+    if (recall) report.recall = scores_of(text, right, trainer.ranks());
+  });
   return report;
 }
 

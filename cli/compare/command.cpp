@@ -75,7 +75,10 @@ struct Compare {
   void run(const Ranks& ranks) const {
     std::vector<std::string> notes;
     std::vector<Plan> all;
-    ranks.together([&] { all = plans(notes); });
+    ranks.together([&] {
+      for (const std::string& path : paths) refuse_for_one_rank(ranks, "CONFIG", path);
+      all = plans(notes);
+    });
     std::string names;
     for (const Plan& plan : all) names += plan.name + ' ';
     ranks.require_same("the runs", names, "give all ranks the same configurations");
@@ -137,8 +140,10 @@ struct Compare {
   }
 
   static bool train(const Plan& plan, const RunOptions& options, const Ranks& ranks) {
-    set_up_process(plan.config);
-    return run_training(plan.config, options, ranks);
+    return ranks.take_part([&] {
+      set_up_process(plan.config);
+      return run_training(plan.config, options, ranks);
+    });
   }
 
   // `notes` receives what to tell about them.

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <exception>
 #include <mutex>
 #include <thread>
 
@@ -24,13 +23,17 @@ void check(ncclResult_t code, const char* what, ncclComm_t communicator = nullpt
   if (code != ncclSuccess) fail("NCCL: {}: {}", what, text_of(code, communicator));
 }
 
+// One in a process, which is never destroyed: NCCL does that with all ranks together, and one that ends with an error may be
+// alone.
 ncclComm_t connect(const Ranks& ranks) {
+  static ncclComm_t known = nullptr;
+  if (known) return known;
   ncclUniqueId id{};
   if (ranks.leads()) check(ncclGetUniqueId(&id), "begin a communicator");
   id = ranks.broadcast(id);
   ncclComm_t communicator = nullptr;
   check(ncclCommInitRank(&communicator, ranks.count(), id, ranks.rank()), "connect the GPUs");
-  return communicator;
+  return known = communicator;
 }
 
 }  // namespace
@@ -40,14 +43,6 @@ struct Communicator::State {
     if (count == 1) return;
     const HeldSignals held;
     watch = std::jthread([this, &ranks](const std::stop_token& stop) { look_for_errors(ranks, stop); });
-  }
-  ~State() {
-    watch = {};
-    // With an error under way, other ranks may never come to what this one would wait for.
-    if (std::uncaught_exceptions() > 0)
-      ncclCommAbort(communicator);
-    else
-      ncclCommDestroy(communicator);
   }
 
   // A connection that breaks shows in no call: operations then never end. And the host may wait for one of them.

@@ -121,12 +121,11 @@ class Mpi : public Transport {
 
 // As mpirun says it; as srun does, whose step has a PMIx or PMI server for Open MPI.
 int launched() {
-  const auto number = [](const char* name) {
-    const char* text = std::getenv(name);
-    return text ? std::atoi(text) : 0;
-  };
-  if (const int ranks = number("OMPI_COMM_WORLD_SIZE")) return ranks;
-  return std::getenv("PMIX_RANK") || std::getenv("PMI_RANK") ? std::max(number("SLURM_NTASKS"), 1) : 1;
+  if (const int ranks = number_in_environment("OMPI_COMM_WORLD_SIZE")) return ranks;
+  if (!std::getenv("PMIX_RANK") && !std::getenv("PMI_RANK")) return 1;
+  for (const char* tasks : {"SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"})
+    if (const int ranks = number_in_environment(tasks)) return ranks;
+  return 1;
 }
 
 std::unique_ptr<Transport> connect(bool (*ended)(int* code)) { return std::make_unique<Mpi>(ended); }

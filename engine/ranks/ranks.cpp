@@ -81,7 +81,16 @@ class Ranks::Thread {
  public:
   explicit Thread(const TransportBackend& backend) {
     const HeldSignals held;  // they are for the thread that started this one
-    thread_ = std::thread([this, &backend] { serve(backend); });
+    thread_ = std::thread([this, &backend] {
+      try {
+        serve(backend);
+      } catch (const std::exception& e) {
+        const std::string rank = connected_ ? fmt::to_string(connected_->rank()) : "?";
+        print_stderr("fade: rank {} on {}: {}", rank, host_name(), message_of(e));
+        if (connected_) connected_->abort(1);
+        std::_Exit(1);
+      }
+    });
   }
   ~Thread() {
     {
@@ -105,20 +114,21 @@ class Ranks::Thread {
 
  private:
   void serve(const TransportBackend& backend) {
-    const std::unique_ptr<Transport> connected = backend.connect(ended);
+    connected_ = backend.connect(ended);
     for (;;) {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return finished_ || !queue_.empty(); });
-      if (queue_.empty()) return;
+      if (queue_.empty()) break;
       const Work work = std::move(queue_.front());
       queue_.pop_front();
       lock.unlock();
-      if (int code = 0; ended(&code)) connected->abort(code);
-      work(*connected);
+      if (int code = 0; ended(&code)) connected_->abort(code);
+      work(*connected_);
       lock.lock();
       ++done_;
       changed_.notify_all();
     }
+    connected_.reset();
   }
 
   std::mutex mutex_;
@@ -126,6 +136,7 @@ class Ranks::Thread {
   std::deque<Work> queue_;
   uint64_t posted_ = 0, done_ = 0;
   bool finished_ = false;
+  std::unique_ptr<Transport> connected_;  ///< made, used and ended by the thread
   std::thread thread_;
 };
 
@@ -281,14 +292,10 @@ void Ranks::abort(const std::string& message, int code) const {
 void run_ranks(const std::function<void(const Ranks&)>& program) {
   const TransportBackend* const backend = transport();
   if (!backend) {
-    const auto number = [](const char* name) {
-      const char* text = std::getenv(name);
-      return text ? std::atoi(text) : 0;
-    };
-    const int ranks = number("OMPI_COMM_WORLD_SIZE");
+    const int ranks = number_in_environment("OMPI_COMM_WORLD_SIZE");
     if (ranks <= 1) return program(Ranks::alone());
     // Every rank would train for itself, and all would write to one run.
-    if (number("OMPI_COMM_WORLD_RANK") > 0) return;  // rank 0 says it
+    if (number_in_environment("OMPI_COMM_WORLD_RANK") > 0) return;  // rank 0 says it
     refuse(
         "started as one of {} ranks, but this build of fade has no MPI (install Open MPI and build with -DFADE_MPI=on)",
         ranks);

@@ -79,7 +79,7 @@ class Ranks {
 
   /// Work for the thread of communication. Every rank posts the same, in the same order as its other calls.
   using Work = std::function<void(Transport&)>;
-  /// Begins `work`, which must not throw, after all that was posted before. Returns its number.
+  /// Begins `work` after all that was posted before. Returns its number. An error in it ends the job.
   uint64_t post(Work work) const;
   /// Returns when the work of that number is done.
   void wait(uint64_t number) const;

@@ -1,6 +1,8 @@
 #include "engine/ranks/summation.h"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <vector>
 
 #include "engine/dtype.h"
@@ -18,26 +20,26 @@ class HostSummation : public Summation {
     dispatch_float(flat.dtype(), "the sum over ranks", [&]<class T>() {
       T* const values = flat.mutate<T>();
       const int64_t slice = flat.numel() / ranks_.count();
-      last_ = ranks_.post([values, slice](Transport& t) { sum(t, values, slice); });
+      last_ = ranks_.post([this, values, slice](Transport& t) { sum(t, values, slice); });
     });
   }
   void finish() override { ranks_.wait(last_); }
 
  private:
   template <class T>
-  static void sum(Transport& t, T* values, int64_t slice) {
+  void sum(Transport& t, T* values, int64_t slice) {
     const size_t bytes = static_cast<size_t>(slice) * sizeof(T);
-    std::vector<T> parts(static_cast<size_t>(slice * t.count()));
-    t.all_to_all(values, parts.data(), bytes);
-    for (int r = 1; r < t.count(); ++r) {
-      const T* const part = parts.data() + r * slice;
-      for (int64_t i = 0; i < slice; ++i) parts[static_cast<size_t>(i)] += part[i];
-    }
-    t.all_gather(parts.data(), values, bytes);
+    parts_.resize(std::max(parts_.size(), bytes * static_cast<size_t>(t.count())));
+    T* const sums = reinterpret_cast<T*>(parts_.data());
+    t.all_to_all(values, sums, bytes);
+    for (int r = 1; r < t.count(); ++r)
+      for (int64_t i = 0; i < slice; ++i) sums[i] += sums[r * slice + i];
+    t.all_gather(sums, values, bytes);
   }
 
   const Ranks& ranks_;
   uint64_t last_ = 0;
+  std::vector<std::byte> parts_;  ///< of a slice, from all ranks; for the thread of communication
 };
 
 std::unique_ptr<Summation> of_host(const Ranks& ranks) {

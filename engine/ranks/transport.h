@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
 
 namespace fade {
@@ -27,6 +28,12 @@ class Transport {
   /// Ends all processes of the job, this one with `code`.
   [[noreturn]] virtual void abort(int code) = 0;
 };
+
+/// The number in an environment variable; 0 without one.
+inline int number_in_environment(const char* name) {
+  const char* const text = std::getenv(name);
+  return text ? std::atoi(text) : 0;
+}
 
 /// What a build with a transport registers.
 struct TransportBackend {

@@ -3,20 +3,13 @@
 # said is said once. Needs $FADE, the program; skipped without mpirun, or MPI in the build.
 set -u
 . tests/shell/cli_support.sh
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export ASAN_OPTIONS=detect_leaks=0 # those of Open MPI
+. "$tests/shell/ranks_support.sh"
 
 # ranks N ARGUMENTS..: fade as N ranks
 ranks() {
   n=$1
   shift
-  timeout 300 mpirun -np "$n" --oversubscribe --bind-to none "$fade" "$@" </dev/null
-}
-# as_ranks N WHAT ARGUMENTS..: the call ends with exit code 0
-as_ranks() {
-  n=$1 what=$2
-  shift 2
-  ranks "$n" "$@" >out 2>err && echo "ok      $what" || failed "$what: exit code $?"
+  "${mpi[@]}" -np "$n" "$fade" "$@" </dev/null
 }
 # refused N WHAT CODE LINE ARGUMENTS..: the call ends with that exit code, and the first line of fade is the only one
 refused() {
@@ -27,13 +20,9 @@ refused() {
   holds "$what" test $found -eq "$code" -a "$(grep '^fade' err)" = "$line"
 }
 
-ranks 2 --version >out 2>err
-if [ $? -eq 127 ] || grep -q "no MPI" err; then
-  echo "there is no mpirun, or no MPI in this build"
-  exit 77
-fi
-holds "the version comes once" test "$(grep -c '^fade ' out)" -eq 1
-as_ranks 2 "help" bench --help
+ranks_work "the version" 2 --version
+holds "comes once" test "$(grep -c '^fade ' out)" -eq 1
+ranks_work "help" 2 bench --help
 holds "comes once" test "$(grep -c -e --live out)" -eq 1
 refused 2 "a wrong option" 2 "fade bench: unexpected arguments: --stesp 2 (did you mean --steps?)" bench c.yaml --live 8 --stesp 2
 holds "with a hint" grep -qx "(fade bench --help lists its arguments)" err
@@ -80,18 +69,18 @@ cp rows.yaml blocked.yaml
 refused 2 "what only rank 0 finds, in the second run" 2 \
   "fade: --out two/blocked: cannot be created: Not a directory" \
   compare window.yaml blocked.yaml --out two
-mpirun -np 2 --oversubscribe --bind-to none "$fade" compare window.yaml rows.yaml \
+"${mpi[@]}" -np 2 "$fade" compare window.yaml rows.yaml \
   --set train.steps=100000000 --set train.log_every=1 --out stopped >out 2>err </dev/null &
 pid=$!
 holds "an endless run reaches step 20" comes grep -qs '"step":20,' stopped/window/metrics.jsonl
-kill $(pgrep -P $pid) # the ranks: mpirun would give them a second
+kill $(pgrep -P "$(pgrep -P $pid)") # the ranks: mpirun would give them a second
 wait $pid
 holds "a signal ends the comparison" grep -q "0 of 2 runs are finished; the same call of fade compare continues" err
 holds "with a checkpoint" test -s stopped/window/latest
 holds "and begins no other run" test ! -e stopped/rows
 
 for n in 1 2 3; do  # 4 streams
-  as_ranks $n "an evaluation by $n" eval two/rows --json --split all
+  ranks_work "an evaluation by $n" $n eval two/rows --json --split all
   cp out eval-$n
 done
 holds "has the figures of one process" eval "python3 same.py eval-1 eval-2 && python3 same.py eval-1 eval-3"
@@ -100,13 +89,13 @@ refused 2 "a text that is too short for the streams" 2 "$("$fade" eval two/rows 
   eval two/rows --streams 65536
 mkdir other
 sed 's/wall/shelf/' text >other/text
-mpirun -np 1 --oversubscribe "$fade" eval two/rows : -np 1 "$fade" eval two/rows --data other/text >out 2>err </dev/null
+"${mpi[@]}" -np 1 "$fade" eval two/rows : -np 1 "$fade" eval two/rows --data other/text >out 2>err </dev/null
 holds "another text on one rank" grep -q "^fade: .*(give all ranks the same" err
-mpirun -np 1 --oversubscribe "$fade" eval two/rows : -np 1 "$fade" eval two/rows --jsno >out 2>err </dev/null
+"${mpi[@]}" -np 1 "$fade" eval two/rows : -np 1 "$fade" eval two/rows --jsno >out 2>err </dev/null
 holds "a wrong option on one rank" grep -q "^fade: rank 1 on .*: fade eval: unexpected argument: --jsno" err
 
 "$fade" bench rows.yaml --live 32 --steps 2 --json >bench-1
-as_ranks 2 "a bench" bench rows.yaml --live 32 --steps 2 --json
+ranks_work "a bench" 2 bench rows.yaml --live 32 --steps 2 --json
 holds "is of the global batch" python3 -c '
 import json
 one, two = (json.load(open(path)) for path in ("bench-1", "out"))
@@ -118,7 +107,7 @@ holds "and knows what ranks send" sh -c '
   parameters=$("$0" info two/rows | sed -n "s/ parameters in .*//p")
   python3 -c "import json, sys; sent, n = json.load(open(\"out\"))[\"bytes_sent\"], 8 * int(sys.argv[1])
 assert n <= sent <= 1.05 * n, (sent, n)" $parameters' "$fade"
-as_ranks 2 "a bench for people" bench rows.yaml --live 32 --steps 2
+ranks_work "a bench for people" 2 bench rows.yaml --live 32 --steps 2
 holds "has a line on ranks" grep -qE "^2 ranks: each sends [0-9.]+ MB per step, and waits [0-9.]+ ms for the others$" out
 refused 3 "4 streams for 3 ranks" 2 "fade: train.batch: 4 streams cannot be divided evenly between 3 ranks (start 2 of \
 them, or set train.batch to 6)" bench rows.yaml --live 32

@@ -71,6 +71,19 @@ link_is_up() {
     bridge link show dev to_b | grep -q "state forwarding"
 }
 comes link_is_up || fatal "the link does not come back"
+# The first packets after it may still be lost. No program listens there: a refusal is an answer.
+hosts_meet() {
+  for pair in "a 10.0.0.2" "b 10.0.0.1"; do
+    # shellcheck disable=SC2086
+    set -- $pair
+    nsenter --net --target "$(cat "$1")" python3 -c '
+import errno, socket, sys
+with socket.socket() as s:
+    s.settimeout(1)
+    sys.exit(s.connect_ex((sys.argv[1], 9)) != errno.ECONNREFUSED)' "$2" || return
+  done
+}
+comes hosts_meet || fatal "the hosts do not reach each other again"
 step=$(($(sed 's/step-//' cut/latest) + 10))
 trains_on_two_hosts --resume cut --set train.steps=$step >out 2>err || failed "a cut run is not resumed"
 ranks_work "four ranks on one host train as long" 4 train c.yaml "${endless[@]}" --set train.steps=$step --out whole
