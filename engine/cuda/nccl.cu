@@ -23,8 +23,8 @@ void check(ncclResult_t code, const char* what, ncclComm_t communicator = nullpt
   if (code != ncclSuccess) fail("NCCL: {}: {}", what, text_of(code, communicator));
 }
 
-// One in a process, which is never destroyed: NCCL does that with all ranks together, and one that ends with an error may be
-// alone.
+// One in a process. It is never destroyed: NCCL does that with all ranks together, and a rank that ends with an error may
+// be the only one to do so.
 ncclComm_t connect(const Ranks& ranks) {
   static ncclComm_t known = nullptr;
   if (known) return known;
