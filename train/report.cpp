@@ -73,8 +73,7 @@ void mark_right(const EvalBlock& block, std::vector<bool>& right) {
   }
 }
 
-// The questions of a recall corpus, by powers of two of their distance: 1, 2, 3-4, 5-8, .. Each rank has marked what its own
-// streams predicted.
+// The questions of a recall corpus, by powers of two of their distance: 1, 2, 3-4, 5-8, ..; each rank marked those of its streams.
 std::vector<RecallScore> scores_of(std::span<const uint8_t> text, const std::vector<bool>& right,
                                    const Ranks& ranks) {
   std::vector<RecallScore> scores(64);
