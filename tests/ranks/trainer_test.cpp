@@ -18,11 +18,11 @@ model: {kind: expire_span, layers: 2, hidden: 32, ff: 32, heads: 2, block: 8, ma
 train: {batch: 4, steps: 100, clip: 0.1, optimizer: {lr: 0.01}, schedule: {warmup: 0}}
 data: {vocab: 128, path: )";
 
-Config config_in(const TempDir& dir, const std::string& settings) {
+Config config_in(const TempDir& dir) {
   std::string text;
   for (int i = 0; i < 400; ++i) text += fmt::format("{} bottles on the wall, ", i);
   const std::string path = dir.write("text", text);
-  return parse_config(kModel + path + "}\n" + settings, "the test's configuration");
+  return parse_config(kModel + path + "}\n", "the test's configuration");
 }
 
 /// Rank 0 leads, the others follow; as in a run.
@@ -34,9 +34,12 @@ void lead(Trainer& trainer, const F& f) {
 }
 
 // Three steps of several ranks and of one process, one of them resumed from the other.
-void check(const std::string& settings, double tolerance) {
+void check(DeviceChoice device, Precision dtype, ProductChoice precision, double tolerance) {
   const TempDir dir;
-  const Config config = config_in(dir, settings);
+  Config config = config_in(dir);
+  config.device = device;
+  config.dtype = dtype;  // (f64 on device cuda is for tests)
+  config.precision = precision;
   const Corpus corpus(config.data);
   Trainer trainer(config, corpus, ranks());
   lead(trainer, [&] {
@@ -65,12 +68,12 @@ void check(const std::string& settings, double tolerance) {
 
 BOOST_AUTO_TEST_SUITE(trainer_of_ranks)
 
-BOOST_AUTO_TEST_CASE(on_the_cpu) { check("dtype: f64\ndevice: cpu\n", 1e-12); }
+BOOST_AUTO_TEST_CASE(on_the_cpu) { check(DeviceChoice::cpu, Precision::f64, ProductChoice::f32, 1e-12); }
 
 BOOST_AUTO_TEST_CASE(on_device_cuda) {
   if (!has_backend(Device::cuda)) return;
-  check("dtype: f64\ndevice: cuda\n", 1e-10);
-  check("precision: bf16\ndevice: cuda\n", 2e-3);
+  check(DeviceChoice::cuda, Precision::f64, ProductChoice::f32, 1e-10);
+  check(DeviceChoice::cuda, Precision::f32, ProductChoice::bf16, 2e-3);
 }
 
 BOOST_AUTO_TEST_CASE(weights_that_are_not_the_same_are_found) {
