@@ -96,9 +96,13 @@ Memory gather_memory(const Memory& own, const Ranks& ranks) {
 }
 
 Memory divide_memory(const Memory& all, const Memory& own, const Ranks& ranks) {
-  if (ranks.count() == 1) return all;
   Memory divided = own;
   for (size_t l = 0; l < own.layers(); ++l) {
+    const Device device = own[l].rows.device();
+    if (ranks.count() == 1) {
+      divided.set(l, on(device, all[l]));
+      continue;
+    }
     LayerMemory layer;
     Sizes sizes{};
     if (ranks.leads()) {
@@ -108,7 +112,7 @@ Memory divide_memory(const Memory& all, const Memory& own, const Ranks& ranks) {
     sizes = ranks.broadcast(sizes);
     if (!ranks.leads()) layer = empty_layer(sizes, own[l].rows);
     each_tensor(layer, [&](std::span<std::byte> bytes) { ranks.broadcast(bytes); });
-    divided.set(l, on(own[l].rows.device(), part_of(layer, ranks.share(sizes.streams))));
+    divided.set(l, on(device, part_of(layer, ranks.share(sizes.streams))));
   }
   return divided;
 }

@@ -14,7 +14,7 @@ void broadcast_values(const Tensor& values, const Ranks& ranks);
 Memory gather_memory(const Memory& own, const Ranks& ranks);
 
 /// This rank's part of the memory of all streams that rank 0 has: `all`, which only rank 0 reads. `own`, that of this
-/// rank's streams now, gives sizes and device. With one rank, `all` itself.
+/// rank's streams now, gives sizes and device. With one rank, `all` on that device.
 Memory divide_memory(const Memory& all, const Memory& own, const Ranks& ranks);
 
 }  // namespace fade
