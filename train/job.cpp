@@ -8,6 +8,7 @@
 namespace fade {
 
 void require_same(const Config& config, const Ranks& ranks) {
+  if (ranks.count() == 1) return;
   for (const Key& key : config_keys())
     if (key.path != "data.path" && key.path != "threads")
       ranks.require_same(std::string(key.path), value_text(key, config),

@@ -9,9 +9,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
-#include <cstring>
 #include <deque>
-#include <fstream>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -20,6 +18,7 @@
 #include "engine/error.h"
 #include "engine/held_signals.h"
 #include "engine/io/hash.h"
+#include "engine/io/input.h"
 #include "engine/io/standard_streams.h"
 #include "engine/parallel.h"
 
@@ -27,8 +26,8 @@ namespace fade {
 namespace {
 
 /// Of the build, if it has one.
-const TransportBackend*& transport() {
-  static const TransportBackend* backend = nullptr;
+std::optional<TransportBackend>& transport() {
+  static std::optional<TransportBackend> backend;
   return backend;
 }
 
@@ -56,9 +55,8 @@ std::string own_cores() {
 
 std::string hash_of_program() {
   ContentHash hash;
-  std::ifstream file("/proc/self/exe", std::ios::binary);
-  for (std::vector<char> piece(1 << 20); file.read(piece.data(), std::ssize(piece)), file.gcount() > 0;)
-    hash.add(piece.data(), static_cast<size_t>(file.gcount()));
+  const std::string program = read_file("/proc/self/exe");
+  hash.add(program.data(), program.size());
   return hash.digits();
 }
 
@@ -70,9 +68,7 @@ std::string message_of(const std::exception& e) {
 }  // namespace
 
 bool register_transport(const TransportBackend& backend) {
-  static TransportBackend kept;
-  kept = backend;
-  transport() = &kept;
+  transport() = backend;
   return true;
 }
 
@@ -290,7 +286,7 @@ void Ranks::abort(const std::string& message, int code) const {
 }
 
 void run_ranks(const std::function<void(const Ranks&)>& program) {
-  const TransportBackend* const backend = transport();
+  const std::optional<TransportBackend>& backend = transport();
   if (!backend) {
     const int ranks = number_in_environment("OMPI_COMM_WORLD_SIZE");
     if (ranks <= 1) return program(Ranks::alone());
