@@ -31,7 +31,7 @@ CompressiveAttention::CompressiveAttention(Parameters& p, const std::string& nam
     : Attention(p, name, config, random) {
   if (config.compress.kind == CompressKind::mean) return;
   weight_ =
-      p.add(name + ".compress.weight", {config.hidden, config.hidden, config.compress.rate}, Decay::yes);
+      p.add(name + ".compress.weight", {config.hidden, config.hidden, config.compress.rate}, Role::matrix);
   bias_ = p.add(name + ".compress.bias", {config.hidden});
   const double bound = 1 / std::sqrt(static_cast<double>(config.hidden) * config.compress.rate);
   init_uniform(weight_, bound, random.next());

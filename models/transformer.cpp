@@ -136,7 +136,7 @@ Transformer::Transformer(const ModelConfig& config, NumberTypes types, Device de
       }()),
       norm_(config.pre_norm ? std::vector{LayerNorm(parameters_, "norm", config.hidden)}
                             : std::vector<LayerNorm>{}),
-      out_(parameters_, "out", config.hidden, config.vocab, true, random) {}
+      out_(parameters_, "out", config.hidden, config.vocab, true, random, Role::table) {}
 
 Tensor Transformer::forward(const Tensor& tokens, Memory& memory, const StepOptions& options,
                             StepReport& report) const {

@@ -11,8 +11,8 @@
 namespace fade {
 
 Linear::Linear(Parameters& p, const std::string& path, int64_t in, int64_t out, bool has_bias,
-               Generator& random)
-    : name(path), weight(p.add(path + ".weight", {out, in}, Decay::yes)) {
+               Generator& random, Role role)
+    : name(path), weight(p.add(path + ".weight", {out, in}, role)) {
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   init_uniform(weight, bound, random.next());
   if (has_bias) {
@@ -33,7 +33,7 @@ StackedLinear::StackedLinear(Parameters& p, const std::vector<std::string>& name
                              Generator& random) {
   std::vector<std::string> weights;
   for (const std::string& name : names) weights.push_back(name + ".weight");
-  weight = p.add_stacked(weights, {out, in}, Decay::yes);
+  weight = p.add_stacked(weights, {out, in}, Role::matrix);
   init_uniform(weight, 1 / std::sqrt(static_cast<double>(in)), random.next());
 }
 
@@ -68,7 +68,7 @@ Tensor FeedForward::operator()(const Tensor& x, const DropoutDraw& drop) const {
 }
 
 Embedding::Embedding(Parameters& p, const std::string& path, int64_t rows, int64_t size, Generator& random)
-    : name(path), weight(p.add(path + ".weight", {rows, size}, Decay::yes)) {
+    : name(path), weight(p.add(path + ".weight", {rows, size}, Role::table)) {
   init_normal(weight, random.next());
 }
 

@@ -16,8 +16,10 @@ struct Linear {
   std::string name;  ///< of the module, and the beginning of its parameters' names
   Tensor weight;     ///< W: [out, in]
   Tensor bias;       ///< b: [out]; an empty tensor without has_bias
-  /// Adds the parameters PATH.weight and, if has_bias, PATH.bias. Throws Error when a name is taken.
-  Linear(Parameters& p, const std::string& path, int64_t in, int64_t out, bool has_bias, Generator& random);
+  /// Adds the parameters PATH.weight and, if has_bias, PATH.bias. `role`: of the weight; Role::table where y is
+  /// a logit per symbol. Throws Error when a name is taken.
+  Linear(Parameters& p, const std::string& path, int64_t in, int64_t out, bool has_bias, Generator& random,
+         Role role = Role::matrix);
   /// y, or what `options` makes of it (ops/linear). Throws Error, and names the layer, when the last size of
   /// x is not `in`, and as linear does.
   Tensor operator()(const Tensor& x, const LinearOptions& options = {}) const;

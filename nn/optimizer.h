@@ -13,31 +13,35 @@ namespace fade {
 
 /// The rule of an update (nn/optimizer_rules.h).
 enum class OptimizerKind {
-  sgd,     ///< SgdRule
-  adam,    ///< AdamRule
-  adamw,   ///< AdamRule with decoupled weight decay
-  adagrad  ///< AdagradRule
+  sgd,      ///< SgdRule
+  adam,     ///< AdamRule
+  adamw,    ///< AdamRule with decoupled weight decay
+  adagrad,  ///< AdagradRule
+  muon      ///< nn/muon.h for matrices, as adamw for the rest
 };
 
 /// An optimizer's settings.
 struct OptimizerConfig {
   OptimizerKind kind = OptimizerKind::adam;  ///< the rule
   double lr = 3e-4;                          ///< learning rate, before the schedule's factor
-  double beta1 = 0.9;                        ///< adam, adamw: decay of the gradient's mean
-  double beta2 = 0.999;                      ///< adam, adamw: decay of the gradient's mean square
-  double eps = 1e-8;                         ///< adam, adamw, adagrad: added to the divisor
+  double beta1 = 0.9;                        ///< adam, adamw, muon: decay of the gradient's mean
+  double beta2 = 0.999;                      ///< adam, adamw, muon: decay of the gradient's mean square
+  double eps = 1e-8;                         ///< adam, adamw, muon, adagrad: added to the divisor
   double momentum = 0;                       ///< sgd: share of the previous update that is kept
-  double weight_decay = 0;  ///< of matrices (Decay); adamw: decoupled; others: L2 in the gradient
+  double muon_momentum = 0.95;               ///< muon: decay of the mean gradient of matrices
+  double weight_decay = 0;  ///< of matrices and tables; adamw, muon: decoupled; others: L2 in the gradient
 };
 
-/// One leaf and the state that the optimizer keeps for it.
+/// A tensor to update, and the state that the optimizer keeps for it.
 struct OptimizerSlot {
-  Tensor value;                 ///< the leaf
-  std::array<Tensor, 2> state;  ///< of the leaf's shape and type, zeros at first; as many as the rule has
+  Tensor value;                 ///< of a leaf
+  Tensor grad = {};             ///< its gradient in this step
+  std::array<Tensor, 2> state;  ///< of its shape and type, zeros at first; as many as the rule has
+  int64_t matrices = 1;         ///< stacked in it, along the first dimension
 };
 
-/// What the names of a kind's states begin with, in checkpoints: "adam.m.", "adam.v.".
-std::vector<std::string> state_names(OptimizerKind kind);
+/// What the names of a kind's states begin with in checkpoints, for parameters of this role: "adam.m.".
+std::vector<std::string> state_names(OptimizerKind kind, Role role = Role::vector);
 
 /// sqrt(Σ g²) over the gradients of all leaves, accumulated in double precision; leaves without a gradient
 /// count as zero. f64 [], on the leaves' device: the host does not wait for it. The leaves are of one type.
@@ -68,18 +72,17 @@ class Optimizer {
   std::vector<Parameter> state() const;
 
  private:
-  void step(std::span<const OptimizerSlot> slots, double lr_factor, double weight_decay,
-            const GradScale& scale, const Tensor& norm) const;
+  void step(Role role, double lr_factor, const GradScale& scale, const Tensor& norm) const;
 
   OptimizerConfig config_;
   const Parameters& parameters_;
-  std::vector<OptimizerSlot> decaying_, others_;  ///< by Decay
+  std::array<std::vector<OptimizerSlot>, 3> slots_;  ///< by Role
   int64_t steps_ = 0;
 };
 
-/// Updates value and state of every slot from its gradient times the scale's factor for `norm` (f64 [], or an
-/// empty tensor), plus l2·value. No change if the norm is not finite. The slots are of one type. One launch
-/// for many slots.
+/// Updates value and state of every slot, one at least, from its gradient times the scale's factor for `norm`
+/// (f64 [], or an empty tensor), plus l2·value. No change if the norm is not finite. The slots are of one type.
+/// One launch for many slots.
 inline constinit Kernel<void(std::span<const OptimizerSlot>, const OptimizerRule&, const GradScale&,
                              const Tensor& norm, double l2)>
     optimizer_kernel{"optimizer"};

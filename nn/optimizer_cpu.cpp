@@ -15,9 +15,8 @@ namespace {
 template <class T, class Rule>
 void update(const OptimizerSlot& slot, const Rule& rule, T grad_scale, T l2) {
   constexpr bool two = Rule::states == 2;
-  const Tensor grad = slot.value.grad();
   T* const __restrict p = slot.value.mutate<T>();
-  const T* const __restrict g = grad.data<T>();
+  const T* const __restrict g = slot.grad.data<T>();
   T* const __restrict first = slot.state[0].mutate<T>();
   T* const __restrict second = two ? slot.state[1].mutate<T>() : nullptr;
   parallel_elements(slot.value.numel(), [=](int64_t begin, int64_t end) HWY_ATTR {
@@ -37,11 +36,10 @@ void step(std::span<const OptimizerSlot> slots, const OptimizerRule& rule, const
   if (!std::isfinite(of_all)) return;
   const double factor = scale.factor(of_all);
   for (const OptimizerSlot& slot : slots)
-    if (slot.value.grad())
-      dispatch_float(slot.value.dtype(), "optimizer", [&]<class T>() {
-        std::visit([&](const auto& r) { update<T>(slot, r, static_cast<T>(factor), static_cast<T>(l2)); },
-                   rule);
-      });
+    dispatch_float(slot.value.dtype(), "optimizer", [&]<class T>() {
+      std::visit([&](const auto& r) { update<T>(slot, r, static_cast<T>(factor), static_cast<T>(l2)); },
+                 rule);
+    });
 }
 
 void norm_of(std::span<const Tensor> grads, Out norm) {

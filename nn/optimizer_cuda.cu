@@ -88,11 +88,9 @@ void update_batch(std::span<const OptimizerSlot> slots, const Rule& rule, const 
   Updated<T> u;
   bool packs = true;
   for (const OptimizerSlot& slot : slots) {
-    const Tensor grad = slot.value.grad();
-    if (!grad) continue;
     const int t = u.pieces.tensors;
     u.value[t] = slot.value.mutate<T>();
-    u.grad[t] = grad.data<T>();
+    u.grad[t] = slot.grad.data<T>();
     u.first[t] = slot.state[0].mutate<T>();
     u.second[t] = Rule::states == 2 ? slot.state[1].mutate<T>() : u.first[t];
     packs = packs && takes_packs<N>(u.value[t]) && takes_packs<N>(u.grad[t]) && takes_packs<N>(u.first[t]) &&

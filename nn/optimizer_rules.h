@@ -70,7 +70,22 @@ struct AdagradRule {
   }
 };
 
+/// The average of gradients that Muon makes orthogonal (nn/muon.h): s ← μ·s + (1 − μ)·g, and in p's place
+/// Nesterov's look ahead, p ← μ·s + (1 − μ)·g.
+struct NesterovRule {
+  static constexpr int states = 1;                                              ///< s
+  static constexpr std::array<const char*, states> names = {"muon.momentum."};  ///< in checkpoints
+  double momentum;                                                              ///< μ
+  /// One update of s, and p.
+  template <class T>
+  FADE_HD void operator()(T& p, T g, T* s) const {
+    const T next = static_cast<T>(1 - momentum) * g;
+    s[0] = static_cast<T>(momentum) * s[0] + next;
+    p = static_cast<T>(momentum) * s[0] + next;
+  }
+};
+
 /// The rule of one step.
-using OptimizerRule = std::variant<SgdRule, AdamRule, AdagradRule>;
+using OptimizerRule = std::variant<SgdRule, AdamRule, AdagradRule, NesterovRule>;
 
 }  // namespace fade

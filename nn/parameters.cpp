@@ -15,11 +15,11 @@ std::string some_names(const std::vector<Parameter>& all) {
 
 }  // namespace
 
-Tensor Parameters::add(const std::string& name, const Shape& shape, Decay decay) {
-  return add_stacked({name}, shape, decay);
+Tensor Parameters::add(const std::string& name, const Shape& shape, Role role) {
+  return add_stacked({name}, shape, role);
 }
 
-Tensor Parameters::add_stacked(const std::vector<std::string>& names, const Shape& shape, Decay decay) {
+Tensor Parameters::add_stacked(const std::vector<std::string>& names, const Shape& shape, Role role) {
   if (names.empty()) fail("parameters: a leaf without a name (give it one)");
   if (shape.dims() == 0)
     fail("parameters: {} has no dimension, needs one (a single number has shape {{1}})", names[0]);
@@ -34,15 +34,15 @@ Tensor Parameters::add_stacked(const std::vector<std::string>& names, const Shap
   leaves_.push_back(leaf);
   for (size_t i = 0; i < names.size(); ++i) {
     const int64_t begin = static_cast<int64_t>(i) * shape[0];
-    all_.push_back({names[i], leaf, begin, begin + shape[0], decay});
+    all_.push_back({names[i], leaf, begin, begin + shape[0], role});
   }
   return leaf;
 }
 
-std::vector<Tensor> Parameters::leaves(Decay decay) const {
+std::vector<Tensor> Parameters::leaves(Role role) const {
   std::vector<Tensor> found;
-  for (const Parameter& p : all_)  // the parameters of a leaf are neighbours, and of one kind
-    if (p.decay == decay && (found.empty() || found.back().impl() != p.leaf.impl())) found.push_back(p.leaf);
+  for (const Parameter& p : all_)  // the parameters of a leaf are neighbours, and of one role
+    if (p.role == role && (found.empty() || found.back().impl() != p.leaf.impl())) found.push_back(p.leaf);
   return found;
 }
 

@@ -9,22 +9,21 @@
 
 namespace fade {
 
-/// Whether weight decay acts on a parameter. It does on weight matrices: linear weights and embedding
-/// tables. It does not on biases, gains, spans' parameters and ratios, whose size is their meaning: zero is
-/// no smaller model.
-enum class Decay {
-  no,  ///< left alone
-  yes  ///< decays
+/// What a parameter is, as optimizers treat it.
+enum class Role {
+  vector,  ///< a bias, a gain, a span's parameter, a ratio: its size is its meaning, so that it never decays
+  table,   ///< a row per symbol or position: embeddings, and the weight of the output layer; decays
+  matrix  ///< a linear map [out, in, ..] between hidden states; decays, and Muon makes its updates orthogonal
 };
 
 /// A named parameter: rows [begin, end) of a leaf tensor. Several parameters may share a leaf (the weights of
 /// keys and values do, so that one product projects both).
 struct Parameter {
-  std::string name;         ///< "layers.0.attn.query.weight"
-  Tensor leaf;              ///< requires a gradient
-  int64_t begin;            ///< first row of the leaf that is its own
-  int64_t end;              ///< first row after those
-  Decay decay = Decay::no;  ///< whether weight decay acts on it
+  std::string name;          ///< "layers.0.attn.query.weight"
+  Tensor leaf;               ///< requires a gradient
+  int64_t begin;             ///< first row of the leaf that is its own
+  int64_t end;               ///< first row after those
+  Role role = Role::vector;  ///< what it is
 
   /// The rows, which share the leaf's memory.
   Tensor value() const { return leaf.rows(begin, end); }
@@ -41,15 +40,15 @@ class Parameters {
 
   /// A new leaf of `shape`, which has at least one dimension, all zeros, for its layer to initialise. Throws
   /// Error when the name is taken.
-  Tensor add(const std::string& name, const Shape& shape, Decay decay = Decay::no);
+  Tensor add(const std::string& name, const Shape& shape, Role role = Role::vector);
   /// One leaf that holds several named parameters of the same shape, stacked along the first dimension.
   /// Throws as add does.
-  Tensor add_stacked(const std::vector<std::string>& names, const Shape& shape, Decay decay = Decay::no);
+  Tensor add_stacked(const std::vector<std::string>& names, const Shape& shape, Role role = Role::vector);
 
   const std::vector<Parameter>& all() const { return all_; }     ///< in the order in which they were added
   const std::vector<Tensor>& leaves() const { return leaves_; }  ///< likewise; each leaf once
-  /// The leaves on which weight decay acts, or those on which it does not.
-  std::vector<Tensor> leaves(Decay decay) const;
+  /// The leaves of one role.
+  std::vector<Tensor> leaves(Role role) const;
   /// The parameter called `name`. Throws InputError when there is none.
   const Parameter& find(std::string_view name) const;
   int64_t count() const;   ///< of scalars

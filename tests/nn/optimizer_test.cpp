@@ -27,7 +27,7 @@ double gradient_at(int step, int64_t i) { return std::sin(1.7 * step + 0.9 * sta
 double error_over_six_steps(const OptimizerConfig& config, const std::function<Naive()>& make_naive,
                             Device device, DType dtype, double grad_scale = 1) {
   Parameters parameters(dtype, device);
-  const Tensor leaf = parameters.add("p", {Sizes::rows, Sizes::columns}, Decay::yes);
+  const Tensor leaf = parameters.add("p", {Sizes::rows, Sizes::columns}, Role::matrix);
   init_normal(leaf, {3, 0});
   std::vector<double> expected = leaf.to(DType::f64).to_vector<double>();
   std::vector<Naive> naive;
@@ -121,8 +121,8 @@ BOOST_AUTO_TEST_CASE(adagrad) {
 
 BOOST_AUTO_TEST_CASE(leaves_without_a_gradient_stay) {
   Parameters parameters(DType::f64, Device::cpu);
-  const Tensor moved = parameters.add("moved", {2}, Decay::yes),
-               still = parameters.add("still", {2}, Decay::yes);
+  const Tensor moved = parameters.add("moved", {2}, Role::matrix),
+               still = parameters.add("still", {2}, Role::matrix);
   init_constant(moved, 1);
   init_constant(still, 1);
   moved.set_grad(Tensor::full({2}, 1, DType::f64));
@@ -156,7 +156,8 @@ BOOST_AUTO_TEST_CASE(every_device_updates_many_tensors_alike) {
       for (const Device device : test::available_devices()) {
         Parameters parameters(dtype, device);
         for (int k = 0; k < 140; ++k)
-          parameters.add(fmt::format("p{}", k), {k % 10 == 3 ? 4099 : k + 1}, k % 2 ? Decay::yes : Decay::no);
+          parameters.add(fmt::format("p{}", k), {k % 10 == 3 ? 4099 : k + 1},
+                         k % 2 ? Role::matrix : Role::vector);
         for (const Tensor& leaf : parameters.leaves()) {
           const int64_t n = leaf.numel();
           std::vector<double> g(static_cast<size_t>(n + 1));
@@ -243,12 +244,12 @@ BOOST_AUTO_TEST_CASE(states_belong_to_parameters_by_name) {
 // A gradient of zero: whatever moves, weight decay has moved it.
 BOOST_AUTO_TEST_CASE(weight_decay_moves_the_parameters_that_decay) {
   for (const Device device : test::available_devices())
-    for (const OptimizerKind kind :
-         {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::adagrad}) {
+    for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw,
+                                     OptimizerKind::adagrad, OptimizerKind::muon}) {
       Parameters parameters(DType::f64, device);
-      const std::vector<Tensor> leaves = {parameters.add("gain", {3}),
-                                          parameters.add("matrix", {1, 3}, Decay::yes),
-                                          parameters.add("bias", {3})};
+      const std::vector<Tensor> leaves = {
+          parameters.add("gain", {3}), parameters.add("matrix", {1, 3}, Role::matrix),
+          parameters.add("table", {1, 3}, Role::table), parameters.add("bias", {3})};
       for (const Tensor& leaf : leaves) {
         init_constant(leaf, 2);
         leaf.set_grad(Tensor::zeros(leaf.shape(), DType::f64, device));
@@ -256,7 +257,8 @@ BOOST_AUTO_TEST_CASE(weight_decay_moves_the_parameters_that_decay) {
       Optimizer({.kind = kind, .lr = 0.1, .weight_decay = 0.5}, parameters).step(1);
       BOOST_TEST(leaves[0].to_vector<double>()[2] == 2);
       BOOST_TEST(leaves[1].to_vector<double>()[2] < 2);
-      BOOST_TEST(leaves[2].to_vector<double>()[2] == 2);
+      BOOST_TEST(leaves[2].to_vector<double>()[2] < 2);
+      BOOST_TEST(leaves[3].to_vector<double>()[2] == 2);
     }
 }
 

@@ -122,8 +122,8 @@ BOOST_AUTO_TEST_CASE(a_state_is_all_that_a_trainer_needs_to_continue) {
 
 BOOST_AUTO_TEST_CASE(every_optimizer_resumes) {
   const test::TempDir dir;
-  for (const OptimizerKind kind :
-       {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::adagrad}) {
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw,
+                                   OptimizerKind::adagrad, OptimizerKind::muon}) {
     Config c = eventful_config(dir);
     c.train.optimizer.kind = kind;
     c.train.optimizer.momentum = 0.9;
@@ -164,7 +164,8 @@ BOOST_AUTO_TEST_CASE(a_corpus_that_cannot_be_read_changes_nothing) {
 // the weights alone.
 BOOST_AUTO_TEST_CASE(another_optimizer_starts_with_its_own_state) {
   const test::TempDir dir;
-  const auto kinds = {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::adagrad};
+  const auto kinds = {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::adagrad,
+                      OptimizerKind::muon};
   Config c = eventful_config(dir);
   const Corpus corpus(c.data);
   const auto is_adam = [](OptimizerKind k) { return k == OptimizerKind::adam || k == OptimizerKind::adamw; };

@@ -155,7 +155,8 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
                    .random_stream = file.number<uint64_t>("random.stream"),
                    .memory = like.memory,
                    .weights = matching_weights(checkpoint.weights, checkpoint.folder, like.weights)};
-  if (std::ranges::any_of(like.optimizer,
+  // Another optimizer may share some states: its own are all there, or it starts afresh.
+  if (std::ranges::all_of(like.optimizer,
                           [&](const NamedTensor& t) { return checkpoint.state.has(t.name); })) {
     for (const auto& [name, value] : like.optimizer)
       state.optimizer.push_back({name, file.tensor(name, value.shape(), value.dtype())});

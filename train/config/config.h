@@ -59,7 +59,7 @@ constexpr auto spellings(CompressKind) { return std::to_array<std::string_view>(
 constexpr auto spellings(DataKind) { return std::to_array<std::string_view>({"file", "recall"}); }
 /// Those of OptimizerKind.
 constexpr auto spellings(OptimizerKind) {
-  return std::to_array<std::string_view>({"sgd", "adam", "adamw", "adagrad"});
+  return std::to_array<std::string_view>({"sgd", "adam", "adamw", "adagrad", "muon"});
 }
 /// Those of ScheduleKind.
 constexpr auto spellings(ScheduleKind) { return std::to_array<std::string_view>({"constant", "cosine"}); }

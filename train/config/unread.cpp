@@ -12,8 +12,9 @@ namespace {
 
 bool has_spans(const Config& c) { return kind_info(c.model.kind).spans != Spans::none; }
 bool has_spans_of_rows(const Config& c) { return kind_info(c.model.kind).spans == Spans::of_rows; }
-bool is_adam(const Config& c) {
-  return c.train.optimizer.kind == OptimizerKind::adam || c.train.optimizer.kind == OptimizerKind::adamw;
+bool has_adam(const Config& c) {
+  const OptimizerKind kind = c.train.optimizer.kind;
+  return kind == OptimizerKind::adam || kind == OptimizerKind::adamw || kind == OptimizerKind::muon;
 }
 
 /// A key, or a section with its dot; the key whose value decides; whether the keys are then read. The longest
@@ -29,11 +30,13 @@ constexpr Condition kConditions[] = {
     {"model.compress.", "model.kind", [](const Config& c) { return c.model.kind == Kind::compressive; }},
     {"data.path", "data.kind", [](const Config& c) { return c.data.kind == DataKind::file; }},
     {"data.recall.", "data.kind", [](const Config& c) { return c.data.kind == DataKind::recall; }},
-    {"train.optimizer.beta", "train.optimizer.kind", is_adam},
+    {"train.optimizer.beta", "train.optimizer.kind", has_adam},
     {"train.optimizer.eps", "train.optimizer.kind",
      [](const Config& c) { return c.train.optimizer.kind != OptimizerKind::sgd; }},
     {"train.optimizer.momentum", "train.optimizer.kind",
      [](const Config& c) { return c.train.optimizer.kind == OptimizerKind::sgd; }},
+    {"train.optimizer.muon_momentum", "train.optimizer.kind",
+     [](const Config& c) { return c.train.optimizer.kind == OptimizerKind::muon; }},
     {"train.schedule.final", "train.schedule.kind",
      [](const Config& c) { return c.train.schedule.kind == ScheduleKind::cosine; }},
 };
