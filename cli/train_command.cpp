@@ -78,6 +78,7 @@ struct Train {
   std::vector<std::string> resumed;  // the value of --resume, if it has one
   const CLI::Option* resume;
   bool check_finite = false;
+  double minutes = 0;
 
   explicit Train(CLI::App& app) : config(app, true) {
     app.get_option("CONFIG")->required(false);  // --resume RUN has its own
@@ -94,6 +95,8 @@ struct Train {
         ->type_name("RUN")
         ->check(not_empty())
         ->excludes("--resume");
+    add_number(app, "--minutes", minutes, {0.01, 1e6},
+               "training time, which takes the place of train.steps: the schedule ends with it");
     app.add_flag("--check-finite", check_finite,
                  "check the result and the gradient of every operation for infinities and NaNs (slow)");
   }
@@ -113,8 +116,10 @@ struct Train {
                  {.out = directory,
                   .from = from,
                   .resume = resume->count() > 0,
+                  .minutes = minutes,
                   .notes = notes,
                   .hint = "resume with: " + job + call_of({"train", "--resume", directory.string()}) +
+                          (minutes > 0 ? fmt::format(" --minutes {}", minutes) : "") +
                           (c.data.path == "-" ? " < TEXT" : ""),
                   .check_finite = check_finite,
                   .on_end = [&](const FinishedRun& run) { print_report(run, c); }},

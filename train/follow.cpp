@@ -24,6 +24,9 @@ void follow(Trainer& trainer) {
         case Order::restore:
           trainer.restore({});
           break;
+        case Order::set_steps:
+          trainer.set_steps(0);
+          break;
         case Order::run:
         case Order::end:
           return;

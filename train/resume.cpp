@@ -9,6 +9,7 @@
 #include "train/call.h"
 #include "train/checkpoint/weights.h"
 #include "train/config/schema.h"
+#include "train/run_log.h"
 
 namespace fade {
 namespace {
@@ -48,6 +49,14 @@ bool trains_on(const TrainConfig& before, const TrainConfig& now) {
   return now.steps > before.steps && now.schedule.kind == ScheduleKind::constant;
 }
 
+// The minutes for which the number of steps of a run was chosen, if it was.
+std::optional<double> chosen_for(const std::filesystem::path& run) {
+  std::optional<double> minutes;
+  for (const auto& [text, line] : read_metrics(run))
+    if (line.contains("minutes") && line["minutes"].is_number()) minutes = line["minutes"].get<double>();
+  return minutes;
+}
+
 // Lets the state continue on other bytes, and says how.
 std::string continue_on_other_bytes(const Trainer& trainer, TrainState& state) {
   const StreamPosition before = state.position;
@@ -60,13 +69,17 @@ std::string continue_on_other_bytes(const Trainer& trainer, TrainState& state) {
 
 }  // namespace
 
-void require_unchanged(const Config& config, const std::filesystem::path& run) {
+void require_unchanged(const Config& config, const std::filesystem::path& run, double minutes) {
   if (checkpoints_to_try(run).empty()) return;  // it was stopped before its first checkpoint
   const Checkpoint checkpoint = read_checkpoint(run);
   const Config before = config_of(checkpoint.weights, checkpoint.folder);
-  const auto changes = changed_settings(before, config, [&](std::string_view key) {
-    return !changes_no_figure(key) && !(key == "train.steps" && trains_on(before.train, config.train));
+  auto changes = changed_settings(before, config, [&](std::string_view key) {
+    return !changes_no_figure(key) &&
+           !(key == "train.steps" && (minutes > 0 || trains_on(before.train, config.train)));
   });
+  if (minutes > 0 && before.train.steps && chosen_for(run) != minutes)
+    changes.push_back(fmt::format("--minutes was {}, is {}",
+                                  chosen_for(run) ? fmt::to_string(*chosen_for(run)) : "not given", minutes));
   if (!changes.empty())
     refuse("{0}: was trained with other settings: {1} (put them back, give another --out, or remove {0})",
            run.string(), fmt::join(changes, "; "));
@@ -79,7 +92,7 @@ void require_unchanged(const Config& config, const std::filesystem::path& run) {
         run.string(), change);
 }
 
-Resumed resume(Trainer& trainer, const RunDirectory& directory) {
+Resumed resume(Trainer& trainer, const RunDirectory& directory, bool timed) {
   const Config& config = trainer.config();
   Resumed from;
   const std::optional<Checkpoint> checkpoint = directory.newest_checkpoint(from.notes);
@@ -88,6 +101,7 @@ Resumed resume(Trainer& trainer, const RunDirectory& directory) {
     return from;
   }
   const Config before = config_of(checkpoint->weights, checkpoint->folder);
+  if (timed) trainer.set_steps(before.train.steps);
   const std::string run = directory.path().string();
   if (const auto kept = changed_settings(before, config, stays_when_resumed); !kept.empty())
     refuse("--resume: {} was trained with other settings, which must stay: {} (put them back, as {} does)",
@@ -95,7 +109,7 @@ Resumed resume(Trainer& trainer, const RunDirectory& directory) {
   for (const std::string& change : changed_settings(before, config, std::not_fn(stays_when_resumed)))
     from.notes.push_back("resumed with another setting: " + change);
   TrainState state = state_of(*checkpoint, config, trainer.state());
-  if (state.steps > config.train.steps)
+  if (config.train.steps && state.steps > config.train.steps)
     refuse("--resume: {} has done {} steps, train.steps is {} (raise it to train on)", run, state.steps,
            config.train.steps);
   from.best = best_of(*checkpoint);

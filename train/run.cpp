@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-
 #include "engine/alloc.h"
 #include "engine/parallel.h"
 #include "train/checkpoint/run_directory.h"
@@ -18,10 +16,18 @@
 #include "train/progress.h"
 #include "train/resume.h"
 #include "train/run_log.h"
+#include "train/time_limit.h"
 #include "train/trainer.h"
 
 namespace fade {
 namespace {
+
+void note_warmup(const ScheduleConfig& schedule, int64_t steps, RunLog& log) {
+  if (schedule.warmup >= steps)
+    log.note(
+        "all {} steps are warm-up: the learning rate reaches its full height after train.schedule.warmup, {}",
+        steps, schedule.warmup);
+}
 
 /// The loop of a run: step, log, save, validate.
 class Run {
@@ -30,11 +36,13 @@ class Run {
       : options_(options),
         trainer_(trainer),
         config_(trainer.config().train),
-        path_(directory.path()),
+        directory_(directory),
         log_(log),
         checkpoints_(trainer, directory, log, from.step, from.best),
         first_step_(trainer.steps_done()),
-        validated_before_(from.other_validation ? std::nullopt : log.validation_before()) {}
+        validated_before_(from.other_validation ? std::nullopt : log.validation_before()) {
+    if (options.minutes > 0) limit_.emplace(options.minutes, first_step_, seconds());
+  }
 
   // True at the end of the run, false after an interrupt.
   bool train() {
@@ -69,10 +77,11 @@ class Run {
     reset_peak(trainer_.model().device());
     if (first_step_) validate_again();
     while (!over() && !InterruptGuard::requested()) {
-      const auto start = std::chrono::steady_clock::now();
+      const TrainingTime start = TrainingTime::now();
       const Trainer::Step figures = trainer_.step();
-      log_.add_seconds(seconds_since(start));
-      log_.step(trainer_, figures, over());
+      log_.add(TrainingTime::now() - start);
+      if (!config_.steps) choose_steps();
+      log_.step(trainer_, figures, over(), limit_ ? limit_->seconds() - seconds() : 0);
       if (over()) break;
       if (checkpoints_.is_due()) checkpoints_.save();  // before the validation, which may take long
       if (validation_is_due()) validate();
@@ -81,9 +90,37 @@ class Run {
   }
 
   bool over() const {
-    return trainer_.steps_done() >= config_.steps ||
-           (options_.minutes > 0 && log_.seconds() >= 60 * options_.minutes);
+    return (config_.steps && trainer_.steps_done() >= config_.steps) ||
+           (limit_ && seconds() >= TimeLimit::kMost * limit_->seconds());
   }
+
+  // Training time by the clock of the run's minutes.
+  double seconds() const {
+    return options_.cpu_time && trainer_.model().device() == Device::cpu ? log_.time().cpu : log_.time().wall;
+  }
+
+  // When it is time to, as the speed of the steps done has it.
+  void choose_steps() {
+    const int64_t step = trainer_.steps_done();
+    limit_->add(step, seconds());
+    if (!speed_noted_ && limit_->knows_speed()) {
+      speed_noted_ = true;
+      log_.note("at this speed, {} steps fit into {}", limit_->fitting(), minutes());
+      note_warmup(config_.schedule, limit_->fitting(), log_);
+    }
+    const std::optional<int64_t> steps = limit_->choice(trainer_.schedule());
+    if (!steps) return;
+    trainer_.set_steps(static_cast<int>(*steps));
+    log_.chosen(step, *steps, options_.minutes);
+    log_.note("step {}: the run has {} steps, which fit into {}; its {} repeats it without the clock", step,
+              *steps, minutes(), kConfigFile);
+    try {
+      directory_.write_config(trainer_.config());
+    } catch (const Error& e) {
+      log_.note("warning: {}; train.steps is not in it", e.what());
+    }
+  }
+  std::string minutes() const { return format_duration(60 * options_.minutes); }
 
   bool validation_is_due() const {
     return config_.eval_every && trainer_.steps_done() % config_.eval_every == 0;
@@ -119,8 +156,11 @@ class Run {
     const int64_t step = trainer_.steps_done();
     if (step == first_step_ && (validated_before_ || !trainer_.can_validate()))
       return log_.note("nothing left to do");
-    log_.note("trained {} steps in {}", step, format_duration(log_.seconds()));
-    FinishedRun run{.checkpoint = path_ / fmt::format("step-{}", step),
+    if (step < config_.steps)
+      log_.note("stopped at step {} of {}: the steps have become slower, and {} times {} are over{}", step,
+                config_.steps, TimeLimit::kMost, minutes(), hint());
+    log_.note("trained {} steps in {}", step, format_duration(log_.time().wall));
+    FinishedRun run{.checkpoint = directory_.path() / fmt::format("step-{}", step),
                     .step = step,
                     .report = closing_report(),
                     .text = trainer_.validation_text(),
@@ -143,20 +183,24 @@ class Run {
   const RunOptions& options_;
   Trainer& trainer_;
   const TrainConfig& config_;
-  std::filesystem::path path_;
+  RunDirectory& directory_;
   RunLog& log_;
   CheckpointPolicy checkpoints_;
   int64_t first_step_;
+  std::optional<TimeLimit> limit_;
+  bool speed_noted_ = false;
   std::optional<double> validated_before_;  ///< the validation of that step, when it was done already
 };
 
-void announce(const Corpus& corpus, const Trainer& trainer, const std::filesystem::path& run, RunLog& log) {
+void announce(const Trainer& trainer, const RunOptions& options, RunLog& log) {
   const Config& config = trainer.config();
+  const int steps = config.train.steps;
   const Transformer& model = trainer.model();
-  log.note("{}: {}, {} parameters, {} on {}; {} steps of {}x{} bytes into {}", corpus.name(),
+  log.note("{}: {}, {} parameters, {} on {}; {} steps of {}x{} bytes into {}", trainer.corpus().name(),
            fade::name_of(config.model.kind), model.parameters().count(),
-           precision_name(config, model.device()), fade::name_of(model.device()), config.train.steps,
-           config.train.batch, config.model.block, run.string());
+           precision_name(config, model.device()), fade::name_of(model.device()),
+           steps ? fmt::to_string(steps) : format_duration(60 * options.minutes) + " of", config.train.batch,
+           config.model.block, options.out.string());
   if (const Ranks& ranks = trainer.ranks(); ranks.count() > 1)
     log.note("{} ranks; streams per rank: {}, threads per rank: {}", ranks.count(),
              config.train.batch / ranks.count(), threads());
@@ -166,11 +210,7 @@ void announce(const Corpus& corpus, const Trainer& trainer, const std::filesyste
   if (!trainer.can_validate())
     log.note("no validation: {} leaves it less than two bytes",
              config.train.eval_bytes == 1 ? "train.eval_bytes" : "data.split");
-  if (config.train.schedule.warmup >= config.train.steps)
-    log.note(
-        "all {} steps are warm-up: the learning rate reaches its full height "
-        "after train.schedule.warmup, {}",
-        config.train.steps, config.train.schedule.warmup);
+  if (steps) note_warmup(config.train.schedule, steps, log);
 }
 
 // What rank 0 does: the run directory, and the loop.
@@ -189,7 +229,8 @@ bool lead_training(Trainer& trainer, const RunOptions& options) {
   const InterruptGuard guard;
   RunDirectory directory(options.out, options.resume);
   Resumed from;
-  if (options.resume) from = resume(trainer, directory);
+  if (options.minutes > 0) trainer.set_steps(0);
+  if (options.resume) from = resume(trainer, directory, options.minutes > 0);
   if (options.on_begin) options.on_begin();  // nothing is written before everything has been checked
   if (trainer.ranks().count() > 1 && !from.step)
     trainer.restore(trainer.state());  // all have rank 0's weights
@@ -200,10 +241,10 @@ bool lead_training(Trainer& trainer, const RunOptions& options) {
     from.step = 0;
   }
   directory.write_config(config);
-  RunLog log(options.minutes, directory.path(), trainer.steps_done(), config.train.tensorboard);
+  RunLog log(directory.path(), trainer.steps_done(), config.train.tensorboard);
 
   for (const std::string& note : options.notes) log.note("{}", note);
-  announce(trainer.corpus(), trainer, directory.path(), log);
+  announce(trainer, options, log);
   for (const std::string& warning : warnings) log.note("{}", warning);
   if (!which.empty()) log.note("begins with the weights of {}", which);
   for (const std::string& note : from.notes) log.note("{}", note);
@@ -217,6 +258,10 @@ bool run_training(const Config& config, const RunOptions& options, const Ranks& 
   std::optional<Corpus> corpus;
   ranks.together([&] { corpus.emplace(config.data); });
   require_same(config, ranks);
+  if (options.minutes > 0)
+    TimeLimit::check(config.train);
+  else if (config.train.steps == 0)
+    refuse("train.steps: found 0, allowed with --minutes only (add --minutes T, or --set train.steps=N)");
   require_same(*corpus, ranks);
   ranks.require_same("--check-finite", options.check_finite ? "on" : "off",
                      "give it to all ranks or to none");

@@ -25,10 +25,12 @@ struct FinishedRun {
 
 /// What to train into, from where, and for how long.
 struct RunOptions {
-  std::filesystem::path out;            ///< the run directory
-  std::filesystem::path from = {};      ///< a checkpoint whose weights a new run begins with
-  bool resume = false;                  ///< continue from its newest checkpoint
-  double minutes = 0;                   ///< of training, after which the run ends early; 0: no limit
+  std::filesystem::path out;        ///< the run directory
+  std::filesystem::path from = {};  ///< a checkpoint whose weights a new run begins with
+  bool resume = false;              ///< continue from its newest checkpoint
+  /// Of training in all, with which the schedule ends; train.steps then does not count (TimeLimit). 0: train.steps counts.
+  double minutes = 0;
+  bool cpu_time = false;  ///< on device cpu, minutes of TrainingTime::cpu, else of the clock on the wall
   std::vector<std::string> notes = {};  ///< said at the start
   std::string hint = {};                ///< for the end of a run that can be continued: "resume with: ..."
   bool check_finite = false;            ///< check the result and the gradient of every operation
@@ -43,7 +45,8 @@ struct RunOptions {
 /// written on the way, for want of space or because the directory has vanished, a warning says so and
 /// it is tried again later; Error when the last checkpoint cannot be written either. Throws InputError
 /// when `out` already holds a run and resume is off, holds none and resume is on, holds one of another
-/// model, or when another process trains there; and, after a checkpoint of the last step, when the corpus
+/// model, when another process trains there, or as TimeLimit::check; when there is neither a time nor a number of
+/// steps; and, after a checkpoint of the last step, when the corpus
 /// cannot be read any more.
 ///
 /// All ranks call it, with the same configuration on the same corpus, or InputError says what differs. Rank 0 alone reads and

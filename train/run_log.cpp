@@ -46,26 +46,31 @@ std::vector<MetricsLine> read_metrics(const std::filesystem::path& run) {
   return lines;
 }
 
-RunLog::RunLog(double minutes, const std::filesystem::path& run, int64_t step, bool events)
-    : minutes_(minutes), metrics_(run / kMetricsFile) {
+RunLog::RunLog(const std::filesystem::path& run, int64_t step, bool events) : metrics_(run / kMetricsFile) {
   std::string kept;
   for (const auto& [text, line] : read_metrics(run)) {
     if (line["step"] > step) continue;
     if (line["step"] == step && line.contains("valid_bpb") && line["valid_bpb"].is_number())
       validation_before_ = line["valid_bpb"].get<double>();
-    if (line.contains("seconds") && line["seconds"].is_number()) seconds_ = line["seconds"];
+    if (line.contains("seconds") && line["seconds"].is_number()) time_.wall = line["seconds"];
+    if (line.contains("cpu_seconds") && line["cpu_seconds"].is_number()) time_.cpu = line["cpu_seconds"];
     kept += text + '\n';  // (written anew, a number could change)
   }
   write_file_atomically(run / kMetricsFile, kept);
   if (events) events_.emplace(new_event_file(run), event_file_beginning(step));
 }
 
-void RunLog::add_seconds(double seconds) {
-  step_seconds_.push_back(seconds);
-  seconds_ += seconds;
+void RunLog::add(const TrainingTime& time) {
+  step_seconds_.push_back(time.wall);
+  time_ = time_ + time;
 }
 
-void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
+void RunLog::chosen(int64_t step, int64_t steps, double minutes) {
+  const nlohmann::ordered_json line = {{"step", step}, {"steps", steps}, {"minutes", minutes}};
+  append(metrics_, line.dump() + "\n");
+}
+
+void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last, double seconds_left) {
   const int64_t step = trainer.steps_done();
   const TrainConfig& config = trainer.config().train;
   if (s.skipped)
@@ -77,12 +82,12 @@ void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
   aux_ += s.aux;
   const double mean_seconds = std::reduce(step_seconds_.begin(), step_seconds_.end()) / since;
   const double rate = bytes_per_step / mean_seconds;
-  const double left_by_steps = mean_seconds * (config.steps - step), left_by_time = 60 * minutes_ - seconds_;
-  const double left = minutes_ > 0 ? std::clamp(left_by_time, 0.0, left_by_steps) : left_by_steps;
+  const double left = config.steps ? mean_seconds * (config.steps - step) : seconds_left;
+  const std::string of_all = config.steps ? fmt::format("/{}", config.steps) : "";
   const std::string span = s.mean_span ? fmt::format("span {}  ", figure(*s.mean_span, 1)) : "";
   const std::string line =
-      fmt::format("step {}/{}  {} bpb  {}rows {}  {}  {} left", step, config.steps, figure(bits_ / since, 3),
-                  span, figure(s.mean_rows, 1), format_rate(rate), format_duration(left));
+      fmt::format("step {}{}  {} bpb  {}rows {}  {}  {} left", step, of_all, figure(bits_ / since, 3), span,
+                  figure(s.mean_rows, 1), format_rate(rate), format_duration(left));
   if (step % config.log_every != 0 && !last) return progress_.update(line);
   progress_.log(line);
   write({{"step", step},
@@ -96,7 +101,8 @@ void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last) {
          {"tokens_per_s", rate},
          {"ms", 1000 * median(step_seconds_)},
          {"peak_bytes", memory_stats(trainer.model().device()).peak},
-         {"seconds", seconds_}});
+         {"seconds", time_.wall},
+         {"cpu_seconds", time_.cpu}});
   step_seconds_.clear();
   bits_ = aux_ = 0;
 }
@@ -109,7 +115,8 @@ void RunLog::validation(int64_t step, const Report& report) {
                                  {"valid_streams", v.streams},
                                  {"valid_mean_rows", v.mean_rows},
                                  {"valid_mean_span", number_or_null(v.mean_span)},
-                                 {"seconds", seconds_}};
+                                 {"seconds", time_.wall},
+                                 {"cpu_seconds", time_.cpu}};
   for (const RecallScore& s : report.recall)
     line["recall"].push_back(
         {{"nearest", s.nearest}, {"farthest", s.farthest}, {"asked", s.asked}, {"right", s.right}});

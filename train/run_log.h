@@ -14,6 +14,7 @@
 #include "train/progress.h"
 #include "train/report.h"
 #include "train/trainer.h"
+#include "train/training_time.h"
 
 namespace fade {
 
@@ -32,7 +33,7 @@ class RunLog {
   /// Opens RUN/metrics.jsonl. Lines of steps after `step`, from which training continues, are dropped: a
   /// resumed run writes them again. `events`: a new file of events for TensorBoard, too. Throws Error when the
   /// metrics cannot be written.
-  RunLog(double minutes, const std::filesystem::path& run, int64_t step, bool events);
+  RunLog(const std::filesystem::path& run, int64_t step, bool events);
 
   /// A formatted message, of one line, that stays on the console.
   template <class... A>
@@ -41,14 +42,17 @@ class RunLog {
   }
 
   /// Counts the time of a step.
-  void add_seconds(double seconds);
+  void add(const TrainingTime& time);
   /// Training time so far, that of earlier processes of the run included.
-  double seconds() const { return seconds_; }
+  const TrainingTime& time() const { return time_; }
+
+  /// A line in the metrics: after `step`, the number of steps was chosen, by the speed, for so many minutes.
+  void chosen(int64_t step, int64_t steps, double minutes);
 
   /// The step just done, whose time was counted. Writes a line to the console and one to the metrics every
   /// train.log_every steps, and when it is the `last`; in them, losses are means over the steps since the line
-  /// before (since `step`, for the first line of a resumed run).
-  void step(const Trainer& trainer, const Trainer::Step& figures, bool last);
+  /// before (since `step`, for the first line of a resumed run). `seconds_left` are shown while train.steps is 0.
+  void step(const Trainer& trainer, const Trainer::Step& figures, bool last, double seconds_left);
 
   /// A line in the metrics for a validation after `step`.
   void validation(int64_t step, const Report& report);
@@ -63,12 +67,11 @@ class RunLog {
   void write(const nlohmann::ordered_json& line);
   void append(LogFile& file, std::string record);
 
-  double minutes_;  ///< of training; 0: no limit
   Progress progress_;
   LogFile metrics_;
   std::optional<LogFile> events_;
   std::optional<double> validation_before_;
-  double seconds_ = 0;
+  TrainingTime time_;
   // Of the steps since the last line in the metrics.
   std::vector<double> step_seconds_;
   double bits_ = 0, aux_ = 0;  ///< sums

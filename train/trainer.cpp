@@ -16,6 +16,11 @@ namespace fade {
 // the same seed.
 constexpr uint64_t kStepSeed = 0x5354455053ull;
 
+static Schedule schedule_of(const TrainConfig& train) {
+  const ScheduleConfig& s = train.schedule;
+  return {.kind = s.kind, .warmup = s.warmup, .steps = train.steps, .final = s.final, .decay = s.decay};
+}
+
 Trainer::Trainer(const Config& config, const Corpus& corpus, const Ranks& ranks)
     : config_(config),
       corpus_(corpus),
@@ -25,8 +30,7 @@ Trainer::Trainer(const Config& config, const Corpus& corpus, const Ranks& ranks)
       model_(config.model, types_for(config, device_for(config.device)), device_for(config.device),
              config.seed),
       optimizer_(config.train.optimizer, model_.parameters()),
-      schedule_{config.train.schedule.kind, config.train.schedule.warmup, config.train.steps,
-                config.train.schedule.final},
+      schedule_(schedule_of(config.train)),
       reader_(corpus.bytes(Split::train), config.train.batch, config.model.block, config.seed,
               corpus.name() + " (training split)", ranks),
       random_(config.seed ^ kStepSeed),
@@ -205,6 +209,13 @@ TrainState Trainer::state() const {
                    "a processor, a memory or a connection has failed: continue from the last checkpoint",
                    ranks_);
     return state;
+  });
+}
+
+void Trainer::set_steps(int steps) {
+  on_all_ranks(Order::set_steps, [&] {
+    config_.train.steps = ranks_.broadcast(steps);
+    schedule_ = schedule_of(config_.train);
   });
 }
 

@@ -1,7 +1,7 @@
 // One model in training, by one process or by several ranks, each with its own streams.
 //
-// With several ranks, rank 0 leads: each call of step, validate, state or restore there is an order, which the other ranks
-// carry out at the same time (train/follow.h). Their weights stay the same, bit for bit.
+// With several ranks, rank 0 leads: each call of step, validate, state, restore or set_steps there is an order, which the other
+// ranks carry out at the same time (train/follow.h). Their weights stay the same, bit for bit.
 //
 // Sizes: docs/notation.md.
 #pragma once
@@ -28,13 +28,14 @@ struct NonfiniteError : Error {
 
 /// What rank 0 has all ranks do. A run of several (`fade compare`) is begun outside of a trainer.
 enum class Order : int {
-  step,      ///< Trainer::step
-  validate,  ///< Trainer::validate
-  report,    ///< the evaluation of report_on
-  state,     ///< Trainer::state
-  restore,   ///< Trainer::restore
-  run,       ///< one more run, and its orders
-  end        ///< nothing more: follow() returns
+  step,       ///< Trainer::step
+  validate,   ///< Trainer::validate
+  report,     ///< the evaluation of report_on
+  state,      ///< Trainer::state
+  restore,    ///< Trainer::restore
+  set_steps,  ///< Trainer::set_steps
+  run,        ///< one more run, and its orders
+  end         ///< nothing more: follow() returns
 };
 
 /// A model with its optimizer, memories, reader and randomness: everything that a step reads and changes, and
@@ -73,12 +74,13 @@ class Trainer {
 
   /// Steps skipped so far because they were not finite.
   int64_t skipped() const { return skipped_; }
-  int64_t steps_done() const { return steps_; }          ///< updates of the weights
-  const Config& config() const { return config_; }       ///< as it was given
-  const Transformer& model() const { return model_; }    ///< with the weights of now
-  const Corpus& corpus() const { return corpus_; }       ///< as it was given
-  const TrainReader& reader() const { return reader_; }  ///< of the training split
-  const Ranks& ranks() const { return ranks_; }          ///< as they were given
+  int64_t steps_done() const { return steps_; }           ///< updates of the weights
+  const Schedule& schedule() const { return schedule_; }  ///< of the learning rate
+  const Config& config() const { return config_; }        ///< as it was given, with the number of set_steps
+  const Transformer& model() const { return model_; }     ///< with the weights of now
+  const Corpus& corpus() const { return corpus_; }        ///< as it was given
+  const TrainReader& reader() const { return reader_; }   ///< of the training split
+  const Ranks& ranks() const { return ranks_; }           ///< as they were given
 
   /// False when data.split leaves the validation split less than two bytes: there is nothing to predict.
   bool can_validate() const { return validation_text().size() >= 2; }
@@ -98,6 +100,10 @@ class Trainer {
   /// device and number of ranks; without a state of the optimizer, that starts from zero. Throws InputError, and
   /// changes nothing, when the corpus has no such position.
   void restore(const TrainState& state);
+
+  /// Sets config().train.steps, that of rank 0, and with it the rest of the schedule. Steps that were done at full
+  /// height of both (Schedule::last_full_step) would have been the same with it.
+  void set_steps(int steps);
 
  private:
   /// `work` on all ranks at once: rank 0 gives the order. An error that only this rank knows of ends the job.

@@ -10,6 +10,7 @@
 #include "train/interrupt.h"
 #include "train/resume.h"
 #include "train/run.h"
+#include "train/time_limit.h"
 
 namespace fade {
 namespace fs = std::filesystem;
@@ -41,9 +42,9 @@ void check_validation(const Config& config, const std::string& path) {
 }
 
 // True when there is a run to go on with. Throws InputError when it was trained with other settings or bytes.
-bool is_begun(const Config& config, const fs::path& run) {
+bool is_begun(const Config& config, const fs::path& run, double minutes) {
   if (!holds_checkpoints(run)) return false;
-  require_unchanged(config, run);
+  require_unchanged(config, run, minutes);
   return true;
 }
 
@@ -57,9 +58,13 @@ struct Compare {
   explicit Compare(CLI::App& app) {
     app.add_option("CONFIG", paths, "configuration files, one per run")->required();
     add_sets(app, sets, "key.path=value: overrides a key of every configuration; may be repeated");
-    add_number(app, "--steps", steps, range_of("train.steps"), "updates of each run: overrides train.steps");
-    add_number(app, "--minutes", minutes, {0.01, 1e6},
-               "training time of each run, which then ends before train.steps are done");
+    add_number(app, "--steps", steps, {1, range_of("train.steps").high},
+               "updates of each run: overrides train.steps");
+    add_number(
+        app, "--minutes", minutes, {0.01, 1e6},
+        "training time of each run, with which its schedule ends: takes the place of train.steps; on the CPU, "
+        "CPU time per thread")
+        ->excludes("--steps");
     add_numbers(app, "--span-loss", span_losses, range_of("model.span.loss"),
                 "A,B,..: trains configurations with learned spans with each of these coefficients, too");
     app.add_option("--out", out, "directory of the runs and results (default: runs/compare)");
@@ -100,7 +105,7 @@ struct Compare {
 
   void lead(std::vector<Plan> all, const std::vector<std::string>& notes, const Ranks& ranks) const {
     const Leading leading(ranks);
-    for (Plan& plan : all) plan.begun = is_begun(plan.config, folder() / plan.name);
+    for (Plan& plan : all) plan.begun = is_begun(plan.config, folder() / plan.name, minutes);
     for (const std::string& note : notes) print_stderr("{}", note);
     std::vector<RunResult> results;
     std::vector<std::string> diverged;
@@ -110,7 +115,12 @@ struct Compare {
       const fs::path directory = folder() / plan.name;
       ranks.broadcast(Order::run);
       try {
-        if (train(plan, {.out = directory, .resume = plan.begun, .minutes = minutes, .on_begin = write},
+        if (train(plan,
+                  {.out = directory,
+                   .resume = plan.begun,
+                   .minutes = minutes,
+                   .cpu_time = true,
+                   .on_begin = write},
                   ranks)) {
           results.push_back(read_result(directory, plan.name, plan.family));
           write();
@@ -131,10 +141,10 @@ struct Compare {
   }
 
   // The other ranks train what rank 0 trains. What fails on all of them is rank 0's to tell.
-  static void follow(const std::vector<Plan>& all, const Ranks& ranks) {
+  void follow(const std::vector<Plan>& all, const Ranks& ranks) const {
     const SignalsIgnored ignored;
     for (auto plan = all.begin(); ranks.broadcast(Order::end) == Order::run; ++plan) try {
-        train(*plan, {}, ranks);
+        train(*plan, {.out = {}, .minutes = minutes}, ranks);
       } catch (const Error&) {
       }
   }
@@ -161,6 +171,7 @@ struct Compare {
     for (const std::string& path : paths) {
       const Config config = load_config(path, overrides);
       if (!plans.empty()) check_common(plans.front().config, paths.front(), config, path);
+      if (minutes > 0) TimeLimit::check(config.train);
       const std::string stem = fs::path(path).stem().string();
       plan(stem, stem, config);
       for (const double loss : span_losses) {

@@ -282,6 +282,27 @@ BOOST_AUTO_TEST_CASE(schedules_at_their_corners) {
   BOOST_TEST((Schedule{.kind = ScheduleKind::cosine, .warmup = 10, .steps = 10}.factor(10)) == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_schedule_that_falls_late) {
+  const auto close = boost::test_tools::tolerance(1e-15);
+  const Schedule late{.kind = ScheduleKind::cosine, .warmup = 100, .steps = 500, .final = 0.2, .decay = 0.25};
+  BOOST_TEST(late.last_full_step() == 400);
+  BOOST_TEST(late.factor(50) == 0.5);
+  BOOST_TEST(late.factor(400) == 1);
+  BOOST_TEST(late.factor(450) == 0.6, close);  // half of the way down
+  BOOST_TEST(late.factor(500) == 0.2, close);
+  for (int64_t step = 401; step <= 500; ++step) BOOST_TEST(late.factor(step) < late.factor(step - 1));
+  const auto last_full_step = [](Schedule schedule) { return schedule.last_full_step(); };
+  BOOST_TEST(last_full_step({.kind = ScheduleKind::constant, .warmup = 100, .steps = 500}) == 500);
+  BOOST_TEST(last_full_step({.kind = ScheduleKind::cosine, .warmup = 100, .steps = 500}) == 100);
+  BOOST_TEST(last_full_step({.kind = ScheduleKind::cosine, .warmup = 100, .steps = 60}) ==
+             60);  // all warm-up
+  BOOST_TEST(last_full_step({.kind = ScheduleKind::cosine, .steps = 10, .decay = 0.01}) ==
+             9);                                                    // one falls at least
+  const Schedule open{.kind = ScheduleKind::cosine, .warmup = 10};  // of a length that is not known
+  BOOST_TEST(open.factor(5) == 0.5);
+  BOOST_TEST(open.factor(1000) == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace fade

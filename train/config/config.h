@@ -110,12 +110,13 @@ struct ScheduleConfig {
   ScheduleKind kind = ScheduleKind::constant;  ///< after warm-up
   int warmup = 8000;                           ///< steps over which the learning rate rises linearly to lr
   double final = 0.0;                          ///< cosine: the last step's learning rate as a fraction of lr
+  double decay = 1.0;                          ///< cosine: share of the steps after warm-up in which it falls
 };
 
 /// How a model is trained, and what a run logs and keeps (section `train`).
 struct TrainConfig {
   int batch = 64;               ///< B: streams
-  int steps = 100'000;          ///< updates of the weights
+  int steps = 100'000;          ///< updates of the weights; 0: a time decides (RunOptions::minutes)
   OptimizerConfig optimizer;    ///< the rule of an update
   ScheduleConfig schedule;      ///< the learning rate
   double clip = 0.3;            ///< largest global gradient norm; 0: no limit

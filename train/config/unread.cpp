@@ -16,6 +16,7 @@ bool has_adam(const Config& c) {
   const OptimizerKind kind = c.train.optimizer.kind;
   return kind == OptimizerKind::adam || kind == OptimizerKind::adamw || kind == OptimizerKind::muon;
 }
+bool is_cosine(const Config& c) { return c.train.schedule.kind == ScheduleKind::cosine; }
 
 /// A key, or a section with its dot; the key whose value decides; whether the keys are then read. The longest
 /// path that fits comes first.
@@ -37,8 +38,8 @@ constexpr Condition kConditions[] = {
      [](const Config& c) { return c.train.optimizer.kind == OptimizerKind::sgd; }},
     {"train.optimizer.muon_momentum", "train.optimizer.kind",
      [](const Config& c) { return c.train.optimizer.kind == OptimizerKind::muon; }},
-    {"train.schedule.final", "train.schedule.kind",
-     [](const Config& c) { return c.train.schedule.kind == ScheduleKind::cosine; }},
+    {"train.schedule.final", "train.schedule.kind", is_cosine},
+    {"train.schedule.decay", "train.schedule.kind", is_cosine},
 };
 
 }  // namespace

@@ -1,0 +1,37 @@
+#include "train/time_limit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "engine/error.h"
+#include "train/config/schema.h"
+
+namespace fade {
+
+void TimeLimit::check(const TrainConfig& config) {
+  const ScheduleConfig& schedule = config.schedule;
+  if (schedule.kind == ScheduleKind::cosine && schedule.decay == 1 && schedule.warmup < kFewestSteps)
+    refuse(
+        "train.schedule.warmup: found {}, allowed with --minutes: at least {} (the speed of the first steps decides how many "
+        "there are, and so when the learning rate falls; or set train.schedule.decay below 1)",
+        schedule.warmup, kFewestSteps);
+}
+
+void TimeLimit::add(int64_t done, double seconds) {
+  if (done >= 2 * later_.steps) earlier_ = std::exchange(later_, {done, seconds});
+  const double per_step = (seconds - earlier_.seconds) / static_cast<double>(done - earlier_.steps);
+  const double most = find_key("train.steps")->range.high - static_cast<double>(done);
+  done_ = done;
+  share_ = seconds / seconds_;
+  left_ = share_ >= 1 ? 0 : std::llround(std::min((seconds_ - seconds) / per_step, most));
+}
+
+std::optional<int64_t> TimeLimit::choice(Schedule schedule) const {
+  schedule.steps = fitting();
+  if (share_ < 1 && (done_ < kFewestSteps || done_ < schedule.last_full_step())) return {};
+  while (schedule.decay < 1 && schedule.last_full_step() < done_) ++schedule.steps;
+  return schedule.steps;
+}
+
+}  // namespace fade
