@@ -105,6 +105,7 @@ struct Compare {
 
   void lead(std::vector<Plan> all, const std::vector<std::string>& notes, const Ranks& ranks) const {
     const Leading leading(ranks);
+    const bool with_published = is_enwik8(Corpus(all.front().config.data));
     for (Plan& plan : all) plan.begun = is_begun(plan.config, folder() / plan.name, minutes);
     for (const std::string& note : notes) print_stderr("{}", note);
     std::vector<RunResult> results;
@@ -123,6 +124,7 @@ struct Compare {
                    .on_begin = write},
                   ranks)) {
           results.push_back(read_result(directory, plan.name, plan.family));
+          if (!with_published) results.back().published.reset();
           write();
         }
       } catch (const NonfiniteError& e) {  // the others can be compared all the same

@@ -6,12 +6,14 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/compare/plot.h"
+#include "engine/io/hash.h"
 #include "engine/io/output.h"
 #include "engine/io/safetensors.h"
 #include "engine/io/utf8.h"
 #include "engine/median.h"
 #include "train/checkpoint/weights.h"
 #include "train/config/file.h"
+#include "train/config/resolve.h"
 #include "train/figure.h"
 #include "train/run_log.h"
 
@@ -32,7 +34,7 @@ std::string published(const RunResult& r, double Published::*what, const char* f
   return r.published ? fmt::format(fmt::runtime(format), (*r.published).*what) : "-";
 }
 
-const std::vector<Column> kColumns = {
+const std::vector<Column> kMeasured = {
     {"run", [](const RunResult& r) { return printable(r.name); }},
     {"kind", [](const RunResult& r) { return std::string(name_of(r.kind)); }},
     {"parameters", [](const RunResult& r) { return fmt::to_string(r.parameters); }},
@@ -44,11 +46,23 @@ const std::vector<Column> kColumns = {
     {"mean rows", [](const RunResult& r) { return figure(r.mean_rows, 1); }},
     {"span loss",
      [](const RunResult& r) { return r.span_loss > 0 ? fmt::format("{}", r.span_loss) : std::string("-"); }},
+};
+const std::vector<Column> kPublished = {
     {"published bits/byte",
      [](const RunResult& r) { return published(r, &Published::bits_per_byte, "{:.2f}"); }},
     {"GB", [](const RunResult& r) { return published(r, &Published::gigabytes); }},
     {"ms", [](const RunResult& r) { return published(r, &Published::ms); }},
 };
+
+bool any_published(const std::vector<RunResult>& results) {
+  return std::ranges::any_of(results, [](const RunResult& r) { return r.published.has_value(); });
+}
+
+std::vector<Column> columns_of(const std::vector<RunResult>& results) {
+  std::vector<Column> columns = kMeasured;
+  if (any_published(results)) columns.insert(columns.end(), kPublished.begin(), kPublished.end());
+  return columns;
+}
 
 /// How a table is written.
 struct Layout {
@@ -61,7 +75,7 @@ struct Layout {
 std::string lines(const std::vector<RunResult>& results, const Layout& layout) {
   std::vector<std::vector<std::string>> rows(results.size() + 1);  // headings first
   std::vector<size_t> widths;
-  for (const Column& column : kColumns) {
+  for (const Column& column : columns_of(results)) {
     rows[0].push_back(layout.quote(column.heading));
     for (size_t r = 0; r < results.size(); ++r) rows[r + 1].push_back(layout.quote(column.cell(results[r])));
     size_t width = 0;
@@ -98,7 +112,7 @@ std::string markdown_cell(std::string cell) {
 
 std::string markdown(const std::vector<RunResult>& results) {
   std::string rule = "|";
-  for (size_t c = 0; c < kColumns.size(); ++c) rule += "---|";
+  for (size_t c = 0; c < columns_of(results).size(); ++c) rule += "---|";
   return lines(results, {"| ", " | ", " |\n", true, rule + "\n", markdown_cell});
 }
 
@@ -131,6 +145,15 @@ PlotLine& line_of(std::vector<PlotLine>& all, const std::string& name, Kind kind
   return all.emplace_back(PlotLine{name, style, {}});
 }
 
+std::string curves(const std::vector<RunResult>& results) {
+  std::vector<PlotLine> runs;
+  for (const RunResult& r : results)
+    for (PlotLine& line = line_of(runs, r.name, r.kind); const CurvePoint& point : r.curve)
+      line.points.push_back({point.seconds, point.bits_per_byte});
+  return line_plot("Bits per byte over training time", {.title = "training time, seconds"},
+                   {.title = "bits per byte"}, runs);
+}
+
 std::string tradeoff(const std::vector<RunResult>& results) {
   std::vector<PlotLine> families;
   for (const RunResult& r : results)
@@ -160,6 +183,17 @@ std::string recall(const std::vector<RunResult>& results) {
 
 }  // namespace
 
+bool is_enwik8(const Corpus& corpus) {
+  constexpr size_t kSize = 100'000'000, kBeginning = 1 << 16;
+  const Bytes all = corpus.bytes(Split::all);
+  if (all.size() < kBeginning || all.size() > kSize) return false;
+  ContentHash hash;
+  all.part(0, kBeginning).each_piece([&](std::span<const uint8_t> piece) {
+    hash.add(piece.data(), piece.size());
+  });
+  return hash.digits() == "f8de4fdc101d62b19e0fa2527b3fa342";
+}
+
 RunResult read_result(const fs::path& run, const std::string& name, const std::string& family) {
   const Config config = load_config((run / "config.yaml").string());
   const ModelConfig& m = config.model;
@@ -171,6 +205,7 @@ RunResult read_result(const fs::path& run, const std::string& name, const std::s
               .published = kind.published};
   std::vector<double> ms;
   bool validated = false;
+  const char* const clock = device_for(config.device) == Device::cpu ? "cpu_seconds" : "seconds";
   // JSON has no NaN: it is written as null.
   const auto number = [](const nlohmann::ordered_json& value) {
     return value.is_number() ? value.get<double>() : NAN;
@@ -182,6 +217,7 @@ RunResult read_result(const fs::path& run, const std::string& name, const std::s
     validated = line.contains("valid_bpb");
     if (!validated) continue;
     r.bits_per_byte = number(line["valid_bpb"]);
+    r.curve.push_back({number(line.value(clock, nlohmann::ordered_json())), r.bits_per_byte});
     r.mean_rows = number(line.value("valid_mean_rows", nlohmann::ordered_json()));
     r.recall.clear();
     if (!line.contains("recall")) continue;
@@ -197,7 +233,9 @@ RunResult read_result(const fs::path& run, const std::string& name, const std::s
 }
 
 std::string comparison_table(const std::vector<RunResult>& results) {
-  return lines(results, {"", "  ", "\n", true}) +
+  const std::string table = lines(results, {"", "  ", "\n", true});
+  if (!any_published(results)) return table;
+  return table +
          "published: Expire-Span (2021), 12 layers of 512 on enwik8: bits per byte, GPU memory, ms per batch\n";
 }
 
@@ -210,10 +248,13 @@ void write_comparison(const fs::path& out, const std::vector<RunResult>& results
   };
   const bool any = !results.empty();
   const bool families = std::ranges::any_of(results, [](const RunResult& r) { return r.family != r.name; });
+  const bool validations =
+      std::ranges::any_of(results, [](const RunResult& r) { return r.curve.size() > 1; });
   const bool asked = std::ranges::any_of(results, [](const RunResult& r) { return !r.recall.empty(); });
   put("comparison.csv", any, csv);
   put("comparison.md", any, markdown);
   put("comparison.svg", any, bars);
+  put("curves.svg", validations, curves);
   put("tradeoff.svg", families, tradeoff);
   put("recall.svg", asked, recall);
 }

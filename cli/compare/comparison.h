@@ -7,9 +7,16 @@
 #include <vector>
 
 #include "train/config/config.h"
+#include "train/data/corpus.h"
 #include "train/report.h"
 
 namespace fade {
+
+/// A validation during a run.
+struct CurvePoint {
+  double seconds = 0;  ///< of training before it, by the clock of `fade compare --minutes`
+  double bits_per_byte = 0;
+};
 
 /// The result of one run, read from its directory.
 struct RunResult {
@@ -25,17 +32,22 @@ struct RunResult {
   int64_t peak_bytes = 0;                   ///< tensors, weights and optimizer included
   std::optional<Published> published = {};  ///< of its kind
   std::vector<RecallScore> recall = {};
+  std::vector<CurvePoint> curve = {};  ///< its validations
 };
+
+/// True for enwik8, of which the published figures are, and for a beginning of it.
+bool is_enwik8(const Corpus& corpus);
 
 /// Reads RUN/config.yaml, RUN/metrics.jsonl and the newest weights. Throws InputError when the run
 /// has no final validation.
 RunResult read_result(const std::filesystem::path& run, const std::string& name, const std::string& family);
 
-/// The table for a terminal, with the published figures of each kind; a dash for a kind without.
+/// The table for a terminal, with the published figures of each kind, and a dash for a kind without; or without those
+/// columns, when no result has any.
 std::string comparison_table(const std::vector<RunResult>& results);
 
-/// Writes OUT/comparison.csv, .md and .svg; OUT/tradeoff.svg if a family has several members, and
-/// OUT/recall.svg for the recall corpus. Removes those of them that earlier results left and these do not
+/// Writes OUT/comparison.csv, .md and .svg; OUT/curves.svg if a run has several validations, OUT/tradeoff.svg if a
+/// family has several members, and OUT/recall.svg for the recall corpus. Removes those of them that earlier results left and these do not
 /// make: without results, all.
 void write_comparison(const std::filesystem::path& out, const std::vector<RunResult>& results);
 
