@@ -2,9 +2,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "cli/bench_step.h"
 #include "cli/command.h"
 #include "engine/median.h"
+#include "train/bench_step.h"
 #include "train/figure.h"
 #include "train/job.h"
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/bench_step.h"
 #include "engine/step_trace.h"
+#include "train/bench_step.h"
 
 namespace fade {
 

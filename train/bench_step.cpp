@@ -1,8 +1,10 @@
-#include "cli/bench_step.h"
+#include "train/bench_step.h"
 
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
+#include "engine/median.h"
 #include "engine/module_scope.h"
 #include "nn/init.h"
 #include "ops/embedding/embedding.h"
@@ -115,6 +117,17 @@ std::vector<NamedTensor> BenchStep::given() const {
   std::vector<NamedTensor> given = data();
   for (const Parameter& p : model_.parameters().all()) given.push_back({p.name, p.leaf});
   return given;
+}
+
+double training_speed(const Config& config) {
+  constexpr double kMostMs = 250;
+  constexpr size_t kMostSteps = 8;
+  BenchStep step(config, 2 * config.model.block);
+  step.run();  // warms up
+  std::vector<double> ms;
+  do ms.push_back(step.run());
+  while (ms.size() < kMostSteps && std::reduce(ms.begin(), ms.end()) < kMostMs);
+  return 1000.0 * config.train.batch * config.model.block / median(ms);
 }
 
 }  // namespace fade
