@@ -68,22 +68,18 @@ struct ConfigArguments {
     add_sets(app, sets, "key.path=value: overrides a key of the configuration; may be repeated");
   }
   /// Of keys set more than once, the last wins: a command's defaults, --set, then a command's own options.
-  /// Sets up the process, too (set_up_process). `notes` receives what to tell at the start: about a text's
-  /// configuration, and about settings without effect.
+  /// Sets up the process, too (set_up_process). `notes` receives what to tell at the start about settings without effect.
   Config load(const std::vector<std::string>& options = {}, const std::vector<std::string>& defaults = {},
               std::vector<std::string>* notes = nullptr) const {
     std::vector<std::string> all = defaults;
     all.insert(all.end(), sets.begin(), sets.end());
     all.insert(all.end(), options.begin(), options.end());
-    const bool text = takes_text && !is_configuration_name(path);
-    const TextConfig read = text ? config_for_text(path, all) : TextConfig{load_config(path, all), ""};
-    if (notes) {
-      *notes = unread_settings(read.config, sets);
-      if (text) notes->insert(notes->begin(), read.note);
-    }
-    set_up_process(read.config);
-    return read.config;
+    const Config read = is_text() ? config_for_text(path, all) : load_config(path, all);
+    if (notes) *notes = unread_settings(read, sets);
+    set_up_process(read);
+    return read;
   }
+  bool is_text() const { return takes_text && !is_configuration_name(path); }
 };
 
 constexpr const char* kCheckpointForms =

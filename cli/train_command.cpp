@@ -1,13 +1,17 @@
 // `fade train`: trains a model, and prints a closing report on standard output.
 #include <array>
 #include <cmath>
+#include <sstream>
 
 #include "cli/command.h"
 #include "cli/compress/packers.h"
+#include "train/bench_step.h"
 #include "train/call.h"
 #include "train/checkpoint/run_directory.h"
+#include "train/config/text_plan.h"
 #include "train/data/recall.h"
 #include "train/figure.h"
+#include "train/job.h"
 #include "train/run.h"
 
 namespace fade {
@@ -50,26 +54,38 @@ void print_recall(const std::vector<RecallScore>& scores, const RecallConfig& co
 
 void print_validation(const Report& report, const Bytes& text, const Config& config) {
   const EvalResult& v = report.validation;
+  const double order0 = order0_bits(text);
   fmt::print("validation: {} bits per byte over {} bytes in {} streams\n", figure(v.bits_per_byte, 4),
              v.bytes, v.streams);
-  fmt::print("for comparison: order-0 entropy {}, gzip -9 {} on the same bytes\n",
-             figure(order0_bits(text), 4), figure(8.0 * gzip_size(text) / text.size(), 4));
+  fmt::print("for comparison: order-0 entropy {}, gzip -9 {} on the same bytes\n", figure(order0, 4),
+             figure(8.0 * gzip_size(text) / text.size(), 4));
+  if (v.bits_per_byte >= order0)
+    fmt::print(
+        "this is no better than the frequencies of the bytes: more steps, or a longer text, may help\n");
   fmt::print("memory: {}\n", memory_text(v, config.model));
   if (!report.spans.empty()) print_spans(report.spans);
   if (config.data.kind == DataKind::recall) print_recall(report.recall, config.data.recall);
 }
 
+void print_checkpoints(const FinishedRun& run, const Config& config) {
+  const std::string directory = run.checkpoint.parent_path().string();
+  const bool other = run.best && run.best->step != run.step, kept = other && config.train.checkpoint_every;
+  const std::string bits = other ? figure(run.best->bits_per_byte, 4) : "";
+  if (other && !kept) fmt::print("best validation: {} bits per byte after step {}\n", bits, run.best->step);
+  if (kept)
+    fmt::print("best checkpoint: {}/step-{}, {} bits per byte\n", directory, run.best->step, bits);
+  else
+    fmt::print("checkpoint: {}\n", run.checkpoint.string());
+  fmt::print("to use it: {}\n", call_of({"generate", directory}));
+  if (kept) fmt::print("last checkpoint: {}\n", run.checkpoint.string());
+}
+
 /// Prints the validation's bits per byte, compared with what needs no model; for expire_span a
 /// table of mean spans by kind of byte; for the recall corpus the questions answered at each
-/// distance; and where the checkpoint is.
+/// distance; and where the checkpoints are.
 void print_report(const FinishedRun& run, const Config& config) {
-  if (run.report) {
-    print_validation(*run.report, run.text, config);
-    if (run.best && run.best->step != run.step)
-      fmt::print("best validation: {} bits per byte after step {}\n", figure(run.best->bits_per_byte, 4),
-                 run.best->step);
-  }
-  fmt::print("checkpoint: {}\n", run.checkpoint.string());
+  if (run.report) print_validation(*run.report, run.text, config);
+  print_checkpoints(run, config);
 }
 
 struct Train {
@@ -96,7 +112,9 @@ struct Train {
         ->check(not_empty())
         ->excludes("--resume");
     add_number(app, "--minutes", minutes, {0.01, 1e6},
-               "training time, which takes the place of train.steps: the schedule ends with it");
+               fmt::format("training time, which takes the place of train.steps: the schedule ends with it "
+                           "(of a text: {} where neither is given)",
+                           kDefaultMinutes));
     app.add_flag("--check-finite", check_finite,
                  "check the result and the gradient of every operation for infinities and NaNs (slow)");
   }
@@ -111,15 +129,16 @@ struct Train {
       refuse_for_one_rank(ranks, "data.path", c.data.path);
       refuse_typed_text(c.data);
     });
+    const double clock = config.is_text() ? plan_text(ranks, c, notes) : minutes;
     const std::string job = ranks.count() > 1 ? fmt::format("mpirun -np {} ", ranks.count()) : "";
     run_training(c,
                  {.out = directory,
                   .from = from,
                   .resume = resume->count() > 0,
-                  .minutes = minutes,
+                  .minutes = clock,
                   .notes = notes,
                   .hint = "resume with: " + job + call_of({"train", "--resume", directory.string()}) +
-                          (minutes > 0 ? fmt::format(" --minutes {}", minutes) : "") +
+                          (clock > 0 ? fmt::format(" --minutes {}", clock) : "") +
                           (c.data.path == "-" ? " < TEXT" : ""),
                   .check_finite = check_finite,
                   .on_end = [&](const FinishedRun& run) { print_report(run, c); }},
@@ -127,6 +146,38 @@ struct Train {
   }
 
  private:
+  // Completes the configuration of a text by what rank 0 finds best. Returns the minutes of training; 0: no limit.
+  double plan_text(const Ranks& ranks, Config& c, std::vector<std::string>& notes) const {
+    device_for(c.device, ranks);
+    TextPlan plan;
+    ranks.together([&] {
+      if (ranks.leads()) plan = plan_for_text({text_bytes(config.path), minutes, speed_of(ranks), given()});
+    });
+    std::istringstream settings(ranks.broadcast(fmt::format("{}", fmt::join(plan.settings, "\n"))));
+    plan.settings.clear();
+    for (std::string line; std::getline(settings, line);) plan.settings.push_back(line);
+    ranks.together([&] { c = config.load(given(), plan.settings); });
+    notes.insert(notes.begin(), plan.notes.begin(), plan.notes.end());
+    return ranks.broadcast(plan.minutes);
+  }
+  static std::function<double(const Config&)> speed_of(const Ranks& ranks) {
+    return [&ranks](const Config& candidate) { return ranks.count() * training_speed(candidate); };
+  }
+  // The settings that a text does not choose: those of the call, and the sizes of the model whose weights are taken.
+  std::vector<std::string> given() const {
+    std::vector<std::string> given;
+    if (!from.empty()) {
+      const WeightsFile weights = read_weights(from);
+      const Config theirs = config_of(weights.file, weights.path);
+      for (const Key& key : config_keys())
+        if (key.path.starts_with("model.") && key.path != "model.dropout")
+          given.push_back(fmt::format("{}={}", key.path, value_text(key, theirs)));
+    }
+    for (const auto& more : {config.sets, device_override(device)})
+      given.insert(given.end(), more.begin(), more.end());
+    return given;
+  }
+
   // The run directory that the arguments mean. Sets the configuration's path where --resume RUN implies it.
   fs::path take_run() {
     std::string run = resumed.empty() ? "" : resumed.front();
@@ -144,9 +195,12 @@ struct Train {
       return directory;
     }
     if (config.path.empty()) throw UsageError("train", "CONFIG is required");
-    if (!out.empty()) return out;
-    if (resume->count() && is_config_of_run(config.path)) return run_to_resume(config.path);
-    return "runs" / (config.path == "-" ? "stdin" : fs::path(config.path).stem());
+    if (out.empty() && resume->count() && is_config_of_run(config.path)) return run_to_resume(config.path);
+    const fs::path name = config.path == "-" ? "stdin" : fs::path(config.path).stem();
+    const fs::path directory = out.empty() ? "runs" / name : fs::path(out);
+    if (resume->count() && config.is_text())  // as it was planned
+      config.path = (run_to_resume(directory) / kConfigFile).string();
+    return directory;
   }
 
   static bool is_config_of_run(const fs::path& path) {

@@ -1,35 +1,62 @@
 #!/bin/bash
-# fade train TEXT: any file not named .yaml or .yml trains with the laptop preset; and where a corpus is looked for. Needs
-# $FADE, the program.
+# fade train TEXT: for any file not named .yaml or .yml the settings are chosen; and where a corpus is looked for. Needs $FADE,
+# the program.
 set -u
 . tests/shell/cli_support.sh
 
 small_run_files
 quick="--set model.layers=1 --set model.hidden=16 --set model.ff=16 --set train.steps=2"
 
-# A short text: what is too large for it is smaller, and said.
+# A text: what is chosen for it is said, and written.
 cp text my_text.txt
 works "a text trains" train my_text.txt $quick
 holds "into a run named after it" test -s runs/my_text/step-2/model.safetensors
 holds "with the preset" grep -q "max_span: 512" runs/my_text/config.yaml
-holds "which is said" grep -q "^my_text.txt: a text, trained with the laptop preset; fitted to its length and steps: " err
-holds "with what was chosen for a short text" grep -q " train.batch=8 train.schedule.warmup=0 train.eval_every=1 (--set" err
-holds "which is in the configuration" grep -q "batch: 8$" runs/my_text/config.yaml
+holds "the choice is said" grep -q "^chosen by its length, the time and this machine's speed: layers 1, width 16, dropout 0, " err
+holds "and how often the text is read" grep -q "^2 steps; 2[0-9] % of the text is read" err
+holds "and which checkpoint is used" grep -q "^to use it: .* generate runs/my_text" out
+holds "streams are of several blocks" grep -q "batch: 8$" runs/my_text/config.yaml
 works "a chosen value gives way" train my_text.txt $quick --set train.batch=3 --out three
 holds "to --set" grep -q "batch: 3$" three/config.yaml
 works "its evaluation" eval runs/my_text
+works "the run's configuration" train runs/my_text/config.yaml --out again
+holds "repeats it" cmp runs/my_text/step-2/model.safetensors again/step-2/model.safetensors
+works "resuming by the text's name" train my_text.txt --resume --set train.steps=3
+holds "goes on with the run's settings" test -s runs/my_text/step-3/model.safetensors
+works "another's weights" train my_text.txt --from again --set train.steps=1 --out tuned
+holds "have their sizes" grep -q "hidden: 16" tuned/config.yaml
+
+# A time: the speed of the machine, which is not known here, decides.
+works "a time" train my_text.txt --minutes 0.01 --out timed
+holds "is said" grep -qE "^(about )?[0-9]+ steps.* 0.01 minutes" err
+works "and the run" train timed/config.yaml --out repeated
+last=$(cat timed/latest)
+holds "is repeated without the clock" cmp "timed/$last/model.safetensors" "repeated/$last/model.safetensors"
+for minutes in -1 0 abc 1e9; do
+  "$fade" train my_text.txt --minutes $minutes --out refused >out 2>err
+  holds "--minutes $minutes: exit code 2" test $? -eq 2
+  holds "in one line" grep -q -- "^fade train: --minutes: found $minutes, allowed: a number of at least 0.01 and at most 1" err
+done
 
 # Texts of other lengths and kinds.
+for text in . /dev/null; do
+  "$fade" train $text $quick --out refused >out 2>err
+  holds "no text: $text: exit code 2" test $? -eq 2
+  holds "in one line" sh -c 'grep -q "^fade: $1: " err && test "$(wc -l <err)" -eq 1' - $text
+done
+for bytes in 0 1 2; do
+  head -c $bytes text >tiny
+  "$fade" train tiny $quick --out refused >out 2>err
+  holds "$bytes bytes: exit code 2" test $? -eq 2
+  holds "say so" grep -qE "^fade: tiny: (empty|too short) " err
+done
 bottles 50000 >long
 works "a long text" train long $quick --set train.eval_bytes=100
-holds "has the preset's streams" grep -q "batch: 16$" runs/long/config.yaml
-for bytes in 20 70 300; do
+for bytes in 3 20 300; do
   head -c $bytes text >tiny
   works "$bytes bytes" train tiny $quick --out "tiny$bytes"
 done
 head -c 3000 /dev/urandom >random.bin
-works "other steps" train text $quick --set train.steps=120 --set train.batch=2
-holds "are fewer warm-up steps and validations" grep -q "steps: train.schedule.warmup=12 train.eval_every=13 (--set" err
 works "any bytes" train random.bin $quick
 mkdir -p "a folder"
 cp text "a folder/Größe 1.md"
@@ -51,7 +78,7 @@ holds "a comparison of a pipe: exit code 2" test $? -eq 2
 holds "which each run would read" grep -q "^fade: /dev/stdin: not a regular file, but every run reads it (copy it to one)" err
 cp text $'caf\351\001'
 works "a name that is not UTF-8" train $'caf\351\001' $quick
-holds "is shown, and kept" sh -c 'grep -q "^caf.xe9.x01: a text" err && grep -q "binary.*# caf.xe9.x01$" "$1"' - runs/caf*/config.yaml
+holds "is shown, and kept" sh -c 'grep -q "^caf.xe9.x01: expire_span" err && grep -q "binary.*# caf.xe9.x01$" "$1"' - runs/caf*/config.yaml
 works "and found again" eval runs/caf*
 works "any name" train "a folder/Größe 1.md" $quick
 holds "names the run" test -d "runs/Größe 1"

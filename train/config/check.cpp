@@ -6,13 +6,12 @@
 
 namespace fade {
 
-namespace {
-
-/// Weights of the linear layers and embeddings, as a double: it cannot overflow.
 double weight_count(const ModelConfig& model) {
   const double hidden = model.hidden, ff = model.ff;
   return model.layers * (4 * hidden * hidden + 2 * hidden * ff) + 2.0 * model.vocab * hidden;
 }
+
+namespace {
 
 void check_model(const ModelConfig& model, const Need& need) {
   need(model.hidden % model.heads == 0, "model.hidden", "model.heads",

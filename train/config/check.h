@@ -29,6 +29,9 @@ struct Origins {
   }
 };
 
+/// Weights of the linear layers and embeddings, as a double: it cannot overflow.
+double weight_count(const ModelConfig& model);
+
 /// Throws InputError when values of `config` contradict each other, naming the key and where it was set.
 void check_config(const Config& config, const Origins& origins);
 

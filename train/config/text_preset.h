@@ -1,7 +1,9 @@
 // The configuration of a run that is given a text instead of a configuration.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,18 +17,13 @@ extern const char* const kLaptopPreset;
 /// True for names that end in .yaml or .yml: those of configurations. Any other file is a text.
 bool is_configuration_name(const std::filesystem::path& path);
 
-/// A configuration for a text, and what to tell about it.
-struct TextConfig {
-  Config config;     ///< the laptop preset, with the text as its corpus
-  std::string note;  ///< one line: the preset, and the settings that were fitted to the text
-};
-
 /// The laptop preset with the file at `path` ("-": standard input) as its corpus, and with `overrides`, which
-/// are "key.path=value". Where the text is too short for the preset's block, streams, steps, warm-up or
-/// validations, they are lowered, unless `overrides` set them: a stream then has eight blocks where that is
-/// possible, and the text is read forty times. A text of unknown length, from a pipe, is not fitted. Throws
-/// InputError when nothing is at the path, or a directory, weights or a configuration, when the text is
-/// empty or too short, and as parse_config does.
-TextConfig config_for_text(const std::string& path, const std::vector<std::string>& overrides);
+/// are "key.path=value". Throws InputError when nothing is at the path, or a directory, weights or a
+/// configuration, and as parse_config does.
+Config config_for_text(const std::string& path, const std::vector<std::string>& overrides);
+
+/// The length of a text; none when it is not known before it is read: of a pipe or a device. Throws InputError when it is empty
+/// or shorter than 3 bytes.
+std::optional<int64_t> text_bytes(const std::string& path);
 
 }  // namespace fade

@@ -1,0 +1,119 @@
+// What is chosen for a text: sensible for any length, time and machine, and larger where there is more of them.
+#include <array>
+#include <boost/test/unit_test.hpp>
+
+#include "train/config/check.h"
+#include "train/config/file.h"
+#include "train/config/text_plan.h"
+#include "train/config/text_preset.h"
+
+namespace fade {
+namespace {
+
+constexpr double kSlow = 2e9, kLaptop = 6e10, kGpu = 2e13;  // operations per second
+const auto kLengths = std::to_array<int64_t>({3, 10, 300, 30'000, 1'000'000, 100'000'000});
+const auto kMinutes = std::to_array<double>({0.01, 1, 10, 10'000});
+
+// A machine that computes so many operations per second: 6 per weight and byte, forward and backward; and needs a millisecond
+// per step besides.
+TextBudget budget_of(std::optional<int64_t> bytes, double minutes, double operations,
+                     const std::vector<std::string>& given = {}) {
+  const auto speed = [operations](const Config& c) {
+    const double bytes_per_step = 1.0 * c.train.batch * c.model.block;
+    return bytes_per_step / (1e-3 + bytes_per_step * 6 * weight_count(c.model) / operations);
+  };
+  return {bytes, minutes, speed, given};
+}
+
+Config config_of(const TextPlan& plan, std::vector<std::string> given = {}) {
+  given.insert(given.begin(), plan.settings.begin(), plan.settings.end());
+  return parse_config(kLaptopPreset, "the laptop preset", given);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(text_plan)
+
+BOOST_AUTO_TEST_CASE(any_budget_has_a_sensible_plan) {
+  for (const int64_t bytes : kLengths)
+    for (const double minutes : kMinutes)
+      for (const double machine : {kSlow, kLaptop, kGpu}) {
+        BOOST_TEST_CONTEXT(bytes << " bytes, " << minutes << " minutes, " << machine
+                                 << " operations per second") {
+          const TextBudget budget = budget_of(bytes, minutes, machine);
+          const TextPlan plan = plan_for_text(budget);
+          const Config c = config_of(plan);  // which is a valid one
+          const double text = 0.9 * static_cast<double>(bytes), step = 1.0 * c.train.batch * c.model.block;
+          BOOST_TEST(c.train.batch * (c.model.block + 1) <= text);  // the streams have a block each
+          BOOST_TEST(plan.steps >= 1);
+          BOOST_TEST(c.train.steps == plan.steps);
+          BOOST_TEST(c.train.schedule.warmup < plan.steps);
+          BOOST_TEST(c.train.eval_every <= plan.steps);
+          BOOST_TEST(plan.steps * step <= std::max(1.001 * 60 * minutes * budget.speed(c), step));
+          BOOST_TEST(plan.epochs <= std::max(100.0, 101 * step / text));  // no text is read for ever
+          if (plan.epochs > 30) BOOST_TEST(c.model.dropout >= 0.2);
+          if (plan.epochs < 1) BOOST_TEST(c.model.dropout == 0);
+          BOOST_TEST((plan.minutes == 0 || plan.minutes == minutes));
+          // The clock ends the run unless the text does.
+          BOOST_TEST((plan.minutes == 0) == (plan.steps * step < 60 * minutes * budget.speed(c) - step));
+        }
+      }
+}
+
+BOOST_AUTO_TEST_CASE(more_of_anything_makes_no_smaller_model) {
+  const auto weights = [](int64_t bytes, double minutes, double machine) {
+    return weight_count(config_of(plan_for_text(budget_of(bytes, minutes, machine))).model);
+  };
+  for (size_t i = 1; i < kLengths.size(); ++i)
+    BOOST_TEST(weights(kLengths[i], 10, kLaptop) >= weights(kLengths[i - 1], 10, kLaptop));
+  for (size_t i = 1; i < kMinutes.size(); ++i)
+    BOOST_TEST(weights(1'000'000, kMinutes[i], kLaptop) >= weights(1'000'000, kMinutes[i - 1], kLaptop));
+  BOOST_TEST(weights(1'000'000, 10, kLaptop) > weights(1'000'000, 10, kSlow));
+  BOOST_TEST(weights(100'000'000, 10, kGpu) > weights(100'000'000, 10, kLaptop));
+  BOOST_TEST(weights(100'000'000, 10'000, kLaptop) > weights(30'000, 10'000, kLaptop));
+}
+
+BOOST_AUTO_TEST_CASE(a_text_that_is_read_often_is_regularised_and_ends_early) {
+  const TextPlan short_text = plan_for_text(budget_of(30'000, 100, kLaptop)),
+                 long_text = plan_for_text(budget_of(100'000'000, 100, kLaptop));
+  BOOST_TEST(short_text.minutes == 0);
+  BOOST_TEST(short_text.notes.back().find("which is enough") != std::string::npos);
+  BOOST_TEST(config_of(short_text).model.dropout > config_of(long_text).model.dropout);
+  BOOST_TEST(long_text.minutes == 100);
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_is_not_busy_gets_a_larger_batch) {
+  const Config gpu = config_of(plan_for_text(budget_of(100'000'000, 10, kGpu)));
+  BOOST_TEST(gpu.train.batch > config_of(plan_for_text(budget_of(100'000'000, 10, kLaptop))).train.batch);
+}
+
+BOOST_AUTO_TEST_CASE(given_settings_stay_and_are_reckoned_with) {
+  const std::vector<std::string> given{"train.steps=70", "model.hidden=32", "train.batch=4",
+                                       "model.block=16"};
+  TextBudget budget = budget_of(1'000'000, 0, kLaptop, given);
+  budget.speed = [](const Config&) -> double { throw Error("the steps are known"); };
+  const TextPlan plan = plan_for_text(budget);
+  BOOST_TEST(plan.steps == 70);
+  BOOST_TEST(plan.minutes == 0);
+  BOOST_TEST(plan.epochs == 70 * 4 * 16 / 0.9e6, boost::test_tools::tolerance(1e-9));
+  const Config c = config_of(plan, given);
+  BOOST_TEST(c.model.hidden == 32);
+  BOOST_TEST(c.train.steps == 70);
+  BOOST_TEST(c.train.eval_every <= 70);
+  // A time that is given, too, wins.
+  const TextPlan timed = plan_for_text(budget_of(1'000'000, 1, kLaptop, given));
+  BOOST_TEST(timed.minutes == 1);
+  BOOST_TEST(timed.steps > 70);
+}
+
+BOOST_AUTO_TEST_CASE(a_text_of_unknown_length_is_taken_for_a_long_one) {
+  const TextPlan unknown = plan_for_text(budget_of({}, 10, kLaptop));
+  BOOST_TEST(unknown.minutes == 10);
+  BOOST_TEST(unknown.epochs == 0);
+  BOOST_TEST(weight_count(config_of(unknown).model) ==
+             weight_count(config_of(plan_for_text(budget_of(100'000'000, 10, kLaptop))).model));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade

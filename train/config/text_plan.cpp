@@ -1,0 +1,213 @@
+#include "train/config/text_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "train/config/check.h"
+#include "train/config/file.h"
+#include "train/config/text_preset.h"
+#include "train/figure.h"
+
+namespace fade {
+namespace {
+
+/// A size of the model, and the learning rate that goes with it.
+struct Rung {
+  int layers, hidden;
+  double lr;
+};
+constexpr auto kLadder = std::to_array<Rung>({{2, 64, 4e-3},
+                                              {3, 96, 3.5e-3},
+                                              {3, 128, 3e-3},
+                                              {4, 192, 2e-3},
+                                              {4, 256, 1.5e-3},
+                                              {6, 384, 1e-3},
+                                              {8, 512, 7e-4}});
+constexpr double kReadsPerWeight =
+    4;                                // a model that reads fewer bytes learns less than a smaller, faster one
+constexpr double kMostEpochs = 60;    // read more often, a text teaches nothing new
+constexpr double kFewestSteps = 100;  // of a text that is shorter than a few blocks
+
+/// The dropout of a text that is read so many times, or more.
+struct Regularisation {
+  double epochs, dropout;
+};
+constexpr auto kDropout = std::to_array<Regularisation>({{0, 0}, {4, 0.05}, {8, 0.1}, {16, 0.2}, {32, 0.3}});
+
+constexpr double kBlock = 64, kBatch = 8, kLargestBatch = 64;
+constexpr double kBlocksPerStream = 8;  // at least, where the text is long enough
+constexpr double kGainOfBatch = 1.5;    // of speed, from twice the batch; half the steps cost less than that
+constexpr double kStepsOfBatch = 4000;  // that must remain
+
+constexpr double kWarmup = 0.05;  // of the steps
+constexpr double kMostWarmup = 200;
+constexpr double kValidations = 12;
+constexpr double kMinutesBetween = 10;         // two validations, at most
+constexpr double kTimeOfValidations = 0.05;    // of the time of training
+constexpr double kCostOfValidation = 1 / 3.0;  // of a byte, of the cost in training: no backward
+constexpr double kFewestValidated = 10'000;    // bytes, for a figure that means something
+constexpr double kLogLines = 80;
+
+/// "key=value", of an integer that the value is rounded down to.
+std::string whole(std::string_view key, double value) {
+  return fmt::format("{}={}", key, static_cast<int64_t>(std::clamp(value, 0.0, 1e9)));
+}
+
+/// The settings chosen so far, and what follows from them.
+class Choice {
+ public:
+  explicit Choice(const TextBudget& budget)
+      : budget_(&budget), minutes_(budget.minutes > 0 ? budget.minutes : kDefaultMinutes) {
+    add({});
+  }
+
+  void add(const std::vector<std::string>& settings) {
+    settings_.insert(settings_.end(), settings.begin(), settings.end());
+    std::vector<std::string> all = settings_;
+    all.insert(all.end(), budget_->given.begin(), budget_->given.end());
+    config_ = parse_config(kLaptopPreset, "the laptop preset", all);
+  }
+  Choice with(const std::vector<std::string>& settings) const {
+    Choice larger = *this;
+    larger.add(settings);
+    return larger;
+  }
+  const std::vector<std::string>& settings() const { return settings_; }
+  const Config& config() const { return config_; }
+
+  bool gives(std::string_view key) const {
+    return std::ranges::any_of(budget_->given, [&](const std::string& s) {
+      return s.starts_with(key) && s.substr(key.size()).starts_with('=');
+    });
+  }
+  /// Bytes of the training split.
+  double text() const {
+    return budget_->bytes ? static_cast<double>(*budget_->bytes) * config_.data.split[0] / 100 : INFINITY;
+  }
+  double bytes_per_step() const {
+    return 1.0 * config_.train.batch * config_.model.block * config_.train.accumulate;
+  }
+  /// Streams that the text has enough blocks for.
+  double most_streams() const { return text() / (kBlocksPerStream * (config_.model.block + 1)); }
+  /// Bytes per second, measured.
+  double speed() const { return budget_->speed(config_); }
+  /// The number of steps is given, and no time.
+  bool has_steps() const { return budget_->minutes == 0 && gives("train.steps"); }
+  double minutes() const { return minutes_; }
+  /// The most bytes that training reads, whatever the time.
+  double enough() const {
+    if (has_steps()) return config_.train.steps * bytes_per_step();
+    return gives("train.steps") ? INFINITY : std::max(kMostEpochs * text(), kFewestSteps * bytes_per_step());
+  }
+  /// Bytes that training reads: at so many per second, or at the speed measured now.
+  double reads_at(double speed) const { return std::min(enough(), 60 * minutes_ * speed); }
+  double reads() const { return has_steps() ? enough() : reads_at(speed()); }
+
+ private:
+  const TextBudget* budget_;
+  double minutes_;
+  std::vector<std::string> settings_;
+  Config config_;
+};
+
+Choice choose_block(Choice choice) {
+  choice.add({whole("model.block", std::clamp(choice.text() - 1, 1.0, kBlock))});
+  return choice.with({whole("train.batch", std::clamp(choice.most_streams(), 1.0, kBatch))});
+}
+
+// A device that a small batch does not keep busy reads more bytes per second with a larger one.
+Choice choose_batch(Choice choice) {
+  if (choice.has_steps() || choice.gives("train.batch")) return choice;
+  for (double speed = choice.speed();;) {
+    Choice larger = choice.with({whole("train.batch", 2 * choice.config().train.batch)});
+    if (larger.config().train.batch > std::min(kLargestBatch, choice.most_streams()) ||
+        choice.reads_at(speed) < kStepsOfBatch * larger.bytes_per_step())
+      return choice;
+    const double faster = larger.speed();
+    if (faster < kGainOfBatch * speed) return choice;
+    choice = std::move(larger);
+    speed = faster;
+  }
+}
+
+// The largest model that reads enough bytes for its weights, and the bytes.
+std::pair<Choice, double> choose_model(const Choice& before) {
+  std::optional<std::pair<Choice, double>> best;
+  for (const Rung& rung : kLadder) {
+    Choice choice =
+        before.with({whole("model.layers", rung.layers), whole("model.hidden", rung.hidden),
+                     whole("model.ff", 4 * rung.hidden), fmt::format("train.optimizer.lr={}", rung.lr)});
+    const double needed = kReadsPerWeight * weight_count(choice.config().model);
+    if (best && choice.enough() < needed) break;  // before the time is taken
+    const double reads = choice.reads();
+    if (best && reads < needed) break;
+    best.emplace(std::move(choice), reads);
+  }
+  return *best;
+}
+
+double dropout_for(double epochs) {
+  return std::prev(std::ranges::upper_bound(kDropout, epochs, {}, &Regularisation::epochs))->dropout;
+}
+
+// Warm-up, validations, checkpoints and lines of the log, for a run of so many steps.
+std::vector<std::string> intervals(const Choice& choice, double steps) {
+  const double reads = steps * choice.bytes_per_step();
+  const double valid = choice.text() * choice.config().data.split[1] / choice.config().data.split[0];
+  const double affordable = kTimeOfValidations / kCostOfValidation * reads;
+  const double bytes = std::min(valid, std::max(affordable / kValidations, kFewestValidated));
+  const double wanted = std::max(kValidations, choice.minutes() / kMinutesBetween);
+  const double validations = std::clamp(affordable / std::max(bytes, 1.0), 2.0, wanted);
+  const double every = std::max(steps / validations, 1.0);
+  return {whole("train.schedule.warmup", std::min(kWarmup * steps, kMostWarmup)),
+          whole("train.eval_every", every), whole("train.eval_bytes", bytes < valid ? bytes : 0),
+          whole("train.checkpoint_every", every),
+          whole("train.log_every", std::clamp(steps / kLogLines, 1.0, 50.0))};
+}
+
+// How often the text is read, in words.
+std::string reading(double epochs) {
+  if (epochs == 0) return "";
+  if (epochs < 1) return fmt::format("; {:.0f} % of the text is read", 100 * epochs);
+  return fmt::format("; the text is read {:.{}f} times over", epochs, epochs < 10 ? 1 : 0);
+}
+
+// The end of training, in words.
+std::string length_of(const Choice& choice, const TextPlan& plan, double speed) {
+  const std::string read = reading(plan.epochs);
+  if (choice.has_steps()) return fmt::format("{} steps{}", plan.steps, read);
+  if (plan.minutes > 0)
+    return fmt::format("about {} steps in {} minutes (--minutes){}", plan.steps, plan.minutes, read);
+  return fmt::format("{} steps{}, which is enough: {} of {} minutes; a longer text would teach more",
+                     plan.steps, read, figure(plan.steps * choice.bytes_per_step() / speed / 60, 1),
+                     choice.minutes());
+}
+
+}  // namespace
+
+TextPlan plan_for_text(const TextBudget& budget) {
+  auto [choice, reads] = choose_model(choose_batch(choose_block(Choice(budget))));
+  choice.add({fmt::format("model.dropout={}", dropout_for(reads / choice.text()))});
+  const double speed = choice.has_steps() ? 0 : choice.speed();  // dropout takes time
+  reads = choice.has_steps() ? choice.enough() : choice.reads_at(speed);
+  TextPlan plan;
+  plan.steps = std::max<int64_t>(static_cast<int64_t>(reads / choice.bytes_per_step()), 1);
+  plan.epochs = reads / choice.text();
+  plan.minutes = reads < choice.enough() ? choice.minutes() : 0;
+  choice.add({fmt::format("train.steps={}", plan.steps)});
+  choice.add(intervals(choice, static_cast<double>(plan.steps)));
+  plan.settings = choice.settings();
+  const Config& c = choice.config();
+  plan.notes = {
+      fmt::format("chosen by its length, the time and this machine's speed: layers {}, width {}, dropout {}, "
+                  "learning rate {}, streams {}, block {} (--set changes them)",
+                  c.model.layers, c.model.hidden, c.model.dropout, c.train.optimizer.lr, c.train.batch,
+                  c.model.block),
+      length_of(choice, plan, speed)};
+  return plan;
+}
+
+}  // namespace fade
