@@ -90,8 +90,16 @@ class Run {
   }
 
   bool over() const {
-    return (config_.steps && trainer_.steps_done() >= config_.steps) ||
+    return (config_.steps && trainer_.steps_done() >= config_.steps) || patience_is_over() ||
            (limit_ && seconds() >= TimeLimit::kMost * limit_->seconds());
+  }
+
+  // True in the step after the last of these validations. It follows from the best checkpoint: a resumed run ends with the
+  // same step.
+  bool patience_is_over() const {
+    const std::optional<BestResult>& best = checkpoints_.best();
+    const int64_t steps = int64_t{config_.patience} * config_.eval_every;
+    return steps && best && trainer_.steps_done() > best->step + steps;
   }
 
   // Training time by the clock of the run's minutes.
@@ -156,7 +164,10 @@ class Run {
     const int64_t step = trainer_.steps_done();
     if (step == first_step_ && (validated_before_ || !trainer_.can_validate()))
       return log_.note("nothing left to do");
-    if (step < config_.steps)
+    if (patience_is_over())
+      log_.note("stopped at step {} of {}: no validation since step {} was better (train.patience: {})", step,
+                config_.steps, checkpoints_.best()->step, config_.patience);
+    else if (step < config_.steps)
       log_.note("stopped at step {} of {}: the steps have become slower, and {} times {} are over{}", step,
                 config_.steps, TimeLimit::kMost, minutes(), hint());
     log_.note("trained {} steps in {}", step, format_duration(log_.time().wall));

@@ -8,7 +8,8 @@ says() { grep -q -- "$1" err; }
 small_run_files
 works "a run" train c.yaml --out run --set train.eval_every=0 --set train.checkpoint_every=2
 echo step-2 >run/best
-for call in "eval run" "generate run --bytes 5" "info run" "explain run --text text --row 5" "compress run c.yaml c.fade" \
+for call in "eval run" "generate run --bytes 5" "info run" "explain run --text text --row 5" "spans run --text text --ansi" \
+  "compress run c.yaml c.fade" \
   "grad c.yaml --weights run --tokens text --blocks 2 --out g"; do
   works "$call" $call
   holds "takes the best, and says so" says "^checkpoint: run/step-2, the best checkpoint of run$"
@@ -33,6 +34,18 @@ echo step-2 >run/best
 truncate -s -1 run/step-2/model.safetensors
 works "a damaged best" info run
 holds "is passed over with a warning" says "^warning: run/step-2/model.safetensors: .*; taking the next checkpoint of the run"
+
+# A validation split of other letters: the more is learned, the worse it gets.
+bottles 200 >changing
+bottles 20 | tr a-z A-Z >>changing
+works "a run with patience" train c.yaml --out worse --set data.path=changing --set train.steps=400 \
+  --set train.eval_every=5 --set train.patience=3 --set train.optimizer.lr=0.01
+holds "ends when it is over" says "^stopped at step 21 of 400: no validation since step 5 was better (train.patience: 3)$"
+holds "and names the best checkpoint" grep -q "^best checkpoint: worse/step-5, " out
+works "which is taken" generate worse --bytes 5
+holds "by default" says "^checkpoint: worse/step-5, the best checkpoint of worse$"
+works "resuming it" train --resume worse
+holds "goes on no further" says "^nothing left to do$"
 
 # Weights alone, as another program writes them.
 python3 - run/step-4/model.safetensors alone.safetensors <<'PY'

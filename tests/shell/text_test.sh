@@ -39,7 +39,7 @@ for minutes in -1 0 abc 1e9; do
 done
 
 # Texts of other lengths and kinds.
-for text in . /dev/null; do
+for text in . /dev/zero /dev/null; do
   "$fade" train $text $quick --out refused >out 2>err
   holds "no text: $text: exit code 2" test $? -eq 2
   holds "in one line" sh -c 'grep -q "^fade: $1: " err && test "$(wc -l <err)" -eq 1' - $text

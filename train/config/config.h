@@ -123,6 +123,7 @@ struct TrainConfig {
   int accumulate = 1;           ///< blocks whose gradients are averaged into one update
   int eval_every = 1000;        ///< steps; 0: only at the end
   int64_t eval_bytes = 0;       ///< of the validation split, at most; 0: all
+  int patience = 0;             ///< validations in a row without a new best that end the run; 0: none do
   int checkpoint_every = 1000;  ///< steps; 0: only at the end
   int keep_checkpoints = 3;     ///< this many of the newest; 0: all
   int keep_every = 0;           ///< and those whose steps are multiples of this; 0: no others

@@ -45,6 +45,7 @@ constexpr double kStepsOfBatch = 4000;  // that must remain
 constexpr double kWarmup = 0.05;  // of the steps
 constexpr double kMostWarmup = 200;
 constexpr double kValidations = 12;
+constexpr double kPatience = 0.4;              // of the validations
 constexpr double kMinutesBetween = 10;         // two validations, at most
 constexpr double kTimeOfValidations = 0.05;    // of the time of training
 constexpr double kCostOfValidation = 1 / 3.0;  // of a byte, of the cost in training: no backward
@@ -163,7 +164,9 @@ std::vector<std::string> intervals(const Choice& choice, double steps) {
   const double validations = std::clamp(affordable / std::max(bytes, 1.0), 2.0, wanted);
   const double every = std::max(steps / validations, 1.0);
   return {whole("train.schedule.warmup", std::min(kWarmup * steps, kMostWarmup)),
-          whole("train.eval_every", every), whole("train.eval_bytes", bytes < valid ? bytes : 0),
+          whole("train.eval_every", every),
+          whole("train.eval_bytes", bytes < valid ? bytes : 0),
+          whole("train.patience", kPatience * validations),
           whole("train.checkpoint_every", every),
           whole("train.log_every", std::clamp(steps / kLogLines, 1.0, 50.0))};
 }

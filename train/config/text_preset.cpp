@@ -34,6 +34,9 @@ Config config_for_text(const std::string& path, const std::vector<std::string>& 
   if (fs::is_directory(path))
     refuse("{}: a directory, where a text or a configuration was expected (to continue a run: {})", path,
            call_of({"train", "--resume", path}));
+  if (fs::is_character_file(path))
+    refuse("{}: a device, which may have no end (copy what is to be read of it: head -c 1000000 {} >my_text)",
+           path, path);
   if (fs::path(path).extension() == ".safetensors")
     refuse("{}: weights, where a text was expected (--from begins a run with them)", path);
   refuse_configuration(path);

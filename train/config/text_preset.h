@@ -18,8 +18,8 @@ extern const char* const kLaptopPreset;
 bool is_configuration_name(const std::filesystem::path& path);
 
 /// The laptop preset with the file at `path` ("-": standard input) as its corpus, and with `overrides`, which
-/// are "key.path=value". Throws InputError when nothing is at the path, or a directory, weights or a
-/// configuration, and as parse_config does.
+/// are "key.path=value". Throws InputError when nothing is at the path, or a directory, a device,
+/// weights or a configuration, and as parse_config does.
 Config config_for_text(const std::string& path, const std::vector<std::string>& overrides);
 
 /// The length of a text; none when it is not known before it is read: of a pipe or a device. Throws InputError when it is empty
