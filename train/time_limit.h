@@ -16,7 +16,7 @@ class TimeLimit {
  public:
   /// A run that takes longer than its time ends all the same when it has taken this many times as long: the steps have
   /// become slower since their number was chosen.
-  static constexpr double kMost = 1.5;
+  static constexpr double kMost = 2;
 
   /// Steps before the number is chosen, as long as there is time: the first are slower, until caches and the memory pool
   /// are filled.

@@ -13,14 +13,40 @@ using test::contains;
 BOOST_AUTO_TEST_SUITE(comparison)
 
 BOOST_AUTO_TEST_CASE(a_kind_without_published_figures_has_dashes) {
-  const auto row = [](const std::optional<Published>& published) {
-    const std::string table = comparison_table({{.name = "run", .family = "run", .published = published}});
-    const size_t begin = table.find('\n') + 1;
-    return table.substr(begin, table.find('\n', begin) - begin);
+  const Published figures{.bits_per_byte = 1.03, .gigabytes = 15, .ms = 408};
+  const std::string table =
+      comparison_table({{.name = "a", .family = "a", .published = figures}, {.name = "b", .family = "b"}});
+  BOOST_TEST(contains(table, " 1.03                 15  408\n"), table);
+  BOOST_TEST(contains(table, " -                    -   -\n"), table);
+  BOOST_TEST(contains(table, "published: "));
+  BOOST_TEST(!contains(comparison_table({{.name = "b", .family = "b"}}), "published"));
+}
+
+// A text that begins as enwik8 does is in tests/shell/enwik8_test.sh.
+BOOST_AUTO_TEST_CASE(other_texts_are_not_enwik8) {
+  const test::TempDir dir;
+  const auto is = [&](const std::string& text) {
+    DataConfig data;
+    data.path = dir.write("text", text);
+    return is_enwik8(Corpus(data));
   };
-  BOOST_TEST(row(Published{.bits_per_byte = 1.03, .gigabytes = 15, .ms = 408})
-                 .ends_with(" 1.03                 15  408"));
-  BOOST_TEST(row(std::nullopt).ends_with(" -                    -   -"));
+  const std::string start = "<mediawiki xmlns=\"http://www.mediawiki.org/xml/export-0.3/\"";
+  BOOST_TEST(!is(start));
+  BOOST_TEST(!is(start + std::string(100'000, ' ')));
+}
+
+BOOST_AUTO_TEST_CASE(curves_are_drawn_where_there_are_several_validations) {
+  const test::TempDir dir;
+  const RunResult once{.name = "once", .family = "once", .curve = {{.seconds = 7, .bits_per_byte = 2}}};
+  RunResult often = once;
+  often.name = "often";
+  often.curve.push_back({.seconds = 70, .bits_per_byte = 1.5});
+  write_comparison(dir.path(), {once, often});
+  const std::string svg = test::file_text(dir.path("curves.svg"));
+  BOOST_TEST(contains(svg, ">training time, seconds</text>"));
+  BOOST_TEST(contains(svg, ">often</text>"));
+  write_comparison(dir.path(), {once});
+  BOOST_TEST(!std::filesystem::exists(dir.path("curves.svg")));
 }
 
 // A run is named after its file, whose name may be any bytes.

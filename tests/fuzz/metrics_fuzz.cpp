@@ -13,10 +13,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const Curves few = thinned(training_curves(lines), 30);
     fuzz::require(few.steps.size() <= lines.size() && validation_curves(lines).steps.size() <= lines.size(),
                   "a line is a point at most");
-    { const RunLog opened(0, fuzz::folder(), last_step, false); }
+    { const RunLog opened(fuzz::folder(), last_step, false); }
     const std::string kept = fuzz::read(path);
     fuzz::require(kept.size() <= size + 1, "lines are dropped, not added");
-    { const RunLog opened(0, fuzz::folder(), last_step, false); }
+    { const RunLog opened(fuzz::folder(), last_step, false); }
     fuzz::require(fuzz::read(path) == kept, "what was kept is kept again");
   });
   return 0;

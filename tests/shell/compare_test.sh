@@ -21,7 +21,7 @@ bottles 200 >text
 
 works "four kinds" compare window.yaml heads.yaml slots.yaml rows.yaml --out four
 holds "prints one row per run" sh -c 'test "$(grep -cE "^(window|heads|slots|rows) " out)" -eq 4'
-holds "with the published figures" grep -qE "^rows .* 1.03 +15 +408$" out
+holds "without the figures published for another text" sh -c '! grep -q published out four/comparison.*'
 holds "writes CSV" python3 -c '
 import csv
 rows = list(csv.DictReader(open("four/comparison.csv")))
@@ -36,6 +36,7 @@ import xml.dom.minidom as x
 svg = x.parse("four/comparison.svg")
 assert len([r for r in svg.getElementsByTagName("rect")]) > 12'
 holds "without a trade-off to draw" test ! -e four/tradeoff.svg
+holds "or a curve of one validation" test ! -e four/curves.svg
 holds "runs are ordinary ones" "$fade" eval four/slots
 
 # Interrupted: as if two runs were done, the third had been killed after its checkpoint at step 8, and the last had not begun.
@@ -89,12 +90,27 @@ holds "and begins no other run" test ! -e stopped/rows
 works "a sweep over coefficients" compare rows.yaml window.yaml --span-loss 0.1,0.001,0,0.10000001 --steps 6 --out sweep
 holds "trains each" test -d sweep/rows-span-loss-0.1/step-6 -a -d sweep/rows-span-loss-0/step-6
 holds "also one that is nearly another" sh -c 'test -d sweep/rows-span-loss-0.10000001/step-6 &&
-  grep -q ",0.10000001," sweep/comparison.csv'
+  grep -q ",0.10000001$" sweep/comparison.csv'
 holds "the configuration's own only once" test ! -e sweep/rows-span-loss-0.001
 holds "and none without spans" test ! -e sweep/window-span-loss-0.1
 holds "draws the trade-off" grep -q "Bits per byte against memory" sweep/tradeoff.svg
-works "a time limit" compare window.yaml --minutes 0.01 --set train.steps=100000000 --set train.checkpoint_every=0 --out brief
-holds "ends the run" sh -c 'tail -n 1 brief/window/metrics.jsonl | grep -q valid_bpb'
+timed=(compare window.yaml rows.yaml --set train.eval_every=5 --set train.checkpoint_every=0 --out timed)
+works "a time" "${timed[@]}" --minutes 0.01
+for run in window rows; do
+  steps=$(sed -n 's/^  steps: //p' timed/$run/config.yaml)
+  holds "ends the schedule of $run" test "$(cat timed/$run/latest)" = "step-$steps"
+done
+holds "draws bits over time" grep -q "Bits per byte over training time" timed/curves.svg
+cp timed/comparison.csv before
+works "the same time again" "${timed[@]}" --minutes 0.01
+holds "finds nothing to do" test "$(grep -c "nothing left to do" err)" -eq 2
+holds "and the same figures" cmp timed/comparison.csv before
+"$fade" "${timed[@]}" --minutes 0.02 >out 2>err
+holds "another time is refused" test $? -eq 2
+holds "and named" grep -q "^fade: timed/window: was trained with other settings: --minutes was 0.01, is 0.02 (" err
+"$fade" compare rows.yaml --minutes 0.01 --out again >out 2>err
+holds "a time for a run that had none is refused" test $? -eq 2
+holds "and named" grep -q "^fade: again/rows: was trained with other settings: --minutes was not given, is 0.01 (" err
 # Tables and pictures are of the last call.
 works "fewer runs in the same place" compare rows.yaml --steps 6 --out sweep
 holds "leave no picture of more" test ! -e sweep/tradeoff.svg

@@ -24,4 +24,6 @@ holds "is below 4.6 bits per byte" python3 -c '
 import json
 found = json.load(open("out"))["bits_per_byte"]
 assert found < 4.6, found'
+works "a comparison" compare c.yaml --steps 2 --out compared
+holds "has the published figures" grep -qE "^c .* 1.03 +15 +408$" out
 finish

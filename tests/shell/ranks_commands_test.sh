@@ -79,6 +79,13 @@ holds "a signal ends the comparison" grep -q "0 of 2 runs are finished; the same
 holds "with a checkpoint" test -s stopped/window/latest
 holds "and begins no other run" test ! -e stopped/rows
 
+ranks_work "a run of a time" 2 train rows.yaml --minutes 0.01 --set train.schedule.kind=cosine \
+  --set train.schedule.warmup=5 --out timed
+! grep -q "^stopped" err || ranks_work "which the machine was too slow for" 2 train --resume timed
+steps=$(sed -n 's/^  steps: //p' timed/config.yaml)
+ranks_work "the same without the clock" 2 train timed/config.yaml --out repeated
+holds "has the same weights" cmp "timed/step-$steps/model.safetensors" "repeated/step-$steps/model.safetensors"
+
 for n in 1 2 3; do  # 4 streams
   ranks_work "an evaluation by $n" $n eval two/rows --json --split all
   cp out eval-$n

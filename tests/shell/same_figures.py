@@ -3,7 +3,7 @@
 import json
 import sys
 
-NOT_COMPARED = {"tokens_per_s", "ms", "peak_bytes", "seconds"}
+NOT_COMPARED = {"tokens_per_s", "ms", "peak_bytes", "seconds", "cpu_seconds"}
 
 
 def lines(path):
