@@ -116,7 +116,7 @@ class Run {
       log_.note("at this speed, {} steps fit into {}", limit_->fitting(), minutes());
       note_warmup(config_.schedule, limit_->fitting(), log_);
     }
-    const std::optional<int64_t> steps = limit_->choice(trainer_.schedule());
+    const std::optional<int64_t> steps = limit_->choice(trainer_.schedule(), patience_is_over());
     if (!steps) return;
     trainer_.set_steps(static_cast<int>(*steps));
     log_.chosen(step, *steps, options_.minutes);

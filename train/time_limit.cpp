@@ -27,9 +27,9 @@ void TimeLimit::add(int64_t done, double seconds) {
   left_ = share_ >= 1 ? 0 : std::llround(std::min((seconds_ - seconds) / per_step, most));
 }
 
-std::optional<int64_t> TimeLimit::choice(Schedule schedule) const {
+std::optional<int64_t> TimeLimit::choice(Schedule schedule, bool now) const {
   schedule.steps = fitting();
-  if (share_ < 1 && (done_ < kFewestSteps || done_ < schedule.last_full_step())) return {};
+  if (!now && share_ < 1 && (done_ < kFewestSteps || done_ < schedule.last_full_step())) return {};
   while (schedule.decay < 1 && schedule.last_full_step() < done_) ++schedule.steps;
   return schedule.steps;
 }

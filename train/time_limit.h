@@ -38,8 +38,9 @@ class TimeLimit {
   /// True when that is more than a first guess: after a hundredth of the time.
   bool knows_speed() const { return done_ >= kFewestSteps && share_ >= 0.01; }
 
-  /// The number of steps, once it has to be chosen; before, none. The number of steps of `schedule` does not count.
-  std::optional<int64_t> choice(Schedule schedule) const;
+  /// The number of steps, once it has to be chosen, or with `now`; before, none. The number of steps of `schedule` does not
+  /// count.
+  std::optional<int64_t> choice(Schedule schedule, bool now = false) const;
 
   double seconds() const { return seconds_; }  ///< of training, for the whole run
 

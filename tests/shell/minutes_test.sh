@@ -23,6 +23,14 @@ for decay in 1.0 0.4; do
   rm -r timed repeated
 done
 
+# A run that ends before its number of steps had to be chosen.
+works "a run that loses patience" train c.yaml --minutes 100000 --set train.schedule.decay=0.4 --set train.eval_every=1 \
+  --set train.patience=1 --out impatient
+last=$(cat impatient/latest)
+holds "has a number of steps" test "$(steps_of impatient)" -gt "${last#step-}"
+works "the same without the clock" train impatient/config.yaml --out repeated
+holds "ends with the same weights" cmp impatient/$last/model.safetensors repeated/$last/model.safetensors
+
 # Interrupted while the number of steps is open.
 open=(train c.yaml --set train.schedule.kind=constant --set train.log_every=1)
 "$fade" "${open[@]}" --minutes 100000 --out open >out 2>err &

@@ -90,6 +90,17 @@ BOOST_AUTO_TEST_CASE(steps_before_the_choice_do_not_depend_on_it) {
       }
 }
 
+// A run may end before: with the number that it would have chosen, it repeats that, too.
+BOOST_AUTO_TEST_CASE(a_number_that_is_needed_at_once) {
+  for (const Schedule& schedule : {kConstant, kCosine, kLate}) {
+    TimeLimit limit(10, 0, 0);
+    limit.add(1, 1);
+    limit.add(2, 2);
+    BOOST_TEST(!limit.choice(schedule));
+    BOOST_TEST(limit.choice(schedule, true).value() == 600);
+  }
+}
+
 // A run that is resumed before the number is chosen knows the speed of the steps before.
 BOOST_AUTO_TEST_CASE(a_resumed_run_goes_on_counting) {
   TimeLimit limit(10, 19, 38);
