@@ -94,8 +94,7 @@ class Run {
            (limit_ && seconds() >= TimeLimit::kMost * limit_->seconds());
   }
 
-  // True in the step after the last of these validations. It follows from the best checkpoint: a resumed run ends with the
-  // same step.
+  // True in the step after the last of these validations; a resumed run ends with the same step.
   bool patience_is_over() const {
     const std::optional<BestResult>& best = checkpoints_.best();
     const int64_t steps = int64_t{config_.patience} * config_.eval_every;

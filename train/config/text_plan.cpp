@@ -44,6 +44,7 @@ constexpr double kStepsOfBatch = 4000;  // that must remain
 
 constexpr double kWarmup = 0.05;  // of the steps
 constexpr double kMostWarmup = 200;
+constexpr double kDecay = 0.8;  // of the steps after it: until then the run goes by the clock
 constexpr double kValidations = 12;
 constexpr double kPatience = 0.4;              // of the validations
 constexpr double kMinutesBetween = 10;         // two validations, at most
@@ -164,6 +165,7 @@ std::vector<std::string> intervals(const Choice& choice, double steps) {
   const double validations = std::clamp(affordable / std::max(bytes, 1.0), 2.0, wanted);
   const double every = std::max(steps / validations, 1.0);
   return {whole("train.schedule.warmup", std::min(kWarmup * steps, kMostWarmup)),
+          fmt::format("train.schedule.decay={}", kDecay),
           whole("train.eval_every", every),
           whole("train.eval_bytes", bytes < valid ? bytes : 0),
           whole("train.patience", kPatience * validations),
