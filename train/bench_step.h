@@ -34,13 +34,13 @@ class BenchStep {
   /// One step. Returns its milliseconds; waits for the device. All ranks must call it.
   double run();
 
-  Tape& tape() { return tape_; }
-  const Transformer& model() const { return model_; }
+  Tape& tape() { return tape_; }                       ///< of the last step
+  const Transformer& model() const { return model_; }  ///< whose step it is
   /// Of the gradients; none when there is one rank.
   const std::optional<GradientSum>& sum() const { return sum_; }
-  /// The tensors that a step reads, with their names: memory, tokens and targets; and with the parameters.
+  /// The tensors that a step reads, with their names: memory, tokens and targets.
   std::vector<NamedTensor> data() const;
-  std::vector<NamedTensor> given() const;
+  std::vector<NamedTensor> given() const;  ///< the same, and the parameters
 
  private:
   Config config_;  ///< adapted to `live`

@@ -45,9 +45,8 @@ struct RunOptions {
 /// written on the way, for want of space or because the directory has vanished, a warning says so and
 /// it is tried again later; Error when the last checkpoint cannot be written either. Throws InputError
 /// when `out` already holds a run and resume is off, holds none and resume is on, holds one of another
-/// model, when another process trains there, or as TimeLimit::check; when there is neither a time nor a number of
-/// steps; and, after a checkpoint of the last step, when the corpus
-/// cannot be read any more.
+/// model, when another process trains there, when there is neither a time nor a number of steps, or as
+/// TimeLimit::check; and, after a checkpoint of the last step, when the corpus cannot be read any more.
 ///
 /// All ranks call it, with the same configuration on the same corpus, or InputError says what differs. Rank 0 alone reads and
 /// writes the run directory, logs, and calls on_begin and on_end; the others return true when it is done.

@@ -22,7 +22,9 @@ struct TrainingTime {
     };
     return {seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID) / threads()};
   }
+  /// Of both clocks.
   TrainingTime operator+(const TrainingTime& o) const { return {wall + o.wall, cpu + o.cpu}; }
+  /// Of both clocks.
   TrainingTime operator-(const TrainingTime& o) const { return {wall - o.wall, cpu - o.cpu}; }
 };
 
