@@ -30,6 +30,7 @@ holds "have their sizes" grep -q "hidden: 16" tuned/config.yaml
 works "a time" train my_text.txt --minutes 0.01 --out timed
 holds "is said" grep -qE "^(about )?[0-9]+ steps.* 0.01 minutes" err
 works "and the run" train timed/config.yaml --out repeated
+works "to its end, if the machine has become slower" train --resume timed
 last=$(cat timed/latest)
 holds "is repeated without the clock" cmp "timed/$last/model.safetensors" "repeated/$last/model.safetensors"
 for minutes in -1 0 abc 1e9; do

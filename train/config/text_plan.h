@@ -18,27 +18,27 @@ constexpr double kDefaultMinutes = 10;
 /// What there is to train with.
 struct TextBudget {
   std::optional<int64_t> bytes;                ///< of the text; none: not known, taken for a long text
-  double minutes = kDefaultMinutes;            ///< of training
+  double minutes = 0;                          ///< of training; 0: given train.steps, or kDefaultMinutes
   std::function<double(const Config&)> speed;  ///< measures the bytes per second that training reads; above 0
   std::vector<std::string> given = {};         ///< settings that stay, as "key=value"
 };
 
 /// What is made of it.
 struct TextPlan {
-  std::vector<std::string>
-      settings;        ///< of the laptop preset's keys, as "key=value"; those given are not repeated
-  double minutes = 0;  ///< of training; 0: train.steps ends it
-  double steps = 0;    ///< expected in the minutes
-  double epochs = 0;   ///< how often the training split is then read; 0: not known
-  std::vector<std::string> notes;  ///< for people: the model; the steps and epochs
+  std::vector<std::string> settings;  ///< of the laptop preset's keys, as "key=value"
+  double minutes = 0;                 ///< of training (RunOptions::minutes); 0: train.steps ends it
+  int64_t steps = 0;                  ///< train.steps; an estimate where there are minutes
+  double epochs = 0;                  ///< how often the training split is then read; 0: not known
+  std::vector<std::string> notes;     ///< for people: the model; the steps and epochs
 };
 
 /// Chooses, in this order:
 /// - block and batch: a stream of a short text has eight blocks where that is possible; on a device that then reads
 ///   markedly more bytes per second, the batch is larger;
-/// - the model: the largest of a ladder that still reads kReadsPerWeight bytes per weight, which the time limits, and the
-///   number of times that a text is worth reading;
-/// - steps: those of the minutes, or of that number of times, when it is reached before; given ones stay;
+/// - the model: the largest of a ladder that still reads some bytes per weight, which the time limits, and the number of
+///   times that a text is worth reading;
+/// - steps: those of the minutes, or of that number of times, when it is reached before; given ones, where no minutes are
+///   given;
 /// - dropout, by the number of times that the text is read;
 /// - warm-up, validations and checkpoints: shares of the steps.
 /// Calls `speed` for some rungs of the ladder, from the smallest on. Throws as parse_config does on what is given.
