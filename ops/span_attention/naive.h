@@ -24,6 +24,7 @@ struct NaiveInputs {
 
 struct NaiveResult {
   std::vector<double> out, dq, dkv, dpos, dspan;
+  bool operator==(const NaiveResult&) const = default;
 };
 
 /// Forward, and the gradients for `grad`, the gradient of out.
