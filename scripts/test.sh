@@ -53,7 +53,7 @@ if [ $# -gt 0 ]; then
 fi
 
 build cpu
-run_tests cpu -j "$(nproc)"
+run_tests cpu -j $(($(nproc) + 1))  # one more than there are cores: tests of several ranks wait for mpirun
 scripts/sanitize.sh --quick
 export FADE_TEST_DEVICE=cuda  # the CPU has been tested above
 scripts/racecheck.sh

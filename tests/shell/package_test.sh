@@ -115,10 +115,12 @@ says "with the files" "fade: two copies in one process: 0.2.0 in $dir/libother.s
 holds "and so are two copies" eval '! with -lone -lsame'
 says "with the remedy" "(link both to fade's shared libraries"
 
-# As a part of another project: libraries alone, and nothing of that project is changed. (The engine is enough: it is built here.)
+# As a part of another project: libraries alone, and nothing of that project is changed. (The engine is enough: it is built here,
+# without optimisation, which the build type None means.)
 holds "add_subdirectory" user_project "set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_BUILD_TYPE None)
 add_subdirectory(\"$root\" fade)
-foreach(name CMAKE_CXX_STANDARD:17 CMAKE_CXX_FLAGS_RELEASE:\${CMAKE_CXX_FLAGS_RELEASE} CMAKE_BUILD_TYPE: FADE_CUDA:off)
+foreach(name CMAKE_CXX_STANDARD:17 CMAKE_CXX_FLAGS_RELEASE:\${CMAKE_CXX_FLAGS_RELEASE} CMAKE_BUILD_TYPE:None FADE_CUDA:off)
   string(REGEX MATCH \"(.*):(.*)\" name \${name})
   if(NOT \"\${\${CMAKE_MATCH_1}}\" STREQUAL \"\${CMAKE_MATCH_2}\")
     message(FATAL_ERROR \"\${name}: \${\${CMAKE_MATCH_1}}\")
@@ -143,6 +145,9 @@ user_project "include(FetchContent)
 add_compile_definitions(_GLIBCXX_DEBUG)
 FetchContent_Declare(fade SOURCE_DIR \"$root\")
 FetchContent_MakeAvailable(fade)
+if(NOT \"\${CMAKE_BUILD_TYPE}\" STREQUAL \"\")
+  message(FATAL_ERROR \"CMAKE_BUILD_TYPE: \${CMAKE_BUILD_TYPE}\")
+endif()
 file(WRITE \${CMAKE_BINARY_DIR}/main.cpp \"#include <fade/build.h>\n\")
 add_library(header OBJECT \${CMAKE_BINARY_DIR}/main.cpp)
 target_compile_features(header PRIVATE cxx_std_20)
