@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <string>
+#include <type_traits>
 
 #include "engine/parallel.h"
 #include "engine/product_precision.h"
