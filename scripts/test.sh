@@ -16,11 +16,11 @@ fi
 
 scripts/install_dependencies.sh
 command -v nvcc >/dev/null || PATH="$PATH:/usr/local/cuda/bin"
-scripts/install_python_tools.sh
+scripts/install_python_tools.sh &  # which waits for the network, and the first tests for it
 
 # Formatting: the style is clang-format 14's, and other versions differ in details.
 if clang-format --version 2>/dev/null | grep -q 'version 14'; then
-  git ls-files '*.h' '*.cpp' '*.cu' | xargs -r clang-format --dry-run --Werror
+  git ls-files '*.h' '*.cpp' '*.cu' | xargs -r -n 50 -P "$(nproc)" clang-format --dry-run --Werror
 else
   echo "clang-format 14 is not installed: formatting is not checked"
 fi
@@ -38,6 +38,7 @@ build() {  # PRESET [TARGET]
   took "building $1"
 }
 run_tests() {  # PRESET [OPTIONS...]
+  wait
   began=$SECONDS
   ctest --preset "$@"
   took "testing $1"
