@@ -102,9 +102,8 @@ class Run {
   }
 
   // Training time by the clock of the run's minutes.
-  double seconds() const {
-    return options_.cpu_time && trainer_.model().device() == Device::cpu ? log_.time().cpu : log_.time().wall;
-  }
+  double seconds() const { return by_cpu_time() ? log_.time().cpu : log_.time().wall; }
+  bool by_cpu_time() const { return options_.cpu_time && trainer_.model().device() == Device::cpu; }
 
   // When it is time to, as the speed of the steps done has it.
   void choose_steps() {
@@ -127,7 +126,9 @@ class Run {
       log_.note("warning: {}; train.steps is not in it", e.what());
     }
   }
-  std::string minutes() const { return format_duration(60 * options_.minutes); }
+  std::string minutes() const {
+    return format_duration(60 * options_.minutes) + (by_cpu_time() ? " of CPU time" : "");
+  }
 
   bool validation_is_due() const {
     return config_.eval_every && trainer_.steps_done() % config_.eval_every == 0;
