@@ -39,11 +39,11 @@ holds "is passed over with a warning" says "^warning: run/step-2/model.safetenso
 bottles 200 >changing
 bottles 20 | tr a-z A-Z >>changing
 works "a run with patience" train c.yaml --out worse --set data.path=changing --set train.steps=400 \
-  --set train.eval_every=5 --set train.patience=3 --set train.optimizer.lr=0.01
-holds "ends when it is over" says "^stopped at step 21 of 400: no validation since step 5 was better (train.patience: 3)$"
-holds "and names the best checkpoint" grep -q "^best checkpoint: worse/step-5, " out
+  --set train.eval_every=10 --set train.patience=3 --set train.optimizer.lr=0.01
+holds "ends when it is over" says "^stopped at step 41 of 400: no validation since step 10 was better (train.patience: 3)$"
+holds "and names the best checkpoint" grep -q "^best checkpoint: worse/step-10, " out
 works "which is taken" generate worse --bytes 5
-holds "by default" says "^checkpoint: worse/step-5, the best checkpoint of worse$"
+holds "by default" says "^checkpoint: worse/step-10, the best checkpoint of worse$"
 works "resuming it" train --resume worse
 holds "goes on no further" says "^nothing left to do$"
 

@@ -48,7 +48,8 @@ constexpr double kWarmup = 0.05;  // of the steps
 constexpr double kMostWarmup = 200;
 constexpr double kDecay = 0.8;  // of the steps after it: until then the run goes by the clock
 constexpr double kValidations = 12;
-constexpr double kPatience = 0.4;              // of the validations
+constexpr double kPatience = 0.4;  // of the validations
+constexpr double kLeastPatience = 3;
 constexpr double kMinutesBetween = 10;         // two validations, at most
 constexpr double kTimeOfValidations = 0.05;    // of the time of training
 constexpr double kCostOfValidation = 1 / 3.0;  // of a byte, of the cost in training: no backward
@@ -170,7 +171,7 @@ std::vector<std::string> intervals(const Choice& choice, double steps) {
           fmt::format("train.schedule.decay={}", kDecay),
           whole("train.eval_every", every),
           whole("train.eval_bytes", bytes < valid ? bytes : 0),
-          whole("train.patience", kPatience * validations),
+          whole("train.patience", std::max(kPatience * validations, kLeastPatience)),
           whole("train.checkpoint_every", every),
           whole("train.log_every", std::clamp(steps / kLogLines, 1.0, 50.0))};
 }
