@@ -43,11 +43,12 @@ fi
 
 # command_of SOURCE: of the build, that compiles it
 command_of() { grep -E " -c $root/$1( |\$)" ../commands; }
-# compile FILE AS: compiles a file of the copy as the build compiles another; the object replaces that of the build, if there is one
+# compile FILE AS: compiles a file of the copy as the build compiles another, but faster: with less optimisation, and vector code
+# for one instruction set. The object replaces that of the build, if there is one.
 link=$(tail -n 1 ../commands | sed "s|-o tests/fade_tests |-o $dir/fade_tests |")
 compile() {
   local object=$dir/objects/$(basename "$1").o command
-  command=$(command_of "$2" | sed -E "s#-I$root( |\$)#-I$dir/copy\1#; s# -MF [^ ]*# -MF $object.d#; s# -MT [^ ]*##; s# -o [^ ]*# -o $object#; s# -c [^ ]*# -c $dir/copy/$1#")
+  command=$(command_of "$2" | sed -E "s#-I$root( |\$)#-I$dir/copy\1#; s# -MF [^ ]*# -MF $object.d#; s# -MT [^ ]*##; s# -o [^ ]*# -o $object#; s# -O3 # -O1 #; s# -c [^ ]*# -DHWY_COMPILE_ONLY_STATIC -c $dir/copy/$1#")
   [ -n "$command" ] || fatal "the build has no command for $2"
   (cd "$build" && eval "$command") >>"$dir/log" 2>&1 || fatal "$1 does not compile"
   if grep -q " [^ ]*/$1.o " <<<"$link"; then
