@@ -51,7 +51,7 @@ Tensor orthogonalise(const Tensor& m) {
   const NoGrad off;
   const bool tall = m.size(1) > m.size(2);  // x·xᵀ, or xᵀ·x on the other side: whichever is smaller
   const Tensor flat = m.view({m.size(0), m.size(1) * m.size(2)});
-  const Tensor norm = sqrt(sum(mul(flat, flat), 1, true)) + 1e-20;
+  const Tensor norm = sqrt(sum(mul(flat, flat), 1, true)) + 1e-12;
   Tensor x = div(flat, norm).view(m.shape());
   for (int i = 0; i < kIterations; ++i) {
     const Tensor gram = matmul(x, x, {.a = tall, .b = !tall});

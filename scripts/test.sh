@@ -16,7 +16,8 @@ fi
 
 scripts/install_dependencies.sh
 command -v nvcc >/dev/null || PATH="$PATH:/usr/local/cuda/bin"
-scripts/install_python_tools.sh &  # which waits for the network, and the first tests for it
+scripts/install_python_tools.sh &  # it waits for the network; the first tests wait for it
+tools=$!
 
 # Formatting: the style is clang-format 14's, and other versions differ in details.
 if clang-format --version 2>/dev/null | grep -q 'version 14'; then
@@ -38,7 +39,8 @@ build() {  # PRESET [TARGET]
   took "building $1"
 }
 run_tests() {  # PRESET [OPTIONS...]
-  wait
+  [ -z "$tools" ] || wait "$tools"
+  tools=
   began=$SECONDS
   ctest --preset "$@"
   took "testing $1"

@@ -47,8 +47,8 @@ RunResult read_result(const std::filesystem::path& run, const std::string& name,
 std::string comparison_table(const std::vector<RunResult>& results);
 
 /// Writes OUT/comparison.csv, .md and .svg; OUT/curves.svg if a run has several validations, OUT/tradeoff.svg if a
-/// family has several members, and OUT/recall.svg for the recall corpus. Removes those of them that earlier results left and these do not
-/// make: without results, all.
+/// family has several members, and OUT/recall.svg for the recall corpus. Removes those of them that earlier
+/// results left and these do not make: without results, all.
 void write_comparison(const std::filesystem::path& out, const std::vector<RunResult>& results);
 
 }  // namespace fade
