@@ -37,8 +37,7 @@ struct TextPlan {
 ///   markedly more bytes per second, the batch is larger;
 /// - the model: the largest of a ladder that still reads some bytes per weight, which the time limits, and the number of
 ///   times that a text is worth reading;
-/// - steps: those of the minutes, or of that number of times, when it is reached before; given ones, where no minutes are
-///   given;
+/// - steps: those of the minutes, or of that number of times, when it is reached before; or given ones without minutes;
 /// - dropout, by the number of times that the text is read;
 /// - warm-up, validations and checkpoints: shares of the steps.
 /// Calls `speed` for some rungs of the ladder, from the smallest on. Throws as parse_config does on what is given.
