@@ -5,6 +5,7 @@
 #include "engine/tape.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/layer_norm/layer_norm.h"
+#include "ops/rms_norm/rms_norm.h"
 #include "ops/row_dots/row_dots.h"
 #include "tests/support.h"
 
@@ -78,6 +79,11 @@ BOOST_AUTO_TEST_CASE(of_add_layer_norm) {
           {x, residual, numbers({width}, 5), numbers({width}, 7)}, 2,
           [=](const Tensors& in) { return layer_norm(in[0] + in[1] + rounding, in[2], in[3]); });
   }
+}
+
+BOOST_AUTO_TEST_CASE(of_head_norm) {
+  const auto norm = [](const Tensors& in) { return head_norm(in[0], in[1], 2); };
+  for (const int64_t size : {5, 64}) check(norm, {numbers({20, 3 * size}, 0), numbers({size}, 5)}, 1, norm);
 }
 
 BOOST_AUTO_TEST_CASE(of_row_dots) {
