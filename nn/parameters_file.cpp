@@ -17,11 +17,12 @@ std::vector<NamedTensor> matching_tensors(const TensorFile& file, const std::fil
                                           const std::vector<NamedTensor>& expected) {
   for (const auto& [name, t] : file.tensors)
     if (std::ranges::find(expected, name, &NamedTensor::name) == expected.end())
-      refuse("{}: tensor {} is not a parameter of this model (another kind or size?)", path.string(),
+      refuse("{}: tensor {} is not a parameter of this model (another kind, size or norm?)", path.string(),
              shown(name));
   std::vector<NamedTensor> matching;
   for (const auto& [name, value] : expected) {
-    if (!file.has(name)) refuse("{}: tensor {} is missing", path.string(), name);
+    if (!file.has(name))
+      refuse("{}: tensor {} is missing (another kind, size or norm?)", path.string(), name);
     const Tensor& t = file.at(name);
     if (t.shape() != value.shape())
       refuse("{}: {} has shape {}, the model needs {}", path.string(), name, t.shape().str(),

@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_does_not_fit_changes_nothing) {
   refused({tensors.begin(), tensors.end() - 1}, "tensor fc2.bias is missing");
   std::vector<NamedTensor> more = tensors;
   more.push_back({"fc3.bias", Tensor::zeros({1})});
-  refused(more, "tensor fc3.bias is not a parameter of this model (another kind or size?)");
+  refused(more, "tensor fc3.bias is not a parameter of this model (another kind, size or norm?)");
   std::vector<NamedTensor> other = tensors;
   other.back().tensor = Tensor::zeros({2});
   refused(other, "fc2.bias has shape [2], the model needs [1]");
