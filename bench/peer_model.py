@@ -99,11 +99,12 @@ class Layer(to_pytorch.Layer):
         """memory [B,L-M,H], block [B,M,H] -> queries, divided by √D, [BK,M,D]; keys and values [BK,L,D]."""
         z = self.attn.z
         K, D = z.heads, z.hidden // z.heads
-        q = self.attn.query(block * D**-0.5).unflatten(-1, (K, D)).transpose(1, 2).flatten(0, 1)  # [BK,M,D]
+        q = self.attn.query_norm(self.attn.heads(self.attn.query(block))).flatten(0, 1) * D**-0.5  # [BK,M,D]
         # Memory and block are projected separately, so that no gradient is computed for memory rows.
         w = torch.cat([self.attn.key.weight, self.attn.value.weight])
         parts = [F.linear(rows, w).unflatten(-1, (2, K, D)).permute(2, 0, 3, 1, 4) for rows in (memory, block)]
-        return q, *torch.cat(parts, 3).flatten(1, 2).unbind()
+        k, v = torch.cat(parts, 3).flatten(1, 2).unbind()
+        return q, self.attn.key_norm(k), v
 
     def attention(self, memory, block, mask, pos):
         """memory [B,L-M,H], block [B,M,H], mask [B,M,L], pos [P,D] -> [B,M,H]."""

@@ -17,7 +17,11 @@ Attention::Attention(Parameters& p, const std::string& name, const ModelConfig& 
     : config_(config),
       query_(p, name + ".query", config.hidden, config.hidden, false, random),
       key_value_(p, {name + ".key", name + ".value"}, config.hidden, config.hidden, random),
-      out_(p, name + ".out", config.hidden, config.hidden, false, random) {}
+      out_(p, name + ".out", config.hidden, config.hidden, false, random) {
+  if (!config.qk_norm) return;
+  query_norm_.emplace(p, name + ".query_norm", config.head_size());
+  key_norm_.emplace(p, name + ".key_norm", config.head_size());
+}
 
 void Attention::scale_down_output(double divisor) const { init_scale(out_.weight, 1 / divisor); }
 
@@ -27,20 +31,30 @@ Attention::Prepared Attention::before_block(const LayerMemory& memory, const Ten
   return {memory, {}};
 }
 
+Tensor Attention::queries(const Tensor& block) const {
+  const Tensor q = query_(block);
+  return query_norm_ ? (*query_norm_)(q, config_.heads) : q;
+}
+
+Tensor Attention::keys_and_values(const Tensor& memory, const Tensor& block) const {
+  const Tensor kv = key_value_(memory, block);
+  return key_norm_ ? (*key_norm_)(kv, config_.heads) : kv;
+}
+
 Tensor Attention::attend(const Input& in, const SpanMask& mask, const Tensor& positions) const {
   const DropoutDraw drop = in.pass.options.next_dropout(config_.dropout, decisions_per_stream(config_.heads));
-  return out_(span_attention(query_(in.block), key_value_(in.memory, in.block), positions, in.rows, mask,
-                             {.heads = config_.heads, .dropout = drop}));
+  return out_(span_attention(queries(in.block), keys_and_values(in.memory, in.block), positions, in.rows,
+                             mask, {.heads = config_.heads, .dropout = drop}));
 }
 
 Attention::Scored Attention::attention_scores(const Input& in, const PaddedRows& padded,
                                               const Tensor& positions) const {
   const int64_t B = in.rows.streams, n = in.rows.block, H = config_.hidden;
-  const Tensor q = split_heads(reshape(query_(in.block), {B, n, H}));            // [B, K, n, D]
-  const Tensor kv = gather_rows(key_value_(in.memory, in.block), padded.index);  // [B, L, 2H]
-  const Tensor k = split_heads(slice(kv, 2, 0, H));                              // [B, K, L, D]
-  const Tensor v = split_heads(slice(kv, 2, H, 2 * H));                          // [B, K, L, D]
-  const Tensor by_distance = matmul(q, positions, {.b = true});                  // [B, K, n, P']
+  const Tensor q = split_heads(reshape(queries(in.block), {B, n, H}));                // [B, K, n, D]
+  const Tensor kv = gather_rows(keys_and_values(in.memory, in.block), padded.index);  // [B, L, 2H]
+  const Tensor k = split_heads(slice(kv, 2, 0, H));                                   // [B, K, L, D]
+  const Tensor v = split_heads(slice(kv, 2, H, 2 * H));                               // [B, K, L, D]
+  const Tensor by_distance = matmul(q, positions, {.b = true});                       // [B, K, n, P']
   const Tensor s = matmul(q, k, {.b = true}) + relative_position(by_distance, padded.age);
   return {s * (1 / std::sqrt(static_cast<double>(config_.head_size()))), v};  // [B, K, n, L], [B, K, L, D]
 }

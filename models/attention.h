@@ -2,9 +2,15 @@
 // fused or composed. A kind decides which rows a query sees, how strongly, and how long rows stay in memory;
 // each is a subclass in a file of its own, and a row of the table in models/kinds.cpp.
 //
+// With qk_norm, a head's queries and keys are divided by their root mean square and multiplied by learned gains:
+// scores then depend on directions, and cannot grow with the projections' weights (Henry et al. 2020, "Query-Key
+// Normalization for Transformers", by the Euclidean norm; Dehghani et al. 2023, "Scaling Vision Transformers to 22
+// Billion Parameters", by layer norm). Positions are added to scores as they are: q·k + q·pos with the new q.
+//
 // Sizes: docs/notation.md. P': rows of a position table that a kind has made for itself.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "models/config.h"
@@ -54,8 +60,8 @@ class Attention {
   void scale_down_output(double divisor) const;
 
  protected:
-  /// Adds the parameters NAME.query, .key, .value and .out, each a weight [H, H], to `p`. Throws Error when a
-  /// name is taken.
+  /// Adds the parameters NAME.query, .key, .value and .out, each a weight [H, H], to `p`; with qk_norm also
+  /// NAME.query_norm and .key_norm, each a weight [D]. Throws Error when a name is taken.
   Attention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
 
   /// Fused attention: projections, scores, mask, softmax, dropout and weighted sum in tiles → [B·n, H].
@@ -68,7 +74,7 @@ class Attention {
 
   /// The scores and values of a padded context.
   struct Scored {
-    Tensor scores;  ///< [B, K, n, L]: (q·k + q·pos[δ − 1])/sqrt(D)
+    Tensor scores;  ///< [B, K, n, L]: (q·k + q·pos[δ − 1])/sqrt(D), q and k normalised with qk_norm
     Tensor values;  ///< [B, K, L, D]
   };
   /// Scores of every query and row, and the values. `positions` [P', D]: a row per distance (pos.weight).
@@ -91,12 +97,20 @@ class Attention {
   const Linear& query() const { return query_; }         ///< [H] → [H]
   /// Its weight has those of the keys in rows [0, H), then those of the values.
   const StackedLinear& key_value() const { return key_value_; }
+  const std::optional<HeadNorm>& query_norm() const { return query_norm_; }  ///< there with qk_norm
+  const std::optional<HeadNorm>& key_norm() const { return key_norm_; }      ///< likewise
 
  private:
+  /// block [B·n, H] → [B·n, H].
+  Tensor queries(const Tensor& block) const;
+  /// memory [Nm, H], block [B·n, H] → [N, 2H]: keys beside values.
+  Tensor keys_and_values(const Tensor& memory, const Tensor& block) const;
+
   ModelConfig config_;
   Linear query_;
   StackedLinear key_value_;
   Linear out_;
+  std::optional<HeadNorm> query_norm_, key_norm_;
 };
 
 }  // namespace fade

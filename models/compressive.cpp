@@ -15,6 +15,7 @@
 #include "ops/layout/layout.h"
 #include "ops/matmul/matmul.h"
 #include "ops/reduce/reduce.h"
+#include "ops/rms_norm/rms_norm.h"
 #include "ops/softmax/softmax.h"
 
 namespace fade {
@@ -175,12 +176,15 @@ Tensor CompressiveAttention::content_attention(const Tensor& rows, const Tensor&
   const auto normalised = [&](const Tensor& x) {
     return norm1 ? layer_norm(x, norm1->weight.detach(), norm1->bias.detach()) : x;
   };
-  const auto project = [&](const Tensor& from, const Tensor& weight) {  // [B·r, H] → [B, K, r, D]
-    return split_heads(reshape(matmul(from, weight.detach(), {.b = true}), {streams, -1, H}));
+  const auto project = [&](const Tensor& from, const Tensor& weight,
+                           const std::optional<HeadNorm>& norm = {}) {  // [B·r, H] → [B, K, r, D]
+    const Tensor y = matmul(from, weight.detach(), {.b = true});
+    return split_heads(
+        reshape(norm ? head_norm(y, norm->weight.detach(), config().heads) : y, {streams, -1, H}));
   };
   const Tensor x = normalised(rows), kv = key_value().weight;
-  const Tensor q = project(normalised(block.detach()), query().weight);
-  const Tensor k = project(x, kv.rows(0, H)), v = project(x, kv.rows(H, 2 * H));
+  const Tensor q = project(normalised(block.detach()), query().weight, query_norm());
+  const Tensor k = project(x, kv.rows(0, H), key_norm()), v = project(x, kv.rows(H, 2 * H));
   const Tensor s = matmul(q, k, {.b = true}) * (1 / std::sqrt(static_cast<double>(config().head_size())));
   return matmul(softmax(s), v);
 }

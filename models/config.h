@@ -67,6 +67,7 @@ struct ModelConfig {
   int block = 256;                ///< M: positions per stream and block
   int max_span = 4096;            ///< S: the longest span, in positions
   bool pre_norm = false;          ///< normalise before attention and feed-forward instead of after them
+  bool qk_norm = false;           ///< normalise queries and keys, head by head, before the scores
   AttentionPath attention = AttentionPath::fused;  ///< how attention is computed
   bool recompute = false;   ///< training: backward computes each layer again instead of keeping its tensors
   double dropout = 0.0;     ///< training: probability that a unit or an attention weight is dropped

@@ -7,6 +7,7 @@
 #include "ops/embedding/embedding.h"
 #include "ops/layer_norm/layer_norm.h"
 #include "ops/linear_rows/linear_rows.h"
+#include "ops/rms_norm/rms_norm.h"
 
 namespace fade {
 
@@ -54,6 +55,16 @@ Tensor LayerNorm::operator()(const Tensor& x) const {
 Tensor LayerNorm::operator()(const Tensor& x, const Tensor& residual) const {
   const ModuleScope scope(name);
   return add_layer_norm(x, residual, weight, bias);
+}
+
+HeadNorm::HeadNorm(Parameters& p, const std::string& path, int64_t size)
+    : name(path), weight(p.add(path + ".weight", {size})) {
+  init_constant(weight, 1);
+}
+
+Tensor HeadNorm::operator()(const Tensor& x, int64_t heads) const {
+  const ModuleScope scope(name);
+  return head_norm(x, weight, heads);
 }
 
 FeedForward::FeedForward(Parameters& p, const std::string& path, int64_t hidden, int64_t inner,

@@ -49,6 +49,17 @@ struct LayerNorm {
   Tensor operator()(const Tensor& x, const Tensor& residual) const;
 };
 
+/// Root mean square normalisation of heads of `size` numbers, with one gain for all of them (ops/rms_norm), eps 1e-5.
+/// Initial values: 1.
+struct HeadNorm {
+  std::string name;  ///< of the module, and the beginning of its parameter's name
+  Tensor weight;     ///< the gain: [size]
+  /// Adds the parameter PATH.weight. Throws Error when the name is taken.
+  HeadNorm(Parameters& p, const std::string& path, int64_t size);
+  /// x [..., C] → [..., C]: the first `heads` heads of each row normalised, the others copied. Throws as head_norm does.
+  Tensor operator()(const Tensor& x, int64_t heads) const;
+};
+
 /// fc2(dropout(relu(fc1(x)))):  [..., H] → [..., F] → [..., H].
 struct FeedForward {
   std::string name;  ///< of the module, and the beginning of its parameters' names

@@ -69,6 +69,7 @@ class Config:
     block: int = 256
     max_span: int = 4096
     pre_norm: bool = False
+    qk_norm: bool = False
     dropout: float = 0.0
     ramp: int = 64
     span_loss: float = 1e-6
@@ -132,6 +133,21 @@ class LayerMemory(NamedTuple):
     read: int  # positions read of every stream so far
 
 
+def rms_norm(x, gain):
+    return x * (x.square().mean(-1, keepdim=True) + 1e-5).rsqrt() * gain
+
+
+class HeadNorm(nn.Module):
+    """Of queries or keys [.., D]."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x):
+        return rms_norm(x, self.weight)
+
+
 class Attention(nn.Module):
     """What the kinds share. Each adds forward: rows [B, L, H], distance [B, n, L] of each row to each query (the last n rows
     are the queries), pos [P, D] -> the layer's addition to x [B, n, H], its auxiliary loss (0 in eval mode), and which
@@ -142,6 +158,8 @@ class Attention(nn.Module):
         self.z = z
         for name in ("query", "key", "value", "out"):
             self.add_module(name, nn.Linear(z.hidden, z.hidden, bias=False))
+        for name in ("query_norm", "key_norm"):
+            self.add_module(name, HeadNorm(z.hidden // z.heads) if z.qk_norm else nn.Identity())
         self.dropout = nn.Dropout(z.dropout)
 
     def heads(self, x):
@@ -152,7 +170,7 @@ class Attention(nn.Module):
         """Softmax over the rows that a query sees: seen and position [B, n, L] -> [B, K, n, L]. A position of -1 has no
         term; a query that sees nothing has weights of 0."""
         K, n, D = self.z.heads, seen.shape[1], self.z.hidden // self.z.heads
-        q, k = self.heads(self.query(rows[:, -n:])), self.heads(self.key(rows))
+        q, k = self.query_norm(self.heads(self.query(rows[:, -n:]))), self.key_norm(self.heads(self.key(rows)))
         index = position[:, None].expand(-1, K, -1, -1)
         near = (q @ pos.T).gather(-1, index.clamp(min=0)).masked_fill(index < 0, 0)
         scores = (q @ k.mT + near) / math.sqrt(D)
@@ -279,16 +297,17 @@ class CompressiveAttention(Attention):
     def reconstruction_loss(self, old, x, norm):
         """Trains the convolution, and nothing else: attention by content should find in the slots what it finds in the rows."""
         project = lambda rows, linear: self.heads(F.linear(rows, linear.weight.detach()))
+        normalised = lambda x, norm: rms_norm(x, norm.weight.detach()) if self.z.qk_norm else x
 
         def content(rows):
             if norm is not None:
                 rows = F.layer_norm(rows, norm.normalized_shape, norm.weight.detach(), norm.bias.detach())
-            k, v = project(rows, self.key), project(rows, self.value)
+            k, v = normalised(project(rows, self.key), self.key_norm), project(rows, self.value)
             return (q @ k.mT / math.sqrt(q.shape[-1])).softmax(-1) @ v
 
         if norm is not None:
             x = norm(x).detach()
-        q = project(x, self.query)
+        q = normalised(project(x, self.query), self.query_norm)
         return (content(self.pool(old)) - content(old)).square().mean()
 
 
@@ -449,7 +468,7 @@ def put_weights(model: Transformer, weights: dict, name: str):
         if key not in weights:
             raise Refused(f"{name}: tensor {key} is missing (names are those of fade info)")
         if key not in expected:
-            raise Refused(f"{name}: tensor {key} is not a parameter of this model (another kind or size?)")
+            raise Refused(f"{name}: tensor {key} is not a parameter of this model (another kind, size or norm?)")
         if list(weights[key].shape) != expected[key]:
             raise Refused(f"{name}: {key} has shape {list(weights[key].shape)}, the model needs {expected[key]}")
     model.load_state_dict(weights)

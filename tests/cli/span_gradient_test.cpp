@@ -20,9 +20,10 @@ ModelConfig composed(ModelConfig config) {
   return config;
 }
 
-/// small_model() with another ramp.
+/// small_model() with another ramp; with pre_norm, queries and keys are normalised, too.
 ModelConfig model_with(bool pre_norm, int ramp) {
   ModelConfig config = small_model(pre_norm);
+  config.qk_norm = pre_norm;
   config.span.ramp = ramp;
   return config;
 }

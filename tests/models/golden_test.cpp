@@ -17,8 +17,8 @@
 namespace fade {
 namespace {
 
-constexpr const char* kNames[] = {"adaptive_span", "compressive", "expire_span", "expire_span_prenorm",
-                                  "transformer_xl"};
+constexpr const char* kNames[] = {"adaptive_span",       "compressive",         "expire_span",
+                                  "expire_span_prenorm", "expire_span_qk_norm", "transformer_xl"};
 const auto names = boost::unit_test::data::make(kNames);
 const auto paths = boost::unit_test::data::make({"fused", "composed"});
 

@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(weight_decay_acts_on_matrices_alone) {
     for (const bool pre_norm : {false, true})
       for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adamw}) {
         c.model = config;
-        c.model.pre_norm = pre_norm;
+        c.model.pre_norm = c.model.qk_norm = pre_norm;
         const Corpus corpus(c.data);
         const auto values_after_a_step = [&](double decay) {
           c.train.optimizer = {.kind = kind, .lr = 0.01, .weight_decay = decay};
@@ -152,6 +152,7 @@ BOOST_AUTO_TEST_CASE(the_convolution_learns_from_its_reconstruction_alone) {
   for (const bool pre_norm : {false, true}) {
     ModelConfig config = small_model_of(Kind::compressive, pre_norm);
     config.compress.kind = CompressKind::conv;
+    config.qk_norm = pre_norm;
     const Transformer model(config, DType::f64, Device::cpu, 3);
     for (const auto part : {LossPart::main, LossPart::auxiliary}) {
       Memory memory = model.empty_memory(2);

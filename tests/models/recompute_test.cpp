@@ -54,8 +54,9 @@ BOOST_AUTO_TEST_SUITE(model_recompute)
 BOOST_AUTO_TEST_CASE(every_kind_trains_as_without) {
   std::vector<std::pair<const char*, ModelConfig>> models = windowed_models();
   models.emplace_back("expire_span", small_model());
-  models.emplace_back("expire_span, pre-norm, noisy", small_model(true));
+  models.emplace_back("expire_span, pre-norm, noisy, qk-norm", small_model(true));
   models.back().second.span.noisy = true;
+  models.back().second.qk_norm = true;
   models.emplace_back("expire_span, composed", small_model());
   models.back().second.attention = AttentionPath::composed;
   for (const Device device : available_devices())
@@ -66,8 +67,10 @@ BOOST_AUTO_TEST_CASE(every_kind_trains_as_without) {
 
 BOOST_AUTO_TEST_CASE(bf16_trains_as_without) {
   if (!has_backend(Device::cuda)) return;
-  const auto all = [](bool recompute) {
-    return training(small_model(), recompute, Device::cuda, {DType::f32, DType::bf16});
+  ModelConfig config = small_model();
+  config.qk_norm = true;
+  const auto all = [&](bool recompute) {
+    return training(config, recompute, Device::cuda, {DType::f32, DType::bf16});
   };
   BOOST_TEST((all(true) == all(false)));
 }

@@ -22,7 +22,7 @@ STREAMS, BLOCK, BLOCKS = 3, 8, 9
 CONFIG = """
 model:
   {{kind: {kind}, layers: 2, hidden: 16, ff: 24, heads: 2, block: {block}, max_span: 24, pre_norm: {pre_norm},
-   span: {{ramp: 6, loss: 0.05, pre_div: 2}}, compress: {{kind: {compress}, rate: 4, slots: 3}}}}
+   qk_norm: {qk_norm}, span: {{ramp: 6, loss: 0.05, pre_div: 2}}, compress: {{kind: {compress}, rate: 4, slots: 3}}}}
 data: {{vocab: 128}}
 train: {{batch: {streams}, steps: 1}}
 device: cpu
@@ -98,11 +98,14 @@ def compare_gradients(name, folder):
 
 
 torch.manual_seed(1)
-for kind, pre_norm, compress in itertools.product(to_pytorch.KINDS, (False, True), ("mean", "conv")):
+options = [(False, False), (True, False), (True, True)]  # pre_norm, qk_norm
+for kind, (pre_norm, qk_norm), compress in itertools.product(to_pytorch.KINDS, options, ("mean", "conv")):
     if compress == "conv" and kind != "compressive":
         continue
-    name = f"{kind}{', conv' * (compress == 'conv')}{', pre-norm' * pre_norm}"
-    config = CONFIG.format(kind=kind, pre_norm=str(pre_norm).lower(), compress=compress, block=BLOCK, streams=STREAMS)
+    name = f"{kind}{', conv' * (compress == 'conv')}{', pre-norm' * pre_norm}{', qk-norm' * qk_norm}"
+    config = CONFIG.format(
+        kind=kind, pre_norm=str(pre_norm).lower(), qk_norm=str(qk_norm).lower(), compress=compress, block=BLOCK, streams=STREAMS
+    )
     folder = Path(name.replace(", ", "-"))
     folder.mkdir()
     (folder / "config.yaml").write_text(config)

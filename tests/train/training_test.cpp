@@ -265,6 +265,8 @@ BOOST_AUTO_TEST_CASE(checkpoints_of_other_runs_are_refused) {
   BOOST_TEST(test::contains(refused([](Config& o) { o.model.layers = 1; }), "layers.1.attn"));
   BOOST_TEST(test::contains(refused([](Config& o) { o.train.batch = 3; }), "train.batch is 3"));
   BOOST_TEST(test::contains(refused([](Config& o) { o.model.pre_norm = true; }), "norm.weight is missing"));
+  BOOST_TEST(test::contains(refused([](Config& o) { o.model.qk_norm = true; }),
+                            "layers.0.attn.query_norm.weight is missing"));
 }
 
 // The weights are those before the step, and the message says which step and what to do.

@@ -28,6 +28,8 @@ const std::vector<Key> keys = {
      "S: the farthest a query can look back, in bytes (compressive: in exact rows, at least model.block)",
      {1, 1048576}},
     {FADE_KEY(model.pre_norm), "normalise before attention and feed-forward instead of after them"},
+    {FADE_KEY(model.qk_norm),
+     "divide each head's queries and keys by their root mean square, times learned gains, before the scores"},
     {FADE_KEY(model.attention),
      "fused: one operation over tiles; composed: the readable operations, with the same results"},
     {FADE_KEY(model.recompute),
