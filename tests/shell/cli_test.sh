@@ -14,7 +14,7 @@ holds "with the instruction set" grep -qE "^instruction set: [A-Z]" out
 for command in train compare eval generate compress decompress grad bench explain spans trace info; do
   works "$command --help" $command --help
   holds "names its arguments" grep -q "Usage: fade $command" out
-  holds "and the numbers that they may be" sh -c '! grep -E " (INTEGER|NUMBER)\b" out | grep -vE "; an? (integer|number) of at least "'
+  holds "and the numbers that they may be" sh -c '! sed -zE "s/\n {20,}/ /g" out | grep -E " (INTEGER|NUMBER)\b" | grep -vE "; an? (integer|number) of at least "'
 done
 
 works "a run" train c.yaml --out run
