@@ -106,6 +106,12 @@ BOOST_AUTO_TEST_CASE(given_settings_stay_and_are_reckoned_with) {
   BOOST_TEST(timed.steps > 70);
 }
 
+BOOST_AUTO_TEST_CASE(sizes_that_a_text_is_too_short_for_are_not_timed) {
+  TextBudget budget = budget_of(5000, 1, kLaptop, {"train.batch=1000"});
+  budget.speed = [](const Config&) -> double { throw Error("the trainer refuses it"); };
+  BOOST_CHECK_NO_THROW(plan_for_text(budget));
+}
+
 BOOST_AUTO_TEST_CASE(a_text_of_unknown_length_is_taken_for_a_long_one) {
   const TextPlan unknown = plan_for_text(budget_of({}, 10, kLaptop));
   BOOST_TEST(unknown.minutes == 10);

@@ -97,8 +97,11 @@ class Choice {
   }
   /// Streams that the text has enough blocks for.
   double most_streams() const { return text() / (kBlocksPerStream * (config_.model.block + 1)); }
-  /// Bytes per second, measured.
-  double speed() const { return budget_->speed(config_); }
+  /// Bytes per second, measured; not for given sizes that the text is too short for, which the trainer refuses.
+  double speed() const {
+    const bool fits = text() >= 1.0 * config_.train.batch * (config_.model.block + 1);
+    return fits ? budget_->speed(config_) : 1;
+  }
   /// The number of steps is given, and no time.
   bool has_steps() const { return budget_->minutes == 0 && gives("train.steps"); }
   double minutes() const { return minutes_; }
