@@ -187,20 +187,23 @@ struct Train {
       const fs::path directory = run_to_resume(run);
       if (!out.empty() && fs::weakly_canonical(out) != fs::weakly_canonical(directory))
         refuse("--out {}: --resume {} continues that run where it is (leave --out out)", out, run);
-      if (!config.path.empty()) return directory;
-      config.path = (directory / kConfigFile).string();
-      if (!path_exists(config.path))
-        refuse("{}: no such file (give the run's configuration: {})", config.path,
-               call_of({"train", "CONFIG", "--out", directory.string(), "--resume"}));
+      if (config.path.empty() || config.is_text()) take_config_of(directory);
       return directory;
     }
     if (config.path.empty()) throw UsageError("train", "CONFIG is required");
     if (out.empty() && resume->count() && is_config_of_run(config.path)) return run_to_resume(config.path);
     const fs::path name = config.path == "-" ? "stdin" : fs::path(config.path).stem();
     const fs::path directory = out.empty() ? "runs" / name : fs::path(out);
-    if (resume->count() && config.is_text())  // as it was planned
-      config.path = (run_to_resume(directory) / kConfigFile).string();
+    if (resume->count() && config.is_text()) take_config_of(run_to_resume(directory));
     return directory;
+  }
+  // What was chosen for a text stays when its run goes on, on the text that is given, if one is.
+  void take_config_of(const fs::path& run) {
+    if (!config.path.empty()) config.sets.insert(config.sets.begin(), "data.path=" + config.path);
+    config.path = (run / kConfigFile).string();
+    if (!path_exists(config.path))
+      refuse("{}: no such file (give the run's configuration: {})", config.path,
+             call_of({"train", "CONFIG", "--out", run.string(), "--resume"}));
   }
 
   static bool is_config_of_run(const fs::path& path) {

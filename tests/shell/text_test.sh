@@ -23,6 +23,11 @@ works "the run's configuration" train runs/my_text/config.yaml --out again
 holds "repeats it" cmp runs/my_text/step-2/model.safetensors again/step-2/model.safetensors
 works "resuming by the text's name" train my_text.txt --resume --set train.steps=3
 holds "goes on with the run's settings" test -s runs/my_text/step-3/model.safetensors
+works "resuming a run by its name" train my_text.txt --resume three --set train.steps=3
+holds "does, too" grep -q "batch: 3$" three/config.yaml
+"$fade" train nowhere.txt --resume three >out 2>err
+holds "without the text: exit code 2" test $? -eq 2
+holds "names it" grep -q "^fade: nowhere.txt: no such file" err
 works "another's weights" train my_text.txt --from again --set train.steps=1 --out tuned
 holds "have their sizes" grep -q "hidden: 16" tuned/config.yaml
 
