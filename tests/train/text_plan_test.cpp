@@ -120,6 +120,22 @@ BOOST_AUTO_TEST_CASE(a_text_of_unknown_length_is_taken_for_a_long_one) {
              weight_count(config_of(plan_for_text(budget_of(100'000'000, 10, kLaptop))).model));
 }
 
+BOOST_AUTO_TEST_CASE(splits_may_be_empty) {
+  for (const std::optional<int64_t> bytes : {std::optional<int64_t>(1'000'000), std::optional<int64_t>()})
+    for (const std::string split : {"[95,0,5]", "[0,95,5]", "[100,0,0]"}) {
+      const std::vector<std::string> given{"data.split=" + split};
+      const Config c = config_of(plan_for_text(budget_of(bytes, 10, kLaptop, given)), given);
+      BOOST_TEST(c.train.eval_every >= 1);
+      BOOST_TEST(c.train.patience >= 3);
+      BOOST_TEST(c.train.patience <= 100);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(any_time_gives_a_number_of_steps_that_is_allowed) {
+  const TextPlan plan = plan_for_text(budget_of({}, 1e6, kGpu));
+  BOOST_TEST(config_of(plan).train.steps == plan.steps);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace fade

@@ -32,6 +32,7 @@ constexpr double kReadsPerWeight = 2;
 // From there on, validations get worse: of 31,000 bytes from the 28th time on, with dropout 0.4.
 constexpr double kMostEpochs = 30;
 constexpr double kFewestSteps = 100;  // of a text that is shorter than a few blocks
+constexpr double kMostSteps = 1e9;    // that train.steps takes
 
 /// The dropout of a text that is read so many times, or more.
 struct Regularisation {
@@ -88,10 +89,8 @@ class Choice {
       return s.starts_with(key) && s.substr(key.size()).starts_with('=');
     });
   }
-  /// Bytes of the training split.
-  double text() const {
-    return budget_->bytes ? static_cast<double>(*budget_->bytes) * config_.data.split[0] / 100 : INFINITY;
-  }
+  double text() const { return part(0); }        ///< bytes of the training split
+  double validation() const { return part(1); }  ///< bytes of the validation split
   double bytes_per_step() const {
     return 1.0 * config_.train.batch * config_.model.block * config_.train.accumulate;
   }
@@ -115,6 +114,13 @@ class Choice {
   double reads() const { return has_steps() ? enough() : reads_at(speed()); }
 
  private:
+  // Bytes of a split. The share of an unknown length is one, too, unless it is 0 %.
+  double part(int split) const {
+    const int percent = config_.data.split[split];
+    if (percent == 0) return 0;
+    return budget_->bytes ? static_cast<double>(*budget_->bytes) * percent / 100 : INFINITY;
+  }
+
   const TextBudget* budget_;
   double minutes_;
   std::vector<std::string> settings_;
@@ -164,7 +170,7 @@ double dropout_for(double epochs) {
 // Warm-up, validations, checkpoints and lines of the log, for a run of so many steps.
 std::vector<std::string> intervals(const Choice& choice, double steps) {
   const double reads = steps * choice.bytes_per_step();
-  const double valid = choice.text() * choice.config().data.split[1] / choice.config().data.split[0];
+  const double valid = choice.validation();
   const double affordable = kTimeOfValidations / kCostOfValidation * reads;
   const double bytes = std::min(valid, std::max(affordable / kValidations, kFewestValidated));
   const double wanted = std::max(kValidations, choice.minutes() / kMinutesBetween);
@@ -205,7 +211,7 @@ TextPlan plan_for_text(const TextBudget& budget) {
   const double speed = choice.has_steps() ? 0 : choice.speed();  // dropout takes time
   reads = choice.has_steps() ? choice.enough() : choice.reads_at(speed);
   TextPlan plan;
-  plan.steps = std::max<int64_t>(static_cast<int64_t>(reads / choice.bytes_per_step()), 1);
+  plan.steps = static_cast<int64_t>(std::clamp(reads / choice.bytes_per_step(), 1.0, kMostSteps));
   plan.epochs = reads / choice.text();
   plan.minutes = reads < choice.enough() ? choice.minutes() : 0;
   choice.add({fmt::format("train.steps={}", plan.steps)});
