@@ -151,7 +151,8 @@ struct Train {
     device_for(c.device, ranks);
     TextPlan plan;
     ranks.together([&] {
-      if (ranks.leads()) plan = plan_for_text({text_bytes(config.path), minutes, speed_of(ranks), given()});
+      if (ranks.leads())
+        plan = plan_for_text({text_bytes(config.path), minutes, speed_of(ranks), given(), ranks.count()});
     });
     std::istringstream settings(ranks.broadcast(fmt::format("{}", fmt::join(plan.settings, "\n"))));
     plan.settings.clear();
@@ -160,8 +161,12 @@ struct Train {
     notes.insert(notes.begin(), plan.notes.begin(), plan.notes.end());
     return ranks.broadcast(plan.minutes);
   }
+  // Of all ranks, as that of rank 0 with its share of the streams.
   static std::function<double(const Config&)> speed_of(const Ranks& ranks) {
-    return [&ranks](const Config& candidate) { return ranks.count() * training_speed(candidate); };
+    return [&ranks](Config candidate) {
+      candidate.train.batch = std::max(candidate.train.batch / ranks.count(), 1);
+      return ranks.count() * training_speed(candidate);
+    };
   }
   // The settings that a text does not choose: those of the call, and the sizes of the model whose weights are taken.
   std::vector<std::string> given() const {

@@ -120,6 +120,15 @@ BOOST_AUTO_TEST_CASE(a_text_of_unknown_length_is_taken_for_a_long_one) {
              weight_count(config_of(plan_for_text(budget_of(100'000'000, 10, kLaptop))).model));
 }
 
+BOOST_AUTO_TEST_CASE(ranks_divide_the_streams_evenly) {
+  for (const int64_t bytes : kLengths)
+    for (const int ranks : {2, 3, 12}) {
+      TextBudget budget = budget_of(bytes, 10, kGpu);
+      budget.ranks = ranks;
+      BOOST_TEST(config_of(plan_for_text(budget)).train.batch % ranks == 0);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(splits_may_be_empty) {
   for (const std::optional<int64_t> bytes : {std::optional<int64_t>(1'000'000), std::optional<int64_t>()})
     for (const std::string split : {"[95,0,5]", "[0,95,5]", "[100,0,0]"}) {

@@ -91,6 +91,10 @@ class Choice {
   }
   double text() const { return part(0); }        ///< bytes of the training split
   double validation() const { return part(1); }  ///< bytes of the validation split
+  /// `streams`, or fewer, of which each rank has as many, and at least one.
+  double even(double streams) const {
+    return std::max(std::floor(streams / budget_->ranks), 1.0) * budget_->ranks;
+  }
   double bytes_per_step() const {
     return 1.0 * config_.train.batch * config_.model.block * config_.train.accumulate;
   }
@@ -129,7 +133,7 @@ class Choice {
 
 Choice choose_block(Choice choice) {
   choice.add({whole("model.block", std::clamp(choice.text() - 1, 1.0, kBlock))});
-  return choice.with({whole("train.batch", std::clamp(choice.most_streams(), 1.0, kBatch))});
+  return choice.with({whole("train.batch", choice.even(std::min(choice.most_streams(), kBatch)))});
 }
 
 // A device that a small batch does not keep busy reads more bytes per second with a larger one.

@@ -21,6 +21,7 @@ struct TextBudget {
   double minutes = 0;                          ///< of training; 0: given train.steps, or kDefaultMinutes
   std::function<double(const Config&)> speed;  ///< measures the bytes per second that training reads; above 0
   std::vector<std::string> given = {};         ///< settings that stay, as "key=value"
+  int ranks = 1;                               ///< that divide the streams evenly
 };
 
 /// What is made of it.
