@@ -152,7 +152,7 @@ struct Train {
     TextPlan plan;
     ranks.together([&] {
       if (ranks.leads())
-        plan = plan_for_text({text_bytes(config.path), minutes, speed_of(ranks), given(), ranks.count()});
+        plan = plan_for_text({text_bytes(c.data.path), minutes, speed_of(ranks), given(), ranks.count()});
     });
     std::istringstream settings(ranks.broadcast(fmt::format("{}", fmt::join(plan.settings, "\n"))));
     plan.settings.clear();

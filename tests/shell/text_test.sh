@@ -21,6 +21,9 @@ holds "to --set" grep -q "batch: 3$" three/config.yaml
 works "its evaluation" eval runs/my_text
 works "the run's configuration" train runs/my_text/config.yaml --out again
 holds "repeats it" cmp runs/my_text/step-2/model.safetensors again/step-2/model.safetensors
+bottles 3 >other.txt
+works "another corpus" train my_text.txt $quick --set data.path=other.txt --out other
+holds "is the one whose length counts" grep -q "^2 steps; the text is read" err
 works "resuming by the text's name" train my_text.txt --resume --set train.steps=3
 holds "goes on with the run's settings" test -s runs/my_text/step-3/model.safetensors
 works "resuming a run by its name" train my_text.txt --resume three --set train.steps=3
