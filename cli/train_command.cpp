@@ -151,13 +151,18 @@ struct Train {
     device_for(c.device, ranks);
     TextPlan plan;
     ranks.together([&] {
-      if (ranks.leads())
-        plan = plan_for_text({text_bytes(c.data.path), minutes, speed_of(ranks), given(), ranks.count()});
+      if (!ranks.leads()) return;
+      const std::vector<std::string> sizes = sizes_of_weights();
+      TextBudget budget{text_bytes(c.data.path), minutes, speed_of(ranks), sizes, ranks.count()};
+      for (const auto& more : {config.sets, device_override(device)})
+        budget.given.insert(budget.given.end(), more.begin(), more.end());
+      plan = plan_for_text(budget);
+      plan.settings.insert(plan.settings.end(), sizes.begin(), sizes.end());
     });
     std::istringstream settings(ranks.broadcast(fmt::format("{}", fmt::join(plan.settings, "\n"))));
     plan.settings.clear();
     for (std::string line; std::getline(settings, line);) plan.settings.push_back(line);
-    ranks.together([&] { c = config.load(given(), plan.settings); });
+    ranks.together([&] { c = config.load(device_override(device), plan.settings); });
     notes.insert(notes.begin(), plan.notes.begin(), plan.notes.end());
     return ranks.broadcast(plan.minutes);
   }
@@ -168,19 +173,20 @@ struct Train {
       return ranks.count() * training_speed(candidate);
     };
   }
-  // The settings that a text does not choose: those of the call, and the sizes of the model whose weights are taken.
-  std::vector<std::string> given() const {
-    std::vector<std::string> given;
-    if (!from.empty()) {
-      const WeightsFile weights = read_weights(from);
-      const Config theirs = config_of(weights.file, weights.path);
-      for (const Key& key : config_keys())
-        if (key.path.starts_with("model.") && key.path != "model.dropout")
-          given.push_back(fmt::format("{}={}", key.path, value_text(key, theirs)));
-    }
-    for (const auto& more : {config.sets, device_override(device)})
-      given.insert(given.end(), more.begin(), more.end());
-    return given;
+  // Settings: the sizes of the model whose weights are taken, as far as they are known.
+  std::vector<std::string> sizes_of_weights() const {
+    if (from.empty()) return {};
+    if (from == "-" || fs::is_other(from))
+      refuse("--from {}: can be read only once, but a text's run has to know sizes first (copy it to a file)",
+             from);
+    const WeightsFile weights = read_weights(from);
+    if (!weights.file.metadata.contains("config")) return {};
+    const Config theirs = config_of(weights.file, weights.path);
+    std::vector<std::string> sizes;
+    for (const Key& key : config_keys())
+      if (key.path.starts_with("model.") && key.path != "model.dropout")
+        sizes.push_back(fmt::format("{}={}", key.path, value_text(key, theirs)));
+    return sizes;
   }
 
   // The run directory that the arguments mean. Sets the configuration's path where --resume RUN implies it.

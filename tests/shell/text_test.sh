@@ -33,6 +33,20 @@ holds "without the text: exit code 2" test $? -eq 2
 holds "names it" grep -q "^fade: nowhere.txt: no such file" err
 works "another's weights" train my_text.txt --from again --set train.steps=1 --out tuned
 holds "have their sizes" grep -q "hidden: 16" tuned/config.yaml
+python3 - again/step-2/model.safetensors bare.safetensors <<'PY'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+end = 8 + struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:end])
+del header["__metadata__"]["config"]
+text = json.dumps(header).encode()
+text += b" " * (-len(text) % 8)
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(text)) + text + data[end:])
+PY
+works "weights without a configuration" train my_text.txt --from bare.safetensors $quick --out bare
+"$fade" train my_text.txt --from - $quick --out refused >out 2>err <again/step-2/model.safetensors
+holds "weights on standard input: exit code 2" test $? -eq 2
+holds "say that a file is needed" grep -q "^fade: --from -: can be read only once" err
 
 # A time: the speed of the machine, which is not known here, decides.
 works "a time" train my_text.txt --minutes 0.01 --out timed
