@@ -60,6 +60,9 @@ for minutes in -1 0 abc 1e9; do
   holds "--minutes $minutes: exit code 2" test $? -eq 2
   holds "in one line" grep -q -- "^fade train: --minutes: found $minutes, allowed: a number of at least 0.01 and at most 1" err
 done
+"$fade" train my_text.txt $quick --minutes 1 --out refused >out 2>err
+holds "a time and steps: exit code 2" test $? -eq 2
+holds "in one line" grep -qx "fade: --minutes 1: takes the place of train.steps (leave it or --set train.steps=2 out)" err
 
 # Texts of other lengths and kinds.
 for text in . /dev/zero /dev/null; do

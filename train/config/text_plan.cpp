@@ -105,13 +105,12 @@ class Choice {
     const bool fits = text() >= 1.0 * config_.train.batch * (config_.model.block + 1);
     return fits ? budget_->speed(config_) : 1;
   }
-  /// The number of steps is given, and no time.
-  bool has_steps() const { return budget_->minutes == 0 && gives("train.steps"); }
+  bool has_steps() const { return gives("train.steps"); }
   double minutes() const { return minutes_; }
   /// The most bytes that training reads, whatever the time.
   double enough() const {
     if (has_steps()) return config_.train.steps * bytes_per_step();
-    return gives("train.steps") ? INFINITY : std::max(kMostEpochs * text(), kFewestSteps * bytes_per_step());
+    return std::max(kMostEpochs * text(), kFewestSteps * bytes_per_step());
   }
   /// Bytes that training reads: at so many per second, or at the speed measured now.
   double reads_at(double speed) const { return std::min(enough(), 60 * minutes_ * speed); }

@@ -17,8 +17,8 @@ constexpr double kDefaultMinutes = 10;
 
 /// What there is to train with.
 struct TextBudget {
-  std::optional<int64_t> bytes;                ///< of the text; none: not known, taken for a long text
-  double minutes = 0;                          ///< of training; 0: given train.steps, or kDefaultMinutes
+  std::optional<int64_t> bytes;  ///< of the text; none: not known, taken for a long text
+  double minutes = 0;            ///< of training; 0, always with given train.steps: these, or kDefaultMinutes
   std::function<double(const Config&)> speed;  ///< measures the bytes per second that training reads; above 0
   std::vector<std::string> given = {};         ///< settings that stay, as "key=value"
   int ranks = 1;                               ///< that divide the streams evenly
@@ -38,7 +38,7 @@ struct TextPlan {
 ///   markedly more bytes per second, the batch is larger;
 /// - the model: the largest of a ladder that still reads some bytes per weight, which the time limits, and the number of
 ///   times that a text is worth reading;
-/// - steps: those of the minutes, or of that number of times, when it is reached before; or given ones without minutes;
+/// - steps: those of the minutes, or of that number of times, when it is reached before; or given ones;
 /// - dropout, by the number of times that the text is read;
 /// - warm-up, validations and checkpoints: shares of the steps.
 /// Calls `speed` for some rungs of the ladder, from the smallest on. Throws as parse_config does on what is given.
