@@ -41,7 +41,7 @@ class Run {
         checkpoints_(trainer, directory, log, from.step, from.best),
         first_step_(trainer.steps_done()),
         validated_before_(from.other_validation ? std::nullopt : log.validation_before()) {
-    if (options.minutes > 0) limit_.emplace(options.minutes, first_step_, seconds());
+    if (options.minutes > 0) limit_.emplace(options.minutes, first_step_, seconds(), options.most_steps);
   }
 
   // True at the end of the run, false after an interrupt.

@@ -26,13 +26,14 @@ class TimeLimit {
   static void check(const TrainConfig& config);
 
   /// `minutes`: of training, for the whole run. It goes on after `steps` steps, which have taken so many seconds.
-  TimeLimit(double minutes, int64_t steps, double seconds)
-      : seconds_(60 * minutes), earlier_{0, 0}, later_{steps, seconds} {}
+  /// `most_steps`: that are chosen, at most, unless more are done; 0: no limit.
+  TimeLimit(double minutes, int64_t steps, double seconds, int most_steps = 0);
 
   /// Takes note of a step, the `done`-th; all steps so far have taken `seconds`.
   void add(int64_t done, double seconds);
 
-  /// The number of steps that fit into the time at the speed of the last steps; at least those done.
+  /// The number of steps that fit into the time at the speed of the last steps; at least those done, and no more than
+  /// the limit.
   int64_t fitting() const { return done_ + left_; }
 
   /// True when that is more than a first guess: after a hundredth of the time.
@@ -50,6 +51,7 @@ class TimeLimit {
     double seconds;
   };
   double seconds_;
+  int64_t most_steps_;
   Mark earlier_,
       later_;  ///< the speed is that since the earlier one: of the later half of the steps, or more
   int64_t done_ = 0, left_ = 0;

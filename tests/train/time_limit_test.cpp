@@ -101,6 +101,14 @@ BOOST_AUTO_TEST_CASE(a_number_that_is_needed_at_once) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(no_more_than_the_limit_are_chosen) {
+  for (const int most : {100, 2000}) {
+    TimeLimit limit(10, 0, 0, most);
+    for (int64_t step = 1; step <= 20; ++step) limit.add(step, 0.5 * step);
+    BOOST_TEST(limit.choice(kCosine).value() == std::min(most, 1200));
+  }
+}
+
 // A run that is resumed before the number is chosen knows the speed of the steps before.
 BOOST_AUTO_TEST_CASE(a_resumed_run_goes_on_counting) {
   TimeLimit limit(10, 19, 38);
