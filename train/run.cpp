@@ -40,15 +40,18 @@ class Run {
         log_(log),
         checkpoints_(trainer, directory, log, from.step, from.best),
         first_step_(trainer.steps_done()),
-        validated_before_(from.other_validation ? std::nullopt : log.validation_before()) {
+        validated_before_(from.other_validation ? std::nullopt : log.validation_before()),
+        awaited_(from.best) {
     if (options.minutes > 0) limit_.emplace(options.minutes, first_step_, seconds(), options.most_steps);
   }
 
   // True at the end of the run, false after an interrupt.
   bool train() {
+    bool done = false;
     try {
       loop();
-      if (over())
+      done = over();  // before the closing report, whose validation may be the best
+      if (done)
         finish();
       else
         log_.note("interrupted after step {}; checkpoint written{}", trainer_.steps_done(), hint());
@@ -57,7 +60,7 @@ class Run {
     } catch (const InputError& e) {  // the corpus cannot be read: what it gave so far is intact
       refuse("{}; {}", e.what(), save_after_failure());
     }
-    return over() && !InterruptGuard::requested();  // the closing report may have been interrupted
+    return done && !InterruptGuard::requested();  // the closing report may have been interrupted
   }
 
  private:
@@ -96,9 +99,8 @@ class Run {
 
   // True in the step after the last of these validations; a resumed run ends with the same step.
   bool patience_is_over() const {
-    const std::optional<BestResult>& best = checkpoints_.best();
     const int64_t steps = int64_t{config_.patience} * config_.eval_every;
-    return steps && best && trainer_.steps_done() > best->step + steps;
+    return steps && awaited_ && trainer_.steps_done() > awaited_->step + steps;
   }
 
   // Training time by the clock of the run's minutes.
@@ -137,7 +139,7 @@ class Run {
   // A run may have been stopped after a step's checkpoint and before its validation.
   void validate_again() {
     if (validated_before_)
-      checkpoints_.note_validation(*validated_before_);
+      note_validation(*validated_before_);
     else if (validation_is_due() && !over())
       validate();
   }
@@ -157,7 +159,14 @@ class Run {
 
   void record(const Report& report) {
     log_.validation(trainer_.steps_done(), report);
-    checkpoints_.note_validation(report.validation.bits_per_byte);
+    note_validation(report.validation.bits_per_byte);
+  }
+
+  // Patience waits for those alone that every run of the configuration does, wherever it was stopped.
+  void note_validation(double bits_per_byte) {
+    if (validation_is_due() && !patience_is_over() && !(awaited_ && awaited_->bits_per_byte <= bits_per_byte))
+      awaited_ = {bits_per_byte, trainer_.steps_done()};
+    checkpoints_.note_validation(bits_per_byte);
   }
 
   void finish() {
@@ -166,7 +175,7 @@ class Run {
       return log_.note("nothing left to do");
     if (patience_is_over())
       log_.note("stopped at step {} of {}: no validation since step {} was better (train.patience: {})", step,
-                config_.steps, checkpoints_.best()->step, config_.patience);
+                config_.steps, awaited_->step, config_.patience);
     else if (step < config_.steps)
       log_.note("stopped at step {} of {}: the steps have become slower, and {} times {} are over{}", step,
                 config_.steps, TimeLimit::kMost, minutes(), hint());
@@ -201,6 +210,7 @@ class Run {
   std::optional<TimeLimit> limit_;
   bool speed_noted_ = false;
   std::optional<double> validated_before_;  ///< the validation of that step, when it was done already
+  std::optional<BestResult> awaited_;       ///< the best of the validations that patience waits for
 };
 
 void announce(const Trainer& trainer, const RunOptions& options, RunLog& log) {
