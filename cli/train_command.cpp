@@ -132,16 +132,19 @@ struct Train {
       refuse_for_one_rank(ranks, "data.path", c.data.path);
       refuse_typed_text(c.data);
     });
-    const double clock = config.is_text() ? plan_text(ranks, c, notes) : minutes;
+    TextPlan plan;
+    plan.minutes = minutes;
+    if (config.is_text()) plan = plan_text(ranks, c, notes);
     const std::string job = ranks.count() > 1 ? fmt::format("mpirun -np {} ", ranks.count()) : "";
     run_training(c,
                  {.out = directory,
                   .from = from,
                   .resume = resume->count() > 0,
-                  .minutes = clock,
+                  .minutes = plan.minutes,
+                  .most_steps = plan.most_steps,
                   .notes = notes,
                   .hint = "resume with: " + job + call_of({"train", "--resume", directory.string()}) +
-                          (clock > 0 ? fmt::format(" --minutes {}", clock) : "") +
+                          (plan.minutes > 0 ? fmt::format(" --minutes {}", plan.minutes) : "") +
                           (c.data.path == "-" ? " < TEXT" : ""),
                   .check_finite = check_finite,
                   .on_end = [&](const FinishedRun& run) { print_report(run, c); }},
@@ -149,8 +152,8 @@ struct Train {
   }
 
  private:
-  // Completes the configuration of a text by what rank 0 finds best. Returns the minutes of training; 0: no limit.
-  double plan_text(const Ranks& ranks, Config& c, std::vector<std::string>& notes) const {
+  // Completes the configuration of a text by what rank 0 finds best. All ranks have it then.
+  TextPlan plan_text(const Ranks& ranks, Config& c, std::vector<std::string>& notes) const {
     device_for(c.device, ranks);
     TextPlan plan;
     ranks.together([&] {
@@ -167,7 +170,9 @@ struct Train {
     for (std::string line; std::getline(settings, line);) plan.settings.push_back(line);
     ranks.together([&] { c = config.load(device_override(device), plan.settings); });
     notes.insert(notes.begin(), plan.notes.begin(), plan.notes.end());
-    return ranks.broadcast(plan.minutes);
+    plan.minutes = ranks.broadcast(plan.minutes);
+    plan.most_steps = ranks.broadcast(plan.most_steps);
+    return plan;
   }
   // Of all ranks, as that of rank 0 with its share of the streams.
   static std::function<double(const Config&)> speed_of(const Ranks& ranks) {

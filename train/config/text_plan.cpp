@@ -199,11 +199,11 @@ std::string reading(double epochs) {
 std::string length_of(const Choice& choice, const TextPlan& plan, double speed) {
   const std::string read = reading(plan.epochs);
   if (choice.has_steps()) return fmt::format("{} steps{}", plan.steps, read);
-  if (plan.minutes > 0)
+  if (plan.steps != plan.most_steps)
     return fmt::format("about {} steps in {} minutes (--minutes){}", plan.steps, plan.minutes, read);
-  return fmt::format("{} steps{}, which is enough: {} of {} minutes; a longer text would teach more",
+  return fmt::format("{} steps{}, which is enough: about {} of {} minutes; a longer text would teach more",
                      plan.steps, read, figure(plan.steps * choice.bytes_per_step() / speed / 60, 1),
-                     choice.minutes());
+                     plan.minutes);
 }
 
 }  // namespace
@@ -214,9 +214,15 @@ TextPlan plan_for_text(const TextBudget& budget) {
   const double speed = choice.has_steps() ? 0 : choice.speed();  // dropout takes time
   reads = choice.has_steps() ? choice.enough() : choice.reads_at(speed);
   TextPlan plan;
-  plan.steps = static_cast<int64_t>(std::clamp(reads / choice.bytes_per_step(), 1.0, kMostSteps));
+  const auto steps_for = [&](double bytes) {
+    return static_cast<int>(std::clamp(bytes / choice.bytes_per_step(), 1.0, kMostSteps));
+  };
+  plan.steps = steps_for(reads);
   plan.epochs = reads / choice.text();
-  plan.minutes = reads < choice.enough() ? choice.minutes() : 0;
+  if (!choice.has_steps()) {
+    plan.minutes = choice.minutes();
+    if (std::isfinite(choice.enough())) plan.most_steps = steps_for(choice.enough());
+  }
   choice.add({fmt::format("train.steps={}", plan.steps)});
   choice.add(intervals(choice, static_cast<double>(plan.steps)));
   plan.settings = choice.settings();

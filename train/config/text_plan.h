@@ -27,10 +27,11 @@ struct TextBudget {
 /// What is made of it.
 struct TextPlan {
   std::vector<std::string> settings;  ///< of the laptop preset's keys, as "key=value"
-  double minutes = 0;                 ///< of training (RunOptions::minutes); 0: train.steps ends it
+  double minutes = 0;                 ///< of training (RunOptions::minutes); 0: given train.steps end it
   int64_t steps = 0;                  ///< train.steps; an estimate where there are minutes
-  double epochs = 0;                  ///< how often the training split is then read; 0: not known
-  std::vector<std::string> notes;     ///< for people: the model; the steps and epochs
+  int most_steps = 0;              ///< worth doing (RunOptions::most_steps), where there are minutes; 0: any
+  double epochs = 0;               ///< how often the training split is then read; 0: not known
+  std::vector<std::string> notes;  ///< for people: the model; the steps and epochs
 };
 
 /// Chooses, in this order:
