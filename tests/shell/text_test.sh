@@ -38,7 +38,7 @@ import json, struct, sys
 data = open(sys.argv[1], "rb").read()
 end = 8 + struct.unpack("<Q", data[:8])[0]
 header = json.loads(data[8:end])
-del header["__metadata__"]["config"]
+del header["__metadata__"]
 text = json.dumps(header).encode()
 text += b" " * (-len(text) % 8)
 open(sys.argv[2], "wb").write(struct.pack("<Q", len(text)) + text + data[end:])

@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(ranks_divide_the_streams_evenly) {
 
 BOOST_AUTO_TEST_CASE(splits_may_be_empty) {
   for (const std::optional<int64_t> bytes : {std::optional<int64_t>(1'000'000), std::optional<int64_t>()})
-    for (const std::string split : {"[95,0,5]", "[0,95,5]", "[100,0,0]"}) {
+    for (const std::string split : {"[95,0,5]", "[100,0,0]"}) {
       const std::vector<std::string> given{"data.split=" + split};
       const Config c = config_of(plan_for_text(budget_of(bytes, 10, kLaptop, given)), given);
       BOOST_TEST(c.train.eval_bytes == 0);
