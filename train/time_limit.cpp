@@ -10,12 +10,13 @@
 namespace fade {
 
 void TimeLimit::check(const TrainConfig& config) {
+  constexpr double kEarly = 0.9;
   const ScheduleConfig& schedule = config.schedule;
-  if (schedule.kind == ScheduleKind::cosine && schedule.decay == 1 && schedule.warmup < kFewestSteps)
+  if (schedule.kind == ScheduleKind::cosine && schedule.decay > kEarly && schedule.warmup < kFewestSteps)
     refuse(
         "train.schedule.warmup: found {}, allowed with --minutes: at least {} (the speed of the first steps decides how many "
-        "there are, and so when the learning rate falls; or set train.schedule.decay below 1)",
-        schedule.warmup, kFewestSteps);
+        "there are, and so when the learning rate falls; or set train.schedule.decay to at most {})",
+        schedule.warmup, kFewestSteps, kEarly);
 }
 
 TimeLimit::TimeLimit(double minutes, int64_t steps, double seconds, int most_steps)
@@ -35,9 +36,14 @@ void TimeLimit::add(int64_t done, double seconds) {
 
 std::optional<int64_t> TimeLimit::choice(Schedule schedule, bool now) const {
   schedule.steps = fitting();
-  if (!now && share_ < 1 && (done_ < kFewestSteps || done_ < schedule.last_full_step())) return {};
-  while (schedule.decay < 1 && schedule.last_full_step() < done_) ++schedule.steps;
-  return schedule.steps;
+  if (!now && share_ < 1 && done_ < schedule.last_full_step()) return {};
+  int64_t enough = static_cast<int64_t>(find_key("train.steps")->range.high);
+  for (int64_t fewest = schedule.steps;
+       fewest < enough && schedule.decay < 1;) {  // last_full_step() never falls
+    schedule.steps = fewest + (enough - fewest) / 2;
+    (schedule.last_full_step() < done_ ? fewest = schedule.steps + 1 : enough = schedule.steps);
+  }
+  return schedule.decay < 1 ? enough : fitting();
 }
 
 }  // namespace fade

@@ -18,8 +18,8 @@ class TimeLimit {
   /// become slower since their number was chosen.
   static constexpr double kMost = 2;
 
-  /// Steps before the number is chosen, as long as there is time: the first are slower, until caches and the memory
-  /// pool are filled.
+  /// Steps of warm-up, where the learning rate falls soon after: the first are slower, until caches and the memory pool
+  /// are filled.
   static constexpr int64_t kFewestSteps = 5;
 
   /// Throws InputError when the learning rate of `config` falls from the first steps on, before their speed is known.
@@ -39,7 +39,8 @@ class TimeLimit {
   /// True when that is more than a first guess: after a hundredth of the time.
   bool knows_speed() const { return done_ >= kFewestSteps && share_ >= 0.01; }
 
-  /// The number of steps, once it has to be chosen, or with `now`; before, none. schedule.steps does not count.
+  /// The number of steps, once it has to be chosen, or with `now`; before, none. More than fitting() when with
+  /// fewer the learning rate would already have fallen. schedule.steps does not count.
   std::optional<int64_t> choice(Schedule schedule, bool now = false) const;
 
   double seconds() const { return seconds_; }  ///< of training, for the whole run

@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(steps_before_the_choice_do_not_depend_on_it) {
     for (const int64_t warmup : {0, 5, 20, 2000})
       for (const auto& speed : speeds) {
         schedule.warmup = warmup;
-        if (schedule.decay == 1 && warmup < TimeLimit::kFewestSteps) continue;
+        if (schedule.decay > 0.9 && warmup < TimeLimit::kFewestSteps) continue;
         const Choice choice = choose(schedule, speed);
         BOOST_TEST(choice.after <= choice.steps);
         Schedule open = schedule, known = schedule;
@@ -99,6 +99,17 @@ BOOST_AUTO_TEST_CASE(a_number_that_is_needed_at_once) {
     BOOST_TEST(!limit.choice(schedule));
     BOOST_TEST(limit.choice(schedule, true).value() == 600);
   }
+}
+
+// However soon the learning rate falls, and however few steps fit.
+BOOST_AUTO_TEST_CASE(no_more_are_chosen_than_fit) {
+  for (const double decay : {0.5, 0.8, 0.9, 0.99, 1 - 1e-9})
+    for (const double seconds : {100.0, 6.0, 0.5}) {
+      const Schedule schedule{
+          .kind = ScheduleKind::cosine, .warmup = decay > 0.9 ? TimeLimit::kFewestSteps : 0, .decay = decay};
+      const Choice choice = choose(schedule, [=](int64_t) { return seconds; });
+      BOOST_TEST(std::abs(static_cast<double>(choice.steps) - 600 / seconds) <= 1);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(no_more_than_the_limit_are_chosen) {
@@ -121,6 +132,8 @@ BOOST_AUTO_TEST_CASE(a_learning_rate_that_falls_at_once_is_refused) {
   const auto refused = [&] { return test::refusal([&] { TimeLimit::check(config); }); };
   config.schedule = {.kind = ScheduleKind::cosine, .warmup = 4};
   BOOST_TEST(test::contains(refused(), "train.schedule.warmup: found 4, allowed with --minutes: at least 5"));
+  config.schedule.decay = 0.99;
+  BOOST_TEST(test::contains(refused(), "found 4, allowed"));
   config.schedule.warmup = 5;
   TimeLimit::check(config);
   config.schedule = {.kind = ScheduleKind::cosine, .warmup = 0, .decay = 0.9};
