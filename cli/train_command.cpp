@@ -144,7 +144,6 @@ struct Train {
                   .most_steps = plan.most_steps,
                   .notes = notes,
                   .hint = "resume with: " + job + call_of({"train", "--resume", directory.string()}) +
-                          (plan.minutes > 0 ? fmt::format(" --minutes {}", plan.minutes) : "") +
                           (c.data.path == "-" ? " < TEXT" : ""),
                   .check_finite = check_finite,
                   .on_end = [&](const FinishedRun& run) { print_report(run, c); }},

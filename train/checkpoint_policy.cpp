@@ -58,6 +58,7 @@ bool CheckpointPolicy::try_to_save() {
   const bool saved = try_or_warn("no checkpoint was written", [&] {
     if (directory_.recreate_if_gone(trainer_.config()))
       log_.note("warning: {} had vanished and was created again", directory_.path().string());
+    log_.keep_time(step);
     log_.flush();
     save_checkpoint(directory_.path(), trainer_.config(), state, best_);
   });

@@ -102,6 +102,9 @@ Resumed resume(Trainer& trainer, const RunDirectory& directory, bool timed) {
   }
   const Config before = config_of(checkpoint->weights, checkpoint->folder);
   if (timed) trainer.set_steps(before.train.steps);
+  if (timed && before.train.steps)
+    from.notes.push_back(fmt::format("the run keeps its {} steps: --minutes ends it sooner, but chooses none",
+                                     before.train.steps));
   const std::string run = directory.path().string();
   if (const auto kept = changed_settings(before, config, stays_when_resumed); !kept.empty())
     refuse("--resume: {} was trained with other settings, which must stay: {} (put them back, as {} does)",

@@ -64,7 +64,10 @@ class Run {
   }
 
  private:
-  std::string hint() const { return options_.hint.empty() ? "" : "; " + options_.hint; }
+  std::string hint() const {
+    if (options_.hint.empty()) return "";
+    return "; " + options_.hint + (config_.steps ? "" : fmt::format(" --minutes {}", options_.minutes));
+  }
 
   // Returns what there is to resume from.
   std::string save_after_failure() {
@@ -120,8 +123,9 @@ class Run {
     if (!steps) return;
     trainer_.set_steps(static_cast<int>(*steps));
     log_.chosen(step, *steps, options_.minutes);
-    log_.note("step {}: the run has {} steps, which fit into {}; its {} repeats it without the clock", step,
-              *steps, minutes(), kConfigFile);
+    log_.note("step {}: the run has {} steps, {} into {}; its {} repeats it without the clock", step, *steps,
+              *steps > limit_->fitting() ? fmt::format("of which {} fit", limit_->fitting()) : "which fit",
+              minutes(), kConfigFile);
     try {
       directory_.write_config(trainer_.config());
     } catch (const Error& e) {
@@ -279,10 +283,13 @@ bool run_training(const Config& config, const RunOptions& options, const Ranks& 
   std::optional<Corpus> corpus;
   ranks.together([&] { corpus.emplace(config.data); });
   require_same(config, ranks);
-  if (options.minutes > 0)
-    TimeLimit::check(config.train);
-  else if (config.train.steps == 0)
-    refuse("train.steps: found 0, allowed with --minutes only (add --minutes T, or --set train.steps=N)");
+  ranks.require_same("--minutes", fmt::to_string(options.minutes), "give all ranks the same");
+  ranks.together([&] {
+    if (options.minutes > 0)
+      TimeLimit::check(config.train);
+    else if (config.train.steps == 0)
+      refuse("train.steps: found 0, allowed with --minutes only (add --minutes T, or --set train.steps=N)");
+  });
   require_same(*corpus, ranks);
   ranks.require_same("--check-finite", options.check_finite ? "on" : "off",
                      "give it to all ranks or to none");

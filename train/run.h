@@ -33,8 +33,9 @@ struct RunOptions {
   int most_steps = 0;     ///< chosen for the time, at most; 0: no limit
   bool cpu_time = false;  ///< on device cpu, minutes of TrainingTime::cpu, else of the clock on the wall
   std::vector<std::string> notes = {};  ///< said at the start
-  std::string hint = {};                ///< for the end of a run that can be continued: "resume with: ..."
-  bool check_finite = false;            ///< check the result and the gradient of every operation
+  /// For the end of a run that can be continued: "resume with: ..."; --minutes is added while it decides.
+  std::string hint = {};
+  bool check_finite = false;  ///< check the result and the gradient of every operation
   /// Called when all has been checked, before the run changes a file.
   std::function<void()> on_begin = {};
   /// Called at the end of the run, unless nothing was left to do.

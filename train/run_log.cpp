@@ -70,6 +70,12 @@ void RunLog::chosen(int64_t step, int64_t steps, double minutes) {
   append(metrics_, line.dump() + "\n");
 }
 
+void RunLog::keep_time(int64_t step) {
+  if (step_seconds_.empty()) return;
+  const nlohmann::ordered_json line = {{"step", step}, {"seconds", time_.wall}, {"cpu_seconds", time_.cpu}};
+  append(metrics_, line.dump() + "\n");
+}
+
 void RunLog::step(const Trainer& trainer, const Trainer::Step& s, bool last, double seconds_left) {
   const int64_t step = trainer.steps_done();
   const TrainConfig& config = trainer.config().train;

@@ -9,17 +9,17 @@
 
 namespace fade {
 
-/// Chooses the number of steps so that the schedule ends with the time, by the speed of the steps done. It does so once, and as
-/// late as the schedule permits: after the last step that would have been the same with any larger number. A run with
-/// that number from the start then repeats it bit for bit, without the clock.
+/// Chooses the number of steps so that the schedule ends with the time, by the speed of the steps done. It does
+/// so once, and as late as the schedule permits: after the last step that would have been the same with any
+/// larger number. A run with that number from the start then repeats it bit for bit, without the clock.
 class TimeLimit {
  public:
   /// A run that takes longer than its time ends all the same when it has taken this many times as long: the steps have
   /// become slower since their number was chosen.
   static constexpr double kMost = 2;
 
-  /// Steps of warm-up, where the learning rate falls soon after: the first are slower, until caches and the memory pool
-  /// are filled.
+  /// Steps of warm-up, where the learning rate falls soon after: the first are slower, until caches and the
+  /// memory pool are filled.
   static constexpr int64_t kFewestSteps = 5;
 
   /// Throws InputError when the learning rate of `config` falls from the first steps on, before their speed is known.
@@ -32,8 +32,8 @@ class TimeLimit {
   /// Takes note of a step, the `done`-th; all steps so far have taken `seconds`.
   void add(int64_t done, double seconds);
 
-  /// The number of steps that fit into the time at the speed of the last steps; at least those done, and no more than
-  /// the limit.
+  /// The number of steps that fit into the time at the speed of the last steps; at least those done, and at
+  /// most the limit.
   int64_t fitting() const { return done_ + left_; }
 
   /// True when that is more than a first guess: after a hundredth of the time.
@@ -53,8 +53,8 @@ class TimeLimit {
   };
   double seconds_;
   int64_t most_steps_;
-  Mark earlier_,
-      later_;  ///< the speed is that since the earlier one: of the later half of the steps, or more
+  Mark earlier_;  ///< the speed is that of the steps since then: of the later half of them, or more
+  Mark later_;    ///< the next earlier one
   int64_t done_ = 0, left_ = 0;
   double share_ = 0;  ///< of the time that is over
 };

@@ -158,6 +158,16 @@ struct Compare {
     });
   }
 
+  void check_length(const Config& config, const std::string& path) const {
+    try {
+      if (minutes > 0) TimeLimit::check(config.train);
+    } catch (const InputError& e) {
+      refuse("{}: {}", path, e.what());
+    }
+    if (minutes == 0 && config.train.steps == 0)
+      refuse("{}: train.steps: found 0, allowed with --minutes only (add --minutes T, or --steps N)", path);
+  }
+
   // `notes` receives what to tell about them.
   std::vector<Plan> plans(std::vector<std::string>& notes) const {
     std::vector<std::string> overrides = sets;
@@ -173,7 +183,7 @@ struct Compare {
     for (const std::string& path : paths) {
       const Config config = load_config(path, overrides);
       if (!plans.empty()) check_common(plans.front().config, paths.front(), config, path);
-      if (minutes > 0) TimeLimit::check(config.train);
+      check_length(config, path);
       const std::string stem = fs::path(path).stem().string();
       plan(stem, stem, config);
       for (const double loss : span_losses) {

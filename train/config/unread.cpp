@@ -38,6 +38,7 @@ constexpr Condition kConditions[] = {
      [](const Config& c) { return c.train.optimizer.kind == OptimizerKind::sgd; }},
     {"train.optimizer.muon_momentum", "train.optimizer.kind",
      [](const Config& c) { return c.train.optimizer.kind == OptimizerKind::muon; }},
+    {"train.patience", "train.eval_every", [](const Config& c) { return c.train.eval_every > 0; }},
     {"train.schedule.final", "train.schedule.kind", is_cosine},
     {"train.schedule.decay", "train.schedule.kind", is_cosine},
 };
