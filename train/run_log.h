@@ -54,8 +54,8 @@ class RunLog {
   /// before (since `step`, for the first line of a resumed run). `seconds_left` are shown while train.steps is 0.
   void step(const Trainer& trainer, const Trainer::Step& figures, bool last, double seconds_left);
 
-  /// A line in the metrics with the training time up to `step`, unless its own line has it: for a run that is resumed
-  /// there.
+  /// A line in the metrics with the training time up to `step`, for a run that is resumed there; none where
+  /// the line of the step has it.
   void keep_time(int64_t step);
 
   /// A line in the metrics for a validation after `step`.
