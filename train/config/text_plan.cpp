@@ -209,7 +209,9 @@ std::string length_of(const Choice& choice, const TextPlan& plan, double speed) 
 }  // namespace
 
 TextPlan plan_for_text(const TextBudget& budget) {
-  auto [choice, reads] = choose_model(choose_batch(choose_block(Choice(budget))));
+  auto chosen = choose_model(choose_batch(choose_block(Choice(budget))));
+  Choice& choice = chosen.first;
+  double& reads = chosen.second;
   choice.add({fmt::format("model.dropout={}", dropout_for(reads / choice.text()))});
   const double speed = choice.has_steps() ? 0 : choice.speed();  // dropout takes time
   reads = choice.has_steps() ? choice.enough() : choice.reads_at(speed);
