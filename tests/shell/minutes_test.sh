@@ -30,14 +30,19 @@ last=$(cat impatient/latest)
 holds "has a number of steps" test "$(steps_of impatient)" -gt "${last#step-}"
 works "the same without the clock" train impatient/config.yaml --out repeated
 holds "ends with the same weights" cmp impatient/$last/model.safetensors repeated/$last/model.safetensors
+works "the run resumed" train --resume repeated
+holds "has nothing left to do, whatever its closing validation was" grep -q "nothing left to do" err
 
 # Interrupted while the number of steps is open.
-open=(train c.yaml --set train.schedule.kind=constant --set train.log_every=1)
+open=(train c.yaml --set train.schedule.kind=constant --set train.log_every=8)
 "$fade" "${open[@]}" --minutes 100000 --out open >out 2>err &
 pid=$!
-holds "a run of a long time reaches step 20" comes grep -qs '"step":20,' open/metrics.jsonl
+holds "a run of a long time reaches step 24" comes grep -qs '"step":24,' open/metrics.jsonl
 kill -INT $pid
 holds "Ctrl-C ends it with exit code 0" wait $pid
+last=$(cat open/latest)
+holds "its time up to the last step is kept, between lines of the log, too" \
+  grep -q "\"step\":${last#step-},.*\"seconds\":" open/metrics.jsonl
 holds "its number of steps is open" test "$(steps_of open)" = 0
 holds "it says how to go on" grep -q "resume with: .* train --resume open --minutes 100000$" err
 "$fade" train --resume open >out 2>err
@@ -45,7 +50,7 @@ holds "without a time it is refused" test $? -eq 2
 holds "and says why" grep -qx "fade: train.steps: found 0, allowed with --minutes only (add --minutes T, or --set train.steps=N)" err
 works "with a time that is over" train --resume open --minutes 0.01
 steps=$(steps_of open)
-holds "it ends" test "$(cat open/latest)" = "step-$steps" -a "$steps" -gt 20
+holds "it ends" test "$(cat open/latest)" = "step-$steps" -a "$steps" -gt 24
 works "a run of as many steps" "${open[@]}" --set train.steps="$steps" --out straight
 holds "has the same weights and state" same_checkpoint "open/step-$steps" "straight/step-$steps"
 
