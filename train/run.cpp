@@ -284,12 +284,7 @@ bool run_training(const Config& config, const RunOptions& options, const Ranks& 
   ranks.together([&] { corpus.emplace(config.data); });
   require_same(config, ranks);
   ranks.require_same("--minutes", fmt::to_string(options.minutes), "give all ranks the same");
-  ranks.together([&] {
-    if (options.minutes > 0)
-      TimeLimit::check(config.train);
-    else if (config.train.steps == 0)
-      refuse("train.steps: found 0, allowed with --minutes only (add --minutes T, or --set train.steps=N)");
-  });
+  ranks.together([&] { TimeLimit::check(config.train, options.minutes); });
   require_same(*corpus, ranks);
   ranks.require_same("--check-finite", options.check_finite ? "on" : "off",
                      "give it to all ranks or to none");

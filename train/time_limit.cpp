@@ -9,8 +9,13 @@
 
 namespace fade {
 
-void TimeLimit::check(const TrainConfig& config) {
+void TimeLimit::check(const TrainConfig& config, double minutes) {
   constexpr double kEarly = 0.9;
+  if (minutes == 0) {
+    if (config.steps == 0)
+      refuse("train.steps: found 0, allowed with --minutes only (add --minutes T, or --set train.steps=N)");
+    return;
+  }
   const ScheduleConfig& schedule = config.schedule;
   if (schedule.kind == ScheduleKind::cosine && schedule.decay > kEarly && schedule.warmup < kFewestSteps)
     refuse(
@@ -37,13 +42,16 @@ void TimeLimit::add(int64_t done, double seconds) {
 std::optional<int64_t> TimeLimit::choice(Schedule schedule, bool now) const {
   schedule.steps = fitting();
   if (!now && share_ < 1 && done_ < schedule.last_full_step()) return {};
-  int64_t enough = static_cast<int64_t>(find_key("train.steps")->range.high);
-  for (int64_t fewest = schedule.steps;
-       fewest < enough && schedule.decay < 1;) {  // last_full_step() never falls
+  if (schedule.decay == 1) return fitting();
+  int64_t fewest = fitting(), enough = static_cast<int64_t>(find_key("train.steps")->range.high);
+  while (fewest < enough) {  // last_full_step() never falls
     schedule.steps = fewest + (enough - fewest) / 2;
-    (schedule.last_full_step() < done_ ? fewest = schedule.steps + 1 : enough = schedule.steps);
+    if (schedule.last_full_step() < done_)
+      fewest = schedule.steps + 1;
+    else
+      enough = schedule.steps;
   }
-  return schedule.decay < 1 ? enough : fitting();
+  return enough;
 }
 
 }  // namespace fade

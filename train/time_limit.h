@@ -22,8 +22,9 @@ class TimeLimit {
   /// memory pool are filled.
   static constexpr int64_t kFewestSteps = 5;
 
-  /// Throws InputError when the learning rate of `config` falls from the first steps on, before their speed is known.
-  static void check(const TrainConfig& config);
+  /// Throws InputError when the learning rate of `config` falls from the first steps on, before their speed is
+  /// known; and when there are no minutes (0), and no number of steps either.
+  static void check(const TrainConfig& config, double minutes);
 
   /// `minutes`: of training, for the whole run. It goes on after `steps` steps, which have taken so many seconds.
   /// `most_steps`: that are chosen, at most, unless more are done; 0: no limit.

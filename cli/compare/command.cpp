@@ -160,12 +160,10 @@ struct Compare {
 
   void check_length(const Config& config, const std::string& path) const {
     try {
-      if (minutes > 0) TimeLimit::check(config.train);
+      TimeLimit::check(config.train, minutes);
     } catch (const InputError& e) {
       refuse("{}: {}", path, e.what());
     }
-    if (minutes == 0 && config.train.steps == 0)
-      refuse("{}: train.steps: found 0, allowed with --minutes only (add --minutes T, or --steps N)", path);
   }
 
   // `notes` receives what to tell about them.

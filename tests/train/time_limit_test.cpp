@@ -129,17 +129,17 @@ BOOST_AUTO_TEST_CASE(a_resumed_run_goes_on_counting) {
 
 BOOST_AUTO_TEST_CASE(a_learning_rate_that_falls_at_once_is_refused) {
   TrainConfig config;
-  const auto refused = [&] { return test::refusal([&] { TimeLimit::check(config); }); };
+  const auto refused = [&] { return test::refusal([&] { TimeLimit::check(config, 1); }); };
   config.schedule = {.kind = ScheduleKind::cosine, .warmup = 4};
   BOOST_TEST(test::contains(refused(), "train.schedule.warmup: found 4, allowed with --minutes: at least 5"));
   config.schedule.decay = 0.99;
   BOOST_TEST(test::contains(refused(), "found 4, allowed"));
   config.schedule.warmup = 5;
-  TimeLimit::check(config);
+  TimeLimit::check(config, 1);
   config.schedule = {.kind = ScheduleKind::cosine, .warmup = 0, .decay = 0.9};
-  TimeLimit::check(config);
+  TimeLimit::check(config, 1);
   config.schedule = {.kind = ScheduleKind::constant, .warmup = 0};
-  TimeLimit::check(config);
+  TimeLimit::check(config, 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
