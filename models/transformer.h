@@ -73,6 +73,7 @@ class Transformer {
   Memory empty_memory(int64_t streams) const;
   const ModelConfig& config() const { return config_; }         ///< as it was given
   const Parameters& parameters() const { return parameters_; }  ///< in the order of checkpoints
+  const Linear& output() const { return out_; }                 ///< hidden states to logits
   NumberTypes types() const { return types_; }                  ///< as they were given
   DType dtype() const { return types_.parameters; }             ///< of parameters and logits
   Device device() const { return device_; }                     ///< of parameters and logits

@@ -9,6 +9,7 @@
 #include "train/config/resolve.h"
 #include "train/divided_memory.h"
 #include "train/job.h"
+#include "train/unigram_init.h"
 
 namespace fade {
 
@@ -38,6 +39,7 @@ Trainer::Trainer(const Config& config, const Corpus& corpus, const Ranks& ranks)
       tokens_(static_cast<size_t>(own_.count) * config.model.block),
       targets_(tokens_.size()) {
   if (ranks.count() > 1) sum_.emplace(model_.parameters(), ranks);
+  if (config.train.unigram_init) begin_with_frequencies(model_, corpus.bytes(Split::train));
 }
 
 template <class F>

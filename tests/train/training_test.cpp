@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 
 #include "nn/init.h"
 #include "tests/small_training.h"
@@ -43,6 +44,23 @@ BOOST_AUTO_TEST_CASE(one_batch_is_learned_by_heart) {
   const auto bits = train(trainer, 400);
   BOOST_TEST(bits.front() > 4);  // log2 32 = 5 bits are in each byte
   BOOST_TEST(bits.back() < 0.05);
+}
+
+BOOST_AUTO_TEST_CASE(unigram_init_begins_at_the_entropy_of_single_bytes) {
+  const test::TempDir dir;
+  Config c = test::small_config(dir);
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += std::string("\1\2\1\3\1\2\1\7", 8);  // 1: half of it, 2: a quarter
+  std::ofstream(c.data.path, std::ios::binary) << text;
+  c.data.split = {50, 50, 0};
+  c.train.unigram_init = true;
+  c.train.schedule.warmup = 0;
+  const Corpus corpus(c.data);
+  Trainer trainer(c, corpus);
+  // Bytes that do not occur have a small share, too.
+  const double entropy = 0.5 * 1 + 0.25 * 2 + 2 * 0.125 * 3;
+  BOOST_TEST(std::abs(trainer.validate().bits_per_byte - entropy) < 0.05);
+  BOOST_TEST(train(trainer, 100).back() < 1.5);  // from where it learns
 }
 
 BOOST_AUTO_TEST_CASE(identical_runs_give_identical_bits) {

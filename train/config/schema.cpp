@@ -63,6 +63,8 @@ const std::vector<Key> keys = {
     {FADE_KEY(data.recall.wait_max), "most noise bytes between facts and their questions", {1, kMillion}},
     {FADE_KEY(train.batch), "B: streams read in parallel, a multiple of the number of ranks", {1, 65536}},
     {FADE_KEY(train.steps), "updates of the weights (0: as many as fit into --minutes)", {0, kBillion}},
+    {FADE_KEY(train.unigram_init),
+     "a new model predicts each byte by its frequency in the training split, and learns from there"},
     {FADE_KEY(train.optimizer.kind), "how gradients become updates"},
     {FADE_KEY(train.optimizer.lr), "learning rate after warm-up", {0, 1000, true}},
     {FADE_KEY(train.optimizer.beta1), "adam, adamw, muon: decay of the gradient's mean", {0, 0.999999}},

@@ -225,7 +225,8 @@ TextPlan plan_for_text(const TextBudget& budget) {
     plan.minutes = choice.minutes();
     if (std::isfinite(choice.enough())) plan.most_steps = steps_for(choice.enough());
   }
-  choice.add({fmt::format("train.steps={}", plan.steps)});
+  // So that no run, however short, ends with more than the entropy of single bytes.
+  choice.add({fmt::format("train.steps={}", plan.steps), "train.unigram_init=true"});
   choice.add(intervals(choice, static_cast<double>(plan.steps)));
   plan.settings = choice.settings();
   const Config& c = choice.config();
