@@ -108,8 +108,8 @@ std::string operation_of(const fs::path& file) {
   return (*std::next(fs::relative(file, kRoot).begin())).string();
 }
 
-// Kernels of one device only: this is the CPU's part of matmul.
-const std::set<std::string> kOneDevice{"gemm_cpu.cpp"};
+// Kernels of one device only: these are the CPU's parts of matmul.
+const std::set<std::string> kOneDevice{"gemm_cpu.cpp", "symmetric_cpu.cpp"};
 
 std::string text_of(const fs::path& file) {
   std::string text;

@@ -18,6 +18,7 @@ namespace {
 constexpr int64_t kPanelBytes = 1 << 15;     // of b: the size of a small L1
 constexpr int64_t kBlockElements = 1 << 16;  // of b: half of a small L2
 constexpr int64_t kRowsAtATime = 48;         // of a: a multiple of every kBlockRows
+constexpr int64_t kRowsInPlace = 32;         // of a: up to so many, copying b costs more than it saves
 
 /// The columns of a panel, two vectors, and the depth at which it has kPanelBytes.
 template <class T>
@@ -95,13 +96,13 @@ struct Block {
   int64_t rows, columns, depth;
 };
 
-/// The panels of b, copied to `buffer` unless they are used only once.
+/// The panels of b, copied to `buffer` unless they are used only a few times.
 template <class T>
 Panels<T> panels_of(const Block<T>& x, T* buffer) {
   constexpr int64_t W = kWidth<T>;
   if (x.b.column != 1)
     pack_transposed<W>(x.b.data, x.b.column, x.depth, x.columns, buffer);
-  else if (x.rows <= kBlockRows && x.columns % W == 0)
+  else if (x.rows <= kRowsInPlace && x.columns % W == 0)
     return {x.b.data, W, x.b.row};
   else
     pack<W>(x.b.data, x.b.row, x.depth, x.columns, buffer);

@@ -22,6 +22,14 @@ Shape batch_of(const Tensor& x) {
   return s;
 }
 
+// The result of a product, not yet computed.
+Tensor result_of(const Tensor& a, const MatmulSizes& s) {
+  Shape shape = batch_of(a);
+  shape.append(matrix_of(a, s.transpose.a).rows);
+  shape.append(s.n);
+  return Tensor::empty(shape, a.dtype(), a.device());
+}
+
 // All batches of x as the rows of one matrix.
 Tensor as_matrix(const Tensor& x) { return x.view({x.shape().numel(0, x.shape().dims() - 1), x.size(-1)}); }
 
@@ -97,12 +105,17 @@ void matmul_into(const Tensor& a, const Tensor& b, Transpose transpose, const Gr
   matmul_kernel(a.device(), a, b, s, to.tensor);
 }
 
+Tensor symmetric_matmul(const Tensor& a, const Tensor& b, Transpose transpose) {
+  MatmulSizes s = sizes_of(a, b, transpose);
+  s.symmetric = true;
+  const Tensor y = result_of(a, s);
+  matmul_kernel(a.device(), a, b, s, y);
+  return y;
+}
+
 Tensor matmul(const Tensor& a, const Tensor& b, Transpose t) {
   const MatmulSizes s = sizes_of(a, b, t);
-  Shape shape = batch_of(a);
-  shape.append(matrix_of(a, t.a).rows);
-  shape.append(s.n);
-  Tensor y = Tensor::empty(shape, a.dtype(), a.device());
+  Tensor y = result_of(a, s);
   matmul_kernel(a.device(), a, b, s, y);
   record(kMatmul, y, {&a, &b}, {&a, &b}, t);
   return y;

@@ -1,6 +1,7 @@
 #include "engine/parallel.h"
 #include "ops/matmul/gemm_cpu.h"
 #include "ops/matmul/matmul_kernels.h"
+#include "ops/matmul/symmetric_cpu.h"
 
 namespace fade {
 namespace {
@@ -11,6 +12,7 @@ constexpr int64_t kWorkGrain = 64 * 64 * 32;  // fewest multiplications per thre
 
 template <class T>
 void one_product(const T* a, const T* b, T* y, const MatmulSizes& s) {
+  if (s.symmetric) return symmetric_product(a, b, y, s);
   const bool by_rows = s.m >= s.n;
   const int64_t side = by_rows ? s.m : s.n;
   const int64_t grain = s.m * s.n * s.k < 2 * kWorkGrain ? side : kSideGrain;
@@ -28,10 +30,9 @@ void matmul_cpu(const Tensor& a, const Tensor& b, const MatmulSizes& s, Out y) {
       if (!s.add) std::fill(py, py + y.numel(), T{0});
       return;
     }
-    if (s.batch == 1) return one_product(pa, pb, py, s);
-    parallel_for(s.batch, 1, [&](int64_t begin, int64_t end) {
+    parallel_for(s.batch, 1, [&](int64_t begin, int64_t end) {  // one product is cut below
       for (int64_t i = begin; i < end; ++i)
-        gemm(pa + i * s.m * s.k, pb + i * s.k * s.n, py + i * s.m * s.n, s, {0, s.m, 0, s.n});
+        one_product(pa + i * s.m * s.k, pb + i * s.k * s.n, py + i * s.m * s.n, s);
     });
   });
 }

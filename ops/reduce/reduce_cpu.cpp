@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "engine/parallel.h"
 #include "ops/reduce/reduce_kernels.h"
 
@@ -17,11 +19,16 @@ void for_each_piece(Along s, F&& f) {
   });
 }
 
+// Several sums side by side: an addition waits for the one before it.
 template <class T>
 double sum_of(const T* x, int64_t n) {
-  double total = 0;
-  for (int64_t i = 0; i < n; ++i) total += x[i];
-  return total;
+  constexpr int64_t kSums = 8;
+  double sums[kSums] = {};
+  int64_t i = 0;
+  for (; i + kSums <= n; i += kSums)
+    for (int64_t k = 0; k < kSums; ++k) sums[k] += static_cast<double>(x[i + k]);
+  for (; i < n; ++i) sums[0] += static_cast<double>(x[i]);
+  return std::accumulate(sums, sums + kSums, 0.0);
 }
 
 // The sum of all n elements: partial sums of blocks in parallel, added in order.

@@ -7,6 +7,7 @@
 #include "engine/parallel.h"
 #include "engine/rng.h"
 #include "ops/matmul/matmul.h"
+#include "ops/matmul/matmul_kernels.h"
 #include "tests/support.h"
 
 namespace fade::test {
@@ -61,24 +62,57 @@ void for_each_case(const F& f) {
       BOOST_TEST_CONTEXT(s.m << "x" << s.n << "x" << s.k << (t.a ? " ta" : "") << (t.b ? " tb" : "")) f(s, t);
 }
 
+// Calls f() with each instruction set of this machine in use.
+template <class F>
+void for_each_instruction_set(const F& f) {
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    BOOST_TEST_CONTEXT(hwy::TargetName(target)) f();
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(matmul_test)
 
 // Sums of up to 1100 products of at most 1/4: rounding errors are about 1e-14 in f64 and 1e-5 in f32.
 BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
-  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    BOOST_TEST_CONTEXT(hwy::TargetName(target)) {
-      for_each_case([](const Sizes& s, Transpose t) {
-        BOOST_TEST(error_of(s, DType::f64, t) < 1e-13);
-        BOOST_TEST(error_of(s, DType::f32, t) < 2e-5);
-      });
-    }
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  for_each_instruction_set([] {
+    for_each_case([](const Sizes& s, Transpose t) {
+      BOOST_TEST(error_of(s, DType::f64, t) < 1e-13);
+      BOOST_TEST(error_of(s, DType::f32, t) < 2e-5);
+    });
+  });
+}
+
+// x·xᵀ and xᵀ·x of two matrices, with rows below, at and beyond the blocks of a symmetric product.
+template <class F>
+void for_each_symmetric_case(const F& f) {
+  for (const int64_t rows : {1, 31, 32, 33, 100, 130})
+    for (const int64_t depth : {1, 300})
+      for (const bool a : {false, true}) BOOST_TEST_CONTEXT(rows << "x" << depth << (a ? " ta" : " tb"))
+  f(random(a ? Shape{2, depth, rows} : Shape{2, rows, depth}, DType::f32, 3), Transpose{a, !a});
+}
+
+BOOST_AUTO_TEST_CASE(symmetric_products_are_their_own_transposes) {
+  for_each_instruction_set([] {
+    for_each_symmetric_case([](const Tensor& x, Transpose t) {
+      const Tensor y = symmetric_matmul(x, x, t);
+      const std::vector<float> found = y.to_vector<float>(), all = matmul(x, x, t).to_vector<float>();
+      const int64_t n = y.size(1);
+      int64_t wrong = 0;
+      for (int64_t row = 0; row < 2 * n; ++row)
+        for (int64_t j = 0; j <= row % n; ++j) {
+          const auto at = static_cast<size_t>(row * n + j),
+                     mirrored = static_cast<size_t>((row / n * n + j) * n + row % n);
+          wrong += found[at] != all[at] || found[mirrored] != all[at];
+        }
+      BOOST_TEST(wrong == 0);
+    });
+  });
 }
 
 BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
@@ -89,6 +123,12 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
   for_each_case([&](const Sizes& s, Transpose t) {
     const Operands in = operands_of(s, DType::f32, t);
     BOOST_TEST((product(in, 1) == product(in, 3)));
+  });
+  for_each_symmetric_case([](const Tensor& x, Transpose t) {
+    set_threads(1);
+    const Tensor first = x.rows(0, 1), alone = symmetric_matmul(first, first, t);
+    set_threads(3);
+    BOOST_TEST((symmetric_matmul(first, first, t).to_vector<float>() == alone.to_vector<float>()));
   });
   set_threads(0);
 }
