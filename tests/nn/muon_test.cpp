@@ -7,6 +7,7 @@
 #include "nn/init.h"
 #include "tests/ops/op_checks.h"
 #include "tests/support.h"
+#include "tests/threads.h"
 
 namespace fade {
 namespace {
@@ -82,16 +83,18 @@ BOOST_AUTO_TEST_CASE(orthogonal_factors_are_those_of_the_iteration) {
 
 // A diagonal matrix shows what happens to each singular value.
 BOOST_AUTO_TEST_CASE(singular_values_become_about_one) {
-  const std::vector<double> sigma{1, 0.5, 0.1, 0.01, 0.0023};  // 1/500 of the norm, and more
-  Matrix m{5, 6, std::vector<double>(30)};
-  for (int64_t i = 0; i < 5; ++i) m.at(i, i) = 1e-6 * sigma[static_cast<size_t>(i)];  // of any size
-  const Matrix found{5, 6, orthogonalise(on(Device::cpu, m, {1, 5, 6})).to_vector<double>()};
-  for (int64_t i = 0; i < 5; ++i)
-    for (int64_t j = 0; j < 6; ++j)
-      if (i == j)
-        BOOST_TEST((found.at(i, i) > 0.68 && found.at(i, i) < 1.14), i << ": " << found.at(i, i));
-      else
-        BOOST_TEST(found.at(i, j) == 0);
+  const std::vector<double> sigma{1, 0.5, 0.1, 0.01, 0.0044, 0.0023};  // 1/500 of the norm, and more
+  for (const int64_t columns : {7, 12}) {                              // almost square and not
+    Matrix m{6, columns, std::vector<double>(static_cast<size_t>(6 * columns))};
+    for (int64_t i = 0; i < 6; ++i) m.at(i, i) = 1e-6 * sigma[static_cast<size_t>(i)];  // of any size
+    const Matrix found{6, columns, orthogonalise(on(Device::cpu, m, {1, 6, columns})).to_vector<double>()};
+    for (int64_t i = 0; i < 6; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        if (i == j)
+          BOOST_TEST((found.at(i, i) > 0.68 && found.at(i, i) < 1.21), i << ": " << found.at(i, i));
+        else
+          BOOST_TEST(found.at(i, j) == 0);
+  }
   const Tensor zeros = orthogonalise(Tensor::zeros({2, 3, 4}));
   BOOST_TEST(test::largest_difference(zeros.to(DType::f64).to_vector<double>(), std::vector<double>(24)) ==
              0);
@@ -182,6 +185,59 @@ BOOST_AUTO_TEST_CASE(a_norm_that_is_not_finite_moves_no_matrix) {
     BOOST_TEST((leaf.to_vector<float>() == std::vector<float>(4, 1)));
     BOOST_TEST((optimizer.state().front().value().to_vector<float>() == std::vector<float>(4, 0)));
   }
+}
+
+// Wide matrices are orthogonalised through the product of x and xᵀ, whose small eigenvalues are rounding errors
+// in f32. By Weyl's inequality each singular value in f32 is within the norm of the difference of that in f64.
+BOOST_AUTO_TEST_CASE(f32_is_near_f64_for_matrices_of_any_condition) {
+  constexpr int64_t kRows = 24, kColumns = 96;
+  const Matrix even = random_matrix(kRows, kColumns, 1);
+  Matrix graded = even, alike = even;
+  for (int64_t i = 0; i < kRows; ++i)
+    for (int64_t j = 0; j < kColumns; ++j) {
+      graded.at(i, j) *= std::pow(10.0, -8.0 * static_cast<double>(i) / kRows);
+      alike.at(i, j) = 1 + 1e-4 * even.at(i, j);
+    }
+  const auto of_rank = [](int64_t rank) {
+    return product(random_matrix(kRows, rank, 2), random_matrix(rank, kColumns, 3));
+  };
+  const std::pair<const char*, Matrix> matrices[] = {
+      {"even", even}, {"graded", graded}, {"alike", alike}, {"rank 1", of_rank(1)}, {"rank 12", of_rank(12)}};
+  for (const Device device : test::available_devices())
+    for (const auto& [name, matrix] : matrices)
+      for (const bool tall : {false, true}) BOOST_TEST_CONTEXT(name << (tall ? ", tall" : ", wide")) {
+          const Matrix m = tall ? transposed(matrix) : matrix;
+          const Tensor f32 = on(device, m, {1, m.rows, m.columns}, DType::f32);
+          const Tensor rounded = f32.to(DType::f64);
+          const Matrix expected = naive_factor({m.rows, m.columns, rounded.to_vector<double>()});
+          const std::vector<double> found = orthogonalise(f32).to(DType::f64).to_vector<double>();
+          double squares = 0;
+          for (size_t i = 0; i < found.size(); ++i) squares += std::pow(found[i] - expected.v[i], 2);
+          BOOST_TEST(std::sqrt(squares) < 3e-3);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
+  const auto weights_of = [](int count) {
+    const test::Threads on(count);
+    Parameters parameters(DType::f32, Device::cpu);
+    parameters.add_stacked({"a", "b"}, {40, 40}, Role::matrix);
+    parameters.add("tall", {150, 40}, Role::matrix);
+    parameters.add("wide", {40, 150}, Role::matrix);
+    for (const Tensor& leaf : parameters.leaves()) {
+      init_normal(leaf, {7, 0});
+      leaf.set_grad(leaf.clone());
+    }
+    Optimizer optimizer({.kind = OptimizerKind::muon}, parameters);
+    optimizer.step();
+    std::vector<float> all;
+    for (const Tensor& leaf : parameters.leaves())
+      for (const float w : leaf.to_vector<float>()) all.push_back(w);
+    return all;
+  };
+  const std::vector<float> alone = weights_of(1);
+  BOOST_TEST((weights_of(2) == alone));
+  BOOST_TEST((weights_of(7) == alone));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
