@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
+#include "engine/product_precision.h"
 #include "nn/init.h"
 #include "tests/ops/op_checks.h"
 #include "tests/support.h"
@@ -215,6 +216,17 @@ BOOST_AUTO_TEST_CASE(f32_is_near_f64_for_matrices_of_any_condition) {
           for (size_t i = 0; i < found.size(); ++i) squares += std::pow(found[i] - expected.v[i], 2);
           BOOST_TEST(std::sqrt(squares) < 3e-3);
         }
+}
+
+// The eigenvalues that rounding to TF32 makes negative must not grow.
+BOOST_AUTO_TEST_CASE(tf32_stays_in_the_band) {
+  const ProductPrecisionScope on_tensor_cores(ProductPrecision::tf32);
+  const Matrix m = product(random_matrix(24, 2, 2), random_matrix(2, 96, 3));
+  const std::vector<double> expected = naive_factor(m).v;
+  for (const Device device : test::available_devices()) {
+    const Tensor found = orthogonalise(on(device, m, {1, m.rows, m.columns}, DType::f32));
+    BOOST_TEST(test::largest_difference(found.to(DType::f64).to_vector<double>(), expected) < 0.02);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
