@@ -158,8 +158,8 @@ class Model(to_pytorch.Transformer):
                 for p in (layer.attn.out.weight, layer.ff.fc2.weight, layer.ff.fc2.bias):
                     p.data.div_(math.sqrt(2 * z.layers))
 
-    def forward(self, tokens, targets, memory):
-        """tokens, targets [B,M]; memory: (rows, age) per layer -> loss [], aux [], and (context, age, span) per layer."""
+    def logits(self, tokens, memory):
+        """tokens [B,M]; memory: (rows, age) per layer -> logits [B,M,V], aux [], and (context, age, span) per layer."""
         x, aux, seen = self.embed(tokens), 0.0, []
         inside = -torch.arange(self.config.block, device=x.device, dtype=x.dtype).expand(tokens.shape)
         for layer, (rows, age) in zip(self.layers, memory):
@@ -167,7 +167,11 @@ class Model(to_pytorch.Transformer):
             x, layer_aux, context, span = layer(x, rows, age, self.pos.weight)
             aux = aux + layer_aux
             seen.append((context, age, span))
-        logits = self.out(self.norm(x) if self.config.pre_norm else x)
+        return self.out(self.norm(x) if self.config.pre_norm else x), aux, seen
+
+    def forward(self, tokens, targets, memory):
+        """tokens, targets [B,M]; memory: (rows, age) per layer -> loss [], aux [], and (context, age, span) per layer."""
+        logits, aux, seen = self.logits(tokens, memory)
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), aux, seen
 
     def empty_memory(self):

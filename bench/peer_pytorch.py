@@ -195,9 +195,14 @@ def print_alone(result):
     print(f", tensors at most {mib[0]}, resident +{mib[1]}")
 
 
-def describe(args) -> dict:
+def machine() -> dict:
     cpu = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
-    setting = {"cpu": cpu[0] if cpu else platform.machine(), "cores": os.cpu_count(), "simd": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__}
+    simd = torch.backends.cpu.get_cpu_capability()
+    return {"cpu": cpu[0] if cpu else platform.machine(), "cores": os.cpu_count(), "simd": simd, "torch": torch.__version__}
+
+
+def describe(args) -> dict:
+    setting = machine()
     setting["mode"] = ("compiled" if args.compile else "eager") + " layers" * (args.compile == "layers") + ", FlexAttention" * args.flex
     if args.device == "cuda":
         setting |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda, "precision": args.precision}
