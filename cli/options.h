@@ -90,6 +90,13 @@ inline void add_sets(CLI::App& app, std::vector<std::string>& sets, const std::s
   app.add_option("--set", sets, description)->allow_extra_args(false);
 }
 
+/// Throws InputError when --minutes is given (above 0), and train.steps beside it by --set.
+inline void refuse_steps_beside(double minutes, const std::vector<std::string>& sets) {
+  for (const std::string& set : sets)
+    if (minutes > 0 && set.starts_with("train.steps="))
+      refuse("--minutes {}: takes the place of train.steps (leave it or --set {} out)", minutes, set);
+}
+
 /// The override of a configuration for which an option --device stands; none when it was not given.
 inline std::vector<std::string> device_override(const std::string& device) {
   if (device.empty()) return {};

@@ -123,9 +123,7 @@ struct Train {
     std::vector<std::string> notes;
     Config c;
     ranks.together([&] {
-      for (const std::string& set : config.sets)
-        if (minutes > 0 && set.starts_with("train.steps="))
-          refuse("--minutes {}: takes the place of train.steps (leave it or --set {} out)", minutes, set);
+      refuse_steps_beside(minutes, config.sets);
       directory = take_run();
       refuse_for_one_rank(ranks, "CONFIG", config.path);
       c = config.load(device_override(device), {}, &notes);

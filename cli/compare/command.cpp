@@ -168,6 +168,7 @@ struct Compare {
 
   // `notes` receives what to tell about them.
   std::vector<Plan> plans(std::vector<std::string>& notes) const {
+    refuse_steps_beside(minutes, sets);
     std::vector<std::string> overrides = sets;
     if (steps) overrides.push_back(fmt::format("train.steps={}", steps));
     for (const std::string& override : device_override(device)) overrides.push_back(override);
