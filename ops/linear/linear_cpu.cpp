@@ -2,7 +2,7 @@
 
 #include "engine/primitives.h"
 #include "ops/linear/linear_kernels.h"
-#include "ops/matmul/matmul_kernels.h"
+#include "ops/matmul/gemm_cpu.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/linear/linear_cpu.cpp"
@@ -14,34 +14,41 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-// What follows the product, in place; the elements that share a draw of random numbers together.
+// What follows the product, in place, of one part of y; the elements that share a draw of random numbers together.
 template <class T>
-void apply(const LinearFinish& finish, Out result) {
-  T* const y = result.mutate<T>();
+void apply(const LinearFinish& finish, int64_t columns, const GemmPart& part, T* y) {
   const T* const bias = finish.bias ? finish.bias.data<T>() : nullptr;
-  const int64_t n = result.numel(), columns = result.size(-1);
-  parallel_rows((n + kDropoutChunk - 1) / kDropoutChunk, kDropoutChunk, [&](int64_t chunk) HWY_ATTR {
-    const int64_t first = chunk * kDropoutChunk, end = std::min(n, first + kDropoutChunk);
-    HWY_ALIGN T factors[kDropoutChunk];
-    if (finish.drop) dropout_factors(finish.mask, first, factors);
-    for (int64_t i = first; i < end;) {  // to the end of a row, or of the chunk
-      const int64_t column = i % columns, count = std::min(columns - column, end - i);
-      for_each_vector<T>(count, [&](auto d, int64_t k) HWY_ATTR {
-        auto v = hn::LoadU(d, y + i + k);
-        if (bias) v = hn::Add(v, hn::LoadU(d, bias + column + k));
-        if (finish.relu) v = hn::IfThenZeroElse(hn::Lt(v, hn::Zero(d)), v);
-        if (finish.drop) v = drop(d, v, factors + (i - first) + k);
-        hn::StoreU(v, d, y + i + k);
-      });
-      i += count;
+  HWY_ALIGN T factors[kDropoutChunk];
+  const bool whole_rows = part.columns == columns;  // they follow one another
+  const int64_t runs = whole_rows ? 1 : part.rows, length = whole_rows ? part.rows * columns : part.columns;
+  for (int64_t run = 0; run < runs; ++run) {
+    const int64_t begin = (part.row + run) * columns + part.column, end = begin + length;
+    for (int64_t first = begin, i = begin; i < end; first += kDropoutChunk) {
+      if (finish.drop) dropout_factors(finish.mask, first, factors);
+      const int64_t chunk_end = std::min(end, first + kDropoutChunk);
+      while (i < chunk_end) {  // to the end of a row, or of the chunk
+        const int64_t column = i % columns, count = std::min(columns - column, chunk_end - i);
+        for_each_vector<T>(count, [&](auto d, int64_t k) HWY_ATTR {
+          auto v = hn::LoadU(d, y + i + k);
+          if (bias) v = hn::Add(v, hn::LoadU(d, bias + column + k));
+          if (finish.relu) v = hn::IfThenZeroElse(hn::Lt(v, hn::Zero(d)), v);
+          if (finish.drop) v = drop(d, v, factors + (i - first) + k);
+          hn::StoreU(v, d, y + i + k);
+        });
+        i += count;
+      }
     }
-  });
+  }
 }
 
 void forward(const Tensor& x, const Tensor& weight, const LinearFinish& finish, Out y) {
   dispatch_float(x.dtype(), "linear", [&]<class T>() {
-    matmul_into(x, weight, {.b = true}, y);
-    if ((finish.bias || finish.relu) && y.numel() > 0) apply<T>(finish, y);
+    const MatmulSizes sizes{
+        .batch = 1, .m = x.size(0), .n = weight.size(0), .k = x.size(1), .transpose = {.b = true}};
+    T* const result = y.mutate<T>();
+    product_in_parts(x.data<T>(), weight.data<T>(), result, sizes, [&](const GemmPart& part) {
+      if (finish.bias || finish.relu) apply(finish, sizes.n, part, result);
+    });
   });
 }
 

@@ -138,6 +138,10 @@ void product_of_part(const T* a, const T* b, T* y, const MatmulSizes& s, const G
   const auto [ta, tb] = s.transpose;
   const StridedMatrix<T> from_a{a + part.row * (ta ? 1 : s.k), ta ? 1 : s.k, ta ? s.m : 1};
   const StridedMatrix<T> from_b{b, tb ? 1 : s.n, tb ? s.k : 1};
+  if (s.k == 0 && !s.add)  // empty sums
+    for (int64_t r = part.row; r < part.row + part.rows; ++r)
+      std::fill_n(y + r * s.n + part.column, part.columns, T{0});
+  if (s.k == 0) return;
   const int64_t deepest = std::min(s.k, kDepth<T>);
   const int64_t widest = std::min(kBlockElements / deepest / W, (part.columns + W - 1) / W) * W;
   const Tensor buffer =

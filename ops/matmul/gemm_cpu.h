@@ -1,7 +1,7 @@
-// A part of a matrix product on one thread: matmul_cpu.cpp cuts a product into parts, gemm_cpu.cpp computes
-// them with SIMD, compiled once per instruction set.
+// A matrix product in parts, one per thread. gemm_cpu.cpp computes them, compiled once per instruction set.
 #pragma once
 
+#include "engine/parallel.h"
 #include "ops/matmul/matmul_kernels.h"
 
 namespace fade {
@@ -12,8 +12,25 @@ struct GemmPart {
 };
 
 /// Computes that part of one product y = op(a)·op(b), or y +=, sizes and transposes as in `s` (its batch is
-/// not read). s.k > 0. The bits of an element do not depend on the part that it belongs to.
+/// not read). The bits of an element do not depend on the part that it belongs to.
 template <class T>
 void gemm(const T* a, const T* b, T* y, const MatmulSizes& s, const GemmPart& part);
+
+/// Computes one product, as gemm does, in parts along its longer side, on several threads. Calls then(part) for
+/// each part on the thread that has computed it.
+template <class T, class F>
+void product_in_parts(const T* a, const T* b, T* y, const MatmulSizes& s, F&& then) {
+  constexpr int64_t kSideGrain = 64;            // fewest rows or columns per thread
+  constexpr int64_t kWorkGrain = 64 * 64 * 32;  // fewest multiplications per thread
+  const bool by_rows = s.m >= s.n;
+  const int64_t side = by_rows ? s.m : s.n;
+  const int64_t grain = s.m * s.n * s.k < 2 * kWorkGrain ? side : kSideGrain;
+  parallel_for(side, grain, [&](int64_t begin, int64_t end) {
+    const GemmPart part =
+        by_rows ? GemmPart{begin, end - begin, 0, s.n} : GemmPart{0, s.m, begin, end - begin};
+    gemm(a, b, y, s, part);
+    then(part);
+  });
+}
 
 }  // namespace fade

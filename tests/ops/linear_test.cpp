@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 #include <functional>
 
+#include "engine/parallel.h"
 #include "engine/tape.h"
 #include "ops/dropout/dropout.h"
 #include "ops/elementwise/elementwise.h"
@@ -105,12 +106,19 @@ BOOST_AUTO_TEST_CASE(joins_four_operations) {
   }
 }
 
-// On the CPU they are the same bits in f32: a model trains as it did with the operations one by one.
+// On the CPU they are the same bits in f32: a model trains as it did with the operations one by one. On one
+// thread, and on three that share the product by rows and by columns.
 BOOST_AUTO_TEST_CASE(joins_them_to_the_bit) {
-  const Tensors inputs = random({{2, 33, 20}, {24, 20}, {24}});
-  const auto want = results(composed, copies(inputs, DType::f32, Device::cpu)),
-             got = results(fused, copies(inputs, DType::f32, Device::cpu));
-  for (size_t i = 0; i < want.size(); ++i) BOOST_TEST((doubles(want[i]) == doubles(got[i])), i);
+  set_threads(3);
+  for (const auto& [rows, I, O] :
+       {std::array<int64_t, 3>{33, 20, 24}, {131, 50, 45}, {45, 50, 131}, {3, 0, 5}}) {
+    const Tensors inputs = random({{2, rows, I}, {O, I}, {O}});
+    const auto want = results(composed, copies(inputs, DType::f32, Device::cpu)),
+               got = results(fused, copies(inputs, DType::f32, Device::cpu));
+    for (size_t i = 0; i < want.size(); ++i)
+      BOOST_TEST((doubles(want[i]) == doubles(got[i])), rows << 'x' << I << " to " << O << ": " << i);
+  }
+  set_threads(0);
 }
 
 BOOST_AUTO_TEST_CASE(refuses_other_types) {
