@@ -15,10 +15,10 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kPanelBytes = 1 << 15;     // of b: the size of a small L1
-constexpr int64_t kBlockElements = 1 << 16;  // of b: half of a small L2
-constexpr int64_t kRowsAtATime = 48;         // of a: a multiple of every kBlockRows
-constexpr int64_t kRowsInPlace = 32;         // of a: up to so many, copying b costs more than it saves
+constexpr int64_t kPanelBytes = 1 << 15;          // of b: the size of a small L1
+constexpr int64_t kBlockElements = 1 << 16;       // of b: half of a small L2
+constexpr int64_t kRowsAtATime = 8 * kBlockRows;  // of a
+constexpr int64_t kRowsInPlace = 32;              // of a: up to so many, copying b costs more than it saves
 
 /// The columns of a panel, two vectors, and the depth at which it has kPanelBytes.
 template <class T>
