@@ -13,6 +13,8 @@ namespace fade {
 
 /// Queries in a tile, and context rows in one.
 inline constexpr int64_t kTile = 64;
+/// Queries that a tile of rows leaves out are a multiple of this: whole vectors, and whole lines in f32.
+inline constexpr int64_t kQueryStep = 16;
 
 /// The inputs' arrays and sizes (names as in span_attention.h).
 template <class T>
@@ -51,25 +53,19 @@ struct Head {
 struct QueryTile {
   int64_t first, count;
   int64_t last() const { return first + count - 1; }
+  int64_t whole_steps() const { return (count + kQueryStep - 1) / kQueryStep * kQueryStep; }
+  QueryTile from(int64_t query) const { return {first + query, count - query}; }
   QueryRange range() const { return {static_cast<int32_t>(first), static_cast<int32_t>(last())}; }
 };
 
 /// Context rows that a tile of queries sees.
-template <class T>
 struct RowTile {
-  bool full = false;  ///< every query sees all of each row: no mask, no gradient to the spans
-  int64_t count = 0;  ///< at most kTile
+  bool full = false;   ///< every query sees all of each row: no mask, no gradient to the spans
+  int64_t unseen = 0;  ///< so many of the tile's first queries see none of the rows; a multiple of kQueryStep
+  int64_t count = 0;   ///< at most kTile
   int64_t next =
       -1;  ///< the first row of the context that has not been gathered yet, to be prefetched; −1: none
-  int64_t row[kTile];
-  int32_t age[kTile];
-  T span[kTile];
-
-  void add(int64_t number, int32_t its_age, T its_span) {
-    row[count] = number;
-    age[count] = its_age;
-    span[count++] = its_span;
-  }
+  int64_t row[kTile + 1];  ///< the last is room for a row that is not added
 };
 
 /// Forward of the tile of queries that begins at `first_query`, with the best instructions of this machine.

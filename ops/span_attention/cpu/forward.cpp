@@ -13,7 +13,10 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include <numbers>
+
 #include "ops/matmul/product-inl.h"
+#include "ops/span_attention/cpu/exp2-inl.h"
 #include "ops/span_attention/cpu/layout-inl.h"
 #include "ops/span_attention/cpu/mask-inl.h"
 
@@ -21,59 +24,108 @@ HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-/// The online softmax: turns the scores s in weights_t into g·m·u. row_max rises to the tile's maximum, and
-/// what has been summed so far is scaled to it.
-template <bool kFull, bool kDropout, class T>
-void online_softmax_step(const AttentionArrays<T>& x, Head head, const MaskFormula<T>& mask,
-                         const RowTile<T>& tile, QueryTile queries, const ForwardScratch<T>& s) {
-  const hn::ScalableTag<T> d;
-  if constexpr (!kFull)
-    for (int64_t j = 0; j < tile.count; ++j) {
-      hide_scores(mask, tile, j, queries.first, s.weights_t + j * kTile);
-      mask_values(mask, tile, j, queries.first, s.mask_t + j * kTile);
-    }
-  for (int64_t at = 0; at < queries.count; at += hn::Lanes(d)) {
-    const auto max_before = hn::Load(d, s.row_max + at);
-    auto row_max = max_before;  // h
-    for (int64_t j = 0; j < tile.count; ++j)
-      row_max = hn::Max(row_max, hn::Load(d, s.weights_t + j * kTile + at));
+/// The largest score in the tile of the queries from `at` on. Four chains: a maximum takes four cycles.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> largest_scores(D d, const RowTile& tile, const T* scores_t, int64_t at) {
+  const auto score = [&](int64_t j) HWY_ATTR { return hn::Load(d, scores_t + j * kTile + at); };
+  auto a = score(0), b = a, c = a, e = a;
+  int64_t j = 0;
+  for (; j + 4 <= tile.count; j += 4) {
+    a = hn::Max(a, score(j));
+    b = hn::Max(b, score(j + 1));
+    c = hn::Max(c, score(j + 2));
+    e = hn::Max(e, score(j + 3));
+  }
+  for (; j < tile.count; ++j) a = hn::Max(a, score(j));
+  return hn::Max(hn::Max(a, b), hn::Max(c, e));
+}
 
-    const auto rescale = hn::Exp(d, hn::Sub(max_before, row_max));  // e^(h − h')
-    auto sum_exp = hn::Mul(hn::Load(d, s.sum_exp + at), rescale);
-    auto masked_sum_exp = hn::Mul(hn::Load(d, s.masked_sum_exp + at), rescale);
-    for (int64_t k = 0; k < x.head_size; ++k) {
-      T* out = s.out_t + k * kTile + at;
-      hn::Store(hn::Mul(hn::Load(d, out), rescale), d, out);
-    }
+/// Raises h of the queries from `at` on to their largest score in the tile, and scales what has been summed so far.
+/// h may be any number: it stays as long as no exponential of these queries exceeds 2^kSlack, which is rarely after
+/// the first tile.
+template <class T, class D, class V>
+HWY_INLINE V raise_row_max(D d, const AttentionArrays<T>& x, V largest, int64_t at,
+                           const ForwardScratch<T>& s) {
+  constexpr T kSlack = 16;
+  const V before = hn::Load(d, s.row_max + at);
+  largest = hn::Mul(largest, hn::Set(d, std::numbers::log2e_v<T>));
+  if (hn::AllFalse(d, hn::Gt(largest, hn::Add(before, hn::Set(d, kSlack))))) return before;
+  const V row_max = hn::Max(before, largest), rescale = exp2_of(d, hn::Sub(before, row_max));
+  const auto scale = [&](T* sums) HWY_ATTR { hn::Store(hn::Mul(hn::Load(d, sums), rescale), d, sums); };
+  scale(s.sum_exp + at);
+  scale(s.masked_sum_exp + at);
+  for (int64_t k = 0; k < x.head_size; ++k) scale(s.out_t + k * kTile + at);
+  hn::Store(row_max, d, s.row_max + at);
+  return row_max;
+}
+
+/// The online softmax: turns the scores s in weights_t into m·u, or 0 where dropout keeps no weight. If no row fades,
+/// m is 1 wherever u is not 0.
+template <bool kFades, bool kDropout, class T>
+void online_softmax_step(const AttentionArrays<T>& x, Head head, const RowTile& tile, QueryTile queries,
+                         const ForwardScratch<T>& s) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = hn::Lanes(d), vectors = (queries.count + lanes - 1) / lanes;
+  for (int64_t v = 0; v < vectors; ++v) {
+    const int64_t at = v * lanes;
+    const auto row_max = raise_row_max(d, x, largest_scores(d, tile, s.weights_t, at), at, s);  // h·log2(e)
+    auto sum_exp = hn::Zero(d), masked_sum_exp = hn::Zero(d);
     for (int64_t j = 0; j < tile.count; ++j) {
-      if (at == 0) prefetch_next(x, head, tile, j);
+      prefetch_next(x, head, tile, j, v, vectors);
       T* weight = s.weights_t + j * kTile + at;
-      const auto u = hn::Exp(d, hn::Sub(hn::Load(d, weight), row_max));  // F3: 0 where the score is −∞
+      const auto u =
+          exp2_of(d, hn::MulSub(hn::Load(d, weight), hn::Set(d, std::numbers::log2e_v<T>), row_max));  // F3
       auto mu = u;
-      if constexpr (!kFull) mu = hn::Mul(hn::Load(d, s.mask_t + j * kTile + at), u);
       sum_exp = hn::Add(sum_exp, u);  // F4
-      masked_sum_exp = hn::Add(masked_sum_exp, mu);
-      if constexpr (kDropout) mu = where_kept(d, s.kept[j], at, hn::Mul(mu, hn::Set(d, x.kept_factor)));
+      if constexpr (kFades) {
+        mu = hn::Mul(hn::Load(d, s.mask_t + j * kTile + at), u);
+        masked_sum_exp = hn::Add(masked_sum_exp, mu);
+      }
+      if constexpr (kDropout) mu = hn::IfThenElseZero(lanes_of(d, s.kept[j], at), mu);
       hn::Store(mu, d, weight);
     }
-    hn::Store(row_max, d, s.row_max + at);
-    hn::Store(sum_exp, d, s.sum_exp + at);
-    hn::Store(masked_sum_exp, d, s.masked_sum_exp + at);
+    const auto add = [&](T* sums, auto part)
+                         HWY_ATTR { hn::Store(hn::Add(hn::Load(d, sums), part), d, sums); };
+    add(s.sum_exp + at, sum_exp);
+    add(s.masked_sum_exp + at, kFades ? masked_sum_exp : sum_exp);
   }
 }
 
-/// F6 and F7: out_t = O/(N + ε Z), and each query's lse. A query with an empty domain gives zeros.
+/// F6 and F7: out_t = g·O/(N + ε Z), and each query's lse. A query with an empty domain gives zeros.
 template <class T>
 void normalise(const AttentionArrays<T>& x, QueryTile queries, const ForwardScratch<T>& s, T* lse) {
-  T factor[kTile];
-  for (int64_t i = 0; i < kTile; ++i) {
-    const T denominator = s.masked_sum_exp[i] + epsilon(x) * s.sum_exp[i];
-    factor[i] = denominator > 0 ? 1 / denominator : 0;
-    if (i < queries.count) lse[i] = denominator > 0 ? s.row_max[i] + std::log(denominator) : 0;
+  const hn::ScalableTag<T> d;
+  HWY_ALIGN T all_lse[kTile];
+  for (int64_t at = 0; at < kTile; at += hn::Lanes(d)) {
+    const auto denominator =
+        hn::MulAdd(hn::Set(d, epsilon(x)), hn::Load(d, s.sum_exp + at), hn::Load(d, s.masked_sum_exp + at));
+    const auto sees = hn::Gt(denominator, hn::Zero(d));
+    const auto factor = hn::IfThenElseZero(sees, hn::Div(hn::Set(d, x.kept_factor), denominator));
+    for (int64_t k = 0; k < x.head_size; ++k) {
+      T* out = s.out_t + k * kTile + at;
+      hn::Store(hn::Mul(hn::Load(d, out), factor), d, out);
+    }
+    const auto h = hn::Mul(hn::Load(d, s.row_max + at), hn::Set(d, std::numbers::ln2_v<T>));
+    hn::Store(hn::IfThenElseZero(sees, hn::Add(h, hn::Log(d, denominator))), d, all_lse + at);
   }
-  for (int64_t k = 0; k < x.head_size; ++k) {
-    for (int64_t i = 0; i < kTile; ++i) s.out_t[k * kTile + i] *= factor[i];
-  }
+  copy_row(all_lse, queries.count, lse);
+}
+
+/// Adds the tile of rows to what has been summed for the queries.
+template <class T>
+void forward_step(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& mask, const RowTile& tile,
+                  QueryTile queries, const ForwardScratch<T>& s) {
+  const TileMask<T> view(x, at, mask, tile, queries);
+  tile_scores(x, at, tile, queries, s.q_t, s.by_age, s.weights_t);  // F2
+  hide_scores(tile, view, queries, s.weights_t);
+  if (view.any_fades)
+    for (int64_t j = 0; j < tile.count; ++j) mask_values(mask, view, j, queries, s.mask_t + j * kTile);
+  if (x.kept) load_kept(x, at, tile, queries, s.kept);
+  with_flags(view.any_fades, x.kept, [&]<bool kFades, bool kDropout>() {
+    online_softmax_step<kFades, kDropout>(x, at, tile, queries, s);  // F3, F4
+  });
+  product<Into::add, T>(x.head_size, queries.count, tile.count, values_of<GatheredColumns>(x, at, tile),
+                        {s.weights_t, kTile}, {s.out_t, kTile});  // F5
 }
 
 template <class T>
@@ -91,15 +143,8 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
   std::fill(s.sum_exp, s.sum_exp + kTile, T{0});
   std::fill(s.masked_sum_exp, s.masked_sum_exp + kTile, T{0});
 
-  const auto process_tile = [&](const RowTile<T>& tile) {
-    load_rows(x, at, tile, s.keys, s.values);
-    tile_scores(x, tile, queries, s.q_t, s.keys, s.by_age, s.weights_t);  // F2
-    if (x.kept) load_kept(x, at, tile, queries.first, s.kept);
-    with_flags(tile.full, x.kept, [&]<bool kFull, bool kDropout>() {
-      online_softmax_step<kFull, kDropout>(x, at, mask, tile, queries, s);  // F3, F4
-    });
-    product<Into::add, T>(x.head_size, queries.count, tile.count, {s.values, 1, x.head_size},
-                          {s.weights_t, kTile}, {s.out_t, kTile});  // F5
+  const auto process_tile = [&](const RowTile& tile) {
+    forward_step(x, at, mask, tile, queries.from(tile.unseen), s.from(tile.unseen));
   };
   for_each_tile(x, at, mask, queries, process_tile, [](int64_t) {});
 

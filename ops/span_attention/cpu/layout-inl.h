@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "engine/simd-inl.h"
 #include "ops/matmul/product-inl.h"
@@ -50,43 +52,83 @@ int64_t key_offset(const AttentionArrays<T>& x, Head at, int64_t row) {
   return row * 2 * x.hidden() + at.head * x.head_size;
 }
 
-/// Requests the key and value of the row that the next tile may have in place of row j of this one: the D
-/// numbers of a head are strided by a whole row of kv, which no hardware prefetcher follows. Called between
-/// the softmax of two rows, so that the loads overlap with it.
+/// Requests the lines `first`, first + step, … of the key and the value of the row that the next tile may have in place
+/// of row j of this one: the D numbers of a head are strided by a whole row of kv, which no hardware prefetcher
+/// follows. Called between the exponentials, so that the loads overlap with them.
 template <class T>
-HWY_INLINE void prefetch_next(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, int64_t j) {
+HWY_INLINE void prefetch_next(const AttentionArrays<T>& x, Head at, const RowTile& tile, int64_t j,
+                              int64_t first, int64_t step) {
   if (tile.next < 0 || tile.next + j >= x.rows) return;
   constexpr int64_t kLine = 64 / sizeof(T);
   const T* key = x.kv + key_offset(x, at, tile.next + j);
-  for (int64_t k = 0; k < x.head_size; k += kLine) {
+  for (int64_t k = first * kLine; k < x.head_size; k += step * kLine) {
     hwy::Prefetch(key + k);
     hwy::Prefetch(key + x.hidden() + k);
   }
 }
 
-/// Gathers the rows of the stream's context that the queries see into tiles: rows that need a mask into
-/// masked tiles, fully visible rows into full tiles (the remainders share one masked tile if they fit). Calls
-/// process_tile(RowTile) for each tile, and invisible(row) for each row that no query sees.
+/// The visible rows gathered so far, and not processed yet.
+struct GatheredTiles {
+  static constexpr int64_t kSteps = kTile / kQueryStep;
+  RowTile full, masked[kSteps];  ///< masked[n]: rows that no query before n·kQueryStep sees
+
+  GatheredTiles() {
+    full.full = true;
+    for (int64_t n = 0; n < kSteps; ++n) masked[n].unseen = n * kQueryStep;
+  }
+};
+
+/// What the queries see of rows begin, begin + 1, …, of at most kTile; step: whose masked tile a row belongs to.
+template <class T>
+void see_rows(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& mask, QueryTile queries,
+              int64_t begin, int64_t count, Visibility* seen, int32_t* step) {
+  T span[kTile];
+  for (int64_t j = 0; j < count; ++j) span[j] = mask.span_of(begin + j, at.head);
+  const QueryRange range = queries.range();
+  const int32_t* age = x.age + begin;
+  const auto see = [&](const MaskFormula<T>& by) {
+#pragma omp simd
+    for (int64_t j = 0; j < count; ++j) {
+      seen[j] = by.visibility(age[j], span[j], range);
+      const int32_t first = by.within_reach(age[j], range).first - range.first;
+      step[j] = std::min<int32_t>(first, kTile - 1) / kQueryStep;
+    }
+  };
+  if (x.sizes.slots.count) return see(mask);
+  MaskFormula<T> no_slots = mask;  // the compiler vectorises the loop if it knows that no row is a slot
+  no_slots.slot_age = std::numeric_limits<int32_t>::max();
+  see(no_slots);
+}
+
+/// Gathers the rows of the stream's context that the queries see into tiles: rows that need a mask into masked tiles,
+/// by the first query that they are near enough to, fully visible rows into full tiles (the remainder shares a masked
+/// tile if it fits). Calls process_tile(RowTile) for each tile, and invisible(row) for each row that no query sees.
 template <class T, class F, class G>
 void for_each_tile(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& mask, QueryTile queries,
                    F&& process_tile, G&& invisible) {
-  RowTile<T> full, masked;
-  full.full = true;
+  GatheredTiles tiles;
+  RowTile& full = tiles.full;
+  const auto process = [&](RowTile& tile, int64_t next) {
+    tile.next = next;
+    process_tile(tile);
+    tile.count = 0;
+  };
   const auto scan = [&](int64_t begin, int64_t end, int64_t after) {
-    for (int64_t j = begin; j < end; ++j) {
-      const int32_t age = x.age[j];
-      const T span = mask.span_of(j, at.head);
-      const Visibility visibility = mask.visibility(age, span, queries.range());
-      if (visibility == Visibility::none) {
-        invisible(j);
-        continue;
+    Visibility seen[kTile];
+    int32_t step[kTile];
+    for (int64_t first = begin; first < end; first += kTile) {
+      const int64_t count = std::min(kTile, end - first);
+      see_rows(x, at, mask, queries, first, count, seen, step);
+      for (int64_t j = first; j < first + count; ++j) {
+        const Visibility visibility = seen[j - first];
+        if (visibility == Visibility::none) invisible(j);
+        RowTile& masked = tiles.masked[step[j - first]];
+        full.row[full.count] = masked.row[masked.count] = j;  // branches on single rows are hard to predict
+        full.count += visibility == Visibility::full;
+        masked.count += visibility == Visibility::partial;
+        if (full.count == kTile) process(full, j + 1 < end ? j + 1 : after);
+        if (masked.count == kTile) process(masked, j + 1 < end ? j + 1 : after);
       }
-      RowTile<T>& tile = visibility == Visibility::full ? full : masked;
-      tile.add(j, age, span);
-      if (tile.count < kTile) continue;
-      tile.next = j + 1 < end ? j + 1 : after;
-      process_tile(tile);
-      tile.count = 0;
     }
   };
   const SpanAttentionSizes& s = x.sizes;
@@ -94,21 +136,75 @@ void for_each_tile(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& m
   scan(x.start[at.stream], x.start[at.stream + 1], block);
   scan(block, block + s.block, -1);
 
-  full.next = masked.next = -1;
+  RowTile& masked = tiles.masked[0];
   if (full.count + masked.count <= kTile) {  // the remainders fit into one tile
-    for (int64_t j = 0; j < full.count; ++j) masked.add(full.row[j], full.age[j], full.span[j]);
-    full.count = 0;
+    std::copy_n(full.row, full.count, masked.row + masked.count);
+    masked.count += std::exchange(full.count, 0);
   }
-  if (full.count > 0) process_tile(full);
-  if (masked.count > 0) process_tile(masked);
+  if (full.count > 0) process(full, -1);
+  for (RowTile& tile : tiles.masked)
+    if (tile.count > 0) process(tile, -1);
+}
+
+/// A [tile.count, D] matrix: columns of the tile's rows of kv or dkv.
+template <class T>
+struct GatheredRows {
+  T* data;
+  int64_t stride;
+  const int64_t* number;
+
+  HWY_INLINE T at(int64_t r, int64_t k) const { return data[number[r] * stride + k]; }
+  HWY_INLINE T* row(int64_t r) const { return data + number[r] * stride; }
+  HWY_INLINE int64_t next_block(int64_t /*rows*/) const { return 0; }
+  HWY_INLINE void skip(int64_t rows, int64_t /*next_block*/ = 0) { number += rows; }
+};
+
+/// Its transpose, [D, tile.count].
+template <class T>
+struct GatheredColumns {
+  T* data;
+  int64_t stride;
+  const int64_t* number;
+
+  HWY_INLINE T at(int64_t r, int64_t k) const { return data[number[k] * stride + r]; }
+  HWY_INLINE int64_t next_block(int64_t rows) const { return rows; }
+  HWY_INLINE void skip(int64_t /*rows*/, int64_t next_block) { data += next_block; }
+};
+
+/// The tile's keys, and its values, in place: no product reads one of them more than once per tile of queries.
+template <template <class> class Matrix, class T>
+Matrix<const T> keys_of(const AttentionArrays<T>& x, Head at, const RowTile& tile) {
+  return {x.kv + at.head * x.head_size, 2 * x.hidden(), tile.row};
+}
+template <template <class> class Matrix, class T>
+Matrix<const T> values_of(const AttentionArrays<T>& x, Head at, const RowTile& tile) {
+  return {x.kv + x.hidden() + at.head * x.head_size, 2 * x.hidden(), tile.row};
+}
+
+/// to [size] = from. Rows of a head are short: a call of memcpy for each would take as long as the copy.
+template <class T>
+HWY_INLINE void copy_row(const T* HWY_RESTRICT from, int64_t size, T* HWY_RESTRICT to) {
+  for_each_vector<T>(size,
+                     [&](auto d, int64_t k) HWY_ATTR { hn::StoreU(hn::LoadU(d, from + k), d, to + k); });
+}
+
+/// to [size] += from.
+template <class T>
+HWY_INLINE void add_row(const T* HWY_RESTRICT from, int64_t size, T* HWY_RESTRICT to) {
+  for_each_vector<T>(size, [&](auto d, int64_t k) HWY_ATTR {
+    hn::StoreU(hn::Add(hn::LoadU(d, to + k), hn::LoadU(d, from + k)), d, to + k);
+  });
 }
 
 /// to [rows, size], rows `to_stride` apart, = factor·from, rows `from_stride` apart.
 template <class T>
-void copy_rows(const T* HWY_RESTRICT from, int64_t from_stride, int64_t rows, int64_t size,
-               T* HWY_RESTRICT to, int64_t to_stride, T factor = 1) {
+void scale_rows(const T* HWY_RESTRICT from, int64_t from_stride, int64_t rows, int64_t size,
+                T* HWY_RESTRICT to, int64_t to_stride, T factor) {
   for (int64_t j = 0; j < rows; ++j)
-    for (int64_t d = 0; d < size; ++d) to[j * to_stride + d] = factor * from[j * from_stride + d];
+    for_each_vector<T>(size, [&](auto d, int64_t k) HWY_ATTR {
+      hn::StoreU(hn::Mul(hn::LoadU(d, from + j * from_stride + k), hn::Set(d, factor)), d,
+                 to + j * to_stride + k);
+    });
 }
 
 /// The tile's rows of a [B·M, H] array: rows [kTile, padded_head], zeros where it has no query or feature,
@@ -118,7 +214,7 @@ void load_queries(const AttentionArrays<T>& x, QueryTile queries, const T* from,
                   T* columns_t) {
   const int64_t padded = padded_head(x.head_size);
   if (queries.count < kTile || padded != x.head_size) std::fill(rows, rows + kTile * padded, T{0});
-  copy_rows(from, x.hidden(), queries.count, x.head_size, rows, padded, factor);
+  scale_rows(from, x.hidden(), queries.count, x.head_size, rows, padded, factor);
   transpose(rows, padded, kTile, padded, columns_t, kTile);
 }
 
@@ -128,7 +224,7 @@ void store_queries(const AttentionArrays<T>& x, QueryTile queries, const T* colu
                    T* to) {
   const int64_t padded = padded_head(x.head_size);
   transpose(columns_t, kTile, padded, kTile, rows, padded);
-  copy_rows(rows, padded, queries.count, x.head_size, to, x.hidden(), factor);
+  scale_rows(rows, padded, queries.count, x.head_size, to, x.hidden(), factor);
 }
 
 /// The row of this age in an array with one row per age, which holds query i's score for the distance age + i
@@ -169,35 +265,13 @@ void position_scores(const AttentionArrays<T>& x, QueryTile queries, const T* q_
 
 /// F2: scores_t [tile.count, kTile] = keys·qᵀ + position scores; q_t is scaled by 1/√D already.
 template <class T>
-void tile_scores(const AttentionArrays<T>& x, const RowTile<T>& tile, QueryTile queries, const T* q_t,
-                 const T* keys, T* by_age, T* scores_t) {
-  bool near = false;
-  for (int64_t j = 0; j < tile.count; ++j) near |= row_of_age(x, by_age, queries, tile.age[j]) != nullptr;
-  const StridedMatrix<T> k{keys, x.head_size, 1};
-  if (!near) {
-    product<Into::overwrite, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
-    return;
-  }
-  for (int64_t j = 0; j < tile.count; ++j) {
-    if (const T* row = row_of_age(x, by_age, queries, tile.age[j]))
-      std::copy(row, row + kTile, scores_t + j * kTile);
-    else
-      std::fill(scores_t + j * kTile, scores_t + (j + 1) * kTile, T{0});
-  }
-  product<Into::add, T>(tile.count, queries.count, x.head_size, k, {q_t, kTile}, {scores_t, kTile});
-}
-
-/// Copies the tile's keys and values to consecutive rows.
-template <class T>
-void load_rows(const AttentionArrays<T>& x, Head at, const RowTile<T>& tile, T* HWY_RESTRICT keys,
-               T* HWY_RESTRICT values) {
-  for (int64_t j = 0; j < tile.count; ++j) {
-    const T* HWY_RESTRICT from = x.kv + key_offset(x, at, tile.row[j]);
-    for (int64_t d = 0; d < x.head_size; ++d) {
-      keys[j * x.head_size + d] = from[d];
-      values[j * x.head_size + d] = from[x.hidden() + d];
-    }
-  }
+void tile_scores(const AttentionArrays<T>& x, Head at, const RowTile& tile, QueryTile queries, const T* q_t,
+                 T* by_age, T* scores_t) {
+  product<Into::overwrite, T>(tile.count, queries.count, x.head_size, keys_of<GatheredRows>(x, at, tile),
+                              {q_t, kTile}, {scores_t, kTile});
+  for (int64_t j = 0; j < tile.count; ++j)
+    if (const T* row = row_of_age(x, by_age, queries, x.age[tile.row[j]]))
+      add_row(row, queries.whole_steps(), scores_t + j * kTile);
 }
 
 }  // namespace fade::HWY_NAMESPACE

@@ -5,10 +5,10 @@
 
 namespace fade {
 
-/// f.operator()<full, dropout>(), with both known at compile time.
+/// f.operator()<fades, dropout>(), with both known at compile time.
 template <class F>
-void with_flags(bool full, bool dropout, F&& f) {
-  if (full)
+void with_flags(bool fades, bool dropout, F&& f) {
+  if (fades)
     dropout ? f.template operator()<true, true>() : f.template operator()<true, false>();
   else
     dropout ? f.template operator()<false, true>() : f.template operator()<false, false>();
@@ -26,12 +26,11 @@ inline int64_t ages_with_position(int64_t last_position) {
 template <class T>
 struct Arena {
   T* base;
-  int64_t head_size, positions, padded, ages;  ///< sizes of arrays
-  int64_t used = 0;                            ///< elements taken
+  int64_t positions, padded, ages;  ///< sizes of arrays
+  int64_t used = 0;                 ///< elements taken
 
   Arena(const AttentionArrays<T>& x, T* buffer)
       : base(buffer),
-        head_size(x.head_size),
         positions(x.positions),
         padded(padded_head(x.head_size)),
         ages(ages_with_position(x.last_position())) {}
@@ -49,18 +48,26 @@ struct ForwardScratch {
   Arena<T> arena;
   T* q = arena.take(kTile, arena.padded);  ///< scaled by 1/√D
   T* q_t = arena.take(arena.padded, kTile);
-  T* keys = arena.take(kTile, arena.head_size);
-  T* values = arena.take(kTile, arena.head_size);
-  T* weights_t = arena.take(kTile, kTile);  ///< [rows, queries]: scores s, then g·m·u
-  T* mask_t = arena.take(kTile, kTile);     ///< m, in tiles that need it
+  T* weights_t =
+      arena.take(kTile, kTile);  ///< [rows, queries]: scores s, then m·u of the weights that are kept
+  T* mask_t = arena.take(kTile, kTile);  ///< m, in tiles with rows that fade
   uint64_t* kept =
       reinterpret_cast<uint64_t*>(arena.take(kTile, sizeof(uint64_t) / sizeof(T)));  ///< of load_kept
   T* out_t = arena.take(arena.padded, kTile);
   T* by_distance = arena.take(arena.positions, kTile);  ///< position scores
   T* by_age = arena.take(arena.ages, kTile);            ///< the same
-  T* row_max = arena.take(kTile);                       ///< h of F3, so far
+  T* row_max = arena.take(kTile);                       ///< h of F3 times log2(e), so far
   T* sum_exp = arena.take(kTile);                       ///< Z of F4, so far
   T* masked_sum_exp = arena.take(kTile);                ///< N of F4, so far
+
+  /// The same of the tile's queries from number `query` on, without q.
+  ForwardScratch from(int64_t query) const {
+    ForwardScratch s = *this;
+    for (T** columns : {&s.q_t, &s.weights_t, &s.mask_t, &s.out_t, &s.row_max, &s.sum_exp, &s.masked_sum_exp})
+      *columns += query;
+    s.by_age += query - query * kTile;  // query 0 of an age is at the distance at which `query` was
+    return s;
+  }
 };
 
 template <class T>
@@ -71,19 +78,27 @@ struct BackwardScratch {
   T* q_t = arena.take(arena.padded, kTile);
   T* grad_t = arena.take(arena.padded, kTile);
   T* dq_t = arena.take(arena.padded, kTile);
-  T* keys = arena.take(kTile, arena.head_size);
-  T* values = arena.take(kTile, arena.head_size);
-  T* dkeys = arena.take(kTile, arena.padded);
-  T* dvalues = arena.take(kTile, arena.padded);
+  T* drows =
+      arena.take(kTile, arena.padded);  ///< gradients of keys or values, where they are not added in place
   T* dscores_t = arena.take(kTile, kTile);  ///< [rows, queries]: scores s, then their gradient dS
-  T* weights_t = arena.take(kTile, kTile);  ///< dO·v, then the weights after dropout, g·P
+  T* weights_t = arena.take(kTile, kTile);  ///< g·dO·v, then P of the weights that are kept
   uint64_t* kept =
       reinterpret_cast<uint64_t*>(arena.take(kTile, sizeof(uint64_t) / sizeof(T)));  ///< of load_kept
   T* by_distance = arena.take(arena.positions, kTile);  ///< position scores, later their gradient
   T* by_age = arena.take(arena.ages, kTile);            ///< position scores
   T* dby_age = arena.take(arena.ages, kTile);           ///< their gradient
   T* delta = arena.take(kTile);                         ///< B1
-  T* lse = arena.take(kTile);                           ///< F7
+  T* lse = arena.take(kTile);                           ///< F7 times log2(e)
+
+  /// The same of the tile's queries from number `query` on.
+  BackwardScratch from(int64_t query) const {
+    BackwardScratch s = *this;
+    for (T** rows : {&s.q, &s.grad}) *rows += query * arena.padded;
+    for (T** columns : {&s.q_t, &s.grad_t, &s.dq_t, &s.dscores_t, &s.weights_t, &s.delta, &s.lse})
+      *columns += query;
+    for (T** ages : {&s.by_age, &s.dby_age}) *ages += query - query * kTile;  // as in forward
+    return s;
+  }
 };
 
 /// Elements of a thread's buffers.
