@@ -1,8 +1,10 @@
 // A matrix product in parts, one per thread. gemm_cpu.cpp computes them, compiled once per instruction set.
 #pragma once
 
+#include <algorithm>
+
 #include "engine/parallel.h"
-#include "ops/matmul/matmul_kernels.h"
+#include "ops/matmul/few_rows.h"
 
 namespace fade {
 
@@ -16,12 +18,20 @@ struct GemmPart {
 template <class T>
 void gemm(const T* a, const T* b, T* y, const MatmulSizes& s, const GemmPart& part);
 
-/// Computes one product, as gemm does, in parts along its longer side, on several threads. Calls then(part) for
-/// each part on the thread that has computed it.
+/// Computes one product, as gemm or, of few rows, few_rows does, in parts along its longer side, on several threads.
+/// Calls then(part) for each part on the thread that has computed it.
 template <class T, class F>
 void product_in_parts(const T* a, const T* b, T* y, const MatmulSizes& s, F&& then) {
   constexpr int64_t kSideGrain = 64;            // fewest rows or columns per thread
   constexpr int64_t kWorkGrain = 64 * 64 * 32;  // fewest multiplications per thread
+  constexpr int64_t kReadGrain = 1 << 13;       // fewest elements of b per thread, where its reading counts
+  if (has_few_rows(s)) {
+    parallel_for(s.n, kReadGrain / std::max<int64_t>(s.k, 1) + 1, [&](int64_t begin, int64_t end) {
+      few_rows(a, b, y, s, begin, end - begin);
+      then(GemmPart{0, s.m, begin, end - begin});
+    });
+    return;
+  }
   const bool by_rows = s.m >= s.n;
   const int64_t side = by_rows ? s.m : s.n;
   const int64_t grain = s.m * s.n * s.k < 2 * kWorkGrain ? side : kSideGrain;

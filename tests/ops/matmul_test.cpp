@@ -133,6 +133,29 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
   set_threads(0);
 }
 
+// What a stream's predictions are must not depend on the streams that are read with it.
+BOOST_AUTO_TEST_CASE(products_of_few_rows_do_not_depend_on_their_number) {
+  const Sizes s{11, 70, 300};
+  const Operands in = operands_of(s, DType::f32, {.b = true});
+  const std::vector<float> all = matmul(in.a, in.b, in.transpose).to_vector<float>();
+  for (const int64_t rows : {1, 2, 3, 7})
+    BOOST_TEST((matmul(in.a.rows(0, rows), in.b, in.transpose).to_vector<float>() ==
+                std::vector(all.begin(), all.begin() + rows * s.n)),
+               rows << " rows");
+}
+
+BOOST_AUTO_TEST_CASE(products_of_few_rows_are_added) {
+  const Sizes s{3, 7, 21};
+  const Operands in = operands_of(s, DType::f64, {.b = true});
+  const Tensor y = Tensor::empty({s.m, s.n}, DType::f64), twice = y.clone();
+  matmul_into(in.a, in.b, in.transpose, y);
+  twice.copy_from(y);
+  matmul_kernel(Device::cpu, in.a, in.b,
+                {.batch = 1, .m = s.m, .n = s.n, .k = s.k, .transpose = in.transpose, .add = true}, twice);
+  for (size_t i = 0; i < y.to_vector<double>().size(); ++i)
+    BOOST_TEST(twice.to_vector<double>()[i] == 2 * y.to_vector<double>()[i]);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace fade::test
