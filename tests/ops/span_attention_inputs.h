@@ -88,6 +88,16 @@ inline const std::vector<SpanAttentionCase> kSpanAttentionCases{
      .kind = MaskKind::window, .window = 50, .slots = {15, 3}},
     {.name = "slots, dropout", .block = 12, .heads = 3, .head_size = 5, .positions = 41, .memory = {60, 70},
      .kind = MaskKind::window, .window = 20, .dropout = 0.3, .shuffled = true, .slots = {21, 2}},
+    {.name = "single queries", .block = 1, .heads = 3, .head_size = 37, .positions = 9,
+     .memory = {0, 13, 130, 1}},
+    {.name = "single queries, expired", .block = 1, .heads = 2, .head_size = 4, .positions = 9,
+     .memory = {20, 3}, .shortest = -50, .longest = -20},
+    {.name = "single queries, window", .block = 1, .heads = 2, .head_size = 32, .positions = 20,
+     .memory = {40, 9}, .kind = MaskKind::window, .window = 30, .shuffled = true},
+    {.name = "single queries, span per head", .block = 1, .heads = 3, .head_size = 8, .positions = 40,
+     .memory = {50, 7}, .kind = MaskKind::adaptive, .window = 40, .longest = 30},
+    {.name = "single queries, slots", .block = 1, .heads = 2, .head_size = 8, .positions = 41,
+     .memory = {60, 30}, .kind = MaskKind::window, .window = 20, .slots = {21, 2}},
 };
 // clang-format on
 

@@ -72,6 +72,10 @@ struct RowTile {
 template <class T>
 void forward_tile(const ForwardArrays<T>& x, Head head, int64_t first_query, T* scratch);
 
+/// Forward of one query of a stream, all heads, without dropout.
+template <class T>
+void forward_query(const ForwardArrays<T>& x, int64_t stream, int64_t query, T* scratch);
+
 /// Backward of all queries of a head: writes its columns of dq and dkv and its part of dspan, and adds to
 /// dpos [P, padded_head].
 template <class T>

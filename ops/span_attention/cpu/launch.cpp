@@ -67,6 +67,11 @@ void forward(const SpanAttentionInputs& in, const SpanAttentionResult& result) {
   const ForwardArrays<T> x{arrays_of<T>(in), result.out.mutate<T>(), result.lse.mutate<T>()};
   const SpanAttentionSizes& s = x.sizes;
   check_start(x.start, s);
+  if (s.block == 1 && !x.kept) {
+    for_each_task<T>(s.streams, QueryScratch<T>(x, nullptr).arena.used,
+                     [&](int64_t stream, T* scratch) { forward_query(x, stream, 0, scratch); });
+    return;
+  }
   const int64_t tiles = (s.block + kTile - 1) / kTile;
   for_each_task<T>(s.streams * s.heads * tiles, scratch_size<ForwardScratch, T>(x),
                    [&](int64_t task, T* scratch) {

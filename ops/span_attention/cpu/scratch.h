@@ -1,6 +1,8 @@
 // The buffers of a thread of the CPU kernels.
 #pragma once
 
+#include <algorithm>
+
 #include "ops/span_attention/cpu/arrays.h"
 
 namespace fade {
@@ -67,6 +69,27 @@ struct ForwardScratch {
       *columns += query;
     s.by_age += query - query * kTile;  // query 0 of an age is at the distance at which `query` was
     return s;
+  }
+};
+
+/// The buffers for a single query: of the rows that it sees.
+template <class T>
+struct QueryScratch {
+  Arena<T> arena;
+  int64_t rows;                                                      ///< of the longest stream's context
+  T* score = arena.take(rows);                                       ///< s, then m·u
+  T* mask = arena.take(rows);                                        ///< m
+  T* zeros = arena.take(arena.padded);                               ///< of a row without a position
+  int32_t* row = reinterpret_cast<int32_t*>(arena.take(rows));       ///< in the context
+  int32_t* position = reinterpret_cast<int32_t*>(arena.take(rows));  ///< its position row; −1: none
+
+  QueryScratch(const AttentionArrays<T>& x, T* buffer) : arena(x, buffer), rows(longest_context(x)) {}
+
+  static int64_t longest_context(const AttentionArrays<T>& x) {
+    int64_t longest = 0;
+    for (int64_t b = 0; b < x.sizes.streams; ++b)
+      longest = std::max<int64_t>(longest, x.start[b + 1] - x.start[b]);
+    return longest + x.sizes.block;
   }
 };
 
