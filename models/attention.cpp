@@ -36,25 +36,31 @@ Tensor Attention::queries(const Tensor& block) const {
   return query_norm_ ? (*query_norm_)(q, config_.heads) : q;
 }
 
-Tensor Attention::keys_and_values(const Tensor& memory, const Tensor& block) const {
-  const Tensor kv = key_value_(memory, block);
-  return key_norm_ ? (*key_norm_)(kv, config_.heads) : kv;
+Tensor Attention::keys_and_values(const Input& in) const {
+  const auto of = [&](const Tensor& memory) {
+    const Tensor kv = key_value_(memory, in.block);
+    return key_norm_ ? (*key_norm_)(kv, config_.heads) : kv;
+  };
+  if (!in.kept) return of(in.memory);
+  KeptKeysValues& kept = *in.kept;
+  kept.kv = kept.kv ? gather_above(kept.kv, kept.index, of(in.memory.rows(0, 0))) : of(in.memory);
+  return kept.kv;
 }
 
 Tensor Attention::attend(const Input& in, const SpanMask& mask, const Tensor& positions) const {
   const DropoutDraw drop = in.pass.options.next_dropout(config_.dropout, decisions_per_stream(config_.heads));
-  return out_(span_attention(queries(in.block), keys_and_values(in.memory, in.block), positions, in.rows,
-                             mask, {.heads = config_.heads, .dropout = drop}));
+  return out_(span_attention(queries(in.block), keys_and_values(in), positions, in.rows, mask,
+                             {.heads = config_.heads, .dropout = drop}));
 }
 
 Attention::Scored Attention::attention_scores(const Input& in, const PaddedRows& padded,
                                               const Tensor& positions) const {
   const int64_t B = in.rows.streams, n = in.rows.block, H = config_.hidden;
-  const Tensor q = split_heads(reshape(queries(in.block), {B, n, H}));                // [B, K, n, D]
-  const Tensor kv = gather_rows(keys_and_values(in.memory, in.block), padded.index);  // [B, L, 2H]
-  const Tensor k = split_heads(slice(kv, 2, 0, H));                                   // [B, K, L, D]
-  const Tensor v = split_heads(slice(kv, 2, H, 2 * H));                               // [B, K, L, D]
-  const Tensor by_distance = matmul(q, positions, {.b = true});                       // [B, K, n, P']
+  const Tensor q = split_heads(reshape(queries(in.block), {B, n, H}));  // [B, K, n, D]
+  const Tensor kv = gather_rows(keys_and_values(in), padded.index);     // [B, L, 2H]
+  const Tensor k = split_heads(slice(kv, 2, 0, H));                     // [B, K, L, D]
+  const Tensor v = split_heads(slice(kv, 2, H, 2 * H));                 // [B, K, L, D]
+  const Tensor by_distance = matmul(q, positions, {.b = true});         // [B, K, n, P']
   const Tensor s = matmul(q, k, {.b = true}) + relative_position(by_distance, padded.age);
   return {s * (1 / std::sqrt(static_cast<double>(config_.head_size()))), v};  // [B, K, n, L], [B, K, L, D]
 }

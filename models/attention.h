@@ -30,6 +30,7 @@ class Attention {
     const Tensor& block;      ///< [B·n, H]: the block's rows, likewise
     const PackedRows& rows;   ///< whose they are, and their ages
     const ForwardPass& pass;  ///< options, position table, and the noise on spans
+    KeptKeysValues* kept;     ///< of the memory rows, then of the whole context; null: none are kept
   };
   /// What attention gives to its layer.
   struct Result {
@@ -103,8 +104,8 @@ class Attention {
  private:
   /// block [B·n, H] → [B·n, H].
   Tensor queries(const Tensor& block) const;
-  /// memory [Nm, H], block [B·n, H] → [N, 2H]: keys beside values.
-  Tensor keys_and_values(const Tensor& memory, const Tensor& block) const;
+  /// [N, 2H]: keys beside values of the whole context, which in.kept then holds.
+  Tensor keys_and_values(const Input& in) const;
 
   ModelConfig config_;
   Linear query_;

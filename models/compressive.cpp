@@ -84,6 +84,7 @@ Attention::Prepared CompressiveAttention::before_block(const LayerMemory& memory
     const NoGrad off;
     const Tensor made = compress(evicted).to(memory.rows.dtype());
     prepared.memory.rows = gather_rows_of(memory.rows, made, indices(index, device));
+    prepared.memory.kept = {};  // those of the new slots are missing
   }
   if (options.training && weight_) prepared.aux = reconstruction_loss(evicted, block.to(type), B, norm1);
   return prepared;

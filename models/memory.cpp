@@ -19,12 +19,12 @@ const LayerMemory& Memory::operator[](size_t l) const {
   return layers_[l].memory;
 }
 
-void Memory::append(size_t l, const Tensor& block, const Survivors& survivors) {
+void Memory::append(size_t l, const Tensor& block, const Survivors& survivors, const Tensor& kv) {
   if (layers_[l].pending)
     fail(
         "memory: layer {} reads a block before the forgotten rows are dropped (call drop_forgotten after each block)",
         l);
-  layers_[l].pending = {block.detach(), survivors};
+  layers_[l].pending = {block.detach(), survivors, kv};
 }
 
 void Memory::drop_forgotten() {
@@ -43,12 +43,14 @@ void Memory::drop_forgotten() {
 
   for (int64_t i = 0; i < layers; ++i) {
     Layer& layer = *pending[static_cast<size_t>(i)];
-    const auto& [block, survivors] = *layer.pending;
+    const auto& [block, survivors, kv] = *layer.pending;
     const int64_t count = host[static_cast<size_t>(i * (B + 1) + B)];  // start[B]
-    layer.memory = {.rows = gather_rows_of(layer.memory.rows, block, survivors.index.rows(0, count)),
+    const Tensor index = survivors.index.rows(0, count);
+    layer.memory = {.rows = gather_rows_of(layer.memory.rows, block, index),
                     .age = survivors.age.rows(0, count),
                     .start = survivors.start,
-                    .read = layer.memory.read + block.size(0) / B};
+                    .read = layer.memory.read + block.size(0) / B,
+                    .kept = kv ? KeptKeysValues{kv, index} : KeptKeysValues{}};
     layer.pending.reset();
   }
 }

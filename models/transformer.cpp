@@ -43,13 +43,17 @@ TransformerLayer::TransformerLayer(Parameters& p, size_t layer, const ModelConfi
 }
 
 TransformerLayer::Output TransformerLayer::compute(const Tensor& x, const Tensor& memory,
-                                                   const PackedRows& rows, const ForwardPass& pass) const {
+                                                   const PackedRows& rows, const ForwardPass& pass,
+                                                   KeptKeysValues* kept) const {
   const ModuleScope scope(name_);
   const bool pre = config_.pre_norm;
   Output to;
   to.attended = in_module(attention_name_, [&] {
-    return (*attention_)(
-        {.memory = pre ? norm1_(memory) : memory, .block = pre ? norm1_(x) : x, .rows = rows, .pass = pass});
+    return (*attention_)({.memory = pre ? norm1_(memory) : memory,
+                          .block = pre ? norm1_(x) : x,
+                          .rows = rows,
+                          .pass = pass,
+                          .kept = kept});
   });
   const DropoutDraw drop = pass.options.next_dropout(
       config_.dropout, static_cast<uint64_t>(rows.block) * static_cast<uint64_t>(config_.ff));
@@ -102,7 +106,10 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
   const PackedRows rows =
       in_module(memory_name_, [&] { return context_rows(past, x.size(0) / past.streams()); });
   const bool twice = config_.recompute && Tape::current();
-  Output to = twice ? compute_twice(x, past.rows, rows, pass) : compute(x, past.rows, rows, pass);
+  KeptKeysValues kept;
+  if (pass.options.frozen) kept = past.kept;
+  Output to = twice ? compute_twice(x, past.rows, rows, pass)
+                    : compute(x, past.rows, rows, pass, pass.options.frozen ? &kept : nullptr);
   Attention::Result& attended = to.attended;
   add_aux(attended.aux);
   if (attended.spans) report.spans.push_back(attended.spans);
@@ -113,7 +120,7 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
     else if (pass.options.window)
       attended.lifetime = cut(attended.lifetime, static_cast<double>(pass.options.window));
   }
-  in_module(memory_name_, [&] { memory.append(layer_, x, survivors(rows, attended.lifetime)); });
+  in_module(memory_name_, [&] { memory.append(layer_, x, survivors(rows, attended.lifetime), kept.kv); });
   return to.x;
 }
 
@@ -140,6 +147,9 @@ Transformer::Transformer(const ModelConfig& config, NumberTypes types, Device de
 
 Tensor Transformer::forward(const Tensor& tokens, Memory& memory, const StepOptions& options,
                             StepReport& report) const {
+  if (options.frozen && Tape::current())
+    fail(
+        "forward: weights are frozen while gradients are recorded (leave StepOptions::frozen out, or use NoGrad)");
   const bool noisy = options.stochastic() && config_.span.noisy;
   const double noise = noisy ? uniform_f64(options.random->next(), 0) : 1;  // one u per step, for all layers
   Tensor x = in_module(embed_.name, [&] {

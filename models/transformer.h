@@ -35,10 +35,10 @@ class TransformerLayer {
     Tensor x;  ///< [B·n, H]
     Attention::Result attended;
   };
-  /// The layer's output for x [B·n, H], with `memory` [Nm, H] as its memory rows. Changes nothing but the
-  /// state of `pass.options.random`.
-  Output compute(const Tensor& x, const Tensor& memory, const PackedRows& rows,
-                 const ForwardPass& pass) const;
+  /// The layer's output for x [B·n, H], with `memory` [Nm, H] as its memory rows, and `kept` as
+  /// Attention::Input. Changes nothing but `kept` and the state of `pass.options.random`.
+  Output compute(const Tensor& x, const Tensor& memory, const PackedRows& rows, const ForwardPass& pass,
+                 KeptKeysValues* kept = nullptr) const;
   /// compute, recorded so that backward computes it again (engine/recompute.h).
   Output compute_twice(const Tensor& x, const Tensor& memory, const PackedRows& rows,
                        const ForwardPass& pass) const;
@@ -63,7 +63,8 @@ class Transformer {
 
   /// tokens i32 [B, n] → logits [B·n, V] for the byte after each. Appends the block to `memory`, whose rows
   /// that no later query sees are then still there: call memory.drop_forgotten() before the next block.
-  /// Refuses a token outside [0, V). Throws Error when `memory` is pending.
+  /// Refuses a token outside [0, V). Throws Error when `memory` is pending, and for options.frozen while
+  /// gradients are recorded.
   Tensor forward(const Tensor& tokens, Memory& memory, const StepOptions& options, StepReport& report) const;
 
   /// Puts parameters that have a range (adaptive_span's ratios) back into it. Call after each update.

@@ -56,9 +56,12 @@ EvalResult evaluate(const Transformer& model, const Bytes& text, const std::stri
                want = std::span<const int32_t>(targets).first(b * n);
     StepReport report;
     const Tensor x = Tensor::from(in, {own.count, static_cast<int64_t>(n)}).to(model.device());
-    const Tensor logits = model.forward(
-        x, memory, {.forget = options.forget, .window = options.window, .on_weights = options.on_weights},
-        report);
+    const Tensor logits = model.forward(x, memory,
+                                        {.frozen = true,
+                                         .forget = options.forget,
+                                         .window = options.window,
+                                         .on_weights = options.on_weights},
+                                        report);
     memory.drop_forgotten();
     const std::vector<double> bits = bits_of(logits, want);
     for (const double of_byte : bits) sums[kBits] += of_byte;

@@ -20,6 +20,11 @@ Tensor gather_rows(const Tensor& x, const Tensor& index);
 /// be any on CUDA.
 Tensor gather_rows_of(const Tensor& top, const Tensor& bottom, const Tensor& index);
 
+/// Rows of a matrix, by index, above all rows of another: [top[index]; bottom]. Not recorded: the result is a constant.
+///   top [N1, H], index i32 [...] of P elements with 0 ≤ index < N1, bottom [N2, H] → y [P + N2, H]
+/// Refuses an index outside this range, and throws, as gather_rows_of does.
+Tensor gather_above(const Tensor& top, const Tensor& index, const Tensor& bottom);
+
 /// For operations that look up rows of the first dimension (embedding): y = the rows of x that `index` names,
 /// recorded as `op`, whose rule is scatter_rows. `index` is i32, of any shape. Refuses an index outside
 /// [lowest, x.size(0)), called `what` in the error.

@@ -1,0 +1,90 @@
+// Reading with frozen weights: keys and values that are kept from block to block change no prediction.
+#include <boost/test/unit_test.hpp>
+
+#include "engine/tape.h"
+#include "tests/models/model_support.h"
+
+namespace fade::test {
+namespace {
+
+/// Every kind, with its name; Expire-Span also with the variants that all kinds share.
+std::vector<std::pair<const char*, ModelConfig>> models() {
+  auto all = windowed_models();
+  all.emplace_back("expire_span", small_model());
+  all.emplace_back("expire_span, pre-norm", small_model(true));
+  ModelConfig qk_norm = small_model();
+  qk_norm.qk_norm = true;
+  all.emplace_back("expire_span, qk_norm", qk_norm);
+  return all;
+}
+
+/// Two streams in blocks of several lengths, single bytes among them: the logits of every position.
+std::vector<double> logits(const Transformer& model, const StepOptions& options) {
+  const NoGrad off;
+  constexpr int64_t kLengths[] = {8, 1, 1, 3, 8, 8, 1, 5};
+  constexpr int kRounds = 6;
+  std::vector<double> all;
+  Memory memory = model.empty_memory(2);
+  int64_t step = 0;
+  for (int round = 0; round < kRounds; ++round)
+    for (const int64_t length : kLengths) {
+      const std::vector<uint8_t> text =
+          random_text(static_cast<size_t>(2 * length), model.config().vocab, static_cast<uint64_t>(++step));
+      StepReport report;
+      const Tensor y = model.forward(block_at(text, 2, length, 0), memory, options, report);
+      const std::vector<double> of_block = y.to_vector<double>();
+      all.insert(all.end(), of_block.begin(), of_block.end());
+      memory.drop_forgotten();
+      BOOST_TEST(static_cast<bool>(memory[0].kept.kv) == options.frozen);
+    }
+  return all;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(frozen)
+
+BOOST_AUTO_TEST_CASE(kept_keys_and_values_change_no_prediction) {
+  for (auto [name, config] : models())
+    for (const AttentionPath path : {AttentionPath::fused, AttentionPath::composed}) {
+      config.attention = path;
+      const VariedModel model(config);
+      for (const bool forget : {true, false})
+        BOOST_TEST(largest_difference(logits(model, {.frozen = true, .forget = forget}),
+                                      logits(model, {.forget = forget})) < kRounding,
+                   name << ", path " << static_cast<int>(path) << ", forget " << forget);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_pass_that_is_not_frozen_projects_with_the_weights_of_now) {
+  const NoGrad off;
+  const VariedModel model(small_model());
+  const std::vector<uint8_t> text = random_text(48, model.config().vocab);
+  const auto second_block = [&](bool frozen_before) {
+    Memory memory = model.empty_memory(1);
+    StepReport report;
+    const Tensor weight = parameter(model, "layers.1.attn.key.weight"), old = weight.clone();
+    model.forward(block_at(text, 1, 8, 0), memory, {.frozen = frozen_before}, report);
+    memory.drop_forgotten();
+    weight.copy_from(Tensor::zeros(weight.shape(), DType::f64, Device::cpu));
+    const auto y = model.forward(block_at(text, 1, 8, 1), memory, {}, report).to_vector<double>();
+    weight.copy_from(old);
+    return y;
+  };
+  BOOST_TEST(largest_difference(second_block(true), second_block(false)) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(frozen_weights_are_refused_while_gradients_are_recorded) {
+  const VariedModel model(small_model());
+  Memory memory = model.empty_memory(1);
+  StepReport report;
+  Tape tape;
+  const Tape::Scope recording(&tape);
+  const Tensor tokens = block_at(random_text(8, 32), 1, 8, 0);
+  BOOST_TEST(contains(error_of([&] { model.forward(tokens, memory, {.frozen = true}, report); }),
+                      "StepOptions::frozen"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace fade::test
