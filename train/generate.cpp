@@ -12,18 +12,20 @@ namespace {
 
 // A sample from softmax(logits / temperature) among the k likeliest bytes; u is uniform on [0, 1).
 int32_t sample(const std::vector<double>& logits, const GenerateOptions& options, double u) {
-  std::vector<int32_t> order(logits.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, std::greater{}, [&](int32_t i) { return logits[i]; });
-  if (options.temperature <= 0) return order.front();
-  if (options.top_k > 0) order.resize(std::min(order.size(), static_cast<size_t>(options.top_k)));
+  const auto likeliest = std::ranges::max_element(logits);
+  if (options.temperature <= 0) return static_cast<int32_t>(likeliest - logits.begin());
+  std::vector<int32_t> bytes(logits.size());
+  std::iota(bytes.begin(), bytes.end(), 0);
+  if (const auto k = static_cast<size_t>(options.top_k); k > 0 && k < bytes.size()) {
+    std::ranges::stable_sort(bytes, std::greater{}, [&](int32_t i) { return logits[i]; });
+    bytes.resize(k);
+  }
   std::vector<double> weight;
-  for (int32_t i : order)
-    weight.push_back(std::exp((logits[i] - logits[order.front()]) / options.temperature));
+  for (const int32_t i : bytes) weight.push_back(std::exp((logits[i] - *likeliest) / options.temperature));
   double left = u * std::accumulate(weight.begin(), weight.end(), 0.0);
-  for (size_t k = 0; k < order.size(); ++k)
-    if ((left -= weight[k]) < 0) return order[k];
-  return order.back();
+  for (size_t k = 0; k < bytes.size(); ++k)
+    if ((left -= weight[k]) < 0) return bytes[k];
+  return bytes[static_cast<size_t>(std::ranges::max_element(weight) - weight.begin())];  // u is rounded to 1
 }
 
 }  // namespace
@@ -38,7 +40,8 @@ void generate(const Transformer& model, std::string_view prompt, const GenerateO
   const auto read = [&](std::span<const int32_t> block) {
     StepReport report;
     const int64_t n = static_cast<int64_t>(block.size());
-    const Tensor y = model.forward(Tensor::from(block, {1, n}).to(model.device()), memory, {}, report);
+    const Tensor y =
+        model.forward(Tensor::from(block, {1, n}).to(model.device()), memory, {.frozen = true}, report);
     memory.drop_forgotten();
     logits = y.rows(n - 1, n).to(DType::f64).to_vector<double>();
     for (const double x : logits)

@@ -34,7 +34,7 @@ void BytePredictor::read_group(Group& group, std::span<const int32_t> bytes) {
   StepReport report;
   const Tensor x = Tensor::from(mine, {group.count, 1}).to(model_.device());
   const std::vector<double> logits =
-      model_.forward(x, group.memory, {}, report).to(DType::f64).to_vector<double>();
+      model_.forward(x, group.memory, {.frozen = true}, report).to(DType::f64).to_vector<double>();
   group.memory.drop_forgotten();
   const size_t V = table_size_ - 1;
   for (int b = 0; b < group.count; ++b)
