@@ -7,10 +7,10 @@
 
 namespace fade {
 
-/// True where few_rows is the faster way.
+/// True where few_rows is the faster way: a has few rows, and b several times as many.
 inline bool has_few_rows(const MatmulSizes& s) {
-  constexpr int64_t kMost = 16;
-  return s.m <= kMost && !s.transpose.a && s.transpose.b;
+  constexpr int64_t kMost = 16, kTimes = 4;
+  return s.m <= kMost && kTimes * s.m <= s.n && !s.transpose.a && s.transpose.b;
 }
 
 /// As gemm, of all rows, where has_few_rows: columns [column, column + columns) of y [m, n] = a [m, k]·bᵀ, b [n, k],

@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(products_of_few_rows_do_not_depend_on_their_number) {
 }
 
 BOOST_AUTO_TEST_CASE(products_of_few_rows_are_added) {
-  const Sizes s{3, 7, 21};
+  const Sizes s{3, 13, 21};
   const Operands in = operands_of(s, DType::f64, {.b = true});
   const Tensor y = Tensor::empty({s.m, s.n}, DType::f64), twice = y.clone();
   matmul_into(in.a, in.b, in.transpose, y);
