@@ -9,7 +9,7 @@ function(fade_public_headers result)
   list(FILTER headers EXCLUDE REGEX "^engine/cuda/(blas_(libraries|types)|event|emulate/(block|fiber|memory|report|static_shared))\\.h$")
   list(FILTER headers EXCLUDE REGEX "^ops/.*_(kernels|math)\\.h$|^ops/.*/(cpu|cuda)/")
   list(APPEND headers ops/elementwise/elementwise_kernels.h)  # what unary.h includes
-  list(FILTER headers EXCLUDE REGEX "^ops/(matmul/([a-z]+_cpu|matmul_cuda)|expire_mask/row_spans|span_attention/naive)\\.h$")
+  list(FILTER headers EXCLUDE REGEX "^ops/(matmul/([a-z]+_cpu|few_rows|matmul_cuda)|expire_mask/row_spans|span_attention/naive)\\.h$")
   list(FILTER headers EXCLUDE REGEX "^train/(run_log|tensorboard|log_file|progress|interrupt|figure|call|checkpoint_policy)\\.h$")
   list(FILTER headers EXCLUDE REGEX "^train/config/(schema|number|suggestion|unread|check)\\.h$")
   if(FADE_CUDA_IS STREQUAL off)
