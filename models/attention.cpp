@@ -55,14 +55,14 @@ Tensor Attention::attend(const Input& in, const SpanMask& mask, const Tensor& po
 
 Attention::Scored Attention::attention_scores(const Input& in, const PaddedRows& padded,
                                               const Tensor& positions) const {
-  const int64_t B = in.rows.streams, n = in.rows.block, H = config_.hidden;
-  const Tensor q = split_heads(reshape(queries(in.block), {B, n, H}));  // [B, K, n, D]
-  const Tensor kv = gather_rows(keys_and_values(in), padded.index);     // [B, L, 2H]
-  const Tensor k = split_heads(slice(kv, 2, 0, H));                     // [B, K, L, D]
-  const Tensor v = split_heads(slice(kv, 2, H, 2 * H));                 // [B, K, L, D]
-  const Tensor by_distance = matmul(q, positions, {.b = true});         // [B, K, n, P']
-  const Tensor s = matmul(q, k, {.b = true}) + relative_position(by_distance, padded.age);
-  return {s * (1 / std::sqrt(static_cast<double>(config_.head_size()))), v};  // [B, K, n, L], [B, K, L, D]
+  const int64_t B = in.rows.streams, n = in.rows.block;
+  const int64_t H = config_.hidden, K = config_.heads, D = config_.head_size();
+  const Tensor q = split_heads(reshape(queries(in.block), {B, n, H})) * (1 / std::sqrt(D));  // [B, K, n, D]
+  const Tensor rows = gather_rows(keys_and_values(in), padded.index);                        // [B, L, 2H]
+  const Tensor kv = permute(reshape(rows, {B, rows.size(1), 2, K, D}), {2, 0, 3, 1, 4});  // [2, B, K, L, D]
+  const Tensor k = squeeze(slice(kv, 0, 0, 1), 0), v = squeeze(slice(kv, 0, 1, 2), 0);    // [B, K, L, D]
+  const Tensor by_distance = matmul(q, positions, {.b = true});                           // [B, K, n, P']
+  return {add_relative_position(matmul(q, k, {.b = true}), by_distance, padded.age), v};  // [B, K, n, L], ..
 }
 
 Tensor Attention::mask_by_distance(const Input& in, const PaddedRows& padded, const Tensor& seen) const {

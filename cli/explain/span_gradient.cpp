@@ -25,7 +25,7 @@ double total(const Items& items, const Value& value) {
 /// What the nodes save for backward, in their order.
 enum SavedByLinearRows : int { kMemory, kBlock, kWeight };
 enum SavedByExpireMask : int { kSpan, kAge };
-enum SavedByMaskedRenorm : int { kA, kM, kW, kDen };
+enum SavedByMaskedRenorm : int { kA, kM, kDen };
 
 /// Reads, while a block is recorded and walked back, the terms of one row's span gradient in every layer.
 class SpanReader final : public TapeObserver {
@@ -91,9 +91,9 @@ class SpanReader final : public TapeObserver {
   void read_weights(Layer& layer) const {
     const int64_t j = find(layer);
     if (j < 0) return;
-    const Shape& sizes = shape(layer.weights, kW);
+    const Shape& sizes = shape(layer.weights, kA);
     const int64_t K = sizes[1], n = sizes[2], L = sizes[3];
-    const double *a = saved(layer.weights, kA), *m = saved(layer.weights, kM), *w = saved(layer.weights, kW),
+    const double *a = saved(layer.weights, kA), *m = saved(layer.weights, kM),
                  *den = saved(layer.weights, kDen), *g = layer.g.data<double>(),
                  e = saved(layer.mask, kSpan)[j];
     const MaskFormula<double> mask(MaskKind::expiring, &e, ramp_);
@@ -115,11 +115,14 @@ class SpanReader final : public TapeObserver {
       term.slope = mask.slope_in_reach(age_, e, query) * mask.inverse_ramp;
       for (int64_t h = 0; h < K; ++h) {
         const int64_t row = h * n + i, at = row * L;
+        const auto faded = [&](int64_t k) { return a[at + k] * m[i * L + k] / den[row]; };
+        double mean_gradient = 0;
+        for (int64_t k = 0; k < L; ++k) mean_gradient += g[at + k] * faded(k);
         term.heads.push_back({.weight = a[at + j],
-                              .faded = w[at + j],
+                              .faded = faded(j),
                               .den = den[row],
                               .gradient = g[at + j],
-                              .mean_gradient = std::inner_product(w + at, w + at + L, g + at, 0.0)});
+                              .mean_gradient = mean_gradient});
       }
     }
   }

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "engine/parallel.h"
 #include "ops/layout/layout_kernels.h"
 
@@ -8,6 +10,7 @@ namespace {
 // are one line (so [B,M,K,D] <-> [B,K,M,D] copies whole heads).
 template <class T, class F>
 void for_each_pair(const Tensor& src, const StridedCopy& c, Out dst, const F& f) {
+  if (c.shape.numel() == 0) return;
   const T* x = src.data<T>() + c.src_at;
   T* y = dst.mutate<T>() + c.dst_at;
   Strides strides[] = {c.src, c.dst};
@@ -27,15 +30,27 @@ void for_each_pair(const Tensor& src, const StridedCopy& c, Out dst, const F& f)
     return parallel_elements(length, [&](int64_t begin, int64_t end) {
       for_line(x + begin * x_step, y + begin * y_step, end - begin);
     });
-  parallel_rows(s.numel(0, last), length, [&](int64_t line) {
+  parallel_for(s.numel(0, last), kElementsPerThread / length + 1, [&](int64_t begin, int64_t end) {
+    std::array<int64_t, kMaxDims>
+        at{};  // the line: counted up, as dividing takes as long as a short line does
     const T* from = x;
     T* to = y;
-    for (int d = last - 1; d >= 0; --d) {
-      from += line % s[d] * of_x[d];
-      to += line % s[d] * of_y[d];
-      line /= s[d];
+    for (int64_t d = last - 1, line = begin; d >= 0; line /= s[d--]) {
+      at[d] = line % s[d];
+      from += at[d] * of_x[d];
+      to += at[d] * of_y[d];
     }
-    for_line(from, to, length);
+    for (int64_t line = begin; line < end; ++line) {
+      for_line(from, to, length);
+      for (int d = last - 1; d >= 0; --d) {
+        from += of_x[d];
+        to += of_y[d];
+        if (++at[d] < s[d]) break;
+        from -= s[d] * of_x[d];
+        to -= s[d] * of_y[d];
+        at[d] = 0;
+      }
+    }
   });
 }
 

@@ -7,13 +7,13 @@
 namespace fade {
 namespace {
 
-enum Saved : int { kA, kM, kW, kDen };
+enum Saved : int { kA, kM, kDen };
 
 // masked_renorm.md: da by (2), dm by (3).
 void masked_renorm_rule(BackwardCtx& ctx) {
   const Tensor da = ctx.empty_for(0), dm = ctx.empty_for(1);
-  masked_renorm_backward(ctx.grad().device(), ctx.grad(), ctx.saved(kA), ctx.saved(kM), ctx.saved(kW),
-                         ctx.saved(kDen), da, dm);
+  masked_renorm_backward(ctx.grad().device(), ctx.grad(), ctx.saved(kA), ctx.saved(kM), ctx.saved(kDen), da,
+                         dm);
   ctx.add(0, da);
   ctx.add(1, dm);
 }
@@ -29,7 +29,7 @@ Tensor masked_renorm(const Tensor& a, const Tensor& m) {
   Tensor w = Tensor::empty_like(a);
   Tensor den = Tensor::empty({a.size(0), a.size(1), a.size(2)}, a.dtype(), a.device());
   masked_renorm_forward(a.device(), a, m, w, den);
-  record(kMaskedRenorm, w, {&a, &m}, {&a, &m, &w, &den});
+  record(kMaskedRenorm, w, {&a, &m}, {&a, &m, &den});
   return w;
 }
 

@@ -10,7 +10,7 @@ namespace fade {
 ///   a [B, K, M, L] attention weights, m [B, M, L] soft mask, one for all K heads, both f32 or f64
 ///   → w [B, K, M, L]
 /// With den = Σ_j a·m + 1e-8 and G = Σ_j g·w:  da = m·(g − G)/den,  dm = Σ_heads a·(g − G)/den.
-/// Saves a, m, w and den [B, K, M].   Throws for other shapes or types.
+/// Saves a, m and den [B, K, M].   Throws for other shapes or types.
 Tensor masked_renorm(const Tensor& a, const Tensor& m);
 
 }  // namespace fade

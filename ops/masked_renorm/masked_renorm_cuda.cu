@@ -24,15 +24,16 @@ struct Forward {
 // Row b·M + i: one query. Its heads add to the same row of dm, in order. Equations of masked_renorm.md.
 template <class T>
 struct Backward {
-  const T *g, *a, *m, *w, *den;
+  const T *g, *a, *m, *den;
   int64_t heads, queries;
   T *da, *dm;  // nullptr if not needed
   __device__ void operator()(const auto& row) const {
     for (int64_t h = 0; h < heads; ++h) {
       const int64_t head = (row.index / queries * heads + h) * queries + row.index % queries;
       const int64_t at = head * row.size;
-      const T total = row.sum([](T gj, T wj) { return gj * wj; }, g + at, w + at);  // G, equation (1)
       const T inverse = T{1} / den[head];
+      const T total = inverse * row.sum([](T gj, T aj, T mj) { return gj * (aj * mj); }, g + at, a + at,
+                                        m + row.start());  // G, equation (1)
       const auto gradient = [=](T factor, T gj) { return factor * (gj - total) * inverse; };
       if (da) row.map(gradient, da + at, m + row.start(), g + at);  // equation (2)
       if (!dm) continue;
@@ -55,14 +56,13 @@ void forward_cuda(const Tensor& a, const Tensor& m, Out w, Out den) {
   });
 }
 
-void backward_cuda(const Tensor& g, const Tensor& a, const Tensor& m, const Tensor& w, const Tensor& den,
-                   Out da, Out dm) {
+void backward_cuda(const Tensor& g, const Tensor& a, const Tensor& m, const Tensor& den, Out da, Out dm) {
   dispatch_float(a.dtype(), "masked_renorm", [&]<class T>() {
-    const T *pg = g.data<T>(), *pa = a.data<T>(), *pm = m.data<T>(), *pw = w.data<T>();
+    const T *pg = g.data<T>(), *pa = a.data<T>(), *pm = m.data<T>();
     T *out_a = da ? da.mutate<T>() : nullptr, *out_m = dm ? dm.mutate<T>() : nullptr;
     launch_rows("masked_renorm_backward", {a.size(0) * a.size(2), a.size(3)},
-                Backward<T>{pg, pa, pm, pw, den.data<T>(), a.size(1), a.size(2), out_a, out_m}, pg, pa, pm,
-                pw, out_a, out_m);
+                Backward<T>{pg, pa, pm, den.data<T>(), a.size(1), a.size(2), out_a, out_m}, pg, pa, pm, out_a,
+                out_m);
   });
 }
 

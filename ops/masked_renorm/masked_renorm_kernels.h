@@ -8,10 +8,10 @@ namespace fade {
 /// den = Σ_j a·m + kRenormEps, w = a·m/den.
 inline constinit Kernel<void(const Tensor& a, const Tensor& m, Out w, Out den)> masked_renorm_forward{
     "masked_renorm"};
-/// With G = Σ_j g·w: da = m·(g − G)/den and dm = Σ_h a·(g − G)/den.
+/// With G = Σ_j g·a·m/den: da = m·(g − G)/den and dm = Σ_h a·(g − G)/den.
 /// Computes only those of da and dm that are tensors.
-inline constinit Kernel<void(const Tensor& g, const Tensor& a, const Tensor& m, const Tensor& w,
-                             const Tensor& den, Out da, Out dm)>
+inline constinit Kernel<void(const Tensor& g, const Tensor& a, const Tensor& m, const Tensor& den, Out da,
+                             Out dm)>
     masked_renorm_backward{"masked_renorm"};
 
 }  // namespace fade

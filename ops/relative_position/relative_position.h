@@ -14,4 +14,9 @@ namespace fade {
 /// Transformer-XL (Dai et al. 2019, appendix B). Throws for other shapes or types.
 Tensor relative_position(const Tensor& by_distance, const Tensor& age);
 
+/// scores + relative_position(by_distance, age), scores [B, K, M, L] of the same type; dscores = g. Touches only
+/// columns within reach, in the memory of `scores` if nothing else refers to it: a product that is given as it
+/// is computed, or with std::move.
+Tensor add_relative_position(Tensor scores, const Tensor& by_distance, const Tensor& age);
+
 }  // namespace fade

@@ -10,16 +10,21 @@ struct Forward {
   const T* x;
   const int32_t* age;
   int64_t heads, queries, distances;
+  bool add;
   T* y;
   __device__ void operator()(const auto& row) const {
     const T* from = x + row.index * distances;
     const int64_t i = row.index % queries, limit = distances;
-    row.map(
-        [=](int32_t a) {
-          const int64_t p = a + i - 1;
-          return p >= 0 && p < limit ? from[p] : T{0};
-        },
-        y + row.start(), age + row.index / (heads * queries) * row.size);
+    const auto near = [=](int32_t a) {
+      const int64_t p = a + i - 1;
+      return p >= 0 && p < limit ? from[p] : T{0};
+    };
+    const int32_t* ages = age + row.index / (heads * queries) * row.size;
+    T* to = y + row.start();
+    if (add)
+      row.map([=](T before, int32_t a) { return before + near(a); }, to, to, ages);
+    else
+      row.map(near, to, ages);
   }
 };
 
@@ -69,12 +74,12 @@ struct Backward {
   }
 };
 
-void forward_cuda(const Tensor& x, const Tensor& age, Out y) {
+void forward_cuda(const Tensor& x, const Tensor& age, bool add, Out y) {
   dispatch_float(x.dtype(), "relative_position", [&]<class T>() {
     const int32_t* ages = age.data<int32_t>();
     T* to = y.mutate<T>();
     launch_rows("relative_position", {y.shape().numel(0, 3), y.size(3)},
-                Forward<T>{x.data<T>(), ages, x.size(1), x.size(2), x.size(3), to}, ages, to);
+                Forward<T>{x.data<T>(), ages, x.size(1), x.size(2), x.size(3), add, to}, ages, to);
   });
 }
 
