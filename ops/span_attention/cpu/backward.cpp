@@ -9,11 +9,10 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
-#include <numbers>
 #include <numeric>
 
 #include "ops/matmul/product-inl.h"
-#include "ops/span_attention/cpu/exp2-inl.h"
+#include "ops/span_attention/cpu/exp-inl.h"
 #include "ops/span_attention/cpu/layout-inl.h"
 #include "ops/span_attention/cpu/mask-inl.h"
 
@@ -33,10 +32,10 @@ HWY_INLINE T softmax_backward_row(const AttentionArrays<T>& x, const T* m, const
   for (int64_t at = 0; at < queries.count; at += hn::Lanes(d)) {
     T *dscore = s.dscores_t + j * kTile + at, *weight = s.weights_t + j * kTile + at;
     const auto delta = hn::Load(d, s.delta + at);
-    const auto u = exp2_of(d, hn::MulSub(hn::Load(d, dscore), hn::Set(d, std::numbers::log2e_v<T>),
-                                         hn::Load(d, s.lse + at)));  // B2: U, 0 where s is −∞
-    const auto p = kFades ? hn::Mul(hn::Load(d, m + at), u) : u;     // B3: P
-    auto dp = hn::Load(d, weight), kept = p;                         // B4: dP = g·(dO·v)
+    const auto u =
+        softmax_exp(d, hn::Sub(hn::Load(d, dscore), hn::Load(d, s.lse + at)));  // B2: U, 0 where s is −∞
+    const auto p = kFades ? hn::Mul(hn::Load(d, m + at), u) : u;                // B3: P
+    auto dp = hn::Load(d, weight), kept = p;                                    // B4: dP = g·(dO·v)
     if constexpr (kDropout) {
       const auto is_kept = lanes_of(d, s.kept[j], at);
       dp = hn::IfThenElseZero(is_kept, dp);
@@ -92,7 +91,7 @@ void load_saved(const BackwardArrays<T>& x, Head at, QueryTile queries, const Ba
   load_queries(x, queries, x.q + offset, score_scale(x), s.q, s.q_t);
   load_queries(x, queries, x.grad + offset, x.kept_factor, s.grad, s.grad_t);  // g·dO
   const T* lse = x.lse + lse_offset(x, at, queries);
-  for (int64_t i = 0; i < kTile; ++i) s.lse[i] = i < queries.count ? std::numbers::log2e_v<T> * lse[i] : 0;
+  std::fill(std::copy_n(lse, queries.count, s.lse), s.lse + kTile, T{0});
   compute_delta(x, queries, x.grad + offset, x.out + offset, s.delta);
 }
 

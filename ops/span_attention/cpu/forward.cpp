@@ -13,10 +13,8 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
-#include <numbers>
-
 #include "ops/matmul/product-inl.h"
-#include "ops/span_attention/cpu/exp2-inl.h"
+#include "ops/span_attention/cpu/exp-inl.h"
 #include "ops/span_attention/cpu/layout-inl.h"
 #include "ops/span_attention/cpu/mask-inl.h"
 
@@ -41,16 +39,15 @@ HWY_INLINE hn::Vec<D> largest_scores(D d, const RowTile& tile, const T* scores_t
 }
 
 /// Raises h of the queries from `at` on to their largest score in the tile, and scales what has been summed so far.
-/// h may be any number: it stays as long as no exponential of these queries exceeds 2^kSlack, which is rarely after
+/// h may be any number: it stays as long as no exponential of these queries exceeds e^kSlack, which is rarely after
 /// the first tile.
 template <class T, class D, class V>
 HWY_INLINE V raise_row_max(D d, const AttentionArrays<T>& x, V largest, int64_t at,
                            const ForwardScratch<T>& s) {
-  constexpr T kSlack = 16;
+  constexpr T kSlack = 11;
   const V before = hn::Load(d, s.row_max + at);
-  largest = hn::Mul(largest, hn::Set(d, std::numbers::log2e_v<T>));
   if (hn::AllFalse(d, hn::Gt(largest, hn::Add(before, hn::Set(d, kSlack))))) return before;
-  const V row_max = hn::Max(before, largest), rescale = exp2_of(d, hn::Sub(before, row_max));
+  const V row_max = hn::Max(before, largest), rescale = softmax_exp(d, hn::Sub(before, row_max));
   const auto scale = [&](T* sums) HWY_ATTR { hn::Store(hn::Mul(hn::Load(d, sums), rescale), d, sums); };
   scale(s.sum_exp + at);
   scale(s.masked_sum_exp + at);
@@ -68,13 +65,12 @@ void online_softmax_step(const AttentionArrays<T>& x, Head head, const RowTile& 
   const int64_t lanes = hn::Lanes(d), vectors = (queries.count + lanes - 1) / lanes;
   for (int64_t v = 0; v < vectors; ++v) {
     const int64_t at = v * lanes;
-    const auto row_max = raise_row_max(d, x, largest_scores(d, tile, s.weights_t, at), at, s);  // h·log2(e)
+    const auto row_max = raise_row_max(d, x, largest_scores(d, tile, s.weights_t, at), at, s);  // h
     auto sum_exp = hn::Zero(d), masked_sum_exp = hn::Zero(d);
     for (int64_t j = 0; j < tile.count; ++j) {
       prefetch_next(x, head, tile, j, v, vectors);
       T* weight = s.weights_t + j * kTile + at;
-      const auto u =
-          exp2_of(d, hn::MulSub(hn::Load(d, weight), hn::Set(d, std::numbers::log2e_v<T>), row_max));  // F3
+      const auto u = softmax_exp(d, hn::Sub(hn::Load(d, weight), row_max));  // F3
       auto mu = u;
       sum_exp = hn::Add(sum_exp, u);  // F4
       if constexpr (kFades) {
@@ -105,8 +101,8 @@ void normalise(const AttentionArrays<T>& x, QueryTile queries, const ForwardScra
       T* out = s.out_t + k * kTile + at;
       hn::Store(hn::Mul(hn::Load(d, out), factor), d, out);
     }
-    const auto h = hn::Mul(hn::Load(d, s.row_max + at), hn::Set(d, std::numbers::ln2_v<T>));
-    hn::Store(hn::IfThenElseZero(sees, hn::Add(h, hn::Log(d, denominator))), d, all_lse + at);
+    const auto log_sum = hn::Add(hn::Load(d, s.row_max + at), hn::Log(d, denominator));
+    hn::Store(hn::IfThenElseZero(sees, log_sum), d, all_lse + at);
   }
   copy_row(all_lse, queries.count, lse);
 }

@@ -111,7 +111,7 @@ struct BackwardScratch {
   T* by_age = arena.take(arena.ages, kTile);            ///< position scores
   T* dby_age = arena.take(arena.ages, kTile);           ///< their gradient
   T* delta = arena.take(kTile);                         ///< B1
-  T* lse = arena.take(kTile);                           ///< F7 times log2(e)
+  T* lse = arena.take(kTile);                           ///< F7
 
   /// The same of the tile's queries from number `query` on.
   BackwardScratch from(int64_t query) const {
