@@ -23,7 +23,7 @@ HWY_INLINE void sums_of_lanes(D, const hn::Vec<D> (&v)[kDots], hn::TFromD<D>* to
 #else
 /// The sum of the 128-bit blocks of v.
 template <class D>
-HWY_INLINE auto sum_of_blocks(D d, hn::Vec<D> v) {
+HWY_INLINE auto sum_of_blocks(D, hn::Vec<D> v) {
   if constexpr (hn::MaxLanes(D()) * sizeof(hn::TFromD<D>) <= 16) {
     return v;
   } else {
