@@ -252,6 +252,9 @@ def parse_arguments():
         p.error("--minutes, --cpu-seconds, --steps: give a number above 0")
     if args.width % args.heads:
         p.error(f"--width {args.width}: give a multiple of --heads ({args.heads})")
+    smallest = min([args.block, *(value for name, values in args.sweep or [] if name == "block" for value in values)])
+    if args.stride and not 1 <= args.stride <= smallest:
+        p.error(f"--stride {args.stride}: give 1 to --block ({smallest})")
     return args
 
 
