@@ -225,7 +225,7 @@ TextPlan plan_for_text(const TextBudget& budget) {
     plan.minutes = choice.minutes();
     if (std::isfinite(choice.enough())) plan.most_steps = steps_for(choice.enough());
   }
-  // So that no run, however short, ends with more than the entropy of single bytes.
+  // A short run would end above the entropy of single bytes, at which this begins.
   choice.add({fmt::format("train.steps={}", plan.steps), "train.unigram_init=true"});
   choice.add(intervals(choice, static_cast<double>(plan.steps)));
   plan.settings = choice.settings();
