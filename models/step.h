@@ -16,10 +16,12 @@ struct StepOptions {
   bool training = false;        ///< auxiliary losses are on, and with `random` dropout and span noise
   Generator* random = nullptr;  ///< source of dropout and span noise; without it both are off
   /// Number of the block's first stream among all streams of a run. Stream b draws what stream first_stream + b of a pass
-  /// over all of them draws: its results do not depend on which streams are read with it.
+  /// over all of them draws: which streams are read with it changes its results only by rounding (products of few rows
+  /// are summed in another order).
   int64_t first_stream = 0;
   /// The weights are those that the memory was read with, and no gradient is recorded: keys and values of memory rows
-  /// are kept beside the rows instead of being computed again. Predictions do not change.
+  /// are kept beside the rows instead of being computed again. Predictions are the same up to rounding. After an update
+  /// of the weights, start from an empty memory.
   bool frozen = false;
   bool forget = true;  ///< false keeps every row (except compressed ones); predictions do not change
   /// Memory cut to N: no query sees anything at a distance above N, nor a slot with such a position. 0: all.

@@ -63,6 +63,7 @@ class Transformer {
 
   /// tokens i32 [B, n] → logits [B·n, V] for the byte after each. Appends the block to `memory`, whose rows
   /// that no later query sees are then still there: call memory.drop_forgotten() before the next block.
+  /// With options.frozen, a memory must not outlive an update of the weights: what it keeps is of the old ones.
   /// Refuses a token outside [0, V). Throws Error when `memory` is pending, and for options.frozen while
   /// gradients are recorded.
   Tensor forward(const Tensor& tokens, Memory& memory, const StepOptions& options, StepReport& report) const;

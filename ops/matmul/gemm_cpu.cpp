@@ -18,7 +18,9 @@ namespace {
 constexpr int64_t kPanelBytes = 1 << 15;          // of b: the size of a small L1
 constexpr int64_t kBlockElements = 1 << 16;       // of b: half of a small L2
 constexpr int64_t kRowsAtATime = 8 * kBlockRows;  // of a
-constexpr int64_t kRowsInPlace = 32;              // of a: up to so many, copying b costs more than it saves
+// Of a: up to so many, copying b costs more than it saves. This is of a b that is not transposed, whose rows have the
+// vectors of columns of a panel; of a transposed b they would have to be gathered, and few_rows.h has another way.
+constexpr int64_t kRowsInPlace = 32;
 
 /// The columns of a panel, two vectors, and the depth at which it has kPanelBytes.
 template <class T>

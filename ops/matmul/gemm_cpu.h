@@ -8,6 +8,9 @@
 
 namespace fade {
 
+/// The fewest multiplications of a product that are worth a thread.
+inline constexpr int64_t kWorkGrain = 64 * 64 * 32;
+
 /// Part of the result of a product: rows [row, row + rows), columns [column, column + columns).
 struct GemmPart {
   int64_t row, rows, column, columns;
@@ -22,9 +25,8 @@ void gemm(const T* a, const T* b, T* y, const MatmulSizes& s, const GemmPart& pa
 /// Calls then(part) for each part on the thread that has computed it.
 template <class T, class F>
 void product_in_parts(const T* a, const T* b, T* y, const MatmulSizes& s, F&& then) {
-  constexpr int64_t kSideGrain = 64;            // fewest rows or columns per thread
-  constexpr int64_t kWorkGrain = 64 * 64 * 32;  // fewest multiplications per thread
-  constexpr int64_t kReadGrain = 1 << 13;       // fewest elements of b per thread, where its reading counts
+  constexpr int64_t kSideGrain = 64;       // fewest rows or columns per thread
+  constexpr int64_t kReadGrain = 1 << 13;  // fewest elements of b per thread, where its reading counts
   if (has_few_rows(s)) {
     parallel_for(s.n, kReadGrain / std::max<int64_t>(s.k, 1) + 1, [&](int64_t begin, int64_t end) {
       few_rows(a, b, y, s, begin, end - begin);

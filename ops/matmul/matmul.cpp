@@ -107,6 +107,9 @@ void matmul_into(const Tensor& a, const Tensor& b, Transpose transpose, const Gr
 
 Tensor symmetric_matmul(const Tensor& a, const Tensor& b, Transpose transpose) {
   MatmulSizes s = sizes_of(a, b, transpose);
+  if (s.m != s.n)
+    fail("symmetric_matmul: {} x {}: a product of {} rows and {} columns is not symmetric (use matmul)",
+         a.shape().str(), b.shape().str(), s.m, s.n);
   s.symmetric = true;
   const Tensor y = result_of(a, s);
   matmul_kernel(a.device(), a, b, s, y);

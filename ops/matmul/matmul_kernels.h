@@ -24,8 +24,8 @@ void matmul_into(const Tensor& a, const Tensor& b, Transpose transpose, Out y);
 /// The same for a gradient, which may be added.
 void matmul_into(const Tensor& a, const Tensor& b, Transpose transpose, const GradientTarget& to);
 /// op(a)·op(b), not recorded, of operands as matmul takes them whose product is symmetric: a matrix and its
-/// transpose, or symmetric matrices that commute. On the CPU it takes half the time of matmul, and the result
-/// is its own transpose bit by bit.
+/// transpose, or symmetric matrices that commute. On the CPU it takes about half the operations of matmul, and the
+/// result is its own transpose bit by bit. Throws as matmul does, and when the product is not square.
 Tensor symmetric_matmul(const Tensor& a, const Tensor& b, Transpose transpose = {});
 
 }  // namespace fade

@@ -14,7 +14,6 @@ namespace {
 
 // Of one block. Smaller ones leave less above the diagonal that is computed in vain, but copy b more often.
 constexpr int64_t kRows = 32;
-constexpr int64_t kWorkGrain = 64 * 64 * 32;  // fewest multiplications per thread
 
 /// y [n, n]: copies what is below the diagonal in rows [row, row + rows), rows ≤ kRows, to above it.
 template <class T>

@@ -4,11 +4,11 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "engine/parallel.h"
 #include "engine/rng.h"
 #include "ops/matmul/matmul.h"
 #include "ops/matmul/matmul_kernels.h"
 #include "tests/support.h"
+#include "tests/threads.h"
 
 namespace fade::test {
 namespace {
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(every_instruction_set_is_the_reference) {
 template <class F>
 void for_each_symmetric_case(const F& f) {
   for (const int64_t rows : {1, 31, 32, 33, 100, 130})
-    for (const int64_t depth : {1, 300})
+    for (const int64_t depth : {0, 1, 300})
       for (const bool a : {false, true}) BOOST_TEST_CONTEXT(rows << "x" << depth << (a ? " ta" : " tb"))
   f(random(a ? Shape{2, depth, rows} : Shape{2, rows, depth}, DType::f32, 3), Transpose{a, !a});
 }
@@ -115,9 +115,16 @@ BOOST_AUTO_TEST_CASE(symmetric_products_are_their_own_transposes) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(a_symmetric_product_must_be_square) {
+  const Tensor a = Tensor::zeros({2, 3, 5}), b = Tensor::zeros({2, 5, 4});
+  BOOST_TEST(
+      error_of([&] { symmetric_matmul(a, b); }) ==
+      "symmetric_matmul: [2,3,5] x [2,5,4]: a product of 3 rows and 4 columns is not symmetric (use matmul)");
+}
+
 BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
   const auto product = [](const Operands& in, int n) {
-    set_threads(n);
+    const Threads on(n);
     return matmul(in.a, in.b, in.transpose).to_vector<float>();
   };
   for_each_case([&](const Sizes& s, Transpose t) {
@@ -125,15 +132,16 @@ BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
     BOOST_TEST((product(in, 1) == product(in, 3)));
   });
   for_each_symmetric_case([](const Tensor& x, Transpose t) {
-    set_threads(1);
-    const Tensor first = x.rows(0, 1), alone = symmetric_matmul(first, first, t);
-    set_threads(3);
-    BOOST_TEST((symmetric_matmul(first, first, t).to_vector<float>() == alone.to_vector<float>()));
+    const auto on_threads = [&](int n) {
+      const Threads on(n);
+      const Tensor first = x.rows(0, 1);
+      return symmetric_matmul(first, first, t).to_vector<float>();
+    };
+    BOOST_TEST((on_threads(1) == on_threads(3)));
   });
-  set_threads(0);
 }
 
-// What a stream's predictions are must not depend on the streams that are read with it.
+// While has_few_rows holds, what a stream's predictions are must not depend on the streams that are read with it.
 BOOST_AUTO_TEST_CASE(products_of_few_rows_do_not_depend_on_their_number) {
   const Sizes s{11, 70, 300};
   const Operands in = operands_of(s, DType::f32, {.b = true});
@@ -147,9 +155,7 @@ BOOST_AUTO_TEST_CASE(products_of_few_rows_do_not_depend_on_their_number) {
 BOOST_AUTO_TEST_CASE(products_of_few_rows_are_added) {
   const Sizes s{3, 13, 21};
   const Operands in = operands_of(s, DType::f64, {.b = true});
-  const Tensor y = Tensor::empty({s.m, s.n}, DType::f64), twice = y.clone();
-  matmul_into(in.a, in.b, in.transpose, y);
-  twice.copy_from(y);
+  const Tensor y = matmul(in.a, in.b, in.transpose), twice = y.clone();
   matmul_kernel(Device::cpu, in.a, in.b,
                 {.batch = 1, .m = s.m, .n = s.n, .k = s.k, .transpose = in.transpose, .add = true}, twice);
   for (size_t i = 0; i < y.to_vector<double>().size(); ++i)
