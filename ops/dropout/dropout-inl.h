@@ -17,21 +17,24 @@
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 
-/// Elements whose factors are drawn together.
+/// Most elements whose factors are drawn together.
 inline constexpr int64_t kDropoutChunk = 512;
 
-/// factors[i] = mask.factor where element begin + i is kept, else 0, for kDropoutChunk elements. The decisions of
-/// keep_bits: the lower half of a word comes first (little-endian).
+/// factors[i] = mask.factor where element begin + i is kept, else 0, for `count` ≤ kDropoutChunk elements. The decisions
+/// of keep_bits: the lower half of a word comes first (little-endian).
 template <class T>
-void dropout_factors(const DropoutMask& mask, int64_t begin, T* factors) {
+void dropout_factors(const DropoutMask& mask, int64_t begin, int64_t count, T* factors) {
   const uint64_t first = mask.first + static_cast<uint64_t>(begin), skipped = first % 8;
   HWY_ALIGN uint32_t words[kDropoutChunk / 2 + 32];
   uint16_t numbers[kDropoutChunk];
-  philox_words(mask.key, first / 8, kDropoutChunk / 8 + (skipped ? 8 : 0), words);
-  std::memcpy(numbers, reinterpret_cast<const uint16_t*>(words) + skipped, sizeof numbers);
+  const int64_t counters =
+      (static_cast<int64_t>(skipped) + count + 63) / 64 * 8;  // of 8 decisions, 8 at a time
+  philox_words(mask.key, first / 8, counters, words);
+  std::memcpy(numbers, reinterpret_cast<const uint16_t*>(words) + skipped,
+              static_cast<size_t>(count) * sizeof *numbers);
   const auto threshold = static_cast<uint16_t>(mask.threshold);
   const T factor = static_cast<T>(mask.factor);
-  for (int64_t i = 0; i < kDropoutChunk; ++i) factors[i] = numbers[i] >= threshold ? factor : T{0};
+  for (int64_t i = 0; i < count; ++i) factors[i] = numbers[i] >= threshold ? factor : T{0};
 }
 
 /// x times its factor; 0 where that is 0, also if x is infinite or NaN.

@@ -18,10 +18,10 @@ void apply(const Tensor& x, const DropoutMask& mask, Out y) {
     T* out = y.mutate<T>();
     const int64_t n = x.numel();
     parallel_rows((n + kDropoutChunk - 1) / kDropoutChunk, kDropoutChunk, [&](int64_t chunk) HWY_ATTR {
-      const int64_t first = chunk * kDropoutChunk;
+      const int64_t first = chunk * kDropoutChunk, count = std::min(kDropoutChunk, n - first);
       HWY_ALIGN T factors[kDropoutChunk];
-      dropout_factors(mask, first, factors);
-      for_each_vector<T>(std::min(kDropoutChunk, n - first), [&](auto d, int64_t i) HWY_ATTR {
+      dropout_factors(mask, first, count, factors);
+      for_each_vector<T>(count, [&](auto d, int64_t i) HWY_ATTR {
         hn::StoreU(drop(d, hn::LoadU(d, in + first + i), factors + i), d, out + first + i);
       });
     });

@@ -24,8 +24,8 @@ void apply(const LinearFinish& finish, int64_t columns, const GemmPart& part, T*
   for (int64_t run = 0; run < runs; ++run) {
     const int64_t begin = (part.row + run) * columns + part.column, end = begin + length;
     for (int64_t first = begin, i = begin; i < end; first += kDropoutChunk) {
-      if (finish.drop) dropout_factors(finish.mask, first, factors);
       const int64_t chunk_end = std::min(end, first + kDropoutChunk);
+      if (finish.drop) dropout_factors(finish.mask, first, chunk_end - first, factors);
       while (i < chunk_end) {  // to the end of a row, or of the chunk
         const int64_t column = i % columns, count = std::min(columns - column, chunk_end - i);
         for_each_vector<T>(count, [&](auto d, int64_t k) HWY_ATTR {
