@@ -104,11 +104,15 @@ Tensor orthogonalise(const Tensor& m) {
 void muon_step(std::span<const OptimizerSlot> slots, const OptimizerConfig& config, double lr,
                const GradScale& scale, const Tensor& norm) {
   if (slots.front().value.device() == Device::cpu) {
-    // A thread takes the next leaf when it has finished one, large ones first.
     std::vector<OptimizerSlot> ordered(slots.begin(), slots.end());
     std::ranges::stable_sort(ordered, std::greater{}, [](const OptimizerSlot& s) { return s.value.numel(); });
+    int64_t all = 0;
+    for (const OptimizerSlot& slot : slots) all += slot.value.numel();
+    // A thread takes the next leaf when it has finished one, large ones first. If the largest is more than a thread's
+    // share, leaves follow one another, and the threads share each product.
+    const bool share_products = ordered.front().value.numel() * threads() > all;
     std::atomic<size_t> next{0};
-    return parallel_for(std::ssize(ordered), 1, [&](int64_t, int64_t) {
+    return parallel_for(std::ssize(ordered), share_products ? std::ssize(ordered) : 1, [&](int64_t, int64_t) {
       for (size_t i = next++; i < ordered.size(); i = next++)
         step_of_shape(std::span(ordered).subspan(i, 1), config, lr, scale, norm);
     });

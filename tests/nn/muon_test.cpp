@@ -229,13 +229,14 @@ BOOST_AUTO_TEST_CASE(tf32_stays_in_the_band) {
   }
 }
 
+// Of two threads each takes whole leaves; seven share the products of each, which are large enough.
 BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
   const auto weights_of = [](int count) {
     const test::Threads on(count);
     Parameters parameters(DType::f32, Device::cpu);
-    parameters.add_stacked({"a", "b"}, {40, 40}, Role::matrix);
-    parameters.add("tall", {150, 40}, Role::matrix);
-    parameters.add("wide", {40, 150}, Role::matrix);
+    parameters.add_stacked({"a", "b"}, {100, 100}, Role::matrix);
+    parameters.add("tall", {300, 100}, Role::matrix);
+    parameters.add("wide", {100, 300}, Role::matrix);
     for (const Tensor& leaf : parameters.leaves()) {
       init_normal(leaf, {7, 0});
       leaf.set_grad(leaf.clone());
