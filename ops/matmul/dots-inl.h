@@ -8,6 +8,8 @@
 
 #include <hwy/highway.h>
 
+#include <cstdint>
+
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -46,6 +48,34 @@ HWY_INLINE void sums_of_lanes(D d, const hn::Vec<D> (&v)[kDots], hn::TFromD<D>* 
   }
 }
 #endif
+
+/// sums [R, kDots] = R rows of a, `depth` apart, times kDots columns, of which load(d, c, k) gives the elements of
+/// column c from k on as a vector. Every sum is one chain of additions per lane.
+template <int R, class T, class F>
+HWY_INLINE void dots(const T* a, int64_t depth, const F& load, T* sums) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = hn::Lanes(d);
+  hn::Vec<decltype(d)> sum[R][kDots];
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < kDots; ++c) sum[r][c] = hn::Zero(d);
+  int64_t k = 0;
+  for (; k + lanes <= depth; k += lanes) {
+    hn::Vec<decltype(d)> column[kDots];
+    for (int c = 0; c < kDots; ++c) column[c] = load(d, c, k);
+    for (int r = 0; r < R; ++r) {
+      const auto x = hn::LoadU(d, a + r * depth + k);
+      for (int c = 0; c < kDots; ++c) sum[r][c] = hn::MulAdd(x, column[c], sum[r][c]);
+    }
+  }
+  for (int r = 0; r < R; ++r) sums_of_lanes(d, sum[r], sums + r * kDots);
+  const hn::CappedTag<T, 1> one;  // rounded once, whatever the compiler makes of a loop
+  for (; k < depth; ++k)
+    for (int r = 0; r < R; ++r)
+      for (int c = 0; c < kDots; ++c) {
+        T& to = sums[r * kDots + c];
+        to = hn::GetLane(hn::MulAdd(hn::Set(one, a[r * depth + k]), load(one, c, k), hn::Set(one, to)));
+      }
+}
 
 }  // namespace fade::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

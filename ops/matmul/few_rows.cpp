@@ -17,34 +17,6 @@ namespace {
 /// Most rows of a block whose sums are kept in registers, kDots columns wide: of 32 registers, or of 16.
 constexpr int kMostRows = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 2 : 4;
 
-/// sums [R, kDots] = R rows of a, `depth` apart, times the columns b[0], .., b[kDots − 1]. Every sum is one
-/// chain of additions per lane.
-template <int R, class T>
-HWY_INLINE void block_of_sums(const T* a, const T* const* b, int64_t depth, T* sums) {
-  const hn::ScalableTag<T> d;
-  const int64_t lanes = hn::Lanes(d);
-  hn::Vec<decltype(d)> sum[R][kDots];
-  for (int r = 0; r < R; ++r)
-    for (int c = 0; c < kDots; ++c) sum[r][c] = hn::Zero(d);
-  int64_t k = 0;
-  for (; k + lanes <= depth; k += lanes) {
-    hn::Vec<decltype(d)> column[kDots];
-    for (int c = 0; c < kDots; ++c) column[c] = hn::LoadU(d, b[c] + k);
-    for (int r = 0; r < R; ++r) {
-      const auto x = hn::LoadU(d, a + r * depth + k);
-      for (int c = 0; c < kDots; ++c) sum[r][c] = hn::MulAdd(x, column[c], sum[r][c]);
-    }
-  }
-  for (int r = 0; r < R; ++r) sums_of_lanes(d, sum[r], sums + r * kDots);
-  const hn::CappedTag<T, 1> one;  // rounded once, whatever the compiler makes of a loop
-  for (; k < depth; ++k)
-    for (int r = 0; r < R; ++r)
-      for (int c = 0; c < kDots; ++c) {
-        T& to = sums[r * kDots + c];
-        to = hn::GetLane(hn::MulAdd(hn::Set(one, a[r * depth + k]), hn::Set(one, b[c][k]), hn::Set(one, to)));
-      }
-}
-
 template <class T>
 struct Product {
   const T *a, *b;
@@ -57,10 +29,11 @@ template <int R, class T>
 HWY_INLINE void columns_of(const Product<T>& x, int64_t first_row, int64_t column, int64_t count) {
   const T* b[kDots];  // a last column is computed again where there are too few
   for (int c = 0; c < kDots; ++c) b[c] = x.b + (column + std::min<int64_t>(c, count - 1)) * x.s.k;
+  const auto load = [&b](auto d, int c, int64_t k) HWY_ATTR { return hn::LoadU(d, b[c] + k); };
   int64_t r = first_row;
   for (; r + R <= x.s.m; r += R) {
     T sums[R * kDots];
-    block_of_sums<R>(x.a + r * x.s.k, b, x.s.k, sums);
+    dots<R>(x.a + r * x.s.k, x.s.k, load, sums);
     for (int i = 0; i < R; ++i) {
       T* const to = x.y + (r + i) * x.s.n + column;
       for (int64_t c = 0; c < count; ++c) to[c] = sums[i * kDots + c] + (x.s.add ? to[c] : 0);
