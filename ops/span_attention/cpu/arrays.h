@@ -4,6 +4,7 @@
 // Names ending in _t are of tiles that are stored with one query per column, that is, per SIMD lane.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -49,6 +50,18 @@ struct Head {
   int64_t stream, head;
 };
 
+/// Rows begin, …, end − 1 of the packed context.
+struct RowRange {
+  int64_t begin, end;
+};
+
+/// The context of a stream: its memory and its block.
+template <class T>
+std::array<RowRange, 2> context_of(const AttentionArrays<T>& x, int64_t stream) {
+  const int64_t block = x.sizes.memory_rows + stream * x.sizes.block;
+  return {{{x.start[stream], x.start[stream + 1]}, {block, block + x.sizes.block}}};
+}
+
 /// A tile of consecutive queries of one head.
 struct QueryTile {
   int64_t first, count;
@@ -72,9 +85,9 @@ struct RowTile {
 template <class T>
 void forward_tile(const ForwardArrays<T>& x, Head head, int64_t first_query, T* scratch);
 
-/// Forward of one query of a stream, all heads, without dropout.
+/// Forward of the only query of a stream's block, all heads, without dropout.
 template <class T>
-void forward_query(const ForwardArrays<T>& x, int64_t stream, int64_t query, T* scratch);
+void forward_query(const ForwardArrays<T>& x, int64_t stream, T* scratch);
 
 /// Backward of all queries of a head: writes its columns of dq and dkv and its part of dspan, and adds to
 /// dpos [P, padded_head].

@@ -15,6 +15,7 @@
 #include "ops/span_attention/cpu/exp-inl.h"
 #include "ops/span_attention/cpu/layout-inl.h"
 #include "ops/span_attention/cpu/mask-inl.h"
+#include "ops/span_attention/cpu/tiles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
@@ -101,8 +102,8 @@ void position_backward(const AttentionArrays<T>& x, QueryTile queries, const Bac
   if (x.positions == 0) return;
   const int64_t padded = padded_head(x.head_size);
   std::fill(s.by_distance, s.by_distance + x.positions * kTile, T{0});
-  for_each_distance(x, queries,
-                    [&](int64_t age, int64_t distance) { s.by_distance[distance] += s.dby_age[age]; });
+  for_each_distance(
+      x, queries, [&](int64_t age, int64_t distance) HWY_ATTR { s.by_distance[distance] += s.dby_age[age]; });
   product<Into::add, T>(x.positions, x.head_size, queries.count, {s.by_distance, kTile, 1}, {s.q, padded},
                         {dpos, padded});
   product<Into::add, T>(x.head_size, queries.count, x.positions, {x.pos, 1, x.head_size},
@@ -180,7 +181,7 @@ T backward_tile(const BackwardArrays<T>& x, Head at, const MaskFormula<T>& mask,
   const TileMask<T> view(x, at, mask, tile, queries);
   hide_scores(tile, view, queries, s.dscores_t);
   if (x.kept) load_kept(x, at, tile, queries, s.kept);
-  with_flags(view.any_fades, x.kept, [&]<bool kFades, bool kDropout>() {
+  with_flags(view.any_fades, x.kept, [&]<bool kFades, bool kDropout>() HWY_ATTR {
     softmax_backward_tile<kFades, kDropout>(x, at, mask, tile, view, queries, s, dspan);  // B2 to B6, B11
   });
 
@@ -211,10 +212,10 @@ void backward(const BackwardArrays<T>& x, Head at, T* dpos, T* scratch) {
     std::fill(s.dq_t, s.dq_t + s.arena.padded * kTile, T{0});
     std::fill(s.dby_age, s.dby_age + s.arena.ages * kTile, T{0});
 
-    const auto process_tile = [&](const RowTile& tile) {
+    const auto process_tile = [&](const RowTile& tile) HWY_ATTR {
       head_dspan += backward_tile(x, at, mask, tile, queries.from(tile.unseen), dkv, s.from(tile.unseen));
     };
-    for_each_tile(x, at, mask, queries, process_tile, [&](int64_t row) { dkv.skip(row); });
+    for_each_tile(x, at, mask, queries, process_tile, [&](int64_t row) HWY_ATTR { dkv.skip(row); });
 
     position_backward(x, queries, s, dpos);
     store_queries(x, queries, s.dq_t, score_scale(x), s.q, x.dq + query_offset(x, at, queries));

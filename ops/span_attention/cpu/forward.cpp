@@ -17,6 +17,7 @@
 #include "ops/span_attention/cpu/exp-inl.h"
 #include "ops/span_attention/cpu/layout-inl.h"
 #include "ops/span_attention/cpu/mask-inl.h"
+#include "ops/span_attention/cpu/tiles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
@@ -117,7 +118,7 @@ void forward_step(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& ma
   if (view.any_fades)
     for (int64_t j = 0; j < tile.count; ++j) mask_values(mask, view, j, queries, s.mask_t + j * kTile);
   if (x.kept) load_kept(x, at, tile, queries, s.kept);
-  with_flags(view.any_fades, x.kept, [&]<bool kFades, bool kDropout>() {
+  with_flags(view.any_fades, x.kept, [&]<bool kFades, bool kDropout>() HWY_ATTR {
     online_softmax_step<kFades, kDropout>(x, at, tile, queries, s);  // F3, F4
   });
   product<Into::add, T>(x.head_size, queries.count, tile.count, values_of<GatheredColumns>(x, at, tile),
@@ -139,10 +140,10 @@ void forward(const ForwardArrays<T>& x, Head at, int64_t first_query, T* scratch
   std::fill(s.sum_exp, s.sum_exp + kTile, T{0});
   std::fill(s.masked_sum_exp, s.masked_sum_exp + kTile, T{0});
 
-  const auto process_tile = [&](const RowTile& tile) {
+  const auto process_tile = [&](const RowTile& tile) HWY_ATTR {
     forward_step(x, at, mask, tile, queries.from(tile.unseen), s.from(tile.unseen));
   };
-  for_each_tile(x, at, mask, queries, process_tile, [](int64_t) {});
+  for_each_tile(x, at, mask, queries, process_tile, [](int64_t) HWY_ATTR {});
 
   normalise(x, queries, s, x.lse + lse_offset(x, at, queries));
   store_queries(x, queries, s.out_t, T{1}, s.q, x.out + offset);

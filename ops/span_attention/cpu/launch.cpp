@@ -69,7 +69,7 @@ void forward(const SpanAttentionInputs& in, const SpanAttentionResult& result) {
   check_start(x.start, s);
   if (s.block == 1 && !x.kept) {
     for_each_task<T>(s.streams, QueryScratch<T>(x, nullptr).arena.used,
-                     [&](int64_t stream, T* scratch) { forward_query(x, stream, 0, scratch); });
+                     [&](int64_t stream, T* scratch) { forward_query(x, stream, scratch); });
     return;
   }
   const int64_t tiles = (s.block + kTile - 1) / kTile;

@@ -60,7 +60,8 @@ template <class T>
 HWY_INLINE void mask_values(const MaskFormula<T>& mask, const TileMask<T>& view, int64_t j, QueryTile queries,
                             T* to) {
   if (view.fades[j])
-    for_queries(view, j, queries, to, [&mask](T span, T distance) { return mask.value(span, distance); });
+    for_queries(view, j, queries, to,
+                [&mask](T span, T distance) HWY_ATTR { return mask.value(span, distance); });
   else
     std::fill(to, to + queries.whole_steps(), T{1});
 }
@@ -69,7 +70,8 @@ HWY_INLINE void mask_values(const MaskFormula<T>& mask, const TileMask<T>& view,
 template <class T>
 HWY_INLINE void mask_slopes(const MaskFormula<T>& mask, const TileMask<T>& view, int64_t j, QueryTile queries,
                             T* to) {
-  for_queries(view, j, queries, to, [&mask](T span, T distance) { return mask.slope(span, distance); });
+  for_queries(view, j, queries, to,
+              [&mask](T span, T distance) HWY_ATTR { return mask.slope(span, distance); });
 }
 
 /// The lanes of `bits` from number `first` on.

@@ -6,10 +6,10 @@
 #define HWY_TARGET_INCLUDE "ops/span_attention/cpu/one_query.cpp"
 #include <hwy/foreach_target.h>
 // After foreach_target: included once per instruction set.
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 #include "ops/matmul/dots-inl.h"
+#include "ops/span_attention/cpu/exp-inl.h"
 #include "ops/span_attention/cpu/layout-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -18,49 +18,36 @@ namespace {
 
 /// Lists the rows that the query sees with the head, their position rows (−1: none) and m.
 template <class T>
-int64_t list_rows(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& mask, int32_t query,
+int64_t list_rows(const AttentionArrays<T>& x, Head at, const MaskFormula<T>& mask,
                   const QueryScratch<T>& s) {
   int64_t count = 0;
-  const auto scan = [&](int64_t begin, int64_t end) {
-    for (int64_t j = begin; j < end; ++j) {
-      const int32_t distance = x.age[j] + query;
+  for (const RowRange rows : context_of(x, at.stream))
+    for (int64_t j = rows.begin; j < rows.end; ++j) {
+      const int32_t distance = x.age[j];
       const T span = mask.span_of(j, at.head), d = static_cast<T>(distance);
-      if (!mask.visible(mask.distances(x.age[j]), span, d)) continue;
+      if (!mask.visible(mask.distances(distance), span, d)) continue;
       const int64_t position = x.sizes.position_row(distance);
       s.row[count] = static_cast<int32_t>(j);
       s.position[count] = position < x.positions ? static_cast<int32_t>(position) : -1;
       s.mask[count++] = mask.value(span, d);
     }
-  };
-  const int64_t block = x.sizes.memory_rows + at.stream * x.sizes.block;
-  scan(x.start[at.stream], x.start[at.stream + 1]);
-  scan(block, block + x.sizes.block);
   return count;
 }
 
-/// F2 of the listed rows: q·(k + pos)/√D, and −∞ for those that fill up the last kDots.
+/// F2 of the listed rows: q·(k + pos)/√D. Writes whole kDots.
 template <class T>
 void scores_of(const AttentionArrays<T>& x, Head at, const T* q, int64_t count, const QueryScratch<T>& s) {
-  const hn::ScalableTag<T> d;
-  const int64_t lanes = hn::Lanes(d), D = x.head_size;
   for (int64_t j = 0; j < count; j += kDots) {
     const T *key[kDots], *pos[kDots];
     for (int64_t r = 0; r < kDots; ++r) {
       const int64_t row = std::min(j + r, count - 1);
       key[r] = x.kv + key_offset(x, at, s.row[row]);
-      pos[r] = s.position[row] < 0 ? s.zeros : x.pos + s.position[row] * D;
+      pos[r] = s.position[row] < 0 ? s.zeros : x.pos + s.position[row] * x.head_size;
     }
-    hn::Vec<decltype(d)> sum[kDots] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-    int64_t k = 0;
-    for (; k + lanes <= D; k += lanes) {
-      const auto of_query = hn::LoadU(d, q + k);
-      for (int r = 0; r < kDots; ++r)
-        sum[r] = hn::MulAdd(of_query, hn::Add(hn::LoadU(d, key[r] + k), hn::LoadU(d, pos[r] + k)), sum[r]);
-    }
+    const auto load = [&](auto d, int r, int64_t k)
+                          HWY_ATTR { return hn::Add(hn::LoadU(d, key[r] + k), hn::LoadU(d, pos[r] + k)); };
     T* const score = s.score + j;
-    sums_of_lanes(d, sum, score);
-    for (; k < D; ++k)
-      for (int r = 0; r < kDots; ++r) score[r] += q[k] * (key[r][k] + pos[r][k]);
+    dots<1>(q, x.head_size, load, score);
     for (int r = 0; r < kDots; ++r) score[r] *= score_scale(x);
   }
 }
@@ -77,7 +64,7 @@ T softmax_of(const AttentionArrays<T>& x, int64_t count, const QueryScratch<T>& 
   std::fill(s.mask + count, s.mask + padded, T{0});
   auto sum_exp = hn::Zero(d), masked_sum_exp = hn::Zero(d);
   for (int64_t j = 0; j < padded; j += lanes) {
-    const auto u = hn::Exp(d, hn::Sub(hn::Load(d, s.score + j), hn::Set(d, largest)));  // F3
+    const auto u = softmax_exp(d, hn::Sub(hn::Load(d, s.score + j), hn::Set(d, largest)));  // F3
     const auto mu = hn::Mul(hn::Load(d, s.mask + j), u);
     sum_exp = hn::Add(sum_exp, u);  // F4
     masked_sum_exp = hn::Add(masked_sum_exp, mu);
@@ -103,16 +90,16 @@ void weighted_sum(const AttentionArrays<T>& x, Head at, int64_t count, T factor,
 }
 
 template <class T>
-void forward(const ForwardArrays<T>& x, int64_t stream, int64_t query, T* scratch) {
+void forward(const ForwardArrays<T>& x, int64_t stream, T* scratch) {
   const QueryScratch<T> s(x, scratch);
   const MaskFormula<T> mask = mask_formula(x.sizes, x.span);
   std::fill(s.zeros, s.zeros + x.head_size, T{0});
   int64_t count = 0;
   for (int64_t head = 0; head < x.sizes.heads; ++head) {
     const Head at{stream, head};
-    const QueryTile of_query{query, 1};
+    const QueryTile of_query{0, 1};
     const int64_t offset = query_offset(x, at, of_query);
-    if (head == 0 || mask.head_stride > 0) count = list_rows(x, at, mask, static_cast<int32_t>(query), s);
+    if (head == 0 || mask.head_stride > 0) count = list_rows(x, at, mask, s);
     scores_of(x, at, x.q + offset, count, s);
     const T factor = softmax_of(x, count, s, x.lse + lse_offset(x, at, of_query));
     weighted_sum(x, at, count, factor, s, x.out + offset);
@@ -121,8 +108,8 @@ void forward(const ForwardArrays<T>& x, int64_t stream, int64_t query, T* scratc
 
 }  // namespace
 
-void query_f32(const ForwardArrays<float>& x, int64_t b, int64_t i, float* s) { forward(x, b, i, s); }
-void query_f64(const ForwardArrays<double>& x, int64_t b, int64_t i, double* s) { forward(x, b, i, s); }
+void query_f32(const ForwardArrays<float>& x, int64_t b, float* s) { forward(x, b, s); }
+void query_f64(const ForwardArrays<double>& x, int64_t b, double* s) { forward(x, b, s); }
 
 }  // namespace fade::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -134,12 +121,12 @@ HWY_EXPORT(query_f32);
 HWY_EXPORT(query_f64);
 
 template <>
-void forward_query(const ForwardArrays<float>& x, int64_t stream, int64_t query, float* scratch) {
-  HWY_DYNAMIC_DISPATCH(query_f32)(x, stream, query, scratch);
+void forward_query(const ForwardArrays<float>& x, int64_t stream, float* scratch) {
+  HWY_DYNAMIC_DISPATCH(query_f32)(x, stream, scratch);
 }
 template <>
-void forward_query(const ForwardArrays<double>& x, int64_t stream, int64_t query, double* scratch) {
-  HWY_DYNAMIC_DISPATCH(query_f64)(x, stream, query, scratch);
+void forward_query(const ForwardArrays<double>& x, int64_t stream, double* scratch) {
+  HWY_DYNAMIC_DISPATCH(query_f64)(x, stream, scratch);
 }
 
 }  // namespace fade
