@@ -1,12 +1,11 @@
 // Matrix products at sizes beyond the case table: several
 // blocks, edges and threads, on every instruction set.
-#include <hwy/targets.h>
-
 #include <boost/test/unit_test.hpp>
 
 #include "engine/rng.h"
 #include "ops/matmul/matmul.h"
 #include "ops/matmul/matmul_kernels.h"
+#include "tests/instruction_sets.h"
 #include "tests/support.h"
 #include "tests/threads.h"
 
@@ -60,18 +59,6 @@ void for_each_case(const F& f) {
   for (const Sizes& s : kSizes)
     for (const Transpose t : {Transpose{}, {false, true}, {true, false}, {true, true}})
       BOOST_TEST_CONTEXT(s.m << "x" << s.n << "x" << s.k << (t.a ? " ta" : "") << (t.b ? " tb" : "")) f(s, t);
-}
-
-// Calls f() with each instruction set of this machine in use.
-template <class F>
-void for_each_instruction_set(const F& f) {
-  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    BOOST_TEST_CONTEXT(hwy::TargetName(target)) f();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 // The fused attention against naive.h and central differences, and naive.h against the specification.
 #include "ops/span_attention/span_attention.h"
 
-#include <hwy/targets.h>
-
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <string>
@@ -13,6 +11,7 @@
 #include "engine/tape.h"
 #include "ops/span_attention/dropout_factors.h"
 #include "ops/span_attention/span_attention_kernels.h"
+#include "tests/instruction_sets.h"
 #include "tests/ops/op_checks.h"
 #include "tests/ops/span_attention_inputs.h"
 #include "tests/ops/span_attention_reference.h"
@@ -110,6 +109,14 @@ void check_against_naive(const SpanAttentionCase& c, double tolerance, Device de
   check_against_naive<T>(inputs_of(c), c.name, tolerance, device, scale);
 }
 
+/// Calls f(device) with each device; with the CPU once for each of its instruction sets.
+template <class F>
+void for_each_implementation(const F& f) {
+  for (const Device device : available_devices())
+    if (device != Device::cpu) f(device);
+  for_each_instruction_set([&] { f(Device::cpu); });
+}
+
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
   double sum = 0;
   for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
@@ -141,14 +148,16 @@ BOOST_AUTO_TEST_CASE(naive_is_the_specification) {
 // 1e-11: sums of a few hundred terms and exp, each with an error of about 1e-16, divided by the eps in the
 // denominator, 1e-8, in the worst case (a head without span).
 BOOST_AUTO_TEST_CASE(f64_is_naive) {
-  for (const Device device : test::available_devices())
+  for_each_implementation([](Device device) {
     for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_naive<double>(c, 1e-11, device);
+  });
 }
 
 // 1e-5: f32 rounds at 6e-8, so that scores of size 10 have an error of 1e-6.
 BOOST_AUTO_TEST_CASE(f32_is_naive) {
-  for (const Device device : test::available_devices())
+  for_each_implementation([](Device device) {
     for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_naive<float>(c, 1e-5, device);
+  });
 }
 
 // The largest score of a query rises from one tile of rows to the next, by more than 11, with
@@ -168,9 +177,28 @@ BOOST_AUTO_TEST_CASE(rising_scores_are_naive) {
     for (int64_t k = 0; k < size; ++k)
       in.kv[static_cast<size_t>(j * 2 * size + k)] *=
           6.0 * static_cast<double>(j) / static_cast<double>(rows);
-  for (const Device device : test::available_devices()) {
+  for_each_implementation([&](Device device) {
     check_against_naive<double>(in, c.name, 1e-11, device, 1e-3);
     check_against_naive<float>(in, c.name, 2e-5, device, 1e-3);
+  });
+}
+
+// Blocks of one query and of two, with memory: the last query is NaN and the others see numbers.
+BOOST_AUTO_TEST_CASE(a_nan_in_a_query_gives_nan) {
+  for (const int64_t block : {1, 2}) {
+    NaiveInputs in = inputs_of(
+        {.name = "NaN", .block = block, .heads = 1, .head_size = 9, .positions = 5, .memory = {20}});
+    in.q.back() = NAN;
+    const auto check = [&]<class T>(Device device) {
+      const std::vector<double> out = values(Fused<T>(in, device).out);
+      for (size_t i = 0; i < out.size(); ++i)
+        BOOST_TEST(std::isnan(out[i]) == (i + 9 >= out.size()),
+                   "element " << i << " of " << block << " queries on " << name_of(device));
+    };
+    for_each_implementation([&](Device device) {
+      check.template operator()<float>(device);
+      check.template operator()<double>(device);
+    });
   }
 }
 
@@ -207,20 +235,6 @@ BOOST_AUTO_TEST_CASE(bf16_is_nearly_naive) {
   if (!has_backend(Device::cuda)) return;
   for (const SpanAttentionCase& c : kSpanAttentionCases)
     if (c.head_size <= kLargestHeadOfBf16) check_against_naive<bf16>(c, 1e-2, Device::cuda, 1);
-}
-
-// Every instruction set for which the kernels are compiled and that this machine has.
-BOOST_AUTO_TEST_CASE(every_instruction_set_is_naive) {
-  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    BOOST_TEST_CONTEXT(hwy::TargetName(target)) {
-      for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_naive<double>(c, 1e-11);
-      for (const SpanAttentionCase& c : kSpanAttentionCases) check_against_naive<float>(c, 1e-5);
-    }
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
 BOOST_AUTO_TEST_CASE(dropout_begins_with_a_stream) {
