@@ -28,9 +28,10 @@ std::vector<std::pair<const char*, ModelConfig>> windowed_models();
 /// spans spread over all of (0, S).
 void vary_spans(const Transformer& model);
 
-/// An Expire-Span model whose rows have spans of their own, in f64.
+/// An Expire-Span model whose rows have spans of their own.
 struct VariedModel : Transformer {
-  explicit VariedModel(const ModelConfig& config) : Transformer(config, DType::f64, Device::cpu, 3) {
+  explicit VariedModel(const ModelConfig& config, DType type = DType::f64, Device device = Device::cpu)
+      : Transformer(config, type, device, 3) {
     vary_spans(*this);
   }
 };

@@ -46,6 +46,9 @@ BOOST_AUTO_TEST_CASE(an_error_names_the_value_its_place_and_the_range) {
     BOOST_TEST(message_of([&] {
                  return gather_rows_of(x, x, indices({7, 8}, d));
                }) == "gather_rows_of: index 8 at place 1 is not within [0, 8)");
+    BOOST_TEST(message_of([&] {
+                 return gather_above(x, indices({3, 4}, d), x);
+               }) == "gather_above: index 4 at place 1 is not within [0, 4)");
     const Tensor index = indices({0, 3, 1, 2}, d).view({4, 1});
     BOOST_TEST(message_of([&] { return gather(x, 1, index); }) ==
                "gather: index 3 at place 1 is not within [0, 3)");
@@ -63,6 +66,7 @@ BOOST_AUTO_TEST_CASE(the_ends_of_the_range_are_allowed) {
     BOOST_TEST(message_of([&] { return embedding(x, indices({0, 3}, d)); }) == none);
     BOOST_TEST(message_of([&] { return gather_rows(x, indices({-1, 3}, d)); }) == none);
     BOOST_TEST(message_of([&] { return gather_rows_of(x, x, indices({0, 7}, d)); }) == none);
+    BOOST_TEST(message_of([&] { return gather_above(x, indices({0, 3}, d), x); }) == none);
     const Tensor index = indices({0, 2, 1, 2}, d).view({4, 1});
     BOOST_TEST(message_of([&] { return gather(x, 1, index); }) == none);
     BOOST_TEST(message_of([&] { return scatter_add(x, 1, index, zeros({4, 1}, d)); }) == none);
