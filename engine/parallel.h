@@ -52,11 +52,16 @@ void parallel_elements(int64_t n, F&& f) {
   parallel_for(n, kElementsPerThread, f);
 }
 
-/// Calls f(row) for each of `rows` rows of `width` elements that cost a few instructions each, on several
-/// threads as parallel_for does.
+/// parallel_for over rows of `width` elements that cost a few instructions each: f(begin, end).
+template <class F>
+void parallel_row_ranges(int64_t rows, int64_t width, F&& f) {
+  parallel_for(rows, kElementsPerThread / std::max<int64_t>(width, 1) + 1, f);
+}
+
+/// The same, row by row: f(row).
 template <class F>
 void parallel_rows(int64_t rows, int64_t width, F&& f) {
-  parallel_for(rows, kElementsPerThread / std::max<int64_t>(width, 1) + 1, [&](int64_t begin, int64_t end) {
+  parallel_row_ranges(rows, width, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) f(row);
   });
 }

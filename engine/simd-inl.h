@@ -55,6 +55,9 @@ namespace fade::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+/// Whether there are 32 vector registers and not 16: on x86 those of AVX-512, AVX3 and targets of lower numbers.
+inline constexpr bool kManyRegisters = !HWY_ARCH_X86 || HWY_TARGET <= HWY_AVX3;
+
 /// Calls f(d, i) for each vector [i, i + Lanes(d)) of a row of n numbers of type T.
 template <class T, class F>
 HWY_INLINE void for_each_vector(int64_t n, const F& f) {

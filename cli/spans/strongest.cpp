@@ -32,7 +32,7 @@ void take_strongest(const ModelConfig& model, const Tensor& weights, const Tenso
   const int64_t K = weights.size(1), n = weights.size(2), L = weights.size(3);
   const std::vector<float> w = weights.to(DType::f32).to(Device::cpu).to_vector<float>();
   const std::vector<int32_t> age = ages.to(Device::cpu).to_vector<int32_t>();
-  parallel_for(n, kElementsPerThread / (K * L) + 1, [&](int64_t begin, int64_t end) {
+  parallel_row_ranges(n, K * L, [&](int64_t begin, int64_t end) {
     std::vector<float> mean(static_cast<size_t>(L));
     std::vector<int32_t> order(mean.size());
     for (int64_t i = begin; i < end; ++i) {

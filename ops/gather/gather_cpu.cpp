@@ -26,18 +26,17 @@ void scatter_add_cpu(const char* op, const Tensor& source, const Tensor& index, 
     const T* in = source.data<T>();
     const int32_t* at = index.data<int32_t>();
     T* out = y.mutate<T>();
-    parallel_for(s.outer * s.inner, kElementsPerThread / std::max<int64_t>(m, 1) + 1,
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t line = begin; line < end;) {  // those of one `outer` together
-                     const int64_t o = line / s.inner, first = line % s.inner;
-                     const int64_t last = std::min(s.inner, first + end - line);
-                     for (int64_t k = o * m; k < (o + 1) * m; ++k) {
-                       for (int64_t i = first; i < last; ++i)
-                         out[(o * s.n + at[k * s.inner + i]) * s.inner + i] += in[k * s.inner + i];
-                     }
-                     line += last - first;
-                   }
-                 });
+    parallel_row_ranges(s.outer * s.inner, m, [&](int64_t begin, int64_t end) {
+      for (int64_t line = begin; line < end;) {  // those of one `outer` together
+        const int64_t o = line / s.inner, first = line % s.inner;
+        const int64_t last = std::min(s.inner, first + end - line);
+        for (int64_t k = o * m; k < (o + 1) * m; ++k) {
+          for (int64_t i = first; i < last; ++i)
+            out[(o * s.n + at[k * s.inner + i]) * s.inner + i] += in[k * s.inner + i];
+        }
+        line += last - first;
+      }
+    });
   });
 }
 

@@ -14,20 +14,19 @@ void forward(const Tensor& top, const Tensor& bottom, const Tensor& index, Gathe
   dispatch_float(top.dtype(), rule.op, [&]<class T>() {
     const T *first = top.data<T>(), *second = bottom ? bottom.data<T>() : nullptr;
     T* out = y.mutate<T>();
-    parallel_for(index.numel(), kElementsPerThread / std::max<int64_t>(n, 1) + 1,
-                 [&](int64_t p, int64_t end) {
-                   for (int64_t next = p; p < end; p = next) {
-                     ++next;
-                     if (at[p] < 0) {
-                       std::fill_n(out + p * n, n, T{0});
-                       continue;
-                     }
-                     while (next < end && at[next] == at[next - 1] + 1 && at[next] != split)
-                       ++next;  // rows that follow each other
-                     const T* from = at[p] < split ? first + at[p] * n : second + (at[p] - split) * n;
-                     std::copy_n(from, (next - p) * n, out + p * n);
-                   }
-                 });
+    parallel_row_ranges(index.numel(), n, [&](int64_t p, int64_t end) {
+      for (int64_t next = p; p < end; p = next) {
+        ++next;
+        if (at[p] < 0) {
+          std::fill_n(out + p * n, n, T{0});
+          continue;
+        }
+        while (next < end && at[next] == at[next - 1] + 1 && at[next] != split)
+          ++next;  // rows that follow each other
+        const T* from = at[p] < split ? first + at[p] * n : second + (at[p] - split) * n;
+        std::copy_n(from, (next - p) * n, out + p * n);
+      }
+    });
   });
 }
 

@@ -30,9 +30,8 @@ void for_each_pair(const Tensor& src, const StridedCopy& c, Out dst, const F& f)
     return parallel_elements(length, [&](int64_t begin, int64_t end) {
       for_line(x + begin * x_step, y + begin * y_step, end - begin);
     });
-  parallel_for(s.numel(0, last), kElementsPerThread / length + 1, [&](int64_t begin, int64_t end) {
-    std::array<int64_t, kMaxDims>
-        at{};  // the line: counted up, as dividing takes as long as a short line does
+  parallel_row_ranges(s.numel(0, last), length, [&](int64_t begin, int64_t end) {
+    std::array<int64_t, kMaxDims> at{};  // the line, counted up: dividing takes as long as a short line does
     const T* from = x;
     T* to = y;
     for (int64_t d = last - 1, line = begin; d >= 0; line /= s[d--]) {

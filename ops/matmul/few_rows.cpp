@@ -8,14 +8,15 @@
 
 #include <algorithm>
 
+#include "engine/simd-inl.h"
 #include "ops/matmul/dots-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace {
 
-/// Most rows of a block whose sums are kept in registers, kDots columns wide: of 32 registers, or of 16.
-constexpr int kMostRows = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 2 : 4;
+/// Most rows of a block whose sums are kept in registers, kDots columns wide.
+constexpr int kMostRows = kManyRegisters ? 4 : 2;
 
 template <class T>
 struct Product {

@@ -13,14 +13,16 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "engine/simd-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace fade::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Most rows of a block of one or two vectors of columns whose sums are kept in registers. With two chains of sums
 /// per row, 4 rows saturate multipliers with a latency of 4 cycles and two results per cycle; 6 rows take 12 of
-/// 16 registers, 8 rows 16 of 32. (On x86 only AVX-512, Highway's AVX3 and targets of lower numbers, has 32.)
-inline constexpr int kBlockRows = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 6 : 8;
+/// 16 registers, 8 rows 16 of 32.
+inline constexpr int kBlockRows = kManyRegisters ? 8 : 6;
 
 /// A matrix that is read element by element: (r, k) is at data[r·row + k·column].
 /// Swapped strides transpose it.
@@ -87,7 +89,7 @@ HWY_INLINE void product_strip(int64_t rows, A a, int64_t next_block, Rows<const 
 
 /// Vectors of columns of the widest block, and its rows: 32 registers have room for 24 sums and 4 vectors of b, 16 for
 /// 12 and 2. A wider block reads a less often.
-inline constexpr int kWideVectors = kBlockRows == 8 ? 4 : 2, kWideRows = 6;
+inline constexpr int kWideVectors = kManyRegisters ? 4 : 2, kWideRows = 6;
 
 /// c [rows, columns] = a [rows, depth]·b [depth, columns], or +=. `columns` is rounded up to whole vectors: b
 /// and c must have room for them.
