@@ -7,6 +7,7 @@
 
 #include "nn/init.h"
 #include "train/config/resolve.h"
+#include "train/data/input_noise.h"
 #include "train/divided_memory.h"
 #include "train/job.h"
 #include "train/unigram_init.h"
@@ -53,6 +54,8 @@ BlockLoss Trainer::next_block(GradientSum* sum) {
   bool epoch_begins = false;
   ranks_.together([&] { epoch_begins = reader_.next(tokens_, targets_); });
   if (epoch_begins) memory_ = model_.empty_memory(b);
+  if (const double p = config_.train.input_noise; p > 0)
+    add_input_noise(tokens_, static_cast<size_t>(M), p, random_.next(), static_cast<size_t>(own_.first));
   return forward_backward(model_, tape_, Tensor::from(tokens_, {b, M}).to(model_.device()),
                           Tensor::from(targets_, {b * M}).to(model_.device()), memory_,
                           {.training = true, .random = &random_, .first_stream = own_.first}, sum);

@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kModel = R"(
 model: {kind: expire_span, layers: 2, hidden: 32, ff: 32, heads: 2, block: 8, max_span: 32, dropout: 0.1,
         span: {ramp: 4, pre_div: 1, init: 0.3, noisy: true}}
-train: {batch: 4, steps: 100, clip: 0.1, optimizer: {lr: 0.01}, schedule: {warmup: 0}}
+train: {batch: 4, steps: 100, clip: 0.1, input_noise: 0.1, optimizer: {lr: 0.01}, schedule: {warmup: 0}}
 data: {vocab: 128, path: )";
 
 Config config_in(const TempDir& dir) {

@@ -20,7 +20,7 @@ ranks_work() {
 same_figures() { python3 "$tests/shell/same_figures.py" "$1/metrics.jsonl" "$2/metrics.jsonl" "${3:-0}"; }
 
 # ranks_run_files: c.yaml, and ./text. Spans die at different rates: streams of different ranks have different numbers of rows
-# in memory. Randomness: dropout, and noise on spans. Some gradients are clipped, and some are not.
+# in memory. Randomness: dropout, and noise on spans and on the input. Some gradients are clipped, and some are not.
 ranks_run_files() {
   cat >c.yaml <<'YAML'
 model:
@@ -29,7 +29,7 @@ model:
 data: {path: text, vocab: 128}
 train:
   {batch: 8, steps: 100, log_every: 1, eval_every: 50, eval_bytes: 400, checkpoint_every: 50, keep_checkpoints: 2,
-   optimizer: {lr: 3.0e-3}, schedule: {warmup: 10}, clip: 0.8}
+   optimizer: {lr: 3.0e-3}, schedule: {warmup: 10}, clip: 0.8, input_noise: 0.1}
 dtype: f64
 device: cpu
 threads: 1

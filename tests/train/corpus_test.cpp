@@ -9,6 +9,7 @@
 #include "tests/models/model_support.h"
 #include "tests/support.h"
 #include "train/data/corpus.h"
+#include "train/data/input_noise.h"
 #include "train/data/recall.h"
 #include "train/data/streams.h"
 
@@ -240,6 +241,39 @@ BOOST_AUTO_TEST_CASE(evaluation_predicts_every_byte_once) {
                eval_streams(std::span(bytes).first(4), 4, "text valid");
              }).starts_with("text valid: 4 bytes to evaluate, but 4 streams need 5"));
   BOOST_TEST(refusal([&] { eval_streams({}, 1, "text valid"); }).starts_with("text valid: 0 bytes"));
+}
+
+BOOST_AUTO_TEST_CASE(input_noise_replaces_a_share_of_the_bytes_by_others_of_their_stream) {
+  constexpr size_t kStreams = 20, kLength = 1000;
+  Numbers clean(kStreams * kLength);
+  for (size_t i = 0; i < clean.size();
+       ++i)  // a stream's numbers occur in it alone; its first makes a quarter of it
+    clean[i] = static_cast<int32_t>(10 * (i / kLength) + (i % 4 == 0 ? 0 : 1 + i % 4));
+  const RngKey key{7, 3};
+  const auto noisy = [&](double p) {
+    Numbers tokens = clean;
+    add_input_noise(tokens, kLength, p, key, 0);
+    return tokens;
+  };
+  BOOST_TEST(noisy(0) == clean);
+  for (const double p : {0.1, 1.0}) {
+    const Numbers tokens = noisy(p);
+    double changed = 0, firsts = 0;
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      BOOST_TEST_REQUIRE(tokens[i] / 10 == clean[i] / 10);
+      changed += tokens[i] != clean[i];
+      firsts += tokens[i] % 10 == 0;
+    }
+    const double n = static_cast<double>(tokens.size());
+    BOOST_TEST(std::abs(changed / n - 0.75 * p) <
+               0.015);  // a quarter of the bytes are replaced by their like
+    BOOST_TEST(std::abs(firsts / n - 0.25) < 0.015);
+  }
+  Numbers later(clean.begin() + 5 * kLength,
+                clean.begin() + 8 * kLength);  // streams 5 to 7 read by another rank
+  add_input_noise(later, kLength, 0.1, key, 5);
+  const Numbers all = noisy(0.1);
+  BOOST_TEST(std::equal(later.begin(), later.end(), all.begin() + 5 * kLength));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -17,11 +17,12 @@ namespace fs = std::filesystem;
 
 using test::all_values, test::resume, test::save, test::train;
 
-// A run with all that a checkpoint must carry: dropout, span noise, a schedule, accumulation.
+// A run with all that a checkpoint must carry: dropout, noise of spans and input, a schedule, accumulation.
 Config eventful_config(const test::TempDir& dir, size_t text_size = 1500) {
   Config c = test::small_noisy_config(dir, text_size);
   c.train.steps = 400;
   c.train.accumulate = 2;
+  c.train.input_noise = 0.1;
   c.train.schedule = {.kind = ScheduleKind::cosine, .warmup = 20, .final = 0.1};
   return c;
 }

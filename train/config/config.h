@@ -118,6 +118,7 @@ struct TrainConfig {
   int batch = 64;               ///< B: streams
   int steps = 100'000;          ///< updates of the weights; 0: a time decides (RunOptions::minutes)
   bool unigram_init = false;    ///< a new model predicts each byte by its frequency (train/unigram_init.h)
+  double input_noise = 0;       ///< probability that a byte is misread (train/data/input_noise.h)
   OptimizerConfig optimizer;    ///< the rule of an update
   ScheduleConfig schedule;      ///< the learning rate
   double clip = 0.3;            ///< largest global gradient norm; 0: no limit
