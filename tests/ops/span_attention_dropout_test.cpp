@@ -5,6 +5,7 @@
 #include "ops/span_attention/dropout_factors.h"
 #include "ops/span_attention/span_attention.h"
 #include "ops/span_attention/span_attention_kernels.h"
+#include "tests/ops/op_checks.h"
 #include "tests/ops/span_attention_inputs.h"
 #include "tests/support.h"
 

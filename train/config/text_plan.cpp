@@ -34,11 +34,13 @@ constexpr double kMostEpochs = 30;
 constexpr double kFewestSteps = 100;  // of a text that is shorter than a few blocks
 constexpr double kMostSteps = 1e9;    // that train.steps takes
 
-/// The dropout of a text that is read so many times, or more.
+/// What keeps a model from learning a text by heart that it reads so many times. Weight decay has an effect in
+/// proportion to the learning rate and the steps: `decay` is the product of all three.
 struct Regularisation {
-  double epochs, dropout;
+  double epochs, dropout, input_noise, decay;
 };
-constexpr auto kDropout = std::to_array<Regularisation>({{0, 0}, {3, 0.05}, {6, 0.1}, {12, 0.2}, {20, 0.3}});
+constexpr auto kRegularisation = std::to_array<Regularisation>(
+    {{2, 0, 0, 0}, {6, 0.1, 0.02, 0}, {9, 0.15, 0.03, 0}, {12, 0.2, 0.05, 1}, {20, 0.3, 0.1, 4.5}});
 
 constexpr double kBlock = 64, kBatch = 8, kLargestBatch = 64;
 constexpr double kBlocksPerStream = 8;  // at least, where the text is long enough
@@ -166,8 +168,15 @@ std::pair<Choice, double> choose_model(const Choice& before) {
   return *best;
 }
 
-double dropout_for(double epochs) {
-  return std::prev(std::ranges::upper_bound(kDropout, epochs, {}, &Regularisation::epochs))->dropout;
+// Between the rows of the table, on the line from one to the next.
+Regularisation regularisation_for(double epochs) {
+  const auto above = std::ranges::upper_bound(kRegularisation, epochs, {}, &Regularisation::epochs);
+  if (above == kRegularisation.begin()) return kRegularisation.front();
+  if (above == kRegularisation.end()) return kRegularisation.back();
+  const auto below = std::prev(above);
+  const double t = (epochs - below->epochs) / (above->epochs - below->epochs);
+  return {epochs, std::lerp(below->dropout, above->dropout, t),
+          std::lerp(below->input_noise, above->input_noise, t), std::lerp(below->decay, above->decay, t)};
 }
 
 // Warm-up, validations, checkpoints and lines of the log, for a run of so many steps.
@@ -212,7 +221,9 @@ TextPlan plan_for_text(const TextBudget& budget) {
   auto chosen = choose_model(choose_batch(choose_block(Choice(budget))));
   Choice& choice = chosen.first;
   double& reads = chosen.second;
-  choice.add({fmt::format("model.dropout={}", dropout_for(reads / choice.text()))});
+  const Regularisation against = regularisation_for(reads / choice.text());
+  choice.add({fmt::format("model.dropout={:.2g}", against.dropout),
+              fmt::format("train.input_noise={:.2g}", against.input_noise)});
   const double speed = choice.has_steps() ? 0 : choice.speed();  // dropout takes time
   reads = choice.has_steps() ? choice.enough() : choice.reads_at(speed);
   TextPlan plan;
@@ -225,16 +236,19 @@ TextPlan plan_for_text(const TextBudget& budget) {
     plan.minutes = choice.minutes();
     if (std::isfinite(choice.enough())) plan.most_steps = steps_for(choice.enough());
   }
+  const double decay = against.decay / (choice.config().train.optimizer.lr * plan.steps);
   // A short run would end above the entropy of single bytes, at which this begins.
-  choice.add({fmt::format("train.steps={}", plan.steps), "train.unigram_init=true"});
+  choice.add({fmt::format("train.optimizer.weight_decay={:.2g}", decay),
+              fmt::format("train.steps={}", plan.steps), "train.unigram_init=true"});
   choice.add(intervals(choice, static_cast<double>(plan.steps)));
   plan.settings = choice.settings();
   const Config& c = choice.config();
   plan.notes = {
-      fmt::format("chosen by its length, the time and this machine's speed: layers {}, width {}, dropout {}, "
-                  "learning rate {}, streams {}, block {} (--set changes them)",
-                  c.model.layers, c.model.hidden, c.model.dropout, c.train.optimizer.lr, c.train.batch,
-                  c.model.block),
+      fmt::format(
+          "chosen by its length, the time and this machine's speed: layers {}, width {}, dropout {}, "
+          "input noise {}, weight decay {}, learning rate {}, streams {}, block {} (--set changes them)",
+          c.model.layers, c.model.hidden, c.model.dropout, c.train.input_noise,
+          c.train.optimizer.weight_decay, c.train.optimizer.lr, c.train.batch, c.model.block),
       length_of(choice, plan, speed)};
   return plan;
 }
