@@ -16,7 +16,7 @@ struct TrainState {
   int64_t steps = 0;                        ///< updates of the weights
   int64_t skipped = 0;                      ///< steps skipped because they were not finite
   StreamPosition position;                  ///< of the training reader
-  uint64_t random_stream = 0;               ///< the next random stream of dropout and span noise
+  uint64_t random_stream = 0;               ///< the next random stream of dropout and noise
   Memory memory;                            ///< of the training streams
   std::vector<NamedTensor> weights = {};    ///< the model's parameters, in their order
   std::vector<NamedTensor> optimizer = {};  ///< Optimizer::state(); of another optimizer: none

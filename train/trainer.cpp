@@ -14,8 +14,7 @@
 
 namespace fade {
 
-// Separates the randomness of dropout and span noise from that of the initial weights, which have
-// the same seed.
+// Separates the randomness of dropout and noise from that of the initial weights, which have the same seed.
 constexpr uint64_t kStepSeed = 0x5354455053ull;
 
 static Schedule schedule_of(const TrainConfig& train) {

@@ -143,7 +143,7 @@ struct Config {
   Precision dtype = Precision::f32;               ///< in which type
   ProductChoice precision = ProductChoice::f32;   ///< of products on CUDA, and of what is kept for them
   int threads = 0;    ///< on the CPU; 0: one for each core that the process may use (set_threads)
-  uint64_t seed = 1;  ///< of initial weights, dropout, span noise and the offsets of epochs
+  uint64_t seed = 1;  ///< of initial weights, dropout, noise and the offsets of epochs
 };
 
 }  // namespace fade

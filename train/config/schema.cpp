@@ -115,7 +115,7 @@ const std::vector<Key> keys = {
      "CPU threads of each rank (0: one for each core that the process may use, at most OMP_NUM_THREADS; ranks on the "
      "same cores divide them)",
      {0, 4096}},
-    {FADE_KEY(seed), "of initial weights, dropout, span noise and data offsets"},
+    {FADE_KEY(seed), "of initial weights, dropout, noise and data offsets"},
 };
 
 #undef FADE_KEY
