@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How near `fade train TEXT --minutes T` comes to the best settings for a text and a time.
 
-Trains on each text with the settings that fade chooses, and again, for the same time, with one of them changed: the
-model a size smaller and larger, dropout less and more, learning rate lower and higher, twice the streams, and the
-`--try` of the call. Each run has one thread, and several run at a time: nothing else should. Prints a line per text,
-and writes a JSON file with all runs.
+Trains on each text with the settings that fade chooses, and again, for the same time, with one of them given: the model
+a size smaller and larger, dropout less and more, no input noise and more, learning rate higher and lower, twice the
+streams, and the `--try` of the call. What fade chooses besides follows what is given. Each run has one thread, and
+several run at a time: nothing else should. Prints a line per text, and writes a JSON file with all runs.
 
   bench/texts.py novel.txt program.c --minutes 1 --out texts.json
 
@@ -20,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +28,8 @@ from pathlib import Path
 from recipe import cpu_model
 
 # layers, width and learning rate: the ladder of train/config/text_plan.cpp
-SIZES = [(2, 64, 4e-3), (3, 96, 3.5e-3), (3, 128, 3e-3), (4, 192, 2e-3), (4, 256, 1.5e-3), (6, 384, 1e-3)]
+SIZES = [(2, 64, 4e-3), (3, 96, 3.5e-3), (3, 128, 3e-3), (4, 192, 2e-3), (4, 256, 1.5e-3), (6, 384, 1e-3),
+         (8, 512, 7e-4)]
 DROPOUTS = [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5]
 EVALUATED = 200_000  # bytes, at most
 
@@ -91,6 +93,9 @@ def neighbours(plan):
     for name, i in (("less dropout", drop - 1), ("more dropout", drop + 1)):
         if 0 <= i < len(DROPOUTS):
             tried[name] = [f"model.dropout={DROPOUTS[i]}"]
+    if plan["input_noise"] > 0:
+        tried["no input noise"] = ["train.input_noise=0"]
+    tried["more input noise"] = [f"train.input_noise={plan['input_noise'] + 0.05:.2g}"]
     tried["higher learning rate"] = [f"train.optimizer.lr={plan['lr'] * 1.5:.3g}"]
     tried["lower learning rate"] = [f"train.optimizer.lr={plan['lr'] / 1.5:.3g}"]
     tried["twice the streams"] = [f"train.batch={int(2 * plan['batch'])}"]
@@ -100,18 +105,24 @@ def neighbours(plan):
 def main():
     args = arguments()
     version = subprocess.run([args.fade, "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
+    header = {"fade": version, "cpu": cpu_model(), "minutes": args.minutes, "threads": 1}
     out = Path(args.out)
-    results = json.loads(out.read_text()) if out.exists() else {
-        "fade": version, "cpu": cpu_model(), "minutes": args.minutes, "threads": 1, "texts": {}}
+    results = json.loads(out.read_text()) if out.exists() else {**header, "texts": {}}
+    if {key: results.get(key) for key in header} != header:
+        sys.exit(f"{out}: holds runs of another program, machine or time (give another --out)")
+    writing = threading.Lock()
 
     def run_all(jobs):
         def run(job):
             text, name, settings = job
             runs = results["texts"][text]["runs"]
-            if name not in runs:
-                runs[name] = {"settings": settings, **train(args, text, settings)}
+            if "bits" in runs.get(name, {}):
+                return
+            found = {"settings": settings, **train(args, text, settings)}
+            with writing:
+                runs[name] = found
                 out.write_text(json.dumps(results, indent=1) + "\n")
-                print(f"{text}: {name}: {runs[name].get('bits', runs[name].get('error'))}", file=sys.stderr)
+                print(f"{text}: {name}: {found.get('bits', found.get('error'))}", file=sys.stderr)
 
         with ThreadPoolExecutor(args.jobs) as pool:
             list(pool.map(run, jobs))
@@ -130,10 +141,13 @@ def main():
     print("| text | bytes | order 0 | as chosen | best of the sweep | with |\n|---|---|---|---|---|---|")
     for text in args.texts:
         row = results["texts"][text]
-        runs = {name: run for name, run in row["runs"].items() if "bits" in run}
-        best = min(runs, key=lambda name: runs[name]["bits"])
-        print(f"| {Path(text).name} | {row['bytes']:,} | {row['order0']:.3f} | {row['runs']['as chosen'].get('bits')} "
-              f"| {runs[best]['bits']} | {best} |")
+        bits = {name: run["bits"] for name, run in row["runs"].items() if "bits" in run}
+        if "as chosen" not in bits:
+            print(f"| {Path(text).name} | {row['bytes']:,} | {row['order0']:.3f} | {row['runs']['as chosen']['error']} | | |")
+            continue
+        best = min(bits, key=bits.get)
+        print(f"| {Path(text).name} | {row['bytes']:,} | {row['order0']:.3f} | {bits['as chosen']:.3f} "
+              f"| {bits[best]:.3f} | {best} |")
 
 
 if __name__ == "__main__":

@@ -85,11 +85,14 @@ ranks_work "a run of a time" 2 train rows.yaml --minutes 0.01 --set train.schedu
 steps=$(sed -n 's/^  steps: //p' timed/config.yaml)
 ranks_work "the same without the clock" 2 train timed/config.yaml --out repeated
 holds "has the same weights" cmp "timed/step-$steps/model.safetensors" "repeated/step-$steps/model.safetensors"
-ranks_work "a comparison of a time" 2 compare rows.yaml window.yaml --minutes 0.01 --out both
+both="compare rows.yaml window.yaml --minutes 0.01 --out both"
+ranks_work "a comparison of a time" 2 $both
+! grep -q "^stopped" err || ranks_work "which the machine was too slow for" 2 $both
 holds "prints a row per run" test "$(grep -cE '^(rows|window) ' out)" -eq 2
 for run in rows window; do
   steps=$(sed -n 's/^  steps: //p' both/$run/config.yaml)
   holds "ends the schedule of $run" test "$(cat both/$run/latest)" = "step-$steps"
+  holds "which the time chose" grep -q '"minutes":0.01' both/$run/metrics.jsonl
 done
 
 for n in 1 2 3; do  # 4 streams

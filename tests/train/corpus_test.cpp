@@ -1,6 +1,7 @@
 // The corpus and its readers: splits, streams, blocks, resuming, errors.
 #include <sys/stat.h>
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <numeric>
 #include <set>
@@ -244,11 +245,9 @@ BOOST_AUTO_TEST_CASE(evaluation_predicts_every_byte_once) {
 }
 
 BOOST_AUTO_TEST_CASE(input_noise_replaces_a_share_of_the_bytes_by_others_of_their_stream) {
-  constexpr size_t kStreams = 20, kLength = 1000;
+  constexpr int32_t kStreams = 20, kLength = 1000;
   Numbers clean(kStreams * kLength);
-  for (size_t i = 0; i < clean.size();
-       ++i)  // a stream's numbers occur in it alone; its first makes a quarter of it
-    clean[i] = static_cast<int32_t>(10 * (i / kLength) + (i % 4 == 0 ? 0 : 1 + i % 4));
+  std::iota(clean.begin(), clean.end(), 0);  // each number tells its stream and its place
   const RngKey key{7, 3};
   const auto noisy = [&](double p) {
     Numbers tokens = clean;
@@ -256,24 +255,27 @@ BOOST_AUTO_TEST_CASE(input_noise_replaces_a_share_of_the_bytes_by_others_of_thei
     return tokens;
   };
   BOOST_TEST(noisy(0) == clean);
+  // Of 20,000 numbers, a share of p has a standard deviation of at most 0.004, and a tenth one of 0.002.
   for (const double p : {0.1, 1.0}) {
     const Numbers tokens = noisy(p);
-    double changed = 0, firsts = 0;
+    double changed = 0;
+    std::array<double, 10> tenths{};
     for (size_t i = 0; i < tokens.size(); ++i) {
-      BOOST_TEST_REQUIRE(tokens[i] / 10 == clean[i] / 10);
+      BOOST_TEST_REQUIRE(tokens[i] / kLength == clean[i] / kLength);
       changed += tokens[i] != clean[i];
-      firsts += tokens[i] % 10 == 0;
+      ++tenths.at(static_cast<size_t>(tokens[i] % kLength / (kLength / 10)));
     }
     const double n = static_cast<double>(tokens.size());
-    BOOST_TEST(std::abs(changed / n - 0.75 * p) <
-               0.015);  // a quarter of the bytes are replaced by their like
-    BOOST_TEST(std::abs(firsts / n - 0.25) < 0.015);
+    BOOST_TEST(std::abs(changed / n - p * (1 - 1.0 / kLength)) < 0.015);
+    for (const double tenth : tenths) BOOST_TEST(std::abs(tenth / n - 0.1) < 0.01);
   }
-  Numbers later(clean.begin() + 5 * kLength,
-                clean.begin() + 8 * kLength);  // streams 5 to 7 read by another rank
+  // Streams 5 to 7, read by another rank.
+  Numbers later(clean.begin() + 5 * kLength, clean.begin() + 8 * kLength);
   add_input_noise(later, kLength, 0.1, key, 5);
   const Numbers all = noisy(0.1);
   BOOST_TEST(std::equal(later.begin(), later.end(), all.begin() + 5 * kLength));
+  BOOST_TEST(
+      contains(test::error_of([&] { add_input_noise(later, 999, 0.1, key, 0); }), "no streams of 999"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

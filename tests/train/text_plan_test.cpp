@@ -51,8 +51,7 @@ BOOST_AUTO_TEST_CASE(any_budget_has_a_sensible_plan) {
           BOOST_TEST(c.train.eval_every <= plan.steps);
           BOOST_TEST(plan.steps * step <= std::max(1.001 * 60 * minutes * budget.speed(c), step));
           BOOST_TEST(plan.epochs <= std::max(40.0, 101 * step / text));  // no text is read for ever
-          if (plan.epochs > 15) BOOST_TEST(c.model.dropout >= 0.2);
-          if (plan.epochs < 1) BOOST_TEST(c.model.dropout == 0);
+          BOOST_TEST(c.train.optimizer.weight_decay <= 1);
           BOOST_TEST(plan.minutes == minutes);
           // The clock ends the run unless the text does.
           BOOST_TEST(plan.steps <= plan.most_steps);
@@ -86,6 +85,31 @@ BOOST_AUTO_TEST_CASE(a_text_that_is_read_often_is_regularised_and_ends_early) {
   BOOST_TEST(long_text.most_steps > long_text.steps);
 }
 
+BOOST_AUTO_TEST_CASE(the_more_readings_the_more_regularisation) {
+  // So many readings of 27,000 bytes, in steps of 512.
+  const auto after = [](double readings, std::vector<std::string> given = {}) {
+    given.push_back(fmt::format("train.steps={:.0f}", readings * 27'000 / 512));
+    return config_of(plan_for_text(budget_of(30'000, 0, kLaptop, given)), given);
+  };
+  const Config none = after(1.9), some = after(15), all = after(30);
+  BOOST_TEST(none.model.dropout == 0);
+  BOOST_TEST(none.train.input_noise == 0);
+  BOOST_TEST(none.train.optimizer.weight_decay == 0);
+  BOOST_TEST(some.model.dropout == 0.24);  // from 0.2 at 12 readings to 0.3 at 20
+  BOOST_TEST(some.train.input_noise == 0.069);
+  BOOST_TEST(all.model.dropout == 0.3);
+  BOOST_TEST(all.train.input_noise == 0.1);
+  // Of each reading, 27,000/512 steps at a learning rate of 3.5e-3: 0.16.
+  BOOST_TEST(all.train.optimizer.weight_decay == 0.87);
+  BOOST_TEST(some.train.optimizer.weight_decay < all.train.optimizer.weight_decay);
+  BOOST_TEST(after(90).train.optimizer.weight_decay == 1);  // at a lower rate, of a larger model; and no more
+  // What is given stays; a given learning rate changes no decay, and other optimizers have none.
+  BOOST_TEST(after(30, {"train.input_noise=0"}).train.input_noise == 0);
+  BOOST_TEST(after(30, {"train.optimizer.lr=1e-6"}).train.optimizer.weight_decay == 0.87);
+  BOOST_TEST(after(30, {"train.optimizer.kind=adamw"}).train.optimizer.weight_decay == 0.87);
+  BOOST_TEST(after(30, {"train.optimizer.kind=adam"}).train.optimizer.weight_decay == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_device_that_is_not_busy_gets_a_larger_batch) {
   const Config gpu = config_of(plan_for_text(budget_of(100'000'000, 10, kGpu)));
   BOOST_TEST(gpu.train.batch > config_of(plan_for_text(budget_of(100'000'000, 10, kLaptop))).train.batch);
@@ -117,6 +141,8 @@ BOOST_AUTO_TEST_CASE(a_text_of_unknown_length_is_taken_for_a_long_one) {
   const TextPlan unknown = plan_for_text(budget_of({}, 10, kLaptop));
   BOOST_TEST(unknown.minutes == 10);
   BOOST_TEST(unknown.epochs == 0);
+  BOOST_TEST(config_of(unknown).model.dropout == 0);
+  BOOST_TEST(config_of(unknown).train.optimizer.weight_decay == 0);
   BOOST_TEST(unknown.most_steps == 0);
   BOOST_TEST(weight_count(config_of(unknown).model) ==
              weight_count(config_of(plan_for_text(budget_of(100'000'000, 10, kLaptop))).model));

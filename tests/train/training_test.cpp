@@ -27,19 +27,25 @@ Config eventful_config(const test::TempDir& dir, size_t text_size = 1500) {
   return c;
 }
 
-}  // namespace
-
-BOOST_AUTO_TEST_SUITE(training)
-
-BOOST_AUTO_TEST_CASE(one_batch_is_learned_by_heart) {
-  const test::TempDir dir;
-  Config c = test::small_config(dir, 4 * 17);  // one block per stream, read over and over
+// One block per stream, read over and over.
+Config one_batch_config(const test::TempDir& dir) {
+  Config c = test::small_config(dir, 4 * 17);
   c.model.block = 16;
   c.data.split = {100, 0, 0};
   c.train.batch = 4;
   c.train.steps = 400;
   c.train.optimizer.lr = 3e-3;
   c.train.schedule.warmup = 0;
+  return c;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(training)
+
+BOOST_AUTO_TEST_CASE(one_batch_is_learned_by_heart) {
+  const test::TempDir dir;
+  const Config c = one_batch_config(dir);
   const Corpus corpus(c.data);
   Trainer trainer(c, corpus);
   const auto bits = train(trainer, 400);
@@ -62,6 +68,29 @@ BOOST_AUTO_TEST_CASE(unigram_init_begins_at_the_entropy_of_single_bytes) {
   const double entropy = 0.5 * 1 + 0.25 * 2 + 2 * 0.125 * 3;
   BOOST_TEST(std::abs(trainer.validate().bits_per_byte - entropy) < 0.05);
   BOOST_TEST(train(trainer, 100).back() < 1.5);  // from where it learns
+}
+
+BOOST_AUTO_TEST_CASE(input_noise_changes_what_is_read_and_not_what_is_predicted) {
+  const test::TempDir dir;
+  Config c = test::small_noisy_config(dir);
+  c.train.unigram_init = true;  // the first predictions are the same whatever is read
+  const Corpus corpus(c.data);
+  Trainer clean(c, corpus);
+  c.train.input_noise = 1;
+  Trainer noisy(c, corpus);
+  BOOST_TEST(clean.validate().bits_per_byte == noisy.validate().bits_per_byte);
+  const auto without = train(clean, 20), with = train(noisy, 20);
+  BOOST_TEST(without.front() == with.front());
+  BOOST_TEST(without.back() != with.back());
+}
+
+BOOST_AUTO_TEST_CASE(noise_in_every_byte_leaves_nothing_to_learn_from) {
+  const test::TempDir dir;
+  Config c = one_batch_config(dir);
+  c.train.input_noise = 1;
+  const Corpus corpus(c.data);
+  Trainer trainer(c, corpus);
+  BOOST_TEST(train(trainer, 400).back() > 2);
 }
 
 BOOST_AUTO_TEST_CASE(identical_runs_give_identical_bits) {
