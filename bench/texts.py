@@ -128,7 +128,8 @@ def main():
             list(pool.map(run, jobs))
 
     for text in args.texts:
-        results["texts"].setdefault(text, {"bytes": os.path.getsize(text), "order0": round(order0(evaluated(text)), 4), "runs": {}})
+        results["texts"].setdefault(
+            text, {"bytes": os.path.getsize(text), "order0": round(order0(evaluated(text)), 4), "runs": {}})
     run_all([(text, "as chosen", []) for text in args.texts])
     jobs = []
     for text in args.texts:
@@ -143,7 +144,8 @@ def main():
         row = results["texts"][text]
         bits = {name: run["bits"] for name, run in row["runs"].items() if "bits" in run}
         if "as chosen" not in bits:
-            print(f"| {Path(text).name} | {row['bytes']:,} | {row['order0']:.3f} | {row['runs']['as chosen']['error']} | | |")
+            print(f"| {Path(text).name} | {row['bytes']:,} | {row['order0']:.3f} | "
+                  f"{row['runs']['as chosen']['error']} | | |")
             continue
         best = min(bits, key=bits.get)
         print(f"| {Path(text).name} | {row['bytes']:,} | {row['order0']:.3f} | {bits['as chosen']:.3f} "
