@@ -26,9 +26,12 @@ constexpr auto kLadder = std::to_array<Rung>({{2, 64, 4e-3},
                                               {4, 256, 1.5e-3},
                                               {6, 384, 1e-3},
                                               {8, 512, 7e-4}});
-// A model that reads fewer bytes per weight learns less than a smaller, faster one: of 850,000 bytes in two minutes of one
-// core, models of 0.4 to 0.9 million weights learned most.
-constexpr double kReadsPerWeight = 2;
+// A larger model that reads fewer bytes per weight in the time learns less than a smaller one. Of long prose, one thread, bits
+// per byte of 2 layers of 64 features and of 3 of 96: 2.001 and 2.033 in a minute (3.5 bytes per weight of the larger one),
+// 1.873 and 1.857 in three (10).
+constexpr double kReadsPerWeight = 7;
+// Where not time is the limit but a text that is read as often as is of use: prose of 27,000 bytes, with 3 of 96.
+constexpr double kLeastReadsPerWeight = 2;
 // More readings gain nothing: 27,000 bytes are predicted no better after 60 than after 30.
 constexpr double kMostEpochs = 30;
 constexpr double kFewestSteps = 100;  // of a text that is shorter than a few blocks
@@ -103,8 +106,10 @@ class Choice {
   }
   /// Streams that the text has enough blocks for.
   double most_streams() const { return text() / (kBlocksPerStream * (config_.model.block + 1)); }
-  /// Bytes per second, measured; not for given sizes that the text is too short for, which the trainer refuses.
+  /// Bytes per second, measured: not for given sizes that the text is too short for, which the trainer refuses, nor with
+  /// given steps, which no time limits.
   double speed() const {
+    if (has_steps()) return INFINITY;
     const bool fits = text() >= 1.0 * config_.train.batch * (config_.model.block + 1);
     return fits ? budget_->speed(config_) : 1;
   }
@@ -115,9 +120,8 @@ class Choice {
     if (has_steps()) return config_.train.steps * bytes_per_step();
     return std::max(kMostEpochs * text(), kFewestSteps * bytes_per_step());
   }
-  /// Bytes that training reads: at so many per second, or at the speed measured now.
+  /// Bytes that training reads at so many per second.
   double reads_at(double speed) const { return std::min(enough(), 60 * minutes_ * speed); }
-  double reads() const { return has_steps() ? enough() : reads_at(speed()); }
 
  private:
   // Bytes of a split. The share of an unknown length is one, too, unless it is 0 %.
@@ -166,10 +170,11 @@ Model choose_model(const Choice& before) {
     Choice choice =
         before.with({whole("model.layers", rung.layers), whole("model.hidden", rung.hidden),
                      whole("model.ff", 4 * rung.hidden), fmt::format("train.optimizer.lr={}", rung.lr)});
-    const double needed = kReadsPerWeight * weight_count(choice.config().model);
-    if (best && choice.enough() < needed) break;  // before the time is taken
-    const double reads = choice.reads();
-    if (best && reads < needed) break;
+    const auto weights = static_cast<double>(weight_count(choice.config().model));
+    if (best && choice.enough() < kLeastReadsPerWeight * weights) break;  // before the time is taken
+    const double speed = choice.speed();
+    if (best && 60 * choice.minutes() * speed < kReadsPerWeight * weights) break;
+    const double reads = choice.reads_at(speed);
     best = Model{std::move(choice), reads, rung.lr};
   }
   return *best;
@@ -239,8 +244,8 @@ TextPlan plan_for_text(const TextBudget& budget) {
   const Regularisation against = regularisation_for(reads / choice.text());
   choice.add({fmt::format("model.dropout={:.2g}", against.dropout),
               fmt::format("train.input_noise={:.2g}", against.input_noise)});
-  const double speed = choice.has_steps() ? 0 : choice.speed();  // dropout takes time
-  reads = choice.has_steps() ? choice.enough() : choice.reads_at(speed);
+  const double speed = choice.speed();  // dropout takes time
+  reads = choice.reads_at(speed);
   TextPlan plan;
   const auto steps_for = [&](double bytes) {
     return static_cast<int>(std::clamp(bytes / choice.bytes_per_step(), 1.0, kMostSteps));
