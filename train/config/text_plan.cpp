@@ -37,13 +37,15 @@ constexpr double kMostEpochs = 30;
 constexpr double kFewestSteps = 100;  // of a text that is shorter than a few blocks
 constexpr double kMostSteps = 1e9;    // that train.steps takes
 
-/// What keeps a model from learning a text by heart that it reads so many times (docs/recipe.md). `decay` is the share of
+/// What keeps a model of kWeightsByHeart or more weights per byte from learning a text by heart that it reads so many times
+/// (docs/recipe.md). `decay` is the share of
 /// the weights that weight decay takes off per reading of the text, while the learning rate is at its height.
 struct Regularisation {
   double epochs, dropout, input_noise, decay;
 };
 constexpr auto kRegularisation = std::to_array<Regularisation>(
     {{2, 0, 0, 0}, {6, 0.1, 0.02, 0}, {9, 0.15, 0.03, 0}, {12, 0.2, 0.05, 0.05}, {20, 0.3, 0.1, 0.16}});
+constexpr double kWeightsByHeart = 5;
 constexpr double kMostDecay = 1;  // of train.optimizer.weight_decay: 2 is too much for 27,000 bytes
 
 constexpr double kBlock = 64, kBatch = 8, kLargestBatch = 64;
@@ -191,6 +193,13 @@ Regularisation regularisation_for(double epochs) {
           std::lerp(below->input_noise, above->input_noise, t), std::lerp(below->decay, above->decay, t)};
 }
 
+// How often the text is read, less for a model that is small beside it: with 2.2 weights per byte, what is right for 15 and
+// 25 is too much.
+double readings_by_heart(const Choice& choice, double reads) {
+  const double weights_per_byte = static_cast<double>(weight_count(choice.config().model)) / choice.text();
+  return reads / choice.text() * std::sqrt(std::min(weights_per_byte / kWeightsByHeart, 1.0));
+}
+
 // At the learning rate of the ladder: with a lower one, as for training on, it takes less off.
 double weight_decay_for(const Model& model, double decay) {
   const OptimizerKind kind = model.choice.config().train.optimizer.kind;
@@ -241,7 +250,7 @@ TextPlan plan_for_text(const TextBudget& budget) {
   Model model = choose_model(choose_batch(choose_block(Choice(budget))));
   Choice& choice = model.choice;
   double& reads = model.reads;
-  const Regularisation against = regularisation_for(reads / choice.text());
+  const Regularisation against = regularisation_for(readings_by_heart(choice, reads));
   choice.add({fmt::format("model.dropout={:.2g}", against.dropout),
               fmt::format("train.input_noise={:.2g}", against.input_noise)});
   const double speed = choice.speed();  // dropout takes time
