@@ -26,10 +26,10 @@ constexpr auto kLadder = std::to_array<Rung>({{2, 64, 4e-3},
                                               {4, 256, 1.5e-3},
                                               {6, 384, 1e-3},
                                               {8, 512, 7e-4}});
-// A larger model that reads fewer bytes per weight in the time learns less than a smaller one. Of long prose, one thread, bits
-// per byte of 2 layers of 64 features and of 3 of 96: 2.001 and 2.033 in a minute (3.5 bytes per weight of the larger one),
-// 1.873 and 1.857 in three (10).
-constexpr double kReadsPerWeight = 7;
+// A larger model that reads fewer bytes per weight in the time learns less than a smaller one. 2 layers of 64 features and 3
+// of 96, bits per byte: of long prose in a minute of one core 2.001 and 2.033, 3.5 bytes per weight of the larger one; of
+// enwik8 in a minute of two cores 2.190 and 2.134, with 5 (docs/recipe.md).
+constexpr double kReadsPerWeight = 4.5;
 // Where not time is the limit but a text that is read as often as is of use: prose of 27,000 bytes, with 3 of 96.
 constexpr double kLeastReadsPerWeight = 2;
 // More readings gain nothing: 27,000 bytes are predicted no better after 60 than after 30.
