@@ -38,7 +38,7 @@ if [ "$corpus" = recall ]; then
   "$fade" generate "$run" --bytes 300
 else
   say "2. Train briefly on 100 million bytes of Wikipedia"
-  "$fade" train configs/enwik8_cpu.yaml --out "$run" --set train.steps=1500 --set train.eval_every=0
+  "$fade" train configs/enwik8_cpu.yaml --out "$run" --set train.steps=1500 --set model.dropout=0 --set train.eval_every=0
   say "3. Generated text"
   "$fade" generate "$run" --prompt 'The history of ' --bytes 400
 fi
