@@ -51,6 +51,9 @@ BOOST_AUTO_TEST_CASE(any_budget_has_a_sensible_plan) {
           BOOST_TEST(c.train.eval_every <= plan.steps);
           BOOST_TEST(plan.steps * step <= std::max(1.001 * 60 * minutes * budget.speed(c), step));
           BOOST_TEST(plan.epochs <= std::max(40.0, 101 * step / text));  // no text is read for ever
+          if (plan.epochs > 15 && static_cast<double>(weight_count(c.model)) >= 5 * text)
+            BOOST_TEST(c.model.dropout >= 0.2);
+          if (plan.epochs < 1) BOOST_TEST(c.model.dropout == 0);
           BOOST_TEST(c.train.optimizer.weight_decay <= 1);
           BOOST_TEST(plan.minutes == minutes);
           // The clock ends the run unless the text does.

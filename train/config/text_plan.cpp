@@ -38,8 +38,8 @@ constexpr double kFewestSteps = 100;  // of a text that is shorter than a few bl
 constexpr double kMostSteps = 1e9;    // that train.steps takes
 
 /// What keeps a model of kWeightsByHeart or more weights per byte from learning a text by heart that it reads so many times
-/// (docs/recipe.md). `decay` is the share of
-/// the weights that weight decay takes off per reading of the text, while the learning rate is at its height.
+/// (docs/recipe.md). `decay` is the share of the weights that weight decay takes off per reading of the text, while the
+/// learning rate is at its height.
 struct Regularisation {
   double epochs, dropout, input_noise, decay;
 };
