@@ -90,11 +90,17 @@ inline void add_sets(CLI::App& app, std::vector<std::string>& sets, const std::s
   app.add_option("--set", sets, description)->allow_extra_args(false);
 }
 
+/// Throws InputError when `sets` give a key, too, whose place `option`, as it was given, takes.
+inline void refuse_set_beside(const std::string& option, std::string_view key,
+                              const std::vector<std::string>& sets) {
+  for (const std::string& set : sets)
+    if (set.starts_with(fmt::format("{}=", key)))
+      refuse("{}: takes the place of {} (leave it or --set {} out)", option, key, set);
+}
+
 /// Throws InputError when --minutes is given (above 0), and train.steps beside it by --set.
 inline void refuse_steps_beside(double minutes, const std::vector<std::string>& sets) {
-  for (const std::string& set : sets)
-    if (minutes > 0 && set.starts_with("train.steps="))
-      refuse("--minutes {}: takes the place of train.steps (leave it or --set {} out)", minutes, set);
+  if (minutes > 0) refuse_set_beside(fmt::format("--minutes {}", minutes), "train.steps", sets);
 }
 
 /// The override of a configuration for which an option --device stands; none when it was not given.

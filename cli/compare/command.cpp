@@ -54,6 +54,7 @@ struct Compare {
   int steps = 0;
   double minutes = 0;
   std::vector<double> span_losses;
+  std::vector<uint64_t> seeds;
 
   explicit Compare(CLI::App& app) {
     app.add_option("CONFIG", paths, "configuration files, one per run")->required();
@@ -67,6 +68,8 @@ struct Compare {
         ->excludes("--steps");
     add_numbers(app, "--span-loss", span_losses, range_of("model.span.loss"),
                 "A,B,..: trains configurations with learned spans with each of these coefficients, too");
+    add_numbers(app, "--seeds", seeds, range_of("seed"),
+                "A,B,..: trains each configuration with each of these seeds, and compares the means");
     app.add_option("--out", out, "directory of the runs and results (default: runs/compare)");
     app.add_option("--device", device, "auto, cpu or cuda: overrides the configurations'");
   }
@@ -85,7 +88,7 @@ struct Compare {
       all = plans(notes);
     });
     std::string names;
-    for (const Plan& plan : all) names += plan.name + ' ';
+    for (const Plan& plan : all) names += plan.name() + ' ';
     ranks.require_same("the runs", names, "give all ranks the same configurations");
     if (ranks.leads())
       lead(std::move(all), notes, ranks);
@@ -96,9 +99,10 @@ struct Compare {
  private:
   /// A run to train: OUT/name, from a configuration.
   struct Plan {
-    std::string name, family;
+    RunName run;
     Config config;
     bool begun = false;  ///< by an earlier call
+    std::string name() const { return run.directory(); }
   };
 
   fs::path folder() const { return out.empty() ? "runs/compare" : out; }
@@ -106,14 +110,14 @@ struct Compare {
   void lead(std::vector<Plan> all, const std::vector<std::string>& notes, const Ranks& ranks) const {
     const Leading leading(ranks);
     const bool with_published = is_enwik8(Corpus(all.front().config.data));
-    for (Plan& plan : all) plan.begun = is_begun(plan.config, folder() / plan.name, minutes);
+    for (Plan& plan : all) plan.begun = is_begun(plan.config, folder() / plan.name(), minutes);
     for (const std::string& note : notes) print_stderr("{}", note);
     std::vector<RunResult> results;
     std::vector<std::string> diverged;
     const auto write = [&] { write_comparison(folder(), results); };
     const InterruptGuard guard;  // outlives those of the runs, so that an interrupt ends the comparison, too
     for (const Plan& plan : all) {
-      const fs::path directory = folder() / plan.name;
+      const fs::path directory = folder() / plan.name();
       ranks.broadcast(Order::run);
       try {
         if (train(plan,
@@ -123,13 +127,13 @@ struct Compare {
                    .cpu_time = true,
                    .on_begin = write},
                   ranks)) {
-          results.push_back(read_result(directory, plan.name, plan.family));
+          results.push_back(read_result(directory, plan.run));
           if (!with_published) results.back().published.reset();
           write();
         }
       } catch (const NonfiniteError& e) {  // the others can be compared all the same
-        print_stderr("{}: {}; it is left out of the comparison", plan.name, e.what());
-        diverged.push_back(plan.name);
+        print_stderr("{}: {}; it is left out of the comparison", plan.name(), e.what());
+        diverged.push_back(plan.name());
       }
       if (InterruptGuard::requested() && results.size() + diverged.size() < all.size()) {
         print_stderr("{} of {} runs are finished; the same call of fade compare continues", results.size(),
@@ -169,27 +173,36 @@ struct Compare {
   // `notes` receives what to tell about them.
   std::vector<Plan> plans(std::vector<std::string>& notes) const {
     refuse_steps_beside(minutes, sets);
+    if (!seeds.empty()) refuse_set_beside("--seeds", "seed", sets);
     std::vector<std::string> overrides = sets;
     if (steps) overrides.push_back(fmt::format("train.steps={}", steps));
+    if (!seeds.empty()) overrides.push_back(fmt::format("seed={}", seeds.front()));
     for (const std::string& override : device_override(device)) overrides.push_back(override);
     std::vector<Plan> plans;
-    const auto plan = [&](const std::string& name, const std::string& family, const Config& config) {
-      for (const Plan& p : plans)
-        if (p.name == name)
-          refuse("{}: a second configuration of this name (runs are named after their files)", name);
-      plans.push_back({name, family, config});
+    const auto plan = [&](const RunName& run, const Config& config) {
+      if (std::ranges::find(plans, run.directory(), &Plan::name) != plans.end())
+        refuse("{}: a second run of this name (runs are named after their files, --span-loss and --seeds)",
+               run.directory());
+      plans.push_back({run, config});
+    };
+    const auto plan_seeds = [&](const RunName& run, Config config) {
+      if (seeds.empty()) plan(run, config);
+      for (const uint64_t seed : seeds) {
+        config.seed = seed;
+        plan({run.variant, run.family, seed}, config);
+      }
     };
     for (const std::string& path : paths) {
       const Config config = load_config(path, overrides);
       if (!plans.empty()) check_common(plans.front().config, paths.front(), config, path);
       check_length(config, path);
       const std::string stem = fs::path(path).stem().string();
-      plan(stem, stem, config);
+      plan_seeds({stem, stem}, config);
       for (const double loss : span_losses) {
         if (!has_span_loss(config) || loss == config.model.span.loss) continue;
         Config varied = config;
         varied.model.span.loss = loss;
-        plan(fmt::format("{}-span-loss-{}", stem, loss), stem, varied);
+        plan_seeds({fmt::format("{}-span-loss-{}", stem, loss), stem}, varied);
       }
     }
     check_validation(plans.front().config, paths.front());

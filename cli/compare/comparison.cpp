@@ -35,11 +35,14 @@ std::string published(const RunResult& r, double Published::*what, const char* f
 }
 
 const std::vector<Column> kMeasured = {
-    {"run", [](const RunResult& r) { return printable(r.name); }},
+    {"run", [](const RunResult& r) { return printable(r.run.directory()); }},
     {"kind", [](const RunResult& r) { return std::string(name_of(r.kind)); }},
     {"parameters", [](const RunResult& r) { return fmt::to_string(r.parameters); }},
     {"steps", [](const RunResult& r) { return fmt::to_string(r.steps); }},
-    {"bits/byte", [](const RunResult& r) { return figure(r.bits_per_byte, 4); }},
+    {"bits/byte",
+     [](const RunResult& r) {
+       return figure(r.bits_per_byte, 4) + (r.seeds > 1 ? fmt::format(" ± {:.4f}", r.deviation) : "");
+     }},
     {"ms/batch", [](const RunResult& r) { return figure(r.ms, 1); }},
     {"tokens/s", [](const RunResult& r) { return figure(r.tokens_per_s, 0); }},
     {"peak MiB", [](const RunResult& r) { return figure(mebibytes(r), 1); }},
@@ -110,10 +113,18 @@ std::string markdown_cell(std::string cell) {
   return cell;
 }
 
+/// What the table's signs mean.
+std::string legend(const std::vector<RunResult>& variants) {
+  if (std::ranges::all_of(variants, [](const RunResult& r) { return r.seeds == 1; })) return {};
+  return "± the largest distance of a seed's bits/byte from their mean; peak MiB: the largest; the others: means\n";
+}
+
 std::string markdown(const std::vector<RunResult>& results) {
   std::string rule = "|";
   for (size_t c = 0; c < columns_of(results).size(); ++c) rule += "---|";
-  return lines(results, {"| ", " | ", " |\n", true, rule + "\n", markdown_cell});
+  const std::string note = legend(results);
+  return lines(results, {"| ", " | ", " |\n", true, rule + "\n", markdown_cell}) +
+         (note.empty() ? "" : "\n" + note);
 }
 
 std::string csv(const std::vector<RunResult>& results) {
@@ -128,7 +139,8 @@ std::string bars(const std::vector<RunResult>& results) {
                                   {.title = "peak memory, MiB", .decimals = 1},
                                   {.title = "rows in memory", .decimals = 1}};
   for (const RunResult& r : results) {
-    names.push_back(r.name);
+    names.push_back(r.run.directory());
+    panels.front().deviations.push_back(r.deviation);
     styles.push_back(static_cast<size_t>(r.kind));
     const double values[] = {r.bits_per_byte, r.ms, mebibytes(r), r.mean_rows};
     for (size_t p = 0; p < panels.size(); ++p) panels[p].values.push_back(values[p]);
@@ -148,8 +160,10 @@ PlotLine& line_of(std::vector<PlotLine>& all, const std::string& name, Kind kind
 std::string curves(const std::vector<RunResult>& results) {
   std::vector<PlotLine> runs;
   for (const RunResult& r : results)
-    for (PlotLine& line = line_of(runs, r.name, r.kind); const CurvePoint& point : r.curve)
-      line.points.push_back({point.seconds, point.bits_per_byte});
+    if (PlotLine& line = line_of(runs, r.run.variant, r.kind); !r.curve.empty()) {
+      if (!line.points.empty()) line.points.push_back({NAN, NAN});  // another seed's curve begins
+      for (const CurvePoint& point : r.curve) line.points.push_back({point.seconds, point.bits_per_byte});
+    }
   return line_plot("Bits per byte over training time", {.title = "training time, seconds"},
                    {.title = "bits per byte"}, runs);
 }
@@ -157,7 +171,7 @@ std::string curves(const std::vector<RunResult>& results) {
 std::string tradeoff(const std::vector<RunResult>& results) {
   std::vector<PlotLine> families;
   for (const RunResult& r : results)
-    line_of(families, r.family, r.kind)
+    line_of(families, r.run.family, r.kind)
         .points.push_back({std::max(r.mean_rows, 1.0), r.bits_per_byte,
                            r.span_loss > 0 ? fmt::format("{}", r.span_loss) : ""});
   for (PlotLine& family : families) std::ranges::sort(family.points, {}, &PlotPoint::x);
@@ -170,7 +184,7 @@ std::string recall(const std::vector<RunResult>& results) {
   std::vector<PlotLine> runs;
   PlotAxis distance{.title = "rows between the question and its fact"};
   for (const RunResult& r : results) {
-    PlotLine& line = line_of(runs, r.name, r.kind);
+    PlotLine& line = line_of(runs, r.run.variant, r.kind);
     for (const RecallScore& s : r.recall) {
       const std::string category = fmt::format("{}-{}", s.nearest, s.farthest);
       auto at = std::ranges::find(distance.categories, category);
@@ -179,6 +193,35 @@ std::string recall(const std::vector<RunResult>& results) {
     }
   }
   return line_plot("Questions answered, by distance", distance, {.title = "answered, %"}, runs);
+}
+
+RunResult pooled(const std::vector<const RunResult*>& runs) {
+  RunResult all = *runs.front();
+  all.seeds = runs.size();
+  all.curve.clear();
+  const auto mean = [&](double RunResult::*what) {
+    double sum = 0;
+    for (const RunResult* r : runs) sum += r->*what;
+    return sum / static_cast<double>(runs.size());
+  };
+  for (const auto what :
+       {&RunResult::bits_per_byte, &RunResult::mean_rows, &RunResult::ms, &RunResult::tokens_per_s})
+    all.*what = mean(what);
+  for (const RunResult* r : runs) {
+    all.deviation = std::max(all.deviation, std::abs(r->bits_per_byte - all.bits_per_byte));
+    all.peak_bytes = std::max(all.peak_bytes, r->peak_bytes);
+    if (r == runs.front()) continue;
+    for (const RecallScore& s : r->recall) {
+      const auto same = std::ranges::find(all.recall, s.nearest, &RecallScore::nearest);
+      if (same == all.recall.end()) {
+        all.recall.push_back(s);
+      } else {
+        same->asked += s.asked;
+        same->right += s.right;
+      }
+    }
+  }
+  return all;
 }
 
 }  // namespace
@@ -194,12 +237,13 @@ bool is_enwik8(const Corpus& corpus) {
   return hash.digits() == "f8de4fdc101d62b19e0fa2527b3fa342";
 }
 
-RunResult read_result(const fs::path& run, const std::string& name, const std::string& family) {
-  const Config config = load_config((run / "config.yaml").string());
+std::string RunName::directory() const { return seed ? fmt::format("{}-seed-{}", variant, *seed) : variant; }
+
+RunResult read_result(const fs::path& directory, const RunName& run) {
+  const Config config = load_config((directory / "config.yaml").string());
   const ModelConfig& m = config.model;
   const KindInfo& kind = kind_info(m.kind);
-  RunResult r{.name = name,
-              .family = family,
+  RunResult r{.run = run,
               .kind = m.kind,
               .span_loss = kind.spans == Spans::none ? 0 : m.span.loss,
               .published = kind.published};
@@ -210,7 +254,7 @@ RunResult read_result(const fs::path& run, const std::string& name, const std::s
   const auto number = [](const nlohmann::ordered_json& value) {
     return value.is_number() ? value.get<double>() : NAN;
   };
-  for (const auto& [text, line] : read_metrics(run)) {
+  for (const auto& [text, line] : read_metrics(directory)) {
     r.steps = line.value("step", r.steps);
     if (line.contains("ms") && line["ms"].is_number()) ms.push_back(line["ms"]);
     r.peak_bytes = std::max(r.peak_bytes, line.value("peak_bytes", int64_t{0}));
@@ -225,38 +269,56 @@ RunResult read_result(const fs::path& run, const std::string& name, const std::s
       if (s["asked"] > 0) r.recall.push_back({s["nearest"], s["farthest"], s["asked"], s["right"]});
   }
   if (!validated || ms.empty())
-    refuse("{}: its metrics have no final validation (was the run made by fade compare?)", run.string());
+    refuse("{}: its metrics have no final validation (was the run made by fade compare?)",
+           directory.string());
   r.ms = median(ms);
   r.tokens_per_s = 1000 / r.ms * config.train.batch * m.block * config.train.accumulate;
-  for (const NamedTensor& t : load_safetensors(find_weights(run)).tensors) r.parameters += t.tensor.numel();
+  for (const NamedTensor& t : load_safetensors(find_weights(directory)).tensors)
+    r.parameters += t.tensor.numel();
   return r;
 }
 
+std::vector<RunResult> over_seeds(const std::vector<RunResult>& results) {
+  std::vector<std::vector<const RunResult*>> variants;
+  for (const RunResult& r : results) {
+    const auto same = std::ranges::find_if(
+        variants, [&](const auto& runs) { return runs.front()->run.variant == r.run.variant; });
+    (same == variants.end() ? variants.emplace_back() : *same).push_back(&r);
+  }
+  std::vector<RunResult> all;
+  for (const auto& runs : variants) all.push_back(runs.size() == 1 ? *runs.front() : pooled(runs));
+  for (RunResult& r : all) r.run.seed.reset();
+  return all;
+}
+
 std::string comparison_table(const std::vector<RunResult>& results) {
-  const std::string table = lines(results, {"", "  ", "\n", true});
+  const std::vector<RunResult> variants = over_seeds(results);
+  const std::string table = lines(variants, {"", "  ", "\n", true}) + legend(variants);
   if (!any_published(results)) return table;
   return table +
          "published: Expire-Span (2021), 12 layers of 512 on enwik8: bits per byte, GPU memory, ms per batch\n";
 }
 
 void write_comparison(const fs::path& out, const std::vector<RunResult>& results) {
-  const auto put = [&](const char* name, bool wanted, const auto& text) {
+  const std::vector<RunResult> variants = over_seeds(results);
+  const auto put = [&](const char* name, bool wanted, const auto& text, const std::vector<RunResult>& of) {
     if (wanted)
-      write_file_atomically(out / name, text(results));
+      write_file_atomically(out / name, text(of));
     else
       remove_file(out / name);
   };
   const bool any = !results.empty();
-  const bool families = std::ranges::any_of(results, [](const RunResult& r) { return r.family != r.name; });
+  const bool families =
+      std::ranges::any_of(variants, [](const RunResult& r) { return r.run.family != r.run.variant; });
   const bool validations =
       std::ranges::any_of(results, [](const RunResult& r) { return r.curve.size() > 1; });
   const bool asked = std::ranges::any_of(results, [](const RunResult& r) { return !r.recall.empty(); });
-  put("comparison.csv", any, csv);
-  put("comparison.md", any, markdown);
-  put("comparison.svg", any, bars);
-  put("curves.svg", validations, curves);
-  put("tradeoff.svg", families, tradeoff);
-  put("recall.svg", asked, recall);
+  put("comparison.csv", any, csv, results);
+  put("comparison.md", any, markdown, variants);
+  put("comparison.svg", any, bars, variants);
+  put("curves.svg", validations, curves, results);
+  put("tradeoff.svg", families, tradeoff, variants);
+  put("recall.svg", asked, recall, variants);
 }
 
 }  // namespace fade

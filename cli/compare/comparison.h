@@ -18,14 +18,23 @@ struct CurvePoint {
   double bits_per_byte = 0;
 };
 
-/// The result of one run, read from its directory.
+/// What a run is called.
+struct RunName {
+  std::string variant;                ///< of its configuration and, by --span-loss, coefficient
+  std::string family;                 ///< runs that differ in the coefficient and seed alone share it
+  std::optional<uint64_t> seed = {};  ///< by --seeds: runs that differ in it alone share the variant
+  std::string directory() const;      ///< of the run, in that of the comparison
+};
+
+/// The result of one run, read from its directory, or of a variant's runs with several seeds.
 struct RunResult {
-  std::string name;    ///< of the configuration it was made from
-  std::string family;  ///< runs that differ in the span-loss coefficient alone share it
+  RunName run;
+  size_t seeds = 1;  ///< number of runs
   Kind kind{};
   double span_loss = 0;  ///< coefficient; 0 for kinds without spans
   int64_t steps = 0, parameters = 0;
   double bits_per_byte = 0;                 ///< on the validation split, at the end
+  double deviation = 0;                     ///< of several seeds' bits per byte from their mean: the largest
   double mean_rows = 0;                     ///< in memory per stream and layer, there
   double ms = 0;                            ///< per batch: median over the run
   double tokens_per_s = 0;                  ///< of the same
@@ -40,13 +49,17 @@ bool is_enwik8(const Corpus& corpus);
 
 /// Reads RUN/config.yaml, RUN/metrics.jsonl and the newest weights. Throws InputError when the run
 /// has no final validation.
-RunResult read_result(const std::filesystem::path& run, const std::string& name, const std::string& family);
+RunResult read_result(const std::filesystem::path& directory, const RunName& run);
 
-/// The table for a terminal, with the published figures of each kind, and a dash for a kind without; or without those
-/// columns, when no result has any.
+/// The runs' results, with those that differ in the seed alone made one: the means of bits per byte, rows, and time, the
+/// largest memory, and the questions of all. It has no curve, unless it is of one run.
+std::vector<RunResult> over_seeds(const std::vector<RunResult>& results);
+
+/// The table for a terminal, with a line per variant: several seeds' bits per byte as mean ± deviation; with the
+/// published figures of each kind, and a dash for a kind without, or without those columns, when no result has any.
 std::string comparison_table(const std::vector<RunResult>& results);
 
-/// Writes OUT/comparison.csv, .md and .svg; OUT/curves.svg if a run has several validations, OUT/tradeoff.svg if a
+/// Writes OUT/comparison.csv, with a line per run, and OUT/comparison.md and .svg, of variants; OUT/curves.svg if a run has several validations, OUT/tradeoff.svg if a
 /// family has several members, and OUT/recall.svg for the recall corpus. Removes those of them that earlier
 /// results left and these do not make: without results, all.
 void write_comparison(const std::filesystem::path& out, const std::vector<RunResult>& results);

@@ -171,10 +171,15 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
   for (size_t l = 0; l < lines.size(); ++l) {
     const PlotLine& line = lines[l];
     std::string d;
-    for (const PlotPoint& p : line.points)
-      d += fmt::format("{}{:.1f} {:.1f}", d.empty() ? "M" : "L", across(p.x), up(p.y));
+    bool gap = true;
+    for (const PlotPoint& p : line.points) {
+      const bool shown = std::isfinite(p.x) && std::isfinite(p.y);
+      if (shown) d += fmt::format("{}{:.1f} {:.1f}", gap ? "M" : "L", across(p.x), up(p.y));
+      gap = !shown;
+    }
     svg.path(d, fmt::format("fill=\"none\" stroke=\"{}\" stroke-width=\"2\"", colour(line.style)));
     for (const PlotPoint& p : line.points) {
+      if (!std::isfinite(p.x) || !std::isfinite(p.y)) continue;
       svg.marker(across(p.x), up(p.y), line.style);
       if (!p.label.empty())
         svg.text(across(p.x) + 7, up(p.y) - 7, p.label, "start", colour(line.style), " font-size=\"10\"");
@@ -201,6 +206,9 @@ std::string bar_panels(const std::string& title, const std::vector<std::string>&
     const double begin = left + p * (kPanelWidth + kGap);
     std::vector<double> values = panel.values;
     if (panel.from_zero) values.push_back(0);
+    const auto deviation = [&](size_t row) { return panel.deviations.empty() ? 0 : panel.deviations[row]; };
+    for (size_t r = 0; r < panel.values.size(); ++r)
+      for (const int sign : {-1, 1}) values.push_back(panel.values[r] + sign * deviation(r));
     const AxisScale across({panel.title}, values, begin, begin + kPanelWidth - kNumberWidth);
     svg.text(begin, kTop - 12, panel.title, "start", "#111111");
     for (const Tick& t : across.ticks()) {
@@ -212,11 +220,17 @@ std::string bar_panels(const std::string& title, const std::vector<std::string>&
     for (size_t r = 0; r < panel.values.size(); ++r) {
       const double value = panel.values[r], middle = kTop + kRowHeight * (r + 0.5);
       if (!std::isfinite(value)) continue;
+      const double low = across(value - deviation(r)), high = across(value + deviation(r));
       if (panel.from_zero)
         svg.bar(begin, middle - 8, across(value) - begin, 16, colour(styles[r]));
       else
         svg.marker(across(value), middle, styles[r]);
-      svg.text(across(value) + 8, middle + 4, figure(value, panel.decimals), "start");
+      if (deviation(r) > 0) {
+        svg.segment(low, middle, high, middle, colour(styles[r]), 2);
+        for (const double end : {low, high})
+          svg.segment(end, middle - 5, end, middle + 5, colour(styles[r]), 2);
+      }
+      svg.text(high + 8, middle + 4, figure(value, panel.decimals), "start");
     }
   }
   return svg.str();

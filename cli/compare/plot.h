@@ -16,7 +16,7 @@ struct PlotPoint {
 struct PlotLine {
   std::string name;  ///< in the legend
   size_t style;
-  std::vector<PlotPoint> points;  ///< joined in this order
+  std::vector<PlotPoint> points;  ///< joined in this order; one that is not finite leaves a gap
 };
 
 struct PlotAxis {
@@ -35,6 +35,8 @@ struct BarPanel {
   /// false: a dot on an axis that begins near the smallest value, for values that differ little.
   bool from_zero = true;
   std::vector<double> values = {};  ///< one per row; NaN leaves the row empty
+  std::vector<double> deviations =
+      {};  ///< of the values, drawn to both sides of a dot where above 0; one per row, or none
 };
 
 /// Adjacent panels that share their rows → an SVG document.

@@ -15,11 +15,11 @@ BOOST_AUTO_TEST_SUITE(comparison)
 BOOST_AUTO_TEST_CASE(a_kind_without_published_figures_has_dashes) {
   const Published figures{.bits_per_byte = 1.03, .gigabytes = 15, .ms = 408};
   const std::string table =
-      comparison_table({{.name = "a", .family = "a", .published = figures}, {.name = "b", .family = "b"}});
+      comparison_table({{.run = {"a", "a"}, .published = figures}, {.run = {"b", "b"}}});
   BOOST_TEST(contains(table, " 1.03                 15  408\n"), table);
   BOOST_TEST(contains(table, " -                    -   -\n"), table);
   BOOST_TEST(contains(table, "published: "));
-  BOOST_TEST(!contains(comparison_table({{.name = "b", .family = "b"}}), "published"));
+  BOOST_TEST(!contains(comparison_table({{.run = {"b", "b"}}}), "published"));
 }
 
 // A text that begins as enwik8 does is in tests/shell/enwik8_test.sh.
@@ -37,9 +37,9 @@ BOOST_AUTO_TEST_CASE(other_texts_are_not_enwik8) {
 
 BOOST_AUTO_TEST_CASE(curves_are_drawn_where_there_are_several_validations) {
   const test::TempDir dir;
-  const RunResult once{.name = "once", .family = "once", .curve = {{.seconds = 7, .bits_per_byte = 2}}};
+  const RunResult once{.run = {"once", "once"}, .curve = {{.seconds = 7, .bits_per_byte = 2}}};
   RunResult often = once;
-  often.name = "often";
+  often.run.variant = "often";
   often.curve.push_back({.seconds = 70, .bits_per_byte = 1.5});
   write_comparison(dir.path(), {once, often});
   const std::string svg = test::file_text(dir.path("curves.svg"));
@@ -53,9 +53,9 @@ BOOST_AUTO_TEST_CASE(curves_are_drawn_where_there_are_several_validations) {
 BOOST_AUTO_TEST_CASE(any_name_leaves_tables_and_pictures_whole) {
   const test::TempDir dir;
   const std::string name = "a,b \"c\" |d| <&> \x01\n \xe9 \xc3\xa9";
-  write_comparison(dir.path(), {{.name = name, .family = "other", .mean_rows = 2}});
+  write_comparison(dir.path(), {{.run = {name, "other"}, .mean_rows = 2}});
   const std::string shown = "a,b \"c\" |d| <&> \\x01\\x0a \\xe9 \xc3\xa9";
-  BOOST_TEST(contains(comparison_table({{.name = name, .family = name}}), "\n" + shown + "  "));
+  BOOST_TEST(contains(comparison_table({{.run = {name, name}}}), "\n" + shown + "  "));
   BOOST_TEST(contains(test::file_text(dir.path("comparison.csv")),
                       "\n\"a,b \"\"c\"\" |d| <&> \\x01\\x0a \\xe9 \xc3\xa9\",transformer_xl,"));
   BOOST_TEST(contains(test::file_text(dir.path("comparison.md")),
@@ -70,10 +70,63 @@ BOOST_AUTO_TEST_CASE(any_name_leaves_tables_and_pictures_whole) {
                       ">a,b \"c\" |d| &lt;&amp;> \\x01\\x0a \\xe9 \xc3\xa9</text>"));
 }
 
+BOOST_AUTO_TEST_CASE(several_seeds_become_one_line_with_a_mean_and_a_deviation) {
+  const test::TempDir dir;
+  RunResult first{.run = {"a", "a", 1},
+                  .bits_per_byte = 2.0,
+                  .mean_rows = 10,
+                  .ms = 20,
+                  .peak_bytes = 1 << 20,
+                  .recall = {{.nearest = 1, .farthest = 2, .asked = 10, .right = 4}},
+                  .curve = {{.seconds = 1, .bits_per_byte = 3}, {.seconds = 2, .bits_per_byte = 2}}};
+  RunResult second = first;
+  second.run.seed = 2;
+  second.bits_per_byte = 2.3;
+  second.mean_rows = 14;
+  second.peak_bytes = 2 << 20;
+  second.recall = {{.nearest = 1, .farthest = 2, .asked = 30, .right = 30},
+                   {.nearest = 3, .farthest = 4, .asked = 1, .right = 0}};
+  RunResult third = first;
+  third.run.seed = 3;
+  third.bits_per_byte = 2.0;
+  const RunResult other{.run = {"b", "b", 1}, .bits_per_byte = 5};
+  const std::vector<RunResult> runs = {first, other, second, third}, variants = over_seeds(runs);
+  BOOST_REQUIRE_EQUAL(variants.size(), 2U);
+  const RunResult& a = variants.front();
+  BOOST_TEST(a.run.directory() == "a");
+  BOOST_TEST(a.seeds == 3U);
+  BOOST_TEST(std::abs(a.bits_per_byte - 2.1) < 1e-12);
+  BOOST_TEST(std::abs(a.deviation - 0.2) < 1e-12);
+  BOOST_TEST(std::abs(a.mean_rows - 34.0 / 3) < 1e-12);
+  BOOST_TEST(a.peak_bytes == 2 << 20);
+  BOOST_REQUIRE_EQUAL(a.recall.size(), 2U);
+  BOOST_TEST(a.recall[0].asked == 50);
+  BOOST_TEST(a.recall[0].right == 38);
+  BOOST_TEST(a.recall[1].asked == 1);
+  BOOST_TEST(variants.back().seeds == 1U);
+  BOOST_TEST(contains(comparison_table(runs), " 2.1000 ± 0.2000 "));
+  BOOST_TEST(contains(comparison_table(runs), "a seed's bits/byte from their mean"));
+  BOOST_TEST(!contains(comparison_table({other}), "±"));
+
+  write_comparison(dir.path(), runs);
+  const std::string table = test::file_text(dir.path("comparison.csv"));
+  for (const char* line : {"\na-seed-1,", "\na-seed-2,", "\na-seed-3,", "\nb-seed-1,"})
+    BOOST_TEST(contains(table, line), table);
+  BOOST_TEST(!contains(table, "±"));
+  BOOST_TEST(contains(test::file_text(dir.path("comparison.md")), "| a   | "));
+  // Three curves in one colour, of two points each, and the middle of no two of them joined.
+  const std::string curves = test::file_text(dir.path("curves.svg"));
+  const size_t path = curves.find("<path d=\"M");
+  const std::string d = curves.substr(path, curves.find("fill=\"none\"", path) - path);
+  BOOST_TEST(std::ranges::count(d, 'M') == 3);
+  BOOST_TEST(std::ranges::count(d, 'L') == 3);
+  BOOST_TEST(!contains(curves, "nan"));
+}
+
 // Columns are as wide as what is seen of their cells, not as many bytes.
 BOOST_AUTO_TEST_CASE(columns_count_characters) {
-  const std::string table = comparison_table(
-      {{.name = "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", .family = ""}, {.name = "abcd", .family = ""}});
+  const std::string table =
+      comparison_table({{.run = {"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", ""}}, {.run = {"abcd", ""}}});
   BOOST_TEST(contains(table, "\n\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9  transformer_xl  "), table);
   BOOST_TEST(contains(table, "\nabcd  transformer_xl  "), table);
 }

@@ -94,6 +94,22 @@ holds "also one that is nearly another" sh -c 'test -d sweep/rows-span-loss-0.10
 holds "the configuration's own only once" test ! -e sweep/rows-span-loss-0.001
 holds "and none without spans" test ! -e sweep/window-span-loss-0.1
 holds "draws the trade-off" grep -q "Bits per byte against memory" sweep/tradeoff.svg
+sed 's/^threads/seed: 9\nthreads/' window.yaml >nine.yaml
+works "several seeds" compare rows.yaml nine.yaml --seeds 1,2 --span-loss 0.1 --steps 6 --set train.eval_every=3 --out seeds
+holds "train each with each" sh -c 'test "$(cut -d, -f1 seeds/comparison.csv | xargs)" = \
+  "run rows-seed-1 rows-seed-2 rows-span-loss-0.1-seed-1 rows-span-loss-0.1-seed-2 nine-seed-1 nine-seed-2"'
+holds "whatever the files say" grep -q "^seed: 2" seeds/nine-seed-2/config.yaml
+holds "become one line each, with a mean and a deviation" python3 -c '
+import csv
+runs = {r["run"]: float(r["bits/byte"]) for r in csv.DictReader(open("seeds/comparison.csv"))}
+one, two = runs["rows-seed-1"], runs["rows-seed-2"]
+line = next(l for l in open("out") if l.startswith("rows  ")).split()
+assert len(open("out").read().splitlines()) == 5 and line[5] == "±", line
+assert abs(float(line[4]) - (one + two) / 2) < 1e-4 and abs(float(line[6]) - abs(one - two) / 2) < 1e-4, (line, runs)
+assert one != two'
+works "one of the seeds alone" compare rows.yaml --seeds 2 --steps 6 --set train.eval_every=3 --out seeds
+holds "is there already" grep -q "nothing left to do" err
+
 timed=(compare window.yaml rows.yaml --set train.eval_every=5 --set train.checkpoint_every=0 --out timed)
 works "a time" "${timed[@]}" --minutes 0.01
 for run in window rows; do
