@@ -27,9 +27,7 @@ from pathlib import Path
 
 from recipe import cpu_model
 
-# layers, width and learning rate: the ladder of train/config/text_plan.cpp
-SIZES = [(2, 64, 4e-3), (3, 96, 3.5e-3), (3, 128, 3e-3), (4, 192, 2e-3), (4, 256, 1.5e-3), (6, 384, 1e-3),
-         (8, 512, 7e-4)]
+PLAN = Path(__file__).parent.parent / "train/config/text_plan.cpp"
 DROPOUTS = [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5]
 EVALUATED = 200_000  # bytes, at most
 
@@ -45,6 +43,12 @@ def arguments():
                         help="runs at a time (default: a run per core)")
     parser.add_argument("--out", required=True, help="JSON file of the results; runs that it holds are not repeated")
     return parser.parse_args()
+
+
+def sizes():
+    """Layers, width and learning rate of the models that fade chooses among."""
+    ladder = re.search(r"kLadder = .*?;", PLAN.read_text(), re.S).group()
+    return [(int(n), int(h), float(lr)) for n, h, lr in re.findall(r"\{(\d+), (\d+), ([-.e\d]+)\}", ladder)]
 
 
 def evaluated(text):
@@ -82,12 +86,13 @@ def train(args, text, settings):
 
 def neighbours(plan):
     """Settings next to those of a run: {name: [key=value, ..]}."""
-    size = min(range(len(SIZES)), key=lambda i: abs(SIZES[i][1] - plan["hidden"]) + abs(SIZES[i][0] - plan["layers"]))
+    ladder = sizes()
+    size = min(range(len(ladder)), key=lambda i: abs(ladder[i][1] - plan["hidden"]) + abs(ladder[i][0] - plan["layers"]))
     drop = min(range(len(DROPOUTS)), key=lambda i: abs(DROPOUTS[i] - plan["dropout"]))
     tried = {}
     for name, i in (("smaller model", size - 1), ("larger model", size + 1)):
-        if 0 <= i < len(SIZES):
-            layers, hidden, lr = SIZES[i]
+        if 0 <= i < len(ladder):
+            layers, hidden, lr = ladder[i]
             tried[name] = [f"model.layers={layers}", f"model.hidden={hidden}", f"model.ff={4 * hidden}",
                            f"train.optimizer.lr={lr}"]
     for name, i in (("less dropout", drop - 1), ("more dropout", drop + 1)):
