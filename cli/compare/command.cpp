@@ -18,7 +18,7 @@ namespace {
 
 bool has_span_loss(const Config& c) { return kind_info(c.model.kind).spans != Spans::none; }
 
-// Bits per byte are comparable only on the same bytes, with the same seed.
+// Bits per byte are comparable only on the same bytes, with the same seeds.
 void check_common(const Config& first, const std::string& first_path, const Config& other,
                   const std::string& path) {
   for (const Key& key : config_keys()) {
@@ -57,7 +57,7 @@ struct Compare {
   std::vector<uint64_t> seeds;
 
   explicit Compare(CLI::App& app) {
-    app.add_option("CONFIG", paths, "configuration files, one per run")->required();
+    app.add_option("CONFIG", paths, "configuration files")->required();
     add_sets(app, sets, "key.path=value: overrides a key of every configuration; may be repeated");
     add_number(app, "--steps", steps, {1, range_of("train.steps").high},
                "updates of each run: overrides train.steps");
@@ -89,7 +89,7 @@ struct Compare {
     });
     std::string names;
     for (const Plan& plan : all) names += plan.name() + ' ';
-    ranks.require_same("the runs", names, "give all ranks the same configurations");
+    ranks.require_same("the runs", names, "give all ranks the same configurations and options");
     if (ranks.leads())
       lead(std::move(all), notes, ranks);
     else
@@ -176,7 +176,7 @@ struct Compare {
     if (!seeds.empty()) refuse_set_beside("--seeds", "seed", sets);
     std::vector<std::string> overrides = sets;
     if (steps) overrides.push_back(fmt::format("train.steps={}", steps));
-    if (!seeds.empty()) overrides.push_back(fmt::format("seed={}", seeds.front()));
+    if (!seeds.empty()) overrides.push_back(fmt::format("seed={}", seeds.front()));  // for check_common
     for (const std::string& override : device_override(device)) overrides.push_back(override);
     std::vector<Plan> plans;
     const auto plan = [&](const RunName& run, const Config& config) {

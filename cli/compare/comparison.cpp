@@ -50,6 +50,9 @@ const std::vector<Column> kMeasured = {
     {"span loss",
      [](const RunResult& r) { return r.span_loss > 0 ? fmt::format("{}", r.span_loss) : std::string("-"); }},
 };
+const Column kSeeds = {"seeds", [](const RunResult& r) { return fmt::to_string(r.seeds); }};
+const Column kSeed = {"seed",
+                      [](const RunResult& r) { return r.run.seed ? fmt::to_string(*r.run.seed) : "-"; }};
 const std::vector<Column> kPublished = {
     {"published bits/byte",
      [](const RunResult& r) { return published(r, &Published::bits_per_byte, "{:.2f}"); }},
@@ -61,8 +64,15 @@ bool any_published(const std::vector<RunResult>& results) {
   return std::ranges::any_of(results, [](const RunResult& r) { return r.published.has_value(); });
 }
 
+bool several_seeds(const std::vector<RunResult>& results) {
+  return std::ranges::any_of(results, [](const RunResult& r) { return r.seeds > 1; });
+}
+
 std::vector<Column> columns_of(const std::vector<RunResult>& results) {
   std::vector<Column> columns = kMeasured;
+  if (several_seeds(results)) columns.push_back(kSeeds);
+  if (std::ranges::any_of(results, [](const RunResult& r) { return r.run.seed.has_value(); }))
+    columns.push_back(kSeed);
   if (any_published(results)) columns.insert(columns.end(), kPublished.begin(), kPublished.end());
   return columns;
 }
@@ -115,8 +125,8 @@ std::string markdown_cell(std::string cell) {
 
 /// What the table's signs mean.
 std::string legend(const std::vector<RunResult>& variants) {
-  if (std::ranges::all_of(variants, [](const RunResult& r) { return r.seeds == 1; })) return {};
-  return "± the largest distance of a seed's bits/byte from their mean; peak MiB: the largest; the others: means\n";
+  if (!several_seeds(variants)) return {};
+  return "of several seeds: bits/byte as mean ± the largest distance from it; means of rows and times; the largest peak\n";
 }
 
 std::string markdown(const std::vector<RunResult>& results) {
@@ -199,26 +209,23 @@ RunResult pooled(const std::vector<const RunResult*>& runs) {
   RunResult all = *runs.front();
   all.seeds = runs.size();
   all.curve.clear();
-  const auto mean = [&](double RunResult::*what) {
+  const auto mean = [&](auto RunResult::*what) {
     double sum = 0;
-    for (const RunResult* r : runs) sum += r->*what;
+    for (const RunResult* r : runs) sum += static_cast<double>(r->*what);
     return sum / static_cast<double>(runs.size());
   };
   for (const auto what :
        {&RunResult::bits_per_byte, &RunResult::mean_rows, &RunResult::ms, &RunResult::tokens_per_s})
     all.*what = mean(what);
+  all.steps = std::llround(mean(&RunResult::steps));  // with --minutes the clock chooses each run's
+  all.deviation = std::isfinite(all.bits_per_byte) ? 0 : NAN;
   for (const RunResult* r : runs) {
     all.deviation = std::max(all.deviation, std::abs(r->bits_per_byte - all.bits_per_byte));
     all.peak_bytes = std::max(all.peak_bytes, r->peak_bytes);
     if (r == runs.front()) continue;
-    for (const RecallScore& s : r->recall) {
-      const auto same = std::ranges::find(all.recall, s.nearest, &RecallScore::nearest);
-      if (same == all.recall.end()) {
-        all.recall.push_back(s);
-      } else {
-        same->asked += s.asked;
-        same->right += s.right;
-      }
+    for (size_t i = 0; i < r->recall.size(); ++i) {  // the same questions, whatever the seed
+      all.recall.at(i).asked += r->recall[i].asked;
+      all.recall.at(i).right += r->recall[i].right;
     }
   }
   return all;
