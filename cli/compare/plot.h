@@ -34,9 +34,8 @@ struct BarPanel {
   int decimals = 0;  ///< of the number written next to each bar, at least
   /// false: a dot on an axis that begins near the smallest value, for values that differ little.
   bool from_zero = true;
-  std::vector<double> values = {};  ///< one per row; NaN leaves the row empty
-  std::vector<double> deviations =
-      {};  ///< of the values, drawn to both sides of a dot where above 0; one per row, or none
+  std::vector<double> values = {};      ///< one per row; NaN leaves the row empty
+  std::vector<double> deviations = {};  ///< of the values, drawn where above 0; one per row, or none
 };
 
 /// Adjacent panels that share their rows → an SVG document.
