@@ -75,6 +75,8 @@ class Svg {
   std::string body_;
 };
 
+bool is_finite(const PlotPoint& p) { return std::isfinite(p.x) && std::isfinite(p.y); }
+
 // The distance between about `count` ticks: 1, 2 or 5 times a power of ten.
 double round_step(double span, int count) {
   const double raw = span / count, power = std::pow(10, std::floor(std::log10(raw)));
@@ -173,13 +175,13 @@ std::string line_plot(const std::string& title, const PlotAxis& x, const PlotAxi
     std::string d;
     bool gap = true;
     for (const PlotPoint& p : line.points) {
-      const bool shown = std::isfinite(p.x) && std::isfinite(p.y);
+      const bool shown = is_finite(p);
       if (shown) d += fmt::format("{}{:.1f} {:.1f}", gap ? "M" : "L", across(p.x), up(p.y));
       gap = !shown;
     }
     svg.path(d, fmt::format("fill=\"none\" stroke=\"{}\" stroke-width=\"2\"", colour(line.style)));
     for (const PlotPoint& p : line.points) {
-      if (!std::isfinite(p.x) || !std::isfinite(p.y)) continue;
+      if (!is_finite(p)) continue;
       svg.marker(across(p.x), up(p.y), line.style);
       if (!p.label.empty())
         svg.text(across(p.x) + 7, up(p.y) - 7, p.label, "start", colour(line.style), " font-size=\"10\"");
