@@ -87,6 +87,32 @@ Tensor Tensor::rows(int64_t begin, int64_t end) const {
   return {p_->storage, s, dtype(), p_->offset + begin * shape().numel(1, shape().dims())};
 }
 
+Tensor Tensor::append(const Tensor& more) const {
+  Shape all = shape(), wanted = shape();
+  all.set(0, size(0) + more.size(0));
+  wanted.set(0, more.size(0));
+  if (more.shape() != wanted || more.dtype() != dtype() || more.device() != device())
+    fail("append: {} {} on {} below {} {} on {} (rows of one type, device and size)", name_of(more.dtype()),
+         more.shape().str(), name_of(more.device()), name_of(dtype()), shape().str(), name_of(device()));
+  const auto write = [&](const Tensor& to) {  // no version: nothing that a tensor names is written
+    auto* const end = static_cast<std::byte*>(to.bytes()) + size_bytes();
+    backend(device()).copy(end, device(), more.bytes(), device(), more.size_bytes());
+    return to;
+  };
+  Storage& here = *p_->storage;
+  const size_t begin = static_cast<size_t>(p_->offset) * size_of(dtype()), end = begin + size_bytes();
+  if (end == here.used && end + more.size_bytes() <= here.bytes) {
+    here.used = end + more.size_bytes();
+    return write({p_->storage, all, dtype(), p_->offset});
+  }
+  const size_t used = size_bytes() + more.size_bytes();
+  const auto storage = std::make_shared<Storage>(used + used / 2, device());
+  storage->used = used;
+  const Tensor copied{storage, all, dtype(), 0};
+  copied.rows(0, size(0)).copy_from(*this);
+  return write(copied);
+}
+
 Tensor& Tensor::set_requires_grad(bool on) {
   if (on && (dtype() == DType::i32 || dtype() == DType::u8))
     fail("set_requires_grad: a tensor of {} has no gradient (use f32 or f64)", name_of(dtype()));

@@ -24,7 +24,7 @@ namespace fade {
 /// The memory behind one or more tensors.
 struct Storage {
   /// `size` bytes on `d`, contents undefined. Throws as allocate does.
-  Storage(size_t size, Device d) : device(d), bytes(size), data(allocate(size, d)) {}
+  Storage(size_t size, Device d) : device(d), bytes(size), used(size), data(allocate(size, d)) {}
   ~Storage() { release(data, bytes, device); }
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -32,6 +32,7 @@ struct Storage {
   Device device;         ///< where the memory is
   uint32_t version = 0;  ///< how often it was written: uses of Tensor::mutate
   size_t bytes;          ///< its size
+  size_t used;           ///< of them those that tensors name: the rest is room for Tensor::append
   void* data;            ///< first byte, 64-byte aligned
 };
 
@@ -132,6 +133,10 @@ class Tensor {
   Tensor view(const Shape& shape) const;
   /// Rows [begin, end) of the first dimension, the same memory. Not recorded. Throws when they are outside.
   Tensor rows(int64_t begin, int64_t end) const;
+  /// `more` below these rows, along the first dimension. Not recorded. Copies only `more`, into the memory of these
+  /// rows, if that has room after them that no other tensor has been given; all rows otherwise, into memory with room
+  /// for half as many again. Throws when types, devices or sizes of a row differ, or there is no first dimension.
+  Tensor append(const Tensor& more) const;
   /// The same memory as a constant: gradients stop here.
   Tensor detach() const { return view(shape()); }
 

@@ -36,15 +36,16 @@ Tensor Attention::queries(const Tensor& block) const {
   return query_norm_ ? (*query_norm_)(q, config_.heads) : q;
 }
 
+Tensor Attention::with_kept(const Input& in, Tensor KeptOfRows::*kept, const Tensor& computed) {
+  if (!in.kept) return computed;
+  Tensor& rows = in.kept->*kept;
+  const Tensor& index = in.kept->index;
+  return rows = !rows ? computed : index ? gather_above(rows, index, computed) : rows.append(computed);
+}
+
 Tensor Attention::keys_and_values(const Input& in) const {
-  const auto of = [&](const Tensor& memory) {
-    const Tensor kv = key_value_(memory, in.block);
-    return key_norm_ ? (*key_norm_)(kv, config_.heads) : kv;
-  };
-  if (!in.kept) return of(in.memory);
-  KeptKeysValues& kept = *in.kept;
-  kept.kv = kept.kv ? gather_above(kept.kv, kept.index, of(in.memory.rows(0, 0))) : of(in.memory);
-  return kept.kv;
+  const Tensor kv = key_value_(in.memory, in.block);
+  return with_kept(in, &KeptOfRows::kv, key_norm_ ? (*key_norm_)(kv, config_.heads) : kv);
 }
 
 Tensor Attention::attend(const Input& in, const SpanMask& mask, const Tensor& positions) const {

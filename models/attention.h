@@ -26,11 +26,12 @@ class Attention {
  public:
   /// A layer's context, and what its forward pass shares.
   struct Input {
-    const Tensor& memory;     ///< [Nm, H]: the memory rows, after norm1 if the model is pre-norm
+    /// [Nm, H]: the memory rows, after norm1 if the model is pre-norm. None where `kept` has all that is needed of them.
+    const Tensor& memory;
     const Tensor& block;      ///< [B·n, H]: the block's rows, likewise
     const PackedRows& rows;   ///< whose they are, and their ages
     const ForwardPass& pass;  ///< options, position table, and the noise on spans
-    KeptKeysValues* kept;     ///< of the memory rows, then of the whole context; null: none are kept
+    KeptOfRows* kept;         ///< of the memory rows, then of the whole context; null: nothing is kept
   };
   /// What attention gives to its layer.
   struct Result {
@@ -64,6 +65,9 @@ class Attention {
   /// Adds the parameters NAME.query, .key, .value and .out, each a weight [H, H], to `p`; with qk_norm also
   /// NAME.query_norm and .key_norm, each a weight [D]. Throws Error when a name is taken.
   Attention(Parameters& p, const std::string& name, const ModelConfig& config, Generator& random);
+
+  /// `computed` [.., C] from in.memory and in.block, below what is kept of the memory rows → [N, C], kept from now on.
+  static Tensor with_kept(const Input& in, Tensor KeptOfRows::*kept, const Tensor& computed);
 
   /// Fused attention: projections, scores, mask, softmax, dropout and weighted sum in tiles → [B·n, H].
   /// `positions` [P', D]: a row per distance or slot (pos.weight).
@@ -104,7 +108,7 @@ class Attention {
  private:
   /// block [B·n, H] → [B·n, H].
   Tensor queries(const Tensor& block) const;
-  /// [N, 2H]: keys beside values of the whole context, which in.kept then holds.
+  /// [N, 2H]: keys beside values of the whole context.
   Tensor keys_and_values(const Input& in) const;
 
   ModelConfig config_;

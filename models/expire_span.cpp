@@ -28,7 +28,7 @@ SpanPredictor::SpanPredictor(Parameters& p, const std::string& path, const Model
 Tensor SpanPredictor::operator()(const Tensor& memory, const Tensor& block) const {
   const ModuleScope scope(name);
   const Tensor z = row_dots(memory, block, weight) * (1 / pre_div) + bias;  // [N, 1]
-  return reshape(sigmoid(z) * max_span, {-1});
+  return sigmoid(z) * max_span;
 }
 
 ExpireSpanAttention::ExpireSpanAttention(Parameters& p, const std::string& name, const ModelConfig& config,
@@ -37,7 +37,7 @@ ExpireSpanAttention::ExpireSpanAttention(Parameters& p, const std::string& name,
 
 Attention::Result ExpireSpanAttention::operator()(const Input& in) const {
   const double u = in.pass.noise;
-  const Tensor e = span_(in.memory, in.block);                        // [N]
+  const Tensor e = reshape(with_kept(in, &KeptOfRows::spans, span_(in.memory, in.block)), {-1});  // [N]
   const Tensor cut = u < 1 ? clamp(e, 0, u * config().max_span) : e;  // [N]: min(e, u·S)
   Result result = config().attention == AttentionPath::fused ? fused(in, cut) : composed(in, cut);
 

@@ -19,7 +19,7 @@ struct SpanPredictor {
 
   /// Adds the parameters PATH.weight and PATH.bias.
   SpanPredictor(Parameters& p, const std::string& path, const ModelConfig& config);
-  /// memory [Nm, H], block [B·n, H] → e [N]
+  /// memory [Nm, H], block [B·n, H] → e [N, 1]
   Tensor operator()(const Tensor& memory, const Tensor& block) const;
 };
 

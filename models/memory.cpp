@@ -19,39 +19,52 @@ const LayerMemory& Memory::operator[](size_t l) const {
   return layers_[l].memory;
 }
 
-void Memory::append(size_t l, const Tensor& block, const Survivors& survivors, const Tensor& kv) {
+void Memory::append(size_t l, const Tensor& block, const Survivors& survivors, const KeptOfRows& kept) {
   if (layers_[l].pending)
     fail(
         "memory: layer {} reads a block before the forgotten rows are dropped (call drop_forgotten after each block)",
         l);
-  layers_[l].pending = {block.detach(), survivors, kv};
+  layers_[l].pending = {block.detach(), survivors, kept};
+}
+
+LayerMemory Memory::survived(const Layer& layer, int64_t count) {
+  const LayerMemory& past = layer.memory;
+  const auto& [block, survivors, kept] = *layer.pending;
+  const Tensor index = survivors.index.rows(0, count);
+  const bool in_order = survivors.all && past.streams() == 1;  // all rows of the context, as they are
+  return {.rows = in_order ? past.rows.append(block) : gather_rows_of(past.rows, block, index),
+          .age = survivors.age.rows(0, count),
+          .start = survivors.start,
+          .read = past.read + block.size(0) / past.streams(),
+          .forgot_at = survivors.all ? past.forgot_at : count,
+          .kept = {kept.kv, kept.spans, in_order ? Tensor{} : index}};
 }
 
 void Memory::drop_forgotten() {
-  std::vector<Layer*> pending;
-  for (Layer& layer : layers_)
-    if (layer.pending) pending.push_back(&layer);
+  std::vector<Layer*> pending, forgetful;
+  for (Layer& layer : layers_) {
+    if (!layer.pending) continue;
+    pending.push_back(&layer);
+    if (!layer.pending->survivors.all) forgetful.push_back(&layer);
+  }
   if (pending.empty()) return;
   const ModuleScope scope("memory");
 
-  const int64_t layers = static_cast<int64_t>(pending.size()), B = streams();
+  const int64_t layers = std::ssize(forgetful), B = streams();
   const Tensor starts = Tensor::empty({layers, B + 1}, DType::i32, layers_.front().memory.rows.device());
   for (int64_t i = 0; i < layers; ++i)
     starts.rows(i, i + 1).copy_from(
-        pending[static_cast<size_t>(i)]->pending->survivors.start.view({1, B + 1}));
-  const std::vector<int32_t> host = starts.to_vector<int32_t>();  // the one copy: waits for the device
+        forgetful[static_cast<size_t>(i)]->pending->survivors.start.view({1, B + 1}));
+  std::vector<int32_t> host;
+  if (layers > 0) host = starts.to_vector<int32_t>();  // the one copy: waits for the device
 
-  for (int64_t i = 0; i < layers; ++i) {
-    Layer& layer = *pending[static_cast<size_t>(i)];
-    const auto& [block, survivors, kv] = *layer.pending;
-    const int64_t count = host[static_cast<size_t>(i * (B + 1) + B)];  // start[B]
-    const Tensor index = survivors.index.rows(0, count);
-    layer.memory = {.rows = gather_rows_of(layer.memory.rows, block, index),
-                    .age = survivors.age.rows(0, count),
-                    .start = survivors.start,
-                    .read = layer.memory.read + block.size(0) / B,
-                    .kept = kv ? KeptKeysValues{kv, index} : KeptKeysValues{}};
-    layer.pending.reset();
+  int64_t i = 0;
+  for (Layer* layer : pending) {
+    const Survivors& survivors = layer->pending->survivors;
+    const int64_t count =
+        survivors.all ? survivors.index.numel() : host[static_cast<size_t>(++i * (B + 1) - 1)];
+    layer->memory = survived(*layer, count);
+    layer->pending.reset();
   }
 }
 

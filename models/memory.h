@@ -13,20 +13,22 @@
 
 namespace fade {
 
-/// Keys and values that are kept from block to block, instead of being computed from the rows again. Right only
-/// while the weights do not change.
-struct KeptKeysValues {
-  Tensor kv;     ///< [N', 2H]: of the context that was read last; no tensor: nothing is kept
-  Tensor index;  ///< i32 [Nm]: where in it those of each row in memory are
+/// What a layer keeps of its rows from block to block, instead of computing it from them again. Right only while the
+/// weights do not change.
+struct KeptOfRows {
+  Tensor kv;     ///< [N', 2H]: keys and values of the context that was read last; no tensor: nothing is kept
+  Tensor spans;  ///< [N', 1]: its spans, in positions; no tensor for kinds without spans of rows
+  Tensor index;  ///< i32 [Nm]: which of its N' rows are those in memory; no tensor: the first Nm
 };
 
 /// The memory of one layer, on the model's device. Rows are packed: every stream has its own number of rows.
 struct LayerMemory {
-  Tensor rows;               ///< [Nm, H]: constants for the gradient
-  Tensor age;                ///< i32 [Nm]: positions from the row to the next block's first query, at least 1
-  Tensor start;              ///< i32 [B + 1]: stream b owns rows [start[b], start[b+1]), as in PackedRows
-  int64_t read = 0;          ///< positions read of every stream since its memory was empty
-  KeptKeysValues kept = {};  ///< of the rows; with StepOptions::frozen only
+  Tensor rows;            ///< [Nm, H]: constants for the gradient
+  Tensor age;             ///< i32 [Nm]: positions from the row to the next block's first query, at least 1
+  Tensor start;           ///< i32 [B + 1]: stream b owns rows [start[b], start[b+1]), as in PackedRows
+  int64_t read = 0;       ///< positions read of every stream since its memory was empty
+  int64_t forgot_at = 0;  ///< rows that were left when the layer last forgot; 0: it never did
+  KeptOfRows kept = {};   ///< of the rows; with StepOptions::frozen only
 
   int64_t count() const { return rows.size(0); }         ///< Nm
   int64_t streams() const { return start.numel() - 1; }  ///< B
@@ -54,13 +56,12 @@ class Memory {
   /// Replaces the memory of layer l, which is settled afterwards.
   void set(size_t l, const LayerMemory& memory) { layers_[l] = {memory, {}}; }
 
-  /// Layer l has read a block: its rows [B·n, H] as they entered the layer, and the survivors of memory and
-  /// block. `kv` [N, 2H]: keys and values of memory and block, to be kept; no tensor: none are. Layer l is pending
-  /// afterwards. Throws Error when it was pending before.
-  void append(size_t l, const Tensor& block, const Survivors& survivors, const Tensor& kv = {});
-  /// Forgets: every pending layer keeps only its survivors and is settled. Copies the counts of all layers to
-  /// the host at once; with fused attention, this is the first call of a training step that waits for the
-  /// device. Does nothing when no layer is pending.
+  /// Layer l has read a block: its rows [B·n, H] as they entered the layer, the survivors of memory and block, and
+  /// what is to be kept of all of them. Layer l is pending afterwards. Throws Error when it was pending before.
+  void append(size_t l, const Tensor& block, const Survivors& survivors, const KeptOfRows& kept = {});
+  /// Forgets: every pending layer keeps only its survivors and is settled. Copies the counts of all layers that may
+  /// have dropped rows to the host at once; with fused attention, this is the first call of a training step that waits
+  /// for the device. Does nothing when no layer is pending.
   void drop_forgotten();
 
   /// Rows in memory per stream and layer, on average. Throws Error when a layer is pending.
@@ -70,12 +71,15 @@ class Memory {
   struct Appended {
     Tensor block;
     Survivors survivors;
-    Tensor kv;
+    KeptOfRows kept;
   };
   struct Layer {
     LayerMemory memory;
     std::optional<Appended> pending;
   };
+  // Of a pending layer: `count` survivors.
+  static LayerMemory survived(const Layer& layer, int64_t count);
+
   std::vector<Layer> layers_;
 };
 

@@ -24,6 +24,10 @@ struct StepOptions {
   /// of the weights, start from an empty memory.
   bool frozen = false;
   bool forget = true;  ///< false keeps every row (except compressed ones); predictions do not change
+  /// For a single stream that is read in blocks of few positions: a layer forgets when it has grown by an eighth instead
+  /// of after each block, and its rows are not copied in between. Predictions are the same up to rounding, and those of
+  /// adaptive_span up to the 1e-8 with which rows outside every span enter its weights. Compressed memories forget as ever.
+  bool forget_late = false;
   /// Memory cut to N: no query sees anything at a distance above N, nor a slot with such a position. 0: all.
   int64_t window = 0;
   /// Composed attention only: receives each layer's final weights [B, K, n, L], and the ages [B, L] of the

@@ -23,6 +23,13 @@ Lifetime cut(const Lifetime& lifetime, double window) {
   return {clamp(lifetime.span, std::min(0.0, most), most), lifetime.reach};
 }
 
+// True when a context has so many more rows than the memory had after it last forgot that it should forget again. Several
+// streams always should: their rows are moved anyway.
+bool has_grown(const LayerMemory& past, const PackedRows& context) {
+  constexpr int64_t kShare = 8, kLeast = 16;
+  return past.streams() > 1 || context.count() > past.forgot_at + past.forgot_at / kShare + kLeast;
+}
+
 }  // namespace
 
 TransformerLayer::TransformerLayer(Parameters& p, size_t layer, const ModelConfig& config, Generator& random)
@@ -44,12 +51,13 @@ TransformerLayer::TransformerLayer(Parameters& p, size_t layer, const ModelConfi
 
 TransformerLayer::Output TransformerLayer::compute(const Tensor& x, const Tensor& memory,
                                                    const PackedRows& rows, const ForwardPass& pass,
-                                                   KeptKeysValues* kept) const {
+                                                   KeptOfRows* kept) const {
   const ModuleScope scope(name_);
   const bool pre = config_.pre_norm;
+  const Tensor seen = kept && kept->kv ? memory.rows(0, 0) : memory;
   Output to;
   to.attended = in_module(attention_name_, [&] {
-    return (*attention_)({.memory = pre ? norm1_(memory) : memory,
+    return (*attention_)({.memory = pre ? norm1_(seen) : seen,
                           .block = pre ? norm1_(x) : x,
                           .rows = rows,
                           .pass = pass,
@@ -106,7 +114,7 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
   const PackedRows rows =
       in_module(memory_name_, [&] { return context_rows(past, x.size(0) / past.streams()); });
   const bool twice = config_.recompute && Tape::current();
-  KeptKeysValues kept;
+  KeptOfRows kept;
   if (pass.options.frozen) kept = past.kept;
   Output to = twice ? compute_twice(x, past.rows, rows, pass)
                     : compute(x, past.rows, rows, pass, pass.options.frozen ? &kept : nullptr);
@@ -115,12 +123,12 @@ Tensor TransformerLayer::operator()(const Tensor& x, Memory& memory, const Forwa
   if (attended.spans) report.spans.push_back(attended.spans);
 
   if (kind_info(config_.kind).can_keep_all) {
-    if (!pass.options.forget)
+    if (!pass.options.forget || (pass.options.forget_late && !has_grown(past, rows)))
       attended.lifetime.reach = std::numeric_limits<double>::infinity();
     else if (pass.options.window)
       attended.lifetime = cut(attended.lifetime, static_cast<double>(pass.options.window));
   }
-  in_module(memory_name_, [&] { memory.append(layer_, x, survivors(rows, attended.lifetime), kept.kv); });
+  in_module(memory_name_, [&] { memory.append(layer_, x, survivors(rows, attended.lifetime), kept); });
   return to.x;
 }
 

@@ -38,7 +38,7 @@ class TransformerLayer {
   /// The layer's output for x [B·n, H], with `memory` [Nm, H] as its memory rows, and `kept` as
   /// Attention::Input. Changes nothing but `kept` and the state of `pass.options.random`.
   Output compute(const Tensor& x, const Tensor& memory, const PackedRows& rows, const ForwardPass& pass,
-                 KeptKeysValues* kept = nullptr) const;
+                 KeptOfRows* kept = nullptr) const;
   /// compute, recorded so that backward computes it again (engine/recompute.h).
   Output compute_twice(const Tensor& x, const Tensor& memory, const PackedRows& rows,
                        const ForwardPass& pass) const;

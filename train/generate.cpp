@@ -40,8 +40,8 @@ void generate(const Transformer& model, std::string_view prompt, const GenerateO
   const auto read = [&](std::span<const int32_t> block) {
     StepReport report;
     const int64_t n = static_cast<int64_t>(block.size());
-    const Tensor y =
-        model.forward(Tensor::from(block, {1, n}).to(model.device()), memory, {.frozen = true}, report);
+    const Tensor y = model.forward(Tensor::from(block, {1, n}).to(model.device()), memory,
+                                   {.frozen = true, .forget_late = true}, report);
     memory.drop_forgotten();
     logits = y.rows(n - 1, n).to(DType::f64).to_vector<double>();
     for (const double x : logits)

@@ -1,5 +1,7 @@
 #include "ops/survivors/survivors.h"
 
+#include <cmath>
+
 #include "ops/check.h"
 #include "ops/survivors/survivors_kernels.h"
 
@@ -11,7 +13,8 @@ Survivors survivors(const PackedRows& rows, const Lifetime& lifetime) {
   if (lifetime.span && lifetime.span.numel() != 1) check_shape("survivors", "span", lifetime.span, {count});
   const Survivors out{.index = Tensor::empty({count}, DType::i32, device),
                       .age = Tensor::empty({count}, DType::i32, device),
-                      .start = Tensor::empty({rows.streams + 1}, DType::i32, device)};
+                      .start = Tensor::empty({rows.streams + 1}, DType::i32, device),
+                      .all = std::isinf(lifetime.reach)};
   survivors_kernel(device, rows, lifetime, out);
   return out;
 }

@@ -31,6 +31,7 @@ struct Survivors {
   /// i32 [B + 1]: stream b owns survivors [start[b], start[b+1]). B + 1 running sums instead of B counts: one
   /// array gives the first row, the count and the end of every stream, and its last element is the total.
   Tensor start;
+  bool all = false;  ///< the reach is infinite: the host knows, without waiting, that every row survives
 };
 
 /// Row j survives iff span_j > age_j + n − reach, with n the block's length. Runs on the rows' device; the

@@ -64,6 +64,32 @@ BOOST_AUTO_TEST_CASE(views_share_and_clones_do_not) {
   BOOST_TEST(view.version() == t.version());
 }
 
+BOOST_AUTO_TEST_CASE(rows_are_appended_in_place_where_there_is_room) {
+  const auto row = [](float x) { return Tensor::full({1, 2}, x); };
+  const Tensor one = row(1),
+               four = one.append(row(2)).append(Tensor::zeros({0, 2})).append(row(3)).append(row(4));
+  const uint32_t version = four.version();
+  const Tensor five = four.append(row(5)), other = four.append(row(6));  // the second finds the place taken
+  BOOST_TEST(five.data<float>() == four.data<float>());
+  BOOST_TEST(other.data<float>() != four.data<float>());
+  BOOST_TEST(four.version() == version);
+  BOOST_TEST(four.to_vector<float>() == (std::vector<float>{1, 1, 2, 2, 3, 3, 4, 4}),
+             boost::test_tools::per_element());
+  BOOST_TEST(five.to_vector<float>()[8] == 5);
+  BOOST_TEST(other.to_vector<float>() == (std::vector<float>{1, 1, 2, 2, 3, 3, 4, 4, 6, 6}),
+             boost::test_tools::per_element());
+  BOOST_TEST(five.rows(0, 2).append(row(7)).to_vector<float>()[4] == 7);
+  BOOST_TEST(five.to_vector<float>()[4] == 3);  // its third row is no room
+}
+
+BOOST_AUTO_TEST_CASE(appending_other_rows_is_an_error) {
+  const Tensor rows = Tensor::zeros({2, 3});
+  for (const Tensor& wrong : {Tensor::zeros({1, 2}), Tensor::zeros({3}), Tensor::zeros({1, 3}, DType::f64)})
+    BOOST_TEST(test::contains(error_of([&] { rows.append(wrong); }), "append: f"));
+  BOOST_CHECK_THROW(Tensor::full({}, 1).append(rows), Error);
+  BOOST_CHECK_THROW(rows.append(Tensor::full({}, 1)), Error);
+}
+
 BOOST_AUTO_TEST_CASE(writing_advances_the_version_and_reading_does_not) {
   const Tensor t = Tensor::full({2}, 1);
   const uint32_t version = t.version();
