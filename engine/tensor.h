@@ -1,7 +1,7 @@
 // Tensor: a handle to a row-major array on a device.
 //
-// A handle is cheap to copy; copies name the same array. `data` reads, `mutate` is the only way to write, and
-// every use of `mutate` advances the storage's version: the tape notices when a saved tensor was modified in
+// A handle is cheap to copy; copies name the same array. `data` reads, `mutate` is the only way to write what a tensor
+// names, and every use of it advances the storage's version: the tape notices when a saved tensor was modified in
 // place. A tensor produced while recording holds two integers, {tape id, slot}, and never a pointer to a
 // node, so that there are no reference cycles (engine/tape.h).
 #pragma once

@@ -50,15 +50,15 @@ struct KindInfo {
   int64_t (*position_rows)(const ModelConfig&);
   /// Checks configurations beyond the range of each key; null: nothing to check.
   void (*check)(const ModelConfig&, const Need&) = nullptr;
-  /// No row of memory gets older than this (a bound for checkpoints that are read).
+  /// No row of a trained memory gets older than this (a bound for checkpoints that are read).
   int64_t (*oldest_age)(const ModelConfig&);
 
   Spans spans = Spans::none;  ///< whose spans it learns
   /// What is in a memory besides single rows, in words; null: nothing.
   std::string (*memory)(const ModelConfig&) = nullptr;
   double initial_span = 0.1;  ///< model.span.init where a configuration does not set it
-  /// StepOptions::forget = false keeps every row. Where it is false, rows that leave are compressed and
-  /// cannot be kept.
+  /// StepOptions::forget = false keeps every row, and forget_late some for longer. Where it is false, rows that leave are
+  /// compressed and cannot be kept.
   bool can_keep_all = true;
   std::optional<Published> published = {};  ///< for `fade compare`
 };

@@ -37,7 +37,7 @@ LayerMemory Memory::survived(const Layer& layer, int64_t count) {
           .start = survivors.start,
           .read = past.read + block.size(0) / past.streams(),
           .forgot_at = survivors.all ? past.forgot_at : count,
-          .kept = {kept.kv, kept.spans, in_order ? Tensor{} : index}};
+          .kept = kept.kv ? KeptOfRows{kept.kv, kept.spans, in_order ? Tensor{} : index} : KeptOfRows{}};
 }
 
 void Memory::drop_forgotten() {

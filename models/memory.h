@@ -34,7 +34,8 @@ struct LayerMemory {
   int64_t streams() const { return start.numel() - 1; }  ///< B
 };
 
-/// The memory of a model, layer by layer. Copies are cheap: they share the rows. The states of a layer:
+/// The memory of a model, layer by layer. Copies are cheap: they share the rows, and belong to
+/// one thread, as the handles of a tensor do. The states of a layer:
 ///
 ///   settled   its memory can be read; `append` makes it pending
 ///   pending   it has read a block: the survivors of memory and block are known to the device, but the other

@@ -19,8 +19,8 @@ struct StepOptions {
   /// over all of them draws: which streams are read with it changes its results only by rounding (products of few rows
   /// are summed in another order).
   int64_t first_stream = 0;
-  /// The weights are those that the memory was read with, and no gradient is recorded: keys and values of memory rows
-  /// are kept beside the rows instead of being computed again. Predictions are the same up to rounding. After an update
+  /// The weights are those that the memory was read with, and no gradient is recorded: keys, values and spans of memory
+  /// rows are kept beside the rows instead of being computed again. Predictions are the same up to rounding. After an update
   /// of the weights, start from an empty memory.
   bool frozen = false;
   bool forget = true;  ///< false keeps every row (except compressed ones); predictions do not change

@@ -1,6 +1,6 @@
 #include "ops/survivors/survivors.h"
 
-#include <cmath>
+#include <limits>
 
 #include "ops/check.h"
 #include "ops/survivors/survivors_kernels.h"
@@ -14,8 +14,8 @@ Survivors survivors(const PackedRows& rows, const Lifetime& lifetime) {
   const Survivors out{.index = Tensor::empty({count}, DType::i32, device),
                       .age = Tensor::empty({count}, DType::i32, device),
                       .start = Tensor::empty({rows.streams + 1}, DType::i32, device),
-                      .all = std::isinf(lifetime.reach)};
-  survivors_kernel(device, rows, lifetime, out);
+                      .all = lifetime.reach == std::numeric_limits<double>::infinity()};
+  survivors_kernel(device, rows, out.all ? Lifetime{{}, lifetime.reach} : lifetime, out);
   return out;
 }
 

@@ -12,7 +12,7 @@ namespace fade {
 /// How far back a row can be seen: at distances below span + reach.
 struct Lifetime {
   Tensor span;       ///< [N]: one span per row; [1]: the same for all rows; no tensor: 0
-  double reach = 0;  ///< in positions; infinity keeps every row
+  double reach = 0;  ///< in positions; infinity keeps every row, whatever its span
 };
 
 /// The rule of forgetting, for every device. `distance` is the one from the row to the next block's first

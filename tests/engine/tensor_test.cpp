@@ -8,6 +8,7 @@
 #include "engine/primitives.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/matmul/matmul.h"
+#include "tests/ops/op_checks.h"
 #include "tests/support.h"
 
 namespace fade {
@@ -65,21 +66,24 @@ BOOST_AUTO_TEST_CASE(views_share_and_clones_do_not) {
 }
 
 BOOST_AUTO_TEST_CASE(rows_are_appended_in_place_where_there_is_room) {
-  const auto row = [](float x) { return Tensor::full({1, 2}, x); };
-  const Tensor one = row(1),
-               four = one.append(row(2)).append(Tensor::zeros({0, 2})).append(row(3)).append(row(4));
-  const uint32_t version = four.version();
-  const Tensor five = four.append(row(5)), other = four.append(row(6));  // the second finds the place taken
-  BOOST_TEST(five.data<float>() == four.data<float>());
-  BOOST_TEST(other.data<float>() != four.data<float>());
-  BOOST_TEST(four.version() == version);
-  BOOST_TEST(four.to_vector<float>() == (std::vector<float>{1, 1, 2, 2, 3, 3, 4, 4}),
-             boost::test_tools::per_element());
-  BOOST_TEST(five.to_vector<float>()[8] == 5);
-  BOOST_TEST(other.to_vector<float>() == (std::vector<float>{1, 1, 2, 2, 3, 3, 4, 4, 6, 6}),
-             boost::test_tools::per_element());
-  BOOST_TEST(five.rows(0, 2).append(row(7)).to_vector<float>()[4] == 7);
-  BOOST_TEST(five.to_vector<float>()[4] == 3);  // its third row is no room
+  for (const Device device : test::available_devices()) {
+    const auto row = [&](float x) { return Tensor::full({1, 2}, x, DType::f32, device); };
+    const auto check = [](const Tensor& rows, const std::vector<float>& wanted) {
+      BOOST_TEST(rows.to_vector<float>() == wanted, boost::test_tools::per_element());
+    };
+    const Tensor none = Tensor::zeros({0, 2}, DType::f32, device),
+                 four = none.append(row(1)).append(row(2)).append(none).append(row(3)).append(row(4));
+    const uint32_t version = four.version();
+    const Tensor five = four.append(row(5)), other = four.append(row(6));  // the second finds the place taken
+    BOOST_TEST(five.data_bytes() == four.data_bytes());
+    BOOST_TEST(other.data_bytes() != four.data_bytes());
+    BOOST_TEST(four.version() == version);
+    check(four, {1, 1, 2, 2, 3, 3, 4, 4});
+    check(other, {1, 1, 2, 2, 3, 3, 4, 4, 6, 6});
+    check(five.rows(0, 2).append(row(7)), {1, 1, 2, 2, 7, 7});  // the place of its third row is taken, too
+    check(five, {1, 1, 2, 2, 3, 3, 4, 4, 5, 5});
+    check(five.rows(3, 5).append(row(8)), {4, 4, 5, 5, 8, 8});
+  }
 }
 
 BOOST_AUTO_TEST_CASE(appending_other_rows_is_an_error) {

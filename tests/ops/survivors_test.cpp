@@ -55,6 +55,12 @@ BOOST_AUTO_TEST_CASE(a_row_is_kept_while_a_later_query_can_see_it) {
     Found(rows, {{}, 0}).check({}, {}, {0, 0, 0});
     Found(rows, {{}, std::numeric_limits<double>::infinity()})
         .check({0, 1, 2, 4, 5, 3, 6, 7}, {11, 7, 3, 2, 1, 5, 2, 1}, {0, 5, 8});
+    constexpr float kNan = std::numeric_limits<float>::quiet_NaN(),
+                    kLowest = -std::numeric_limits<float>::infinity();
+    const Tensor odd =
+        Tensor::from(std::vector{kNan, kLowest, 1.f, 1.f, 1.f, 1.f, 1.f, kNan}, {8}).to(device);
+    Found(rows, {odd, std::numeric_limits<double>::infinity()})
+        .check({0, 1, 2, 4, 5, 3, 6, 7}, {11, 7, 3, 2, 1, 5, 2, 1}, {0, 5, 8});
   }
 }
 
