@@ -27,11 +27,11 @@ std::vector<std::string> changed_settings(const Config& before, const Config& no
 }
 
 // True for keys that a run keeps: those of the model, except what only training uses and the way it is
-// computed; data.vocab, train.batch, dtype and seed.
+// computed; data.vocab, train.batch, train.turns, dtype and seed.
 bool stays_when_resumed(std::string_view key) {
   constexpr std::string_view kMayChange[] = {"model.attention", "model.dropout", "model.span.loss",
                                              "model.span.noisy", "model.recompute"};
-  constexpr std::string_view kMustStay[] = {"data.vocab", "train.batch", "dtype", "seed"};
+  constexpr std::string_view kMustStay[] = {"data.vocab", "train.batch", "train.turns", "dtype", "seed"};
   return std::ranges::find(kMustStay, key) != std::end(kMustStay) ||
          (key.starts_with("model.") && std::ranges::find(kMayChange, key) == std::end(kMayChange));
 }
@@ -57,11 +57,11 @@ std::optional<double> chosen_for(const std::filesystem::path& run) {
   return minutes;
 }
 
-// Lets the state continue on other bytes, and says how.
-std::string continue_on_other_bytes(const Trainer& trainer, TrainState& state) {
+// Lets the state continue on other bytes, or in other chunks of them, and says how.
+std::string continue_elsewhere(const Trainer& trainer, TrainState& state) {
   const StreamPosition before = state.position;
   state.position = trainer.reader().possible(before);
-  state.memory = trainer.state().memory;
+  state.memories = trainer.state().memories;
   return before == state.position
              ? fmt::format("streams continue at offset {} with empty memories", before.offset)
              : "streams start again, with empty memories";
@@ -120,9 +120,10 @@ Resumed resume(Trainer& trainer, const RunDirectory& directory, bool timed) {
               follows;
   if (change.empty() && before.data.split != config.data.split) change = "data.split has changed";
   if (!change.empty()) {
-    follows = continue_on_other_bytes(trainer, state) + "; ";
+    follows = continue_elsewhere(trainer, state) + "; ";
     state.corpus_since = state.steps;
-  }
+  } else if (before.train.chunk_bytes != config.train.chunk_bytes)
+    from.notes.push_back(continue_elsewhere(trainer, state));
   if (change.empty() && before.train.eval_bytes != config.train.eval_bytes)
     change = "train.eval_bytes has changed";
   from.other_validation = !change.empty();

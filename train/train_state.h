@@ -17,7 +17,7 @@ struct TrainState {
   int64_t skipped = 0;                      ///< steps skipped because they were not finite
   StreamPosition position;                  ///< of the training reader
   uint64_t random_stream = 0;               ///< the next random stream of dropout and noise
-  Memory memory;                            ///< of the training streams
+  std::vector<Memory> memories = {};        ///< of the training streams, of each set that takes turns
   std::vector<NamedTensor> weights = {};    ///< the model's parameters, in their order
   std::vector<NamedTensor> optimizer = {};  ///< Optimizer::state(); of another optimizer: none
   int64_t optimizer_steps = 0;              ///< updates since that state was zero

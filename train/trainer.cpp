@@ -22,6 +22,14 @@ static Schedule schedule_of(const TrainConfig& train) {
   return {.kind = s.kind, .warmup = s.warmup, .steps = train.steps, .final = s.final, .decay = s.decay};
 }
 
+static ReadingOrder order_of(const Config& config) {
+  return {.streams = config.train.batch,
+          .block = config.model.block,
+          .turns = config.train.turns,
+          .chunk_bytes = config.train.chunk_bytes,
+          .seed = config.seed};
+}
+
 Trainer::Trainer(const Config& config, const Corpus& corpus, const Ranks& ranks)
     : config_(config),
       corpus_(corpus),
@@ -32,10 +40,9 @@ Trainer::Trainer(const Config& config, const Corpus& corpus, const Ranks& ranks)
              config.seed),
       optimizer_(config.train.optimizer, model_.parameters()),
       schedule_(schedule_of(config.train)),
-      reader_(corpus.bytes(Split::train), config.train.batch, config.model.block, config.seed,
-              corpus.name() + " (training split)", ranks),
+      reader_(corpus.bytes(Split::train), order_of(config), corpus.name() + " (training split)", ranks),
       random_(config.seed ^ kStepSeed),
-      memory_(model_.empty_memory(own_.count)),
+      memories_(static_cast<size_t>(config.train.turns), model_.empty_memory(own_.count)),
       tokens_(static_cast<size_t>(own_.count) * config.model.block),
       targets_(tokens_.size()) {
   if (ranks.count() > 1) sum_.emplace(model_.parameters(), ranks);
@@ -50,13 +57,15 @@ auto Trainer::on_all_ranks(Order order, const F& work) const {
 
 BlockLoss Trainer::next_block(GradientSum* sum) {
   const int64_t b = own_.count, M = config_.model.block;
+  Memory& memory = memories_[static_cast<size_t>(reader_.position().turn)];
   bool epoch_begins = false;
   ranks_.together([&] { epoch_begins = reader_.next(tokens_, targets_); });
-  if (epoch_begins) memory_ = model_.empty_memory(b);
+  memory.drop_forgotten();  // where the block before it is of the same step
+  if (epoch_begins) memory = model_.empty_memory(b);
   if (const double p = config_.train.input_noise; p > 0)
     add_input_noise(tokens_, static_cast<size_t>(M), p, random_.next(), static_cast<size_t>(own_.first));
   return forward_backward(model_, tape_, Tensor::from(tokens_, {b, M}).to(model_.device()),
-                          Tensor::from(targets_, {b * M}).to(model_.device()), memory_,
+                          Tensor::from(targets_, {b * M}).to(model_.device()), memory,
                           {.training = true, .random = &random_, .first_stream = own_.first}, sum);
 }
 
@@ -68,13 +77,12 @@ Trainer::Step Trainer::try_step(FiniteCheck* check) {
   model_.parameters().zero_grad();
   GradientSum* const sum = sum_ ? &*sum_ : nullptr;
   std::vector<BlockLoss> blocks;
-  for (int i = 0; i < config_.train.accumulate; ++i) {
-    if (i > 0) memory_.drop_forgotten();  // an accumulated block reads what the one before it left
+  for (int i = 0; i < config_.train.accumulate; ++i)
     blocks.push_back(next_block(sum && i + 1 == config_.train.accumulate ? sum : nullptr));
-  }
   const Tensor norm = update(model_, optimizer_, blocks, lr_factor, config_.train.clip, check, sum);
   model_.constrain();
-  memory_.drop_forgotten();  // waits for the device, which has all other work of the step by now
+  for (Memory& memory : memories_)
+    memory.drop_forgotten();  // waits for the device, which has all other work of the step by now
   // The figures, read from the device.
   const double share = 1.0 / static_cast<double>(blocks.size() * static_cast<size_t>(ranks_.count()));
   Step step{.grad_norm = norm.item() * share, .lr = config_.train.optimizer.lr * lr_factor};
@@ -85,7 +93,8 @@ Trainer::Step Trainer::try_step(FiniteCheck* check) {
     figures[kAux] += block.aux ? block.aux.item() * share : 0;
     figures[kSpan] += block.mean_span ? block.mean_span.item() * share : 0;
   }
-  figures[kRows] = memory_.mean_rows() / ranks_.count();
+  for (const Memory& memory : memories_)
+    figures[kRows] += memory.mean_rows() / static_cast<double>(memories_.size()) / ranks_.count();
   ranks_.sum(figures);
   step.bits = figures[kBits];
   step.aux = figures[kAux];
@@ -106,10 +115,11 @@ Trainer::Step Trainer::step_once() {
   constexpr int kMaxSkipped = 20;
   for (int skipped = 0;; ++skipped) {
     // Back to where the step begins: all that it moves on besides the weights.
-    const auto rewind = [this, position = reader_.position(), random = random_.state(), memory = memory_] {
+    const auto rewind = [this, position = reader_.position(), random = random_.state(),
+                         memories = memories_] {
       reader_.restore(position);
       random_.restore(random);
-      memory_ = memory;
+      memories_ = memories;
     };
     FiniteCheck check = finite_check();
     Step result;
@@ -126,7 +136,7 @@ Trainer::Step Trainer::step_once() {
     if (config_.train.on_nonfinite == OnNonfinite::stop || skipped == kMaxSkipped)
       stop_nonfinite(rewind, result);
     ++skipped_;
-    memory_ = model_.empty_memory(own_.count);  // its rows may not be finite
+    for (Memory& memory : memories_) memory = model_.empty_memory(own_.count);  // rows may not be finite
   }
 }
 
@@ -165,8 +175,9 @@ FiniteCheck Trainer::finite_check() const {
 void Trainer::check(const TrainState& now) const {
   std::vector<NamedTensor> tensors = now.weights;
   tensors.insert(tensors.end(), now.optimizer.begin(), now.optimizer.end());
-  for (size_t l = 0; l < now.memory.layers(); ++l)
-    tensors.push_back({fmt::format("the memory of layer {}", l), now.memory[l].rows});
+  for (const Memory& memory : now.memories)
+    for (size_t l = 0; l < memory.layers(); ++l)
+      tensors.push_back({fmt::format("the memory of layer {}", l), memory[l].rows});
   for (const auto& [name, t] : tensors)
     if (const std::string what = not_finite(t); !what.empty())
       throw NonfiniteError(
@@ -202,10 +213,10 @@ TrainState Trainer::state() const {
                      .skipped = skipped_,
                      .position = reader_.position(),
                      .random_stream = random_.state().stream,
-                     .memory = gather_memory(memory_, ranks_),
                      .optimizer_steps = optimizer_.steps(),
                      .corpus = identity_,
                      .corpus_since = corpus_since_};
+    for (const Memory& memory : memories_) state.memories.push_back(gather_memory(memory, ranks_));
     for (const Parameter& p : model_.parameters().all()) state.weights.push_back({p.name, p.value()});
     for (const Parameter& p : optimizer_.state()) state.optimizer.push_back({p.name, p.value()});
     if (steps_ > 0)  // initial values may differ between kinds of machines
@@ -238,7 +249,8 @@ void Trainer::set_state(const TrainState& state) {
   numbers = ranks_.broadcast(numbers);
   ranks_.together([&] { reader_.restore(numbers.position); });
   random_.restore({random_.state().seed, numbers.random_stream});
-  memory_ = divide_memory(state.memory, memory_, ranks_);
+  for (size_t t = 0; t < memories_.size(); ++t)
+    memories_[t] = divide_memory(ranks_.leads() ? state.memories.at(t) : Memory{}, memories_[t], ranks_);
   const std::vector<Parameter> moments = optimizer_.state();
   if (ranks_.leads()) {
     const auto copy = [](const std::vector<NamedTensor>& from, const std::vector<Parameter>& to) {

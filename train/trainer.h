@@ -126,7 +126,7 @@ class Trainer {
   Schedule schedule_;
   TrainReader reader_;
   Generator random_;
-  Memory memory_;
+  std::vector<Memory> memories_;    ///< of each set of streams that takes turns
   std::optional<GradientSum> sum_;  ///< of several ranks
   int64_t steps_ = 0, skipped_ = 0, corpus_since_ = 0;
   bool check_finite_ = false;

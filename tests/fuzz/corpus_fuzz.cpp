@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       return std::ranges::all_of(all, [&](int32_t t) { return t >= 0 && t < config.vocab; });
     };
     fuzz::allow_refusal([&] {
-      TrainReader reader(corpus.bytes(Split::train), streams, block, 1, "train");
+      TrainReader reader(corpus.bytes(Split::train), {.streams = streams, .block = block}, "train");
       for (int i = 0; i < 20; ++i) {
         reader.next(tokens, targets);
         fuzz::require(in_vocabulary(tokens) && in_vocabulary(targets), "blocks hold bytes of the file");

@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kModel = R"(
 model: {kind: expire_span, layers: 2, hidden: 32, ff: 32, heads: 2, block: 8, max_span: 32, dropout: 0.1,
         span: {ramp: 4, pre_div: 1, init: 0.3, noisy: true}}
-train: {batch: 4, steps: 100, clip: 0.1, input_noise: 0.1, optimizer: {lr: 0.01}, schedule: {warmup: 0}}
+train: {batch: 4, turns: 2, steps: 100, clip: 0.1, input_noise: 0.1, optimizer: {lr: 0.01}, schedule: {warmup: 0}}
 data: {vocab: 128, path: )";
 
 Config config_in(const TempDir& dir) {
@@ -33,7 +33,7 @@ void lead(Trainer& trainer, const F& f) {
   f();
 }
 
-// Three steps of several ranks and of one process, one of them resumed from the other.
+// Steps of several ranks and of one process, one of them resumed from the other when one set of streams has read a block more.
 void check(DeviceChoice device, Precision dtype, ProductChoice precision, double tolerance) {
   const TempDir dir;
   Config config = config_in(dir);
@@ -44,15 +44,18 @@ void check(DeviceChoice device, Precision dtype, ProductChoice precision, double
   Trainer trainer(config, corpus, ranks());
   lead(trainer, [&] {
     Trainer alone(config, corpus);
-    for (int i = 0; i < 2; ++i) {
+    for (int i = 0; i < 3; ++i) {
       const Trainer::Step expected = alone.step(), found = trainer.step();
       BOOST_TEST(found.bits == expected.bits, boost::test_tools::tolerance(tolerance));
       BOOST_TEST(found.grad_norm == expected.grad_norm, boost::test_tools::tolerance(30 * tolerance));
       BOOST_TEST(*found.mean_span == *expected.mean_span, boost::test_tools::tolerance(tolerance));
     }
     const TrainState state = trainer.state();
-    BOOST_TEST(state.memory.streams() == 4);
-    BOOST_TEST(state.memory[0].rows.numel() > 0);
+    BOOST_TEST(state.position.turn == 1);
+    for (const Memory& memory : state.memories) {
+      BOOST_TEST(memory.streams() == 4);
+      BOOST_TEST(memory[0].rows.numel() > 0);
+    }
     // One process goes on from there, and so do the ranks, from the memory of all streams.
     Trainer resumed(config, corpus);
     resumed.restore(state);

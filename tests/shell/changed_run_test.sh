@@ -68,6 +68,13 @@ copy set
 works "what only training uses may change" train --resume set --set model.dropout=0.1 --set model.span.loss=1.0e-3 \
   --set model.span.noisy=true
 holds "and is said" says "model.dropout was 0.0, is 0.1"
+copy set
+works "other chunks" train --resume set --set train.chunk_bytes=1000000
+holds "are said" says "resumed with another setting: train.chunk_bytes was 0, is 1000000"
+holds "and begin with empty memories" says "^streams continue at offset .* with empty memories"
+copy set
+works "short ones" train --resume set --set train.chunk_bytes=1
+holds "begin again" says "^streams start again, with empty memories"
 
 # The corpus.
 copy corpus

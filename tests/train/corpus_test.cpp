@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <numeric>
 #include <set>
+#include <span>
 #include <thread>
 
 #include "tests/models/model_support.h"
@@ -31,6 +32,10 @@ std::vector<uint8_t> counting(size_t size) {
   std::vector<uint8_t> bytes(size);
   std::iota(bytes.begin(), bytes.end(), uint8_t{0});
   return bytes;
+}
+
+ReadingOrder order(int streams, int block, uint64_t seed = 1) {
+  return {.streams = streams, .block = block, .seed = seed};
 }
 
 using Numbers = std::vector<int32_t>;
@@ -155,7 +160,7 @@ BOOST_AUTO_TEST_CASE(bytes_outside_the_vocabulary_are_refused) {
 
 BOOST_AUTO_TEST_CASE(blocks_continue_their_streams) {
   const auto bytes = counting(23);  // two streams of 11; the last byte goes unread
-  TrainReader reader(bytes, 2, 3, 1, "text");
+  TrainReader reader(bytes, order(2, 3), "text");
   BOOST_TEST((next_block(reader, 2, 3) == Block{{0, 1, 2, 11, 12, 13}, {1, 2, 3, 12, 13, 14}, true}));
   BOOST_TEST((next_block(reader, 2, 3) == Block{{3, 4, 5, 14, 15, 16}, {4, 5, 6, 15, 16, 17}, false}));
   BOOST_TEST((next_block(reader, 2, 3) == Block{{6, 7, 8, 17, 18, 19}, {7, 8, 9, 18, 19, 20}, false}));
@@ -166,7 +171,7 @@ BOOST_AUTO_TEST_CASE(blocks_continue_their_streams) {
 
 BOOST_AUTO_TEST_CASE(epochs_start_at_offsets_spread_over_a_block) {
   const auto bytes = counting(200);
-  TrainReader reader(bytes, 2, 8, 3, "text"), other_seed(bytes, 2, 8, 4, "text");
+  TrainReader reader(bytes, order(2, 8, 3), "text"), other_seed(bytes, order(2, 8, 4), "text");
   std::vector<int32_t> starts, other_starts;
   for (int i = 0; i < 3000; ++i) {
     const Block b = next_block(reader, 2, 8), other = next_block(other_seed, 2, 8);
@@ -183,17 +188,132 @@ BOOST_AUTO_TEST_CASE(epochs_start_at_offsets_spread_over_a_block) {
   BOOST_TEST((starts != other_starts));
 }
 
+BOOST_AUTO_TEST_CASE(streams_go_from_chunk_to_chunk) {
+  // Two streams with parts of 104 bytes: five chunks of 20, five blocks of 4 each, and 4 bytes for the last one's offset.
+  const auto bytes = counting(209);
+  ReadingOrder chunks = order(2, 4);
+  chunks.chunk_bytes = 17;
+  TrainReader reader(bytes, chunks, "text");
+  Numbers visited;
+  std::set<int32_t> offsets;
+  for (int epoch = 0; epoch < 100; ++epoch) {
+    Block b = next_block(reader, 2, 4);
+    BOOST_TEST_REQUIRE(b.starts_epoch);
+    const int32_t chunk = b.tokens[0] / 20, offset = b.tokens[0] % 20;
+    if (epoch == 0) BOOST_TEST(offset == 0);
+    BOOST_TEST(offset < 4);
+    BOOST_TEST(b.tokens[4] == b.tokens[0] + 104);
+    offsets.insert(offset);
+    visited.push_back(chunk);
+    for (int block = 1; block < 5; ++block) {
+      const StreamPosition before = reader.position();
+      const int32_t last = b.tokens[0];
+      b = next_block(reader, 2, 4);
+      BOOST_TEST_REQUIRE(!b.starts_epoch);
+      BOOST_TEST(b.tokens[0] == last + 4);
+      BOOST_TEST(b.targets[3] == last + 8);
+      TrainReader resumed(bytes, chunks, "text");
+      resumed.restore(before);
+      BOOST_TEST((next_block(resumed, 2, 4) == b));
+    }
+  }
+  BOOST_TEST(std::span(visited).first(10) == (Numbers{0, 3, 1, 4, 2, 0, 3, 1, 4, 2}),
+             boost::test_tools::per_element());
+  BOOST_TEST(offsets == (std::set<int32_t>{0, 1, 2, 3}), boost::test_tools::per_element());
+  BOOST_TEST(refusal([&] { reader.restore({0, 24}); }).starts_with("data position: epoch 0, offset 24, "));
+  BOOST_TEST((reader.possible({0, 24}).epoch == 1));
+}
+
+BOOST_AUTO_TEST_CASE(sets_of_streams_take_turns) {
+  // Two sets of two streams with parts of 52 bytes: three chunks of 16 bytes, four blocks of 4, from any offset.
+  const auto bytes = counting(211);
+  ReadingOrder turns = order(2, 4);
+  turns.turns = 2;
+  turns.chunk_bytes = 13;
+  TrainReader reader(bytes, turns, "text");
+  BOOST_TEST(
+      (next_block(reader, 2, 4) == Block{{0, 1, 2, 3, 52, 53, 54, 55}, {1, 2, 3, 4, 53, 54, 55, 56}, true}));
+  BOOST_TEST(reader.position().turn == 1);
+  BOOST_TEST(
+      (next_block(reader, 2, 4) ==
+       Block{{104, 105, 106, 107, 156, 157, 158, 159}, {105, 106, 107, 108, 157, 158, 159, 160}, true}));
+  for (int round = 1; round < 30; ++round) {
+    const Block first = next_block(reader, 2, 4);
+    TrainReader resumed(bytes, turns, "text");
+    resumed.restore(reader.position());
+    const Block second = next_block(reader, 2, 4);
+    BOOST_TEST((next_block(resumed, 2, 4) == second));
+    BOOST_TEST(first.starts_epoch == (round % 4 == 0));
+    BOOST_TEST(second.starts_epoch == first.starts_epoch);
+    BOOST_TEST(second.tokens[0] == first.tokens[0] + 104);
+    BOOST_TEST(second.targets[7] == first.targets[7] + 104);
+    BOOST_TEST(reader.position().turn == 0);
+  }
+  for (const int64_t turn : {-1, 2}) {
+    BOOST_TEST(contains(refusal([&] {
+                          reader.restore({0, 0, turn});
+                        }),
+                        fmt::format("turn {} does not exist", turn)));
+    BOOST_TEST((reader.possible({0, 0, turn}).turn == 0));
+  }
+  BOOST_TEST(refusal([&] {
+               reader.restore({0, 16, 1});
+             }).starts_with("data position: "));  // nothing more fits
+  BOOST_TEST(refusal([&] { TrainReader(std::span(bytes).first(19), turns, "text"); }) ==
+             "text: 19 bytes to train on, but 2 batches of 2 streams with blocks of 4 need 20 "
+             "(use a larger file, or reduce train.turns, train.batch or model.block)");
+}
+
+BOOST_AUTO_TEST_CASE(any_few_chunks_lie_evenly_over_the_text) {
+  for (const size_t count : {1, 2, 6, 12, 30, 100, 210, 233, 256}) {
+    std::vector<uint8_t> bytes(8 * count + 8);  // each byte is the number of its chunk
+    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i / 8);
+    ReadingOrder chunks = order(1, 8);
+    chunks.chunk_bytes = 8;
+    TrainReader reader(bytes, chunks, "text");
+    std::set<int32_t> visited;
+    std::array<double, 4> quarters{};
+    for (size_t epoch = 1; epoch <= count; ++epoch) {
+      const int32_t chunk = next_block(reader, 1, 8).tokens[0];
+      BOOST_TEST_REQUIRE(visited.insert(chunk).second);
+      ++quarters.at(static_cast<size_t>(chunk) * 4 / count);
+      for (const double quarter : quarters)
+        BOOST_TEST(std::abs(quarter - static_cast<double>(epoch) / 4) < 2.5);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_chunk_has_whole_blocks_and_is_no_longer_than_the_part_of_a_stream) {
+  const auto bytes = counting(120);
+  const auto blocks_of_first_chunk = [&](int64_t chunk_bytes) {  // of two streams with 60 bytes each
+    ReadingOrder chunks = order(2, 9);
+    chunks.chunk_bytes = chunk_bytes;
+    TrainReader reader(bytes, chunks, "text");
+    next_block(reader, 2, 9);
+    int blocks = 1;
+    while (!next_block(reader, 2, 9).starts_epoch) ++blocks;
+    return blocks;
+  };
+  BOOST_TEST(blocks_of_first_chunk(0) == 6);
+  BOOST_TEST(blocks_of_first_chunk(1'000'000'000) == 6);
+  BOOST_TEST(blocks_of_first_chunk(28) == 6);  // 36 bytes, and one chunk has room
+  BOOST_TEST(blocks_of_first_chunk(18) == 2);  // two chunks
+  BOOST_TEST(blocks_of_first_chunk(10) == 2);
+  BOOST_TEST(blocks_of_first_chunk(9) == 1);  // five
+  BOOST_TEST(blocks_of_first_chunk(1) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(the_smallest_corpus_is_one_block_per_stream_and_one_byte) {
   const auto bytes = counting(27);
-  TrainReader smallest(bytes, 3, 8, 1, "text");
+  TrainReader smallest(bytes, order(3, 8), "text");
   for (int i = 0; i < 5; ++i)
     BOOST_TEST(next_block(smallest, 3, 8).tokens[8] == 9);  // only offset 0 leaves room
-  BOOST_TEST(refusal([&] { TrainReader(std::span(bytes).first(26), 3, 8, 1, "text"); }) ==
+  BOOST_TEST(refusal([&] { TrainReader(std::span(bytes).first(26), order(3, 8), "text"); }) ==
              "text: 26 bytes to train on, but a batch of 3 streams with blocks of 8 needs 27 "
              "(use a larger file, or reduce train.batch or model.block)");
-  BOOST_TEST(contains(refusal([&] { TrainReader({}, 65536, 65536, 1, "text"); }), "needs 4295032832 "));
+  BOOST_TEST(contains(refusal([&] { TrainReader({}, order(65536, 65536), "text"); }), "needs 4295032832 "));
 
-  TrainReader tight(bytes, 2, 8, 1, "text");  // 13 bytes per stream: offsets 0..4
+  TrainReader tight(bytes, order(2, 8), "text");  // 13 bytes per stream: offsets 0..4
   std::set<int32_t> starts;
   for (int i = 0; i < 200; ++i) starts.insert(next_block(tight, 2, 8).tokens[0]);
   BOOST_TEST(starts == (std::set<int32_t>{0, 1, 2, 3, 4}), boost::test_tools::per_element());
@@ -201,9 +321,9 @@ BOOST_AUTO_TEST_CASE(the_smallest_corpus_is_one_block_per_stream_and_one_byte) {
 
 BOOST_AUTO_TEST_CASE(a_restored_reader_continues_exactly) {
   const auto bytes = counting(150);
-  TrainReader straight(bytes, 3, 7, 11, "text");
+  TrainReader straight(bytes, order(3, 7, 11), "text");
   for (int i = 0; i < 40; ++i) {
-    TrainReader resumed(bytes, 3, 7, 11, "text");
+    TrainReader resumed(bytes, order(3, 7, 11), "text");
     resumed.restore(straight.position());
     BOOST_TEST((resumed.position() == straight.position()));
     TrainReader ahead = straight;

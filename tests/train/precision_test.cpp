@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_resumes_in_any_precision) {
   Trainer mixed = trainer_of(Device::cuda, ProductChoice::bf16, corpus);
   train(mixed, 5);
   test::save(mixed, dir.path("bf16"));
-  const auto rows = [](const Trainer& t) { return t.state().memory[1].rows; };
+  const auto rows = [](const Trainer& t) { return t.state().memories[0][1].rows; };
   const auto values = [](const Tensor& t) { return t.to(DType::f32).to(Device::cpu).to_vector<float>(); };
   BOOST_TEST((rows(mixed).dtype() == DType::bf16));
   BOOST_TEST(rows(mixed).numel() > 0);

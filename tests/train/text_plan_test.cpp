@@ -54,6 +54,7 @@ BOOST_AUTO_TEST_CASE(any_budget_has_a_sensible_plan) {
           if (plan.epochs > 15 && static_cast<double>(weight_count(c.model)) >= 5 * text)
             BOOST_TEST(c.model.dropout >= 0.2);
           if (plan.epochs < 1) BOOST_TEST(c.model.dropout == 0);
+          BOOST_TEST((c.train.chunk_bytes > 0) == (plan.epochs < 1));
           BOOST_TEST(c.train.optimizer.weight_decay <= 1);
           BOOST_TEST(plan.minutes == minutes);
           // The clock ends the run unless the text does.

@@ -17,11 +17,14 @@ namespace fs = std::filesystem;
 
 using test::all_values, test::resume, test::save, test::train;
 
-// A run with all that a checkpoint must carry: dropout, noise of spans and input, a schedule, accumulation.
+// A run with all that a checkpoint must carry: dropout, noise of spans and input, a schedule, accumulation, streams
+// that take turns and go from chunk to chunk.
 Config eventful_config(const test::TempDir& dir, size_t text_size = 1500) {
   Config c = test::small_noisy_config(dir, text_size);
   c.train.steps = 400;
   c.train.accumulate = 2;
+  c.train.turns = 3;
+  c.train.chunk_bytes = 40;
   c.train.input_noise = 0.1;
   c.train.schedule = {.kind = ScheduleKind::cosine, .warmup = 20, .final = 0.1};
   return c;
@@ -105,6 +108,27 @@ BOOST_AUTO_TEST_CASE(identical_runs_give_identical_bits) {
   Trainer other(reseeded, corpus);
   train(other, 60);
   BOOST_TEST((all_values(a) != all_values(other)));
+}
+
+// Each set has its memory, and reads on where it was.
+BOOST_AUTO_TEST_CASE(an_update_by_all_sets_in_turn_is_one_of_all_their_streams_together) {
+  const test::TempDir dir;
+  Config c = test::small_config(dir, 2000);
+  c.dtype = Precision::f64;
+  c.train.chunk_bytes = 100;
+  c.train.batch = 6;
+  const Corpus corpus(c.data);
+  Trainer together(c, corpus);
+  c.train.batch = 2, c.train.turns = c.train.accumulate = 3;
+  Trainer in_turn(c, corpus);
+  for (int step = 0; step < 30; ++step) {
+    const Trainer::Step expected = together.step(), found = in_turn.step();
+    const auto tolerance = boost::test_tools::tolerance(1e-9);
+    BOOST_TEST(found.bits == expected.bits, tolerance);
+    BOOST_TEST(found.aux == expected.aux, tolerance);
+    BOOST_TEST(found.mean_rows == expected.mean_rows, tolerance);
+  }
+  BOOST_TEST(test::largest_difference(all_values(together), all_values(in_turn)) < 1e-9);
 }
 
 // Thirty updates with dropout and span noise: rounding grows a little with each, and stays far below this.

@@ -11,10 +11,16 @@ namespace {
 
 constexpr const char *kOptimizerSteps = "optimizer.steps", *kCorpusSince = "corpus.since";
 
-void put_memory(TensorFile& file, const Memory& memory) {
+// The set of streams in names. Of the first: nothing, as in checkpoints of one set, and older ones.
+std::string of_turn(size_t turn) { return turn == 0 ? "" : fmt::format("turn.{}.", turn); }
+
+std::string read_key(size_t turn) { return fmt::format("memory.{}read", of_turn(turn)); }
+
+void put_memory(TensorFile& file, const Memory& memory, size_t turn) {
+  file.metadata[read_key(turn)] = fmt::to_string(memory[0].read);
   for (size_t l = 0; l < memory.layers(); ++l) {
     const LayerMemory& m = memory[l];
-    const std::string name = fmt::format("memory.{}.", l);
+    const std::string name = fmt::format("memory.{}{}.", of_turn(turn), l);
     file.tensors.push_back({name + "rows", m.rows});
     file.tensors.push_back({name + "age", m.age});
     file.tensors.push_back({name + "start", m.start});
@@ -27,7 +33,7 @@ class StateReader {
   explicit StateReader(const Checkpoint& c) : file_(c.state), path_((c.folder / kStateFile).string()) {}
 
   template <class T>
-  T number(const char* key) const {
+  T number(const std::string& key) const {
     const auto it = file_.metadata.find(key);
     T value{};
     if (it == file_.metadata.end() ||
@@ -45,10 +51,11 @@ class StateReader {
     return t;
   }
 
-  Memory memory(const ModelConfig& config, const Memory& like) const {
+  /// Of a set of streams. Its sizes are those of `like`, but for the number of streams.
+  Memory memory(const ModelConfig& config, const Memory& like, size_t turn) const {
     Memory memory = like;
     for (size_t l = 0; l < memory.layers(); ++l) {
-      const LayerMemory m = layer(l, config, like[l].rows);
+      const LayerMemory m = layer(l, config, like[l].rows, turn);
       memory.set(l, m);
       if (m.streams() != memory.streams())  // those of layer 0, which is set first
         refuse("{}: memory.{} has {} streams, memory.0 {}", path_, l, m.streams(), memory.streams());
@@ -70,12 +77,12 @@ class StateReader {
     return tensor(name, shape, converts ? found : t).to(t);
   }
 
-  LayerMemory layer(size_t l, const ModelConfig& config, const Tensor& like) const {
-    const std::string name = fmt::format("memory.{}.", l);
+  LayerMemory layer(size_t l, const ModelConfig& config, const Tensor& like, size_t turn) const {
+    const std::string name = fmt::format("memory.{}{}.", of_turn(turn), l);
     const int64_t count = tensor(name + "age").numel(), starts = tensor(name + "start").numel();
     const LayerMemory m{rows(name + "rows", {count, config.hidden}, like.dtype()),
                         tensor(name + "age", {count}, DType::i32),
-                        tensor(name + "start", {starts}, DType::i32), number<int64_t>("memory.read")};
+                        tensor(name + "start", {starts}, DType::i32), number<int64_t>(read_key(turn))};
     const std::vector<int32_t> start = m.start.to_vector<int32_t>();
     if (!std::ranges::is_sorted(start)) refuse("{}: {}start does not ascend", path_, name);
     if (start.empty() || start.front() != 0 || start.back() != count)
@@ -123,14 +130,14 @@ void save_checkpoint(const fs::path& run, const Config& config, const TrainState
                    {"random.stream", fmt::to_string(state.random_stream)},
                    {"data.epoch", fmt::to_string(state.position.epoch)},
                    {"data.offset", fmt::to_string(state.position.offset)},
-                   {kCorpusSince, fmt::to_string(state.corpus_since)},
-                   {"memory.read", fmt::to_string(state.memory[0].read)}};
+                   {"data.turn", fmt::to_string(state.position.turn)},
+                   {kCorpusSince, fmt::to_string(state.corpus_since)}};
   if (best) {
     file.metadata["best.step"] = fmt::to_string(best->step);
     file.metadata["best.bits_per_byte"] = fmt::to_string(best->bits_per_byte);
   }
   file.tensors = state.optimizer;
-  put_memory(file, state.memory);
+  for (size_t t = 0; t < state.memories.size(); ++t) put_memory(file, state.memories[t], t);
   add_checkpoint(run, state.steps, [&](const fs::path& folder) {
     file.metadata[kWeightsKey] = save_weights(folder / kModelFile, state.weights, config, state.corpus);
     save_safetensors(folder / kStateFile, file);
@@ -153,7 +160,6 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
                    .skipped = file.number<int64_t>("skipped"),
                    .position = {file.number<int64_t>("data.epoch"), file.number<int64_t>("data.offset")},
                    .random_stream = file.number<uint64_t>("random.stream"),
-                   .memory = like.memory,
                    .weights = matching_weights(checkpoint.weights, checkpoint.folder, like.weights)};
   // Another optimizer may share some states: its own are all there, or it starts afresh.
   if (std::ranges::all_of(like.optimizer,
@@ -163,12 +169,16 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
     state.optimizer_steps = file.number<int64_t>(kOptimizerSteps);
   }
   state.corpus = corpus_of(checkpoint);
+  if (checkpoint.state.metadata.contains("data.turn"))
+    state.position.turn = file.number<int64_t>("data.turn");
   if (checkpoint.state.metadata.contains(kCorpusSince))
     state.corpus_since = file.number<int64_t>(kCorpusSince);
-  state.memory = file.memory(config.model, like.memory);
-  if (state.memory.streams() != like.memory.streams())
-    refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
-           checkpoint.folder.string(), state.memory.streams(), like.memory.streams());
+  for (const Memory& memory : like.memories) {
+    state.memories.push_back(file.memory(config.model, memory, state.memories.size()));
+    if (const int64_t streams = state.memories.back().streams(); streams != memory.streams())
+      refuse("{}: was trained on {} streams, train.batch is {} (leave train.batch as it was to resume)",
+             checkpoint.folder.string(), streams, memory.streams());
+  }
   return state;
 }
 

@@ -25,27 +25,43 @@ struct Streams {
   void read(size_t begin, size_t length, std::span<int32_t> tokens, std::span<int32_t> targets) const;
 };
 
-/// The position of a TrainReader: with its seed, all it needs to continue bit for bit.
+/// The order in which a TrainReader reads its bytes.
+struct ReadingOrder {
+  int streams;    ///< B: read together, by all ranks
+  int block;      ///< M: bytes read at a time
+  int turns = 1;  ///< T: sets of B streams, which take turns
+  /// That a stream reads, in whole blocks, before it goes elsewhere; 0: all of its part.
+  int64_t chunk_bytes = 0;
+  uint64_t seed = 1;  ///< of the offsets at which streams start again
+};
+
+/// The position of a TrainReader: with its ReadingOrder, all it needs to continue bit for bit.
 struct StreamPosition {
-  int64_t epoch = 0;   ///< how often the streams have returned to their start
-  int64_t offset = 0;  ///< of the next token, in every stream
+  int64_t epoch = 0;   ///< how often the streams have gone to another chunk, or back to the start of theirs
+  int64_t offset = 0;  ///< of the next token in the chunk, of every stream whose turn is still to come
+  int64_t turn = 0;    ///< the set of streams that is read next
   bool operator==(const StreamPosition&) const = default;  ///< the same position
 };
 
-/// Endless blocks for training. `bytes` is cut into B streams of n = size div B bytes (fewer than B
-/// bytes at the end are not read). A stream yields whole blocks until fewer than M + 1 bytes are
-/// left; then all streams return to their start plus an offset, a function of (seed, epoch) that is
-/// uniform on [0, M), or on [0, n − M) in streams shorter than two blocks, so that a whole block
-/// always fits. The first epoch starts at 0.
+/// Endless blocks for training. `bytes` is cut into T·B equal parts, one per stream (fewer than T·B bytes at the end are not
+/// read). Streams t·B to (t + 1)·B − 1 are set t. The sets take turns: each reads a block before any reads its next, so that
+/// successive blocks are of other places.
+///
+/// A part is cut into K chunks of n bytes, a multiple of M. K is 1 without chunk_bytes, or the most for which n reaches it and
+/// M bytes are left. In epoch e every stream reads chunk e·s mod K of its part, s the number prime to K nearest to K/φ, φ the
+/// golden ratio: any few epochs in a row lie evenly over the part. It begins at an offset, a function of (seed, epoch) that is
+/// uniform on [0, M), and 0 in the first epoch, and reads n bytes, so that it may reach into the next chunk. The one chunk
+/// of a part that is not cut yields whole blocks until fewer than M + 1 bytes are left; its offset is below its size less M.
 class TrainReader {
  public:
-  /// Of B = `streams` streams, this rank reads its share. Throws InputError, naming the bytes by `name`, when
-  /// there are fewer than B·(M + 1).
-  TrainReader(const Bytes& bytes, int streams, int block, uint64_t seed, const std::string& name,
+  /// Of the B streams of a set, this rank reads its share. Throws InputError, naming the bytes by `name`, when there are
+  /// fewer than T·B·(M + 1).
+  TrainReader(const Bytes& bytes, const ReadingOrder& order, const std::string& name,
               const Ranks& ranks = Ranks::alone());
 
-  /// Fills tokens and targets, both [b, M] for a share of b streams. True when this block starts an epoch: memories must be
-  /// cleared before it. Throws as Bytes::read does; the next call then tries the same block again.
+  /// Fills tokens and targets, both [b, M] for a share of b streams of the set position().turn. True when this block starts
+  /// their epoch: their memories must be cleared before it. Throws as Bytes::read does; the next call then tries the same
+  /// block again.
   bool next(std::span<int32_t> tokens, std::span<int32_t> targets);
 
   StreamPosition position() const { return position_; }  ///< of the next block
@@ -53,17 +69,20 @@ class TrainReader {
   /// `position`, or the start of the next epoch when no block of these streams can start there.
   StreamPosition possible(StreamPosition position) const;
 
-  /// Continues from a position of a reader of the same bytes, sizes and seed. Throws InputError when no block
+  /// Continues from a position of a reader of the same bytes and order. Throws InputError when no block
   /// of these streams can start there.
   void restore(StreamPosition position);
 
  private:
   int64_t start_of(int64_t epoch) const;
+  int64_t chunk_of(int64_t epoch) const;
   bool exists(StreamPosition position) const;
 
+  ReadingOrder order_;
+  Share own_;                                 // streams of a set
+  int64_t chunks_, chunk_step_, chunk_size_;  // K, s and n
+  int64_t readable_;                          // bytes from the start of a chunk, its offset among them
   Streams streams_;
-  int64_t block_;
-  uint64_t seed_;
   StreamPosition position_;
 };
 
