@@ -60,8 +60,7 @@ class TrainReader {
               const Ranks& ranks = Ranks::alone());
 
   /// Fills tokens and targets, both [b, M] for a share of b streams of the set position().turn. True when this block starts
-  /// their epoch: their memories must be cleared before it. Throws as Bytes::read does; the next call then tries the same
-  /// block again.
+  /// their epoch: their memories must be cleared before it. Throws as Bytes::read does; the next call then tries the same block.
   bool next(std::span<int32_t> tokens, std::span<int32_t> targets);
 
   StreamPosition position() const { return position_; }  ///< of the next block
