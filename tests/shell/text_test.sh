@@ -16,7 +16,7 @@ holds "the choice is said" grep -q "^chosen by its length, the time and this mac
 holds "and how often the text is read" grep -q "^2 steps; 2[0-9] % of the text is read" err
 holds "and which checkpoint is used" grep -q "^to use it: .* generate runs/my_text" out
 holds "streams are of several blocks" grep -q "batch: 8$" runs/my_text/config.yaml
-holds "and go from chunk to chunk of a text that is not read through" grep -q "chunk_bytes: 512$" runs/my_text/config.yaml
+holds "and go from chunk to chunk of a text that is not read through" grep -q "chunk_bytes: 2048$" runs/my_text/config.yaml
 works "a chosen value gives way" train my_text.txt $quick --set train.batch=3 --out three
 holds "to --set" grep -q "batch: 3$" three/config.yaml
 works "its evaluation" eval runs/my_text

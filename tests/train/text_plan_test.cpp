@@ -44,7 +44,9 @@ BOOST_AUTO_TEST_CASE(any_budget_has_a_sensible_plan) {
           const TextPlan plan = plan_for_text(budget);
           const Config c = config_of(plan);  // which is a valid one
           const double text = 0.9 * static_cast<double>(bytes), step = 1.0 * c.train.batch * c.model.block;
-          BOOST_TEST(c.train.batch * (c.model.block + 1) <= text);  // the streams have a block each
+          BOOST_TEST(c.train.turns * c.train.batch * (c.model.block + 1) <=
+                     text);  // the streams have a block each
+          if (bytes >= 1'000'000 && machine < kGpu) BOOST_TEST(c.train.turns == 16);
           BOOST_TEST(plan.steps >= 1);
           BOOST_TEST(c.train.steps == plan.steps);
           BOOST_TEST(c.train.schedule.warmup < plan.steps);
@@ -149,6 +151,7 @@ BOOST_AUTO_TEST_CASE(sizes_that_a_text_is_too_short_for_are_not_timed) {
 BOOST_AUTO_TEST_CASE(a_text_of_unknown_length_is_taken_for_a_long_one) {
   const TextPlan unknown = plan_for_text(budget_of({}, 10, kLaptop));
   BOOST_TEST(unknown.minutes == 10);
+  BOOST_TEST(config_of(unknown).train.turns == 1);  // should it be short after all
   BOOST_TEST(unknown.epochs == 0);
   BOOST_TEST(config_of(unknown).model.dropout == 0);
   BOOST_TEST(config_of(unknown).train.optimizer.weight_decay == 0);
