@@ -2,8 +2,8 @@
 """How near `fade train TEXT --minutes T` comes to the best settings for a text and a time.
 
 Trains on each text with the settings that fade chooses, and again, for the same time, with one of them given: the model
-a size smaller and larger, dropout less and more, no input noise and more, learning rate higher and lower, twice the
-streams, and the `--try` of the call. What fade chooses besides follows what is given. Each run has one thread, and
+a size smaller and larger, dropout less and more, no input noise and more, learning rate higher and lower, no turns, twice
+the streams, and the `--try` of the call. What fade chooses besides follows what is given. Each run has one thread, and
 several run at a time: nothing else should. Prints a line per text, and writes a JSON file with all runs.
 
   bench/texts.py novel.txt program.c --minutes 1 --out texts.json
@@ -80,7 +80,7 @@ def train(args, text, settings):
         lines = [json.loads(line) for line in Path(f"{run}/metrics.jsonl").read_text().splitlines()]
         config = Path(f"{run}/config.yaml").read_text()
     found = {key: float(re.search(rf"^ +{key}: ([-+.e\d]+)$", config, re.M).group(1))
-             for key in ("layers", "hidden", "dropout", "input_noise", "weight_decay", "lr", "batch")}
+             for key in ("layers", "hidden", "dropout", "input_noise", "weight_decay", "lr", "batch", "turns")}
     return {"bits": round(bits, 4), "steps": lines[-1]["step"], "seconds": round(lines[-1]["seconds"], 1), **found}
 
 
@@ -103,6 +103,8 @@ def neighbours(plan):
     tried["more input noise"] = [f"train.input_noise={plan['input_noise'] + 0.05:.2g}"]
     tried["higher learning rate"] = [f"train.optimizer.lr={plan['lr'] * 1.5:.3g}"]
     tried["lower learning rate"] = [f"train.optimizer.lr={plan['lr'] / 1.5:.3g}"]
+    if plan["turns"] > 1:
+        tried["no turns"] = ["train.turns=1", "train.chunk_bytes=0"]
     tried["twice the streams"] = [f"train.batch={int(2 * plan['batch'])}"]
     return tried
 
