@@ -1,5 +1,5 @@
-// Corpora and their readers: the first bytes are the vocabulary, the
-// splits, streams and blocks; the rest is the file.
+// Corpora and their readers: the first bytes are the vocabulary, the splits, streams and turns, blocks and chunks; the
+// rest is the file.
 #include <algorithm>
 #include <vector>
 
@@ -28,7 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       return std::ranges::all_of(all, [&](int32_t t) { return t >= 0 && t < config.vocab; });
     };
     fuzz::allow_refusal([&] {
-      TrainReader reader(corpus.bytes(Split::train), {.streams = streams, .block = block}, "train");
+      const ReadingOrder order{
+          .streams = streams, .block = block, .turns = 1 + data[3] / 64, .chunk_bytes = data[4] / 16 * 4};
+      TrainReader reader(corpus.bytes(Split::train), order, "train");
       for (int i = 0; i < 20; ++i) {
         reader.next(tokens, targets);
         fuzz::require(in_vocabulary(tokens) && in_vocabulary(targets), "blocks hold bytes of the file");
