@@ -68,7 +68,7 @@ Pool& pool(Device d) { return d == Device::cpu ? pool_of<Device::cpu>() : pool_o
   const std::string reserve = b.reserve ? fmt::format(", {} of them for its driver", b.reserve) : "";
   fail(
       "{}: out of memory: requested {} bytes, {} live, peak {}, {} kept by the pool, {} free{} "
-      "(lower train.batch, model.block or model.max_span, or train with model.recompute)",
+      "(lower train.batch, train.turns, model.block or model.max_span, or train with model.recompute)",
       name_of(d), bytes, pool.stats.live, pool.stats.peak,
       static_cast<int64_t>(pool.memory.taken()) - pool.stats.live, b.free_bytes(), reserve);
 }

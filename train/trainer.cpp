@@ -60,7 +60,6 @@ BlockLoss Trainer::next_block(GradientSum* sum) {
   Memory& memory = memories_[static_cast<size_t>(reader_.position().turn)];
   bool epoch_begins = false;
   ranks_.together([&] { epoch_begins = reader_.next(tokens_, targets_); });
-  memory.drop_forgotten();  // where the block before it is of the same step
   if (epoch_begins) memory = model_.empty_memory(b);
   if (const double p = config_.train.input_noise; p > 0)
     add_input_noise(tokens_, static_cast<size_t>(M), p, random_.next(), static_cast<size_t>(own_.first));
@@ -77,12 +76,14 @@ Trainer::Step Trainer::try_step(FiniteCheck* check) {
   model_.parameters().zero_grad();
   GradientSum* const sum = sum_ ? &*sum_ : nullptr;
   std::vector<BlockLoss> blocks;
-  for (int i = 0; i < config_.train.accumulate; ++i)
+  const auto drop_forgotten = [&] { std::ranges::for_each(memories_, &Memory::drop_forgotten); };
+  for (int i = 0; i < config_.train.accumulate; ++i) {
+    if (i > 0) drop_forgotten();  // an accumulated block reads what the one before it left
     blocks.push_back(next_block(sum && i + 1 == config_.train.accumulate ? sum : nullptr));
+  }
   const Tensor norm = update(model_, optimizer_, blocks, lr_factor, config_.train.clip, check, sum);
   model_.constrain();
-  for (Memory& memory : memories_)
-    memory.drop_forgotten();  // waits for the device, which has all other work of the step by now
+  drop_forgotten();  // waits for the device, which has all other work of the step by now
   // The figures, read from the device.
   const double share = 1.0 / static_cast<double>(blocks.size() * static_cast<size_t>(ranks_.count()));
   Step step{.grad_norm = norm.item() * share, .lr = config_.train.optimizer.lr * lr_factor};

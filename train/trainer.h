@@ -49,8 +49,8 @@ class Trainer {
     double grad_norm = 0;                  ///< of the mean gradient, before clipping
     double lr = 0;                         ///< learning rate of the update
     std::optional<double> mean_span = {};  ///< in positions; none for kinds without spans
-    double mean_rows = 0;                  ///< rows in memory per stream and layer, after the step
-    int skipped = 0;                       ///< attempts before it that were not finite
+    double mean_rows = 0;  ///< rows in memory per stream and layer, of all sets, after the step
+    int skipped = 0;       ///< attempts before it that were not finite
   };
 
   /// A new model with the configuration's initial values. `corpus` and `ranks` must outlive the trainer. Throws

@@ -345,7 +345,8 @@ BOOST_AUTO_TEST_CASE(out_of_memory_says_what_to_do) {
                  int64_t{1} << 50, before.live, before.peak, after.system - after.live)),
              message);
   BOOST_TEST(
-      message.ends_with(" (lower train.batch, model.block or model.max_span, or train with model.recompute)"),
+      message.ends_with(
+          " (lower train.batch, train.turns, model.block or model.max_span, or train with model.recompute)"),
       message);
   BOOST_TEST(after.live == before.live);
   BOOST_TEST(Tensor::full({}, 2, DType::f32, Device::cuda).item() == 2);

@@ -75,6 +75,9 @@ holds "and begin with empty memories" says "^streams continue at offset .* with 
 copy set
 works "short ones" train --resume set --set train.chunk_bytes=1
 holds "begin again" says "^streams start again, with empty memories"
+"$fade" train --resume set --set train.turns=2 >out 2>err
+holds "other turns: exit code 2" test $? -eq 2
+holds "must stay" says "must stay: train.turns was 1, is 2"
 
 # The corpus.
 copy corpus

@@ -264,6 +264,21 @@ BOOST_AUTO_TEST_CASE(sets_of_streams_take_turns) {
              "(use a larger file, or reduce train.turns, train.batch or model.block)");
 }
 
+// But for its first byte, which is no target, and fewer at its end than there are chunks.
+BOOST_AUTO_TEST_CASE(chunks_cover_all_of_a_part) {
+  for (const size_t size : {60, 61, 75, 100, 133, 200, 201}) {
+    const auto bytes = counting(size);
+    ReadingOrder chunks = order(1, 9);
+    chunks.chunk_bytes = 18;
+    TrainReader reader(bytes, chunks, "text");
+    std::set<int32_t> read;
+    for (int i = 0; i < 3000; ++i)
+      for (const int32_t byte : next_block(reader, 1, 9).targets) read.insert(byte);
+    const size_t count = (size - 9) / 18;  // of chunks
+    BOOST_TEST(read.size() == size - 1 - (size - 9) % count);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(any_few_chunks_lie_evenly_over_the_text) {
   for (const size_t count : {1, 2, 6, 12, 30, 100, 210, 233, 256}) {
     std::vector<uint8_t> bytes(8 * count + 8);  // each byte is the number of its chunk
@@ -297,10 +312,10 @@ BOOST_AUTO_TEST_CASE(a_chunk_has_whole_blocks_and_is_no_longer_than_the_part_of_
   BOOST_TEST(blocks_of_first_chunk(0) == 6);
   BOOST_TEST(blocks_of_first_chunk(1'000'000'000) == 6);
   BOOST_TEST(blocks_of_first_chunk(28) == 6);  // 36 bytes, and one chunk has room
-  BOOST_TEST(blocks_of_first_chunk(18) == 2);  // two chunks
-  BOOST_TEST(blocks_of_first_chunk(10) == 2);
-  BOOST_TEST(blocks_of_first_chunk(9) == 1);  // five
-  BOOST_TEST(blocks_of_first_chunk(1) == 1);
+  BOOST_TEST(blocks_of_first_chunk(18) == 3);  // two chunks of 25, and the 9 bytes after each
+  BOOST_TEST(blocks_of_first_chunk(10) == 3);
+  BOOST_TEST(blocks_of_first_chunk(9) == 2);  // five of 10
+  BOOST_TEST(blocks_of_first_chunk(1) == 2);
 }
 
 BOOST_AUTO_TEST_CASE(the_smallest_corpus_is_one_block_per_stream_and_one_byte) {

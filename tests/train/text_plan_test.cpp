@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(any_budget_has_a_sensible_plan) {
                      text);  // the streams have a block each
           if (plan.epochs > 4) BOOST_TEST((c.train.turns == 1 && c.train.chunk_bytes == 0));
           if (plan.epochs < 4) BOOST_TEST(c.train.chunk_bytes == 2048);
-          if (plan.epochs < 4 && bytes >= 1'000'000 && machine < kGpu) BOOST_TEST(c.train.turns == 16);
+          if (plan.epochs < 4 && bytes >= 1'000'000) BOOST_TEST(c.train.turns * c.train.batch == 128);
           BOOST_TEST(plan.steps >= 1);
           BOOST_TEST(c.train.steps == plan.steps);
           BOOST_TEST(c.train.schedule.warmup < plan.steps);
@@ -144,15 +144,33 @@ BOOST_AUTO_TEST_CASE(given_settings_stay_and_are_reckoned_with) {
 }
 
 BOOST_AUTO_TEST_CASE(sizes_that_a_text_is_too_short_for_are_not_timed) {
-  TextBudget budget = budget_of(5000, 1, kLaptop, {"train.batch=1000"});
-  budget.speed = [](const Config&) -> double { throw Error("the trainer refuses it"); };
-  BOOST_CHECK_NO_THROW(plan_for_text(budget));
+  for (const std::string given : {"train.batch=1000", "train.turns=1000"}) {
+    TextBudget budget = budget_of(5000, 1, kLaptop, {given});
+    budget.speed = [](const Config&) -> double { throw Error("the trainer refuses it"); };
+    BOOST_CHECK_NO_THROW(plan_for_text(budget));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(streams_fit_into_the_text_in_as_many_turns_as_are_given) {
+  const std::vector<std::string> given{"train.turns=16"};
+  const Config c = config_of(plan_for_text(budget_of(20'000, 0.01, kLaptop, given)), given);
+  BOOST_TEST(c.train.turns == 16);
+  BOOST_TEST(16 * c.train.batch * 8 * (c.model.block + 1) <= 18'000);
+}
+
+BOOST_AUTO_TEST_CASE(a_chunk_is_long_beside_given_blocks_and_spans) {
+  const auto chunk = [](const std::vector<std::string>& given) {
+    return config_of(plan_for_text(budget_of(100'000'000, 1, kLaptop, given)), given).train.chunk_bytes;
+  };
+  BOOST_TEST(chunk({"model.max_span=4096"}) == 4 * 4096);
+  BOOST_TEST(chunk({"model.block=256"}) == 32 * 256);
 }
 
 BOOST_AUTO_TEST_CASE(a_text_of_unknown_length_is_taken_for_a_long_one) {
   const TextPlan unknown = plan_for_text(budget_of({}, 10, kLaptop));
   BOOST_TEST(unknown.minutes == 10);
   BOOST_TEST(config_of(unknown).train.turns == 1);  // should it be short after all
+  BOOST_TEST(config_of(unknown).train.chunk_bytes == 0);
   BOOST_TEST(unknown.epochs == 0);
   BOOST_TEST(config_of(unknown).model.dropout == 0);
   BOOST_TEST(config_of(unknown).train.optimizer.weight_decay == 0);

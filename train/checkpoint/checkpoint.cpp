@@ -173,6 +173,11 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
     state.position.turn = file.number<int64_t>("data.turn");
   if (checkpoint.state.metadata.contains(kCorpusSince))
     state.corpus_since = file.number<int64_t>(kCorpusSince);
+  size_t sets = 0;
+  while (checkpoint.state.metadata.contains(read_key(sets))) ++sets;
+  if (sets > 0 && sets != like.memories.size())
+    refuse("{}: was trained on {} sets of streams, train.turns is {} (leave train.turns as it was to resume)",
+           checkpoint.folder.string(), sets, like.memories.size());
   for (const Memory& memory : like.memories) {
     state.memories.push_back(file.memory(config.model, memory, state.memories.size()));
     if (const int64_t streams = state.memories.back().streams(); streams != memory.streams())

@@ -115,19 +115,19 @@ struct ScheduleConfig {
 
 /// How a model is trained, and what a run logs and keeps (section `train`).
 struct TrainConfig {
-  int batch = 64;             ///< B: streams
-  int turns = 1;              ///< sets of `batch` streams that take turns (train/data/streams.h)
-  int64_t chunk_bytes = 0;    ///< that a stream reads before it goes elsewhere (train/data/streams.h); 0: all
-  int steps = 100'000;        ///< updates of the weights; 0: a time decides (RunOptions::minutes)
-  bool unigram_init = false;  ///< a new model predicts each byte by its frequency (train/unigram_init.h)
-  double input_noise = 0;     ///< probability that a byte is misread (train/data/input_noise.h)
-  OptimizerConfig optimizer;  ///< the rule of an update
-  ScheduleConfig schedule;    ///< the learning rate
-  double clip = 0.3;          ///< largest global gradient norm; 0: no limit
-  int accumulate = 1;         ///< blocks whose gradients are averaged into one update
-  int eval_every = 1000;      ///< steps; 0: only at the end
-  int64_t eval_bytes = 0;     ///< of the validation split, at most; 0: all
-  int patience = 0;           ///< validations in a row without a new best that end the run; 0: none do
+  int batch = 64;               ///< B: streams
+  int turns = 1;                ///< sets of `batch` streams that take turns (train/data/streams.h)
+  int64_t chunk_bytes = 0;      ///< that a stream reads before it goes elsewhere, in whole blocks; 0: all
+  int steps = 100'000;          ///< updates of the weights; 0: a time decides (RunOptions::minutes)
+  bool unigram_init = false;    ///< a new model predicts each byte by its frequency (train/unigram_init.h)
+  double input_noise = 0;       ///< probability that a byte is misread (train/data/input_noise.h)
+  OptimizerConfig optimizer;    ///< the rule of an update
+  ScheduleConfig schedule;      ///< the learning rate
+  double clip = 0.3;            ///< largest global gradient norm; 0: no limit
+  int accumulate = 1;           ///< blocks whose gradients are averaged into one update
+  int eval_every = 1000;        ///< steps; 0: only at the end
+  int64_t eval_bytes = 0;       ///< of the validation split, at most; 0: all
+  int patience = 0;             ///< validations in a row without a new best that end the run; 0: none do
   int checkpoint_every = 1000;  ///< steps; 0: only at the end
   int keep_checkpoints = 3;     ///< this many of the newest; 0: all
   int keep_every = 0;           ///< and those whose steps are multiples of this; 0: no others

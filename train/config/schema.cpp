@@ -66,7 +66,8 @@ const std::vector<Key> keys = {
      "sets of train.batch streams that take turns, each with its memory: successive steps read other places",
      {1, 65536}},
     {FADE_KEY(train.chunk_bytes),
-     "bytes that a stream reads on before it goes elsewhere in the text, with an empty memory (0: all of its part)",
+     "bytes, rounded up to whole blocks, that a stream reads before it goes elsewhere in the text, with an empty memory "
+     "(0: all of its part)",
      {0, kBillion}},
     {FADE_KEY(train.steps), "updates of the weights (0: as many as fit into --minutes)", {0, kBillion}},
     {FADE_KEY(train.unigram_init),

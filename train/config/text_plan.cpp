@@ -56,8 +56,10 @@ constexpr double kStepsOfBatch = 4000;  // that must remain
 // Streams that read on see the same few places step after step. Prose of 40 MB, of which 5 are read in six minutes: 1.85 bits per
 // byte, with these chunks 1.76, with turns, too, 1.57; 900,000 bytes read 2.6 times over: 2.13, with both 2.07. Of texts
 // read five times two disagree, and what is read ten times is learned by heart the sooner: 1.97, with turns 2.00 (docs/recipe.md).
-constexpr double kTurns = 16, kChunk = 2048;
 constexpr double kMostEpochsInTurns = 4;
+constexpr double kStreamsInTurns = 128;  // in all: each has a memory, also in checkpoints
+// A chunk begins with an empty memory: it is long beside the spans that it shall teach, and has many blocks.
+constexpr int kSpansPerChunk = 4, kBlocksPerChunk = 32;
 
 constexpr double kWarmup = 0.05;  // of the steps
 constexpr double kMostWarmup = 200;
@@ -112,13 +114,15 @@ class Choice {
   double bytes_per_step() const {
     return 1.0 * config_.train.batch * config_.model.block * config_.train.accumulate;
   }
-  /// Streams that the text has enough blocks for.
-  double most_streams() const { return text() / (kBlocksPerStream * (config_.model.block + 1)); }
+  /// Streams that the text has enough blocks for, of each set that takes turns.
+  double most_streams() const {
+    return text() / (kBlocksPerStream * (config_.model.block + 1) * config_.train.turns);
+  }
   /// Bytes per second, measured: not for given sizes that the text is too short for, which the trainer refuses, nor with
   /// given steps, which no time limits.
   double speed() const {
     if (has_steps()) return INFINITY;
-    const bool fits = text() >= 1.0 * config_.train.batch * (config_.model.block + 1);
+    const bool fits = text() >= 1.0 * config_.train.turns * config_.train.batch * (config_.model.block + 1);
     return fits ? budget_->speed(config_) : 1;
   }
   bool has_steps() const { return gives("train.steps"); }
@@ -267,11 +271,11 @@ TextPlan plan_for_text(const TextBudget& budget) {
   };
   plan.steps = steps_for(reads);
   plan.epochs = reads / choice.text();
-  if (plan.epochs <= kMostEpochsInTurns) {
-    const double sets = choice.most_streams() / choice.config().train.batch;
-    choice.add({whole("train.turns",
-                      std::isfinite(sets) ? std::clamp(sets, 1.0, kTurns) : 1),  // else it may be short
-                whole("train.chunk_bytes", kChunk)});
+  if (budget.bytes && plan.epochs <= kMostEpochsInTurns) {
+    const Config& c = choice.config();
+    const double sets = std::min(choice.most_streams(), kStreamsInTurns) / c.train.batch;
+    const int chunk = std::max(kSpansPerChunk * c.model.max_span, kBlocksPerChunk * c.model.block);
+    choice.add({whole("train.turns", std::max(sets, 1.0)), whole("train.chunk_bytes", chunk)});
   }
   if (!choice.has_steps()) {
     plan.minutes = choice.minutes();

@@ -40,6 +40,7 @@ struct TextPlan {
 /// - the model: the largest of a ladder that still reads some bytes per weight, which the time limits, and the number of
 ///   times that a text is worth reading;
 /// - steps: those of the minutes, or of that number of times, when it is reached before; or given ones;
+/// - turns and chunks, for a text of known length that is not read often;
 /// - dropout, input noise and, for muon and adamw, weight decay, by the number of times that the text is read;
 /// - warm-up, validations and checkpoints: shares of the steps.
 /// Calls `speed` for some rungs of the ladder, from the smallest on. Throws as parse_config does on what is given.

@@ -50,7 +50,7 @@ TrainReader::TrainReader(const Bytes& bytes, const ReadingOrder& order, const st
   const int64_t part = size / streams;
   chunks_ = count_chunks(part, order);
   chunk_step_ = even_step(chunks_);
-  chunk_size_ = (part - order.block) / chunks_ / order.block * order.block;
+  chunk_size_ = (part - order.block) / chunks_;
   readable_ = chunks_ == 1 ? part : chunk_size_ + order.block;
   streams_ = {bytes, static_cast<size_t>(own_.count), static_cast<size_t>(part)};
 }
@@ -84,7 +84,7 @@ bool TrainReader::exists(StreamPosition position) const {
   const int64_t read = position.offset - start_of(position.epoch);
   // Between two rounds nothing more may fit; within one, the block is that of the other sets.
   const int64_t room = position.turn == 0 ? 1 : order_.block + 1;
-  return read >= 0 && read % order_.block == 0 && position.offset + room <= readable_;
+  return read >= 0 && read % order_.block == 0 && position.offset <= readable_ - room;
 }
 
 StreamPosition TrainReader::possible(StreamPosition position) const {

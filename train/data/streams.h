@@ -47,11 +47,11 @@ struct StreamPosition {
 /// read). Streams t·B to (t + 1)·B − 1 are set t. The sets take turns: each reads a block before any reads its next, so that
 /// successive blocks are of other places.
 ///
-/// A part is cut into K chunks of n bytes, a multiple of M. K is 1 without chunk_bytes, or the most for which n reaches it and
-/// M bytes are left. In epoch e every stream reads chunk e·s mod K of its part, s the number prime to K nearest to K/φ, φ the
-/// golden ratio: any few epochs in a row lie evenly over the part. It begins at an offset, a function of (seed, epoch) that is
-/// uniform on [0, M), and 0 in the first epoch, and reads n bytes, so that it may reach into the next chunk. The one chunk
-/// of a part that is not cut yields whole blocks until fewer than M + 1 bytes are left; its offset is below its size less M.
+/// A part of n bytes is cut into K chunks of (n − M) div K bytes: K is 1 without chunk_bytes, or the most for which a chunk has
+/// as many, rounded up to whole blocks. In epoch e every stream reads chunk e·s mod K of its part, s the number prime to K
+/// nearest to K/φ, φ the golden ratio: any few epochs in a row lie evenly over the part. It begins at an offset, a function
+/// of (seed, epoch) that is uniform on [0, M), or on [0, n − M) in parts shorter than two blocks, and 0 in the first epoch,
+/// and yields whole blocks until fewer than M + 1 bytes of the chunk and the M bytes after it are left (K = 1: of the part).
 class TrainReader {
  public:
   /// Of the B streams of a set, this rank reads its share. Throws InputError, naming the bytes by `name`, when there are
@@ -78,9 +78,10 @@ class TrainReader {
   bool exists(StreamPosition position) const;
 
   ReadingOrder order_;
-  Share own_;                                 // streams of a set
-  int64_t chunks_, chunk_step_, chunk_size_;  // K, s and n
-  int64_t readable_;                          // bytes from the start of a chunk, its offset among them
+  Share own_;                    // streams of a set
+  int64_t chunks_, chunk_step_;  // K and s
+  int64_t chunk_size_;           // bytes
+  int64_t readable_;             // bytes from the start of a chunk, its offset among them
   Streams streams_;
   StreamPosition position_;
 };
