@@ -123,6 +123,7 @@ holds "has no best" test ! -e corpus/best
 
 # The corpus is cut short while it is read: one error, after a checkpoint of the last step.
 bottles 200 >text
+: >log
 "$fade" train c.yaml --out short --set train.steps=1000000000 --set train.checkpoint_every=0 >out 2>log &
 pid=$!
 comes grep -q "step 8: validation" log

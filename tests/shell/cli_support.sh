@@ -36,7 +36,8 @@ holds() {
   shift
   "$@" >/dev/null && echo "ok      $what" || failed "$what"
 }
-# comes COMMAND..: waits until the command succeeds, ten minutes at most: that is for a slow machine, not for a test
+# comes COMMAND..: waits until the command succeeds, ten minutes at most: that is for a slow machine, not for a test. Empty a file
+# that is waited for before the command that writes it is started in the background: that may take a while to begin.
 comes() {
   for _ in $(seq 12000); do
     "$@" && return

@@ -131,6 +131,7 @@ holds "and named" grep -q "^fade: again/rows: was trained with other settings: -
 works "fewer runs in the same place" compare rows.yaml --steps 6 --out sweep
 holds "leave no picture of more" test ! -e sweep/tradeoff.svg
 holds "and a table of theirs" sh -c 'test "$(cut -d, -f1 sweep/comparison.csv | xargs)" = "run rows"'
+: >err
 "$fade" compare rows.yaml --set train.steps=100000000 --out sweep >out 2>err &
 pid=$!
 holds "a call that trains" comes grep -qs "resumed after step 6" err

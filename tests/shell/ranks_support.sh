@@ -42,6 +42,7 @@ in_background() {
   run=$1 n=$2
   shift 2
   rm -f pid.*
+  : >log
   # shellcheck disable=SC2016
   "${mpi[@]}" --mca odls_base_sigkill_timeout "${grace:-1}" -np "$n" bash -c '
     echo $$ >pid.$OMPI_COMM_WORLD_RANK

@@ -28,12 +28,15 @@ holds "keeps the newest checkpoints, those of every K-th step, and the best" sh 
   expected=$( (echo step-250; echo step-500; echo step-580; echo step-590; echo step-600; echo "$best") | sort -u)
   test "$(ls -d straight/step-* | xargs -n 1 basename | sort)" = "$expected"'
 
-# endless NAME OPTIONS..: a run without end; only in the background
-endless() { exec "$fade" train c.yaml --set train.steps=1000000 --out "$@" >/dev/null 2>log; }
+# endless NAME OPTIONS..: a run without end, in the background: $pid
+endless() {
+  : >log
+  "$fade" train c.yaml --set train.steps=1000000 --out "$@" >/dev/null 2>log &
+  pid=$!
+}
 
 # Two processes.
-endless shared &
-pid=$!
+endless shared
 until_says "step 10/"
 "$fade" train c.yaml --out shared --resume >out 2>second
 code=$?
@@ -45,13 +48,13 @@ for signal in INT TERM HUP USR1; do
   kill -$signal $pid
   holds "SIG$signal ends a run with exit code 0" wait $pid
   holds "after a checkpoint" says "interrupted after step .*; checkpoint written"
-  endless shared --resume &
-  pid=$!
+  endless shared --resume
   until_says "resumed after step"
 done
 kill -KILL $pid
 wait $pid 2>/dev/null
 yes "a long text to validate on" | head -c 20000000 >long # in blocks of 8: minutes, even on a fast machine
+: >log
 "$fade" train c.yaml --out validating --set data.path=long --set 'data.split=[1, 99, 0]' --set train.eval_every=1 \
   --set train.log_every=1 >/dev/null 2>log &
 pid=$!
@@ -63,6 +66,7 @@ holds "after a checkpoint" says "interrupted after step 1; checkpoint written"
 holds "before the validation is done" sh -c '! grep -q valid_bpb validating/metrics.jsonl'
 
 # A full disk, here a limit on the size of files: training continues, warns, and tries again.
+: >log
 (
   ulimit -S -f 16
   exec "$fade" train c.yaml --out full --set train.steps=600
@@ -79,6 +83,7 @@ holds "with the bits of a run with room" same_checkpoint straight/step-600 full/
 holds "and all its metrics" test "$(wc -l <full/metrics.jsonl)" -eq "$(wc -l <straight/metrics.jsonl)"
 
 # No room until the end: the run fails and names the last checkpoint.
+: >log
 (
   ulimit -S -f 16
   exec "$fade" train c.yaml --out never --set train.steps=20
@@ -92,6 +97,7 @@ holds "with an error" says "fade: step 20 has no checkpoint"
 
 # Nor for an error of the corpus, which is named all the same.
 cp text cut_text
+: >log
 (
   ulimit -S -f 16
   exec "$fade" train c.yaml --out never_read --set data.path=cut_text --set train.steps=1000000000 \
@@ -107,6 +113,7 @@ holds "a corpus that fails is named" says "^fade: cut_text: cut short while it w
 holds "and what is lost with it" says "^fade: .*; step .* has no checkpoint"
 
 # The weights that a run begins with are its first checkpoint: without it, resuming would begin with others.
+: >log
 (
   ulimit -S -f 16
   exec "$fade" train c.yaml --out begun --from straight
@@ -147,6 +154,7 @@ holds "no checkpoint is whole" says "no checkpoint of broken is whole (weights t
 # Read-only.
 mkdir readonly
 chmod 777 readonly
+: >log
 "${as_user[@]}" "$fade" train c.yaml --out readonly --set train.steps=1000000 >/dev/null 2>log &
 pid=$!
 comes test -e readonly/latest
@@ -159,8 +167,7 @@ kill -INT $pid
 holds "the run ends well" wait $pid
 
 # The folder vanishes.
-endless gone &
-pid=$!
+endless gone
 until_says "step 10/"
 mv gone away && rm -rf away
 holds "a vanished folder is reported" until_says "warning: gone had vanished and was created again"
