@@ -11,16 +11,17 @@ namespace {
 
 constexpr const char *kOptimizerSteps = "optimizer.steps", *kCorpusSince = "corpus.since";
 
-// The set of streams in names. Of the first: nothing, as in checkpoints of one set, and older ones.
-std::string of_turn(size_t turn) { return turn == 0 ? "" : fmt::format("turn.{}.", turn); }
-
-std::string read_key(size_t turn) { return fmt::format("memory.{}read", of_turn(turn)); }
+// "memory.WHAT" of the first set of streams, as in checkpoints of one set, and older ones; "memory.turn.1.WHAT" of the next.
+template <class What>
+std::string memory_key(size_t turn, const What& what) {
+  return turn == 0 ? fmt::format("memory.{}", what) : fmt::format("memory.turn.{}.{}", turn, what);
+}
 
 void put_memory(TensorFile& file, const Memory& memory, size_t turn) {
-  file.metadata[read_key(turn)] = fmt::to_string(memory[0].read);
+  file.metadata[memory_key(turn, "read")] = fmt::to_string(memory[0].read);
   for (size_t l = 0; l < memory.layers(); ++l) {
     const LayerMemory& m = memory[l];
-    const std::string name = fmt::format("memory.{}{}.", of_turn(turn), l);
+    const std::string name = memory_key(turn, l) + ".";
     file.tensors.push_back({name + "rows", m.rows});
     file.tensors.push_back({name + "age", m.age});
     file.tensors.push_back({name + "start", m.start});
@@ -78,11 +79,11 @@ class StateReader {
   }
 
   LayerMemory layer(size_t l, const ModelConfig& config, const Tensor& like, size_t turn) const {
-    const std::string name = fmt::format("memory.{}{}.", of_turn(turn), l);
+    const std::string name = memory_key(turn, l) + ".";
     const int64_t count = tensor(name + "age").numel(), starts = tensor(name + "start").numel();
-    const LayerMemory m{rows(name + "rows", {count, config.hidden}, like.dtype()),
-                        tensor(name + "age", {count}, DType::i32),
-                        tensor(name + "start", {starts}, DType::i32), number<int64_t>(read_key(turn))};
+    const LayerMemory m{
+        rows(name + "rows", {count, config.hidden}, like.dtype()), tensor(name + "age", {count}, DType::i32),
+        tensor(name + "start", {starts}, DType::i32), number<int64_t>(memory_key(turn, "read"))};
     const std::vector<int32_t> start = m.start.to_vector<int32_t>();
     if (!std::ranges::is_sorted(start)) refuse("{}: {}start does not ascend", path_, name);
     if (start.empty() || start.front() != 0 || start.back() != count)
@@ -174,7 +175,7 @@ TrainState state_of(const Checkpoint& checkpoint, const Config& config, const Tr
   if (checkpoint.state.metadata.contains(kCorpusSince))
     state.corpus_since = file.number<int64_t>(kCorpusSince);
   size_t sets = 0;
-  while (checkpoint.state.metadata.contains(read_key(sets))) ++sets;
+  while (checkpoint.state.metadata.contains(memory_key(sets, "read"))) ++sets;
   if (sets > 0 && sets != like.memories.size())
     refuse("{}: was trained on {} sets of streams, train.turns is {} (leave train.turns as it was to resume)",
            checkpoint.folder.string(), sets, like.memories.size());
