@@ -57,11 +57,12 @@ std::optional<double> chosen_for(const std::filesystem::path& run) {
   return minutes;
 }
 
-// Lets the state continue on other bytes, or in other chunks of them, and says how.
-std::string continue_elsewhere(const Trainer& trainer, TrainState& state) {
+// Lets the state continue on other bytes, or in other chunks of them, with the memories given, and says how.
+std::string continue_elsewhere(const TrainReader& reader, TrainState& state,
+                               const std::vector<Memory>& empty) {
   const StreamPosition before = state.position;
-  state.position = trainer.reader().possible(before);
-  state.memories = trainer.state().memories;
+  state.position = reader.possible(before);
+  state.memories = empty;
   return before == state.position
              ? fmt::format("streams continue at offset {} with empty memories", before.offset)
              : "streams start again, with empty memories";
@@ -111,19 +112,19 @@ Resumed resume(Trainer& trainer, const RunDirectory& directory, bool timed) {
            run, fmt::join(kept, "; "), call_of({"train", "--resume", run}));
   for (const std::string& change : changed_settings(before, config, std::not_fn(stays_when_resumed)))
     from.notes.push_back("resumed with another setting: " + change);
-  TrainState state = state_of(*checkpoint, config, trainer.state());
+  const TrainState fresh = trainer.state();
+  TrainState state = state_of(*checkpoint, config, fresh);
   if (config.train.steps && state.steps > config.train.steps)
     refuse("--resume: {} has done {} steps, train.steps is {} (raise it to train on)", run, state.steps,
            config.train.steps);
   from.best = best_of(*checkpoint);
-  std::string change = change_of_corpus(state.corpus, trainer.state().corpus, trainer.corpus().name()),
-              follows;
+  std::string change = change_of_corpus(state.corpus, fresh.corpus, trainer.corpus().name()), follows;
   if (change.empty() && before.data.split != config.data.split) change = "data.split has changed";
   if (!change.empty()) {
-    follows = continue_elsewhere(trainer, state) + "; ";
+    follows = continue_elsewhere(trainer.reader(), state, fresh.memories) + "; ";
     state.corpus_since = state.steps;
-  } else if (before.train.chunk_bytes != config.train.chunk_bytes)
-    from.notes.push_back(continue_elsewhere(trainer, state));
+  } else if (!trainer.reader().has_chunks_of(before.train.chunk_bytes))
+    from.notes.push_back(continue_elsewhere(trainer.reader(), state, fresh.memories));
   if (change.empty() && before.train.eval_bytes != config.train.eval_bytes)
     change = "train.eval_bytes has changed";
   from.other_validation = !change.empty();

@@ -69,9 +69,13 @@ works "what only training uses may change" train --resume set --set model.dropou
   --set model.span.noisy=true
 holds "and is said" says "model.dropout was 0.0, is 0.1"
 copy set
-works "other chunks" train --resume set --set train.chunk_bytes=1000000
+works "chunks longer than a part" train --resume set --set train.chunk_bytes=1000000
 holds "are said" says "resumed with another setting: train.chunk_bytes was 0, is 1000000"
-holds "and begin with empty memories" says "^streams continue at offset .* with empty memories"
+bits() { grep -o '"valid_bpb":[^,]*' "$1/metrics.jsonl" | tail -1; }
+holds "and change nothing" test "$(bits set)" = "$(bits run)"
+copy set
+works "other chunks" train --resume set --set train.chunk_bytes=100
+holds "begin with empty memories" says "^streams continue at offset 64 with empty memories"
 copy set
 works "short ones" train --resume set --set train.chunk_bytes=1
 holds "begin again" says "^streams start again, with empty memories"

@@ -183,13 +183,16 @@ BOOST_AUTO_TEST_CASE(resumed_equals_straight) {
 // Without files.
 BOOST_AUTO_TEST_CASE(a_state_is_all_that_a_trainer_needs_to_continue) {
   const test::TempDir dir;
-  const Config c = eventful_config(dir);
-  const Corpus corpus(c.data);
-  Trainer straight(c, corpus), continued(c, corpus);
-  train(straight, 7);
-  continued.restore(straight.state());
-  BOOST_TEST((train(straight, 7) == train(continued, 7)));
-  BOOST_TEST((all_values(straight) == all_values(continued)));
+  Config c = eventful_config(dir);
+  for (const int blocks : {2, 5}) {  // of an update: fewer than there are sets of streams, and more
+    c.train.accumulate = blocks;
+    const Corpus corpus(c.data);
+    Trainer straight(c, corpus), continued(c, corpus);
+    train(straight, 7);
+    continued.restore(straight.state());
+    BOOST_TEST((train(straight, 7) == train(continued, 7)));
+    BOOST_TEST((all_values(straight) == all_values(continued)));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(every_optimizer_resumes) {

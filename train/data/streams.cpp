@@ -23,9 +23,9 @@ void Streams::read(size_t begin, size_t length, std::span<int32_t> tokens, std::
 }
 
 // Into how many chunks a part of so many bytes is cut: at most 2³¹, so that products of two numbers of chunks fit.
-static int64_t count_chunks(int64_t part, const ReadingOrder& order) {
-  if (order.chunk_bytes == 0) return 1;
-  const int64_t block = order.block, least = (order.chunk_bytes + block - 1) / block * block;
+static int64_t count_chunks(int64_t part, int64_t chunk_bytes, int64_t block) {
+  if (chunk_bytes == 0) return 1;
+  const int64_t least = (chunk_bytes + block - 1) / block * block;
   return std::clamp<int64_t>((part - block) / least, 1, int64_t{1} << 31);
 }
 
@@ -43,16 +43,19 @@ TrainReader::TrainReader(const Bytes& bytes, const ReadingOrder& order, const st
   const auto size = static_cast<int64_t>(bytes.size()), streams = int64_t{order.streams} * order.turns;
   if (const int64_t needed = streams * (int64_t{order.block} + 1); size < needed)
     refuse(
-        "{}: {} bytes to train on, but {} of {} streams with blocks of {} {} {} "
-        "(use a larger file, or reduce {}train.batch or model.block)",
-        name, size, order.turns == 1 ? "a batch" : fmt::format("{} batches", order.turns), order.streams,
-        order.block, order.turns == 1 ? "needs" : "need", needed, order.turns == 1 ? "" : "train.turns, ");
+        "{}: {} bytes to train on, but {} streams with blocks of {} need {} (use a larger file, or reduce {}train.batch "
+        "or model.block)",
+        name, size, streams, order.block, needed, order.turns == 1 ? "" : "train.turns, ");
   const int64_t part = size / streams;
-  chunks_ = count_chunks(part, order);
+  chunks_ = count_chunks(part, order.chunk_bytes, order.block);
   chunk_step_ = even_step(chunks_);
   chunk_size_ = (part - order.block) / chunks_;
   readable_ = chunks_ == 1 ? part : chunk_size_ + order.block;
   streams_ = {bytes, static_cast<size_t>(own_.count), static_cast<size_t>(part)};
+}
+
+bool TrainReader::has_chunks_of(int64_t chunk_bytes) const {
+  return count_chunks(static_cast<int64_t>(streams_.stride), chunk_bytes, order_.block) == chunks_;
 }
 
 int64_t TrainReader::start_of(int64_t epoch) const {

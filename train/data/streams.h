@@ -65,6 +65,9 @@ class TrainReader {
 
   StreamPosition position() const { return position_; }  ///< of the next block
 
+  /// True when a reader with chunks of so many bytes reads the same bytes in the same order.
+  bool has_chunks_of(int64_t chunk_bytes) const;
+
   /// `position`, or the start of the next epoch when no block of these streams can start there.
   StreamPosition possible(StreamPosition position) const;
 
