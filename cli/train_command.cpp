@@ -139,7 +139,6 @@ struct Train {
                   .from = from,
                   .resume = resume->count() > 0,
                   .minutes = plan.minutes,
-                  .most_steps = plan.most_steps,
                   .notes = notes,
                   .hint = "resume with: " + job + call_of({"train", "--resume", directory.string()}) +
                           (c.data.path == "-" ? " < TEXT" : ""),
@@ -168,7 +167,6 @@ struct Train {
     ranks.together([&] { c = config.load(device_override(device), plan.settings); });
     notes.insert(notes.begin(), plan.notes.begin(), plan.notes.end());
     plan.minutes = ranks.broadcast(plan.minutes);
-    plan.most_steps = ranks.broadcast(plan.most_steps);
     return plan;
   }
   // Of all ranks, as that of rank 0 with its share of the streams.

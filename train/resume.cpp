@@ -78,9 +78,10 @@ void require_unchanged(const Config& config, const std::filesystem::path& run, d
     return !changes_no_figure(key) &&
            !(key == "train.steps" && (minutes > 0 || trains_on(before.train, config.train)));
   });
-  if (minutes > 0 && before.train.steps && chosen_for(run) != minutes)
-    changes.push_back(fmt::format("--minutes was {}, is {}",
-                                  chosen_for(run) ? fmt::to_string(*chosen_for(run)) : "not given", minutes));
+  if (minutes > 0 && before.train.steps)
+    if (const std::optional<double> was = chosen_for(run); was != minutes)
+      changes.push_back(
+          fmt::format("--minutes was {}, is {}", was ? fmt::to_string(*was) : "not given", minutes));
   if (!changes.empty())
     refuse("{0}: was trained with other settings: {1} (put them back, give another --out, or remove {0})",
            run.string(), fmt::join(changes, "; "));

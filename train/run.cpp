@@ -42,7 +42,7 @@ class Run {
         first_step_(trainer.steps_done()),
         validated_before_(from.other_validation ? std::nullopt : log.validation_before()),
         awaited_(from.best) {
-    if (options.minutes > 0) limit_.emplace(options.minutes, first_step_, seconds(), options.most_steps);
+    if (options.minutes > 0) limit_.emplace(options.minutes, first_step_, seconds(), config_.max_steps);
   }
 
   // True at the end of the run, false after an interrupt.

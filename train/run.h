@@ -30,7 +30,6 @@ struct RunOptions {
   bool resume = false;              ///< continue from its newest checkpoint
   /// Of training in all, with which the schedule ends; train.steps then does not count (TimeLimit). 0: train.steps counts.
   double minutes = 0;
-  int most_steps = 0;     ///< chosen for the time, at most; 0: no limit
   bool cpu_time = false;  ///< on device cpu, minutes of TrainingTime::cpu, else of the clock on the wall
   std::vector<std::string> notes = {};  ///< said at the start
   /// For the end of a run that can be continued: "resume with: ..."; --minutes is added while it decides.

@@ -24,16 +24,16 @@ void TimeLimit::check(const TrainConfig& config, double minutes) {
         schedule.warmup, kFewestSteps, kEarly);
 }
 
-TimeLimit::TimeLimit(double minutes, int64_t steps, double seconds, int most_steps)
+TimeLimit::TimeLimit(double minutes, int64_t steps, double seconds, int max_steps)
     : seconds_(60 * minutes),
-      most_steps_(most_steps ? most_steps : static_cast<int64_t>(find_key("train.steps")->range.high)),
+      max_steps_(max_steps ? max_steps : static_cast<int64_t>(find_key("train.steps")->range.high)),
       earlier_{0, 0},
       later_{steps, seconds} {}
 
 void TimeLimit::add(int64_t done, double seconds) {
   if (done >= 2 * later_.steps) earlier_ = std::exchange(later_, {done, seconds});
   const double per_step = (seconds - earlier_.seconds) / static_cast<double>(done - earlier_.steps);
-  const auto most = static_cast<double>(std::max(most_steps_ - done, int64_t{0}));
+  const auto most = static_cast<double>(std::max(max_steps_ - done, int64_t{0}));
   done_ = done;
   share_ = seconds / seconds_;
   left_ = share_ >= 1 ? 0 : std::llround(std::min((seconds_ - seconds) / per_step, most));

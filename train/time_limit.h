@@ -27,8 +27,8 @@ class TimeLimit {
   static void check(const TrainConfig& config, double minutes);
 
   /// `minutes`: of training, for the whole run. It goes on after `steps` steps, which have taken so many seconds.
-  /// `most_steps`: that are chosen, at most, unless more are done; 0: no limit.
-  TimeLimit(double minutes, int64_t steps, double seconds, int most_steps = 0);
+  /// `max_steps`: that are chosen, at most, unless more are done; 0: no limit.
+  TimeLimit(double minutes, int64_t steps, double seconds, int max_steps = 0);
 
   /// Takes note of a step, the `done`-th; all steps so far have taken `seconds`.
   void add(int64_t done, double seconds);
@@ -53,7 +53,7 @@ class TimeLimit {
     double seconds;
   };
   double seconds_;
-  int64_t most_steps_;
+  int64_t max_steps_;
   Mark earlier_;  ///< the speed is that of the steps since then: of the later half of them, or more
   Mark later_;    ///< the next earlier one
   int64_t done_ = 0, left_ = 0;

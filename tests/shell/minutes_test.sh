@@ -48,6 +48,10 @@ holds "it says how to go on" grep -q "resume with: .* train --resume open --minu
 "$fade" train --resume open >out 2>err
 holds "without a time it is refused" test $? -eq 2
 holds "and says why" grep -qx "fade: train.steps: found 0, allowed with --minutes only (add --minutes T, or --set train.steps=N)" err
+cp -r open limited
+most=$((${last#step-} + 20))
+works "with a long time and a limit" train --resume limited --minutes 100000 --set train.max_steps=$most
+holds "it ends there" test "$(steps_of limited)" = $most -a "$(cat limited/latest)" = step-$most
 works "with a time that is over" train --resume open --minutes 0.01
 steps=$(steps_of open)
 holds "it ends" test "$(cat open/latest)" = "step-$steps" -a "$steps" -gt 24

@@ -52,6 +52,7 @@ holds "say that a file is needed" grep -q "^fade: --from -: can be read only onc
 # A time: the speed of the machine, which is not known here, decides.
 works "a time" train my_text.txt --minutes 0.01 --out timed
 holds "is said" grep -qE "^(about )?[0-9]+ steps.* 0.01 minutes" err
+holds "has a limit that stays when it resumes" grep -qE "^  max_steps: [1-9]" timed/config.yaml
 works "and the run" train timed/config.yaml --out repeated
 works "to its end, if the machine has become slower" train --resume timed
 last=$(cat timed/latest)

@@ -61,9 +61,9 @@ BOOST_AUTO_TEST_CASE(any_budget_has_a_sensible_plan) {
           BOOST_TEST(c.train.optimizer.weight_decay <= 1);
           BOOST_TEST(plan.minutes == minutes);
           // The clock ends the run unless the text does.
-          BOOST_TEST(plan.steps <= plan.most_steps);
+          BOOST_TEST(plan.steps <= c.train.max_steps);
           if (plan.steps * step < 60 * minutes * budget.speed(c) - step)
-            BOOST_TEST(plan.steps == plan.most_steps);
+            BOOST_TEST(plan.steps == c.train.max_steps);
         }
       }
 }
@@ -85,11 +85,11 @@ BOOST_AUTO_TEST_CASE(a_text_that_is_read_often_is_regularised_and_ends_early) {
   const TextPlan short_text = plan_for_text(budget_of(30'000, 100, kLaptop)),
                  long_text = plan_for_text(budget_of(100'000'000, 100, kLaptop));
   BOOST_TEST(short_text.minutes == 100);  // at most, should the machine be slower than it seems
-  BOOST_TEST(short_text.most_steps == short_text.steps);
+  BOOST_TEST(config_of(short_text).train.max_steps == short_text.steps);
   BOOST_TEST(short_text.notes.back().find("which is enough") != std::string::npos);
   BOOST_TEST(config_of(short_text).model.dropout > config_of(long_text).model.dropout);
   BOOST_TEST(long_text.minutes == 100);
-  BOOST_TEST(long_text.most_steps > long_text.steps);
+  BOOST_TEST(config_of(long_text).train.max_steps > long_text.steps);
 }
 
 BOOST_AUTO_TEST_CASE(the_more_readings_the_more_regularisation) {
@@ -135,12 +135,38 @@ BOOST_AUTO_TEST_CASE(given_settings_stay_and_are_reckoned_with) {
   const TextPlan plan = plan_for_text(budget);
   BOOST_TEST(plan.steps == 70);
   BOOST_TEST(plan.minutes == 0);
-  BOOST_TEST(plan.most_steps == 0);
   BOOST_TEST(plan.epochs == 70 * 4 * 16 / 0.9e6, boost::test_tools::tolerance(1e-9));
   const Config c = config_of(plan, given);
   BOOST_TEST(c.model.hidden == 32);
   BOOST_TEST(c.train.steps == 70);
+  BOOST_TEST(c.train.max_steps == 0);
   BOOST_TEST(c.train.eval_every <= 70);
+}
+
+BOOST_AUTO_TEST_CASE(a_model_of_given_size_gets_the_learning_rate_that_goes_with_it) {
+  const auto chosen = [](const std::vector<std::string>& given) {
+    TextBudget budget = budget_of(1'000'000, 10, kLaptop, given);
+    int timed = 0;
+    budget.speed = [&, speed = budget.speed](const Config& c) { return ++timed, speed(c); };
+    const Config c = config_of(plan_for_text(budget), given);
+    BOOST_TEST(timed <= 4);  // its batch, its size, its dropout
+    return c;
+  };
+  BOOST_TEST(chosen({"model.layers=2", "model.hidden=64"}).train.optimizer.lr == 4e-3);
+  BOOST_TEST(chosen({"model.layers=3", "model.hidden=96"}).train.optimizer.lr == 3.5e-3);
+  BOOST_TEST(chosen({"model.layers=4", "model.hidden=128"}).train.optimizer.lr == 3e-3);  // as 3 of 128
+  BOOST_TEST(chosen({"model.layers=12", "model.hidden=512"}).train.optimizer.lr == 7e-4);
+  BOOST_TEST(chosen({"model.layers=3", "model.hidden=96"}).model.ff == 4 * 96);
+  const Config wide = chosen({"model.hidden=192"});
+  BOOST_TEST(wide.model.ff == 4 * 192);
+  BOOST_TEST(wide.train.optimizer.lr == (wide.model.layers == 4 ? 2e-3 : 3e-3));
+}
+
+BOOST_AUTO_TEST_CASE(no_more_steps_than_are_given_are_taken) {
+  const std::vector<std::string> given{"train.max_steps=50"};
+  const TextPlan plan = plan_for_text(budget_of(1'000'000, 10, kLaptop, given));
+  BOOST_TEST(plan.steps == 50);
+  BOOST_TEST(config_of(plan, given).train.max_steps == 50);
 }
 
 BOOST_AUTO_TEST_CASE(sizes_that_a_text_is_too_short_for_are_not_timed) {
@@ -174,7 +200,7 @@ BOOST_AUTO_TEST_CASE(a_text_of_unknown_length_is_taken_for_a_long_one) {
   BOOST_TEST(unknown.epochs == 0);
   BOOST_TEST(config_of(unknown).model.dropout == 0);
   BOOST_TEST(config_of(unknown).train.optimizer.weight_decay == 0);
-  BOOST_TEST(unknown.most_steps == 0);
+  BOOST_TEST(config_of(unknown).train.max_steps == 0);
   BOOST_TEST(weight_count(config_of(unknown).model) ==
              weight_count(config_of(plan_for_text(budget_of(100'000'000, 10, kLaptop))).model));
 }

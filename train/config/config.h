@@ -119,6 +119,7 @@ struct TrainConfig {
   int turns = 1;                ///< sets of `batch` streams that take turns (train/data/streams.h)
   int64_t chunk_bytes = 0;      ///< that a stream reads before it goes elsewhere, in whole blocks; 0: all
   int steps = 100'000;          ///< updates of the weights; 0: a time decides (RunOptions::minutes)
+  int max_steps = 0;            ///< where a time decides: no more than these; 0: any number
   bool unigram_init = false;    ///< a new model predicts each byte by its frequency (train/unigram_init.h)
   double input_noise = 0;       ///< probability that a byte is misread (train/data/input_noise.h)
   OptimizerConfig optimizer;    ///< the rule of an update

@@ -70,6 +70,7 @@ const std::vector<Key> keys = {
      "(0: all of its part)",
      {0, kBillion}},
     {FADE_KEY(train.steps), "updates of the weights (0: as many as fit into --minutes)", {0, kBillion}},
+    {FADE_KEY(train.max_steps), "the most steps that --minutes chooses (0: any number)", {0, kBillion}},
     {FADE_KEY(train.unigram_init),
      "a new model predicts each byte by its frequency in the training split, and learns from there"},
     {FADE_KEY(train.input_noise),

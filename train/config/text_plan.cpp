@@ -30,7 +30,8 @@ constexpr auto kLadder = std::to_array<Rung>({{2, 64, 4e-3},
 // of 96, bits per byte: of long prose in a minute of one core 2.001 and 2.033, 3.5 bytes per weight of the larger one; of
 // enwik8 in a minute of two cores 2.190 and 2.134, with 5 (docs/recipe.md).
 constexpr double kReadsPerWeight = 4.5;
-// Where not time is the limit but a text that is read as often as is of use: prose of 27,000 bytes, with 3 of 96.
+// Nor is a model too large for a text that its weights read only so many bytes of each, however often it is read: prose of
+// 27,000 bytes, 30 times over, is predicted best by 3 layers of 96 features or of 128.
 constexpr double kLeastReadsPerWeight = 2;
 // More readings gain nothing: 27,000 bytes are predicted no better after 60 than after 30.
 constexpr double kMostEpochs = 30;
@@ -130,6 +131,8 @@ class Choice {
   /// The most bytes that training reads, whatever the time.
   double enough() const {
     if (has_steps()) return config_.train.steps * bytes_per_step();
+    if (gives("train.max_steps") && config_.train.max_steps)
+      return config_.train.max_steps * bytes_per_step();
     return std::max(kMostEpochs * text(), kFewestSteps * bytes_per_step());
   }
   /// Bytes that training reads at so many per second.
@@ -169,8 +172,20 @@ Choice choose_batch(Choice choice) {
   }
 }
 
+// Of the rung nearest in size, should sizes be given.
+double learning_rate_for(const ModelConfig& model) {
+  const auto size = [](double layers, double hidden) { return std::log(layers * hidden * hidden); };
+  return std::ranges::min(
+             kLadder, {},
+             [&](const Rung& rung) {
+               return std::abs(size(rung.layers, rung.hidden) - size(model.layers, model.hidden));
+             })
+      .lr;
+}
+
 struct Model {
   Choice choice;
+  double weights;
   double reads;  // bytes
   double lr;     // that goes with its size
 };
@@ -179,15 +194,16 @@ struct Model {
 Model choose_model(const Choice& before) {
   std::optional<Model> best;
   for (const Rung& rung : kLadder) {
-    Choice choice =
-        before.with({whole("model.layers", rung.layers), whole("model.hidden", rung.hidden),
-                     whole("model.ff", 4 * rung.hidden), fmt::format("train.optimizer.lr={}", rung.lr)});
+    Choice choice = before.with({whole("model.layers", rung.layers), whole("model.hidden", rung.hidden)});
+    choice.add({whole("model.ff", 4.0 * choice.config().model.hidden)});
     const auto weights = static_cast<double>(weight_count(choice.config().model));
+    if (best && weights <= best->weights) continue;                       // its sizes are given
     if (best && choice.enough() < kLeastReadsPerWeight * weights) break;  // before the time is taken
     const double speed = choice.speed();
     if (best && 60 * choice.minutes() * speed < kReadsPerWeight * weights) break;
-    const double reads = choice.reads_at(speed);
-    best = Model{std::move(choice), reads, rung.lr};
+    const double reads = choice.reads_at(speed), lr = learning_rate_for(choice.config().model);
+    choice.add({fmt::format("train.optimizer.lr={}", lr)});
+    best = Model{std::move(choice), weights, reads, lr};
   }
   return *best;
 }
@@ -247,7 +263,7 @@ std::string reading(double epochs) {
 std::string length_of(const Choice& choice, const TextPlan& plan, double speed) {
   const std::string read = reading(plan.epochs);
   if (choice.has_steps()) return fmt::format("{} steps{}", plan.steps, read);
-  if (plan.steps != plan.most_steps)
+  if (plan.steps != choice.config().train.max_steps)
     return fmt::format("about {} steps in {} minutes (--minutes){}", plan.steps, plan.minutes, read);
   return fmt::format("{} steps{}, which is enough: about {} of {} minutes; a longer text would teach more",
                      plan.steps, read, figure(plan.steps * choice.bytes_per_step() / speed / 60, 1),
@@ -279,7 +295,8 @@ TextPlan plan_for_text(const TextBudget& budget) {
   }
   if (!choice.has_steps()) {
     plan.minutes = choice.minutes();
-    if (std::isfinite(choice.enough())) plan.most_steps = steps_for(choice.enough());
+    if (std::isfinite(choice.enough()))
+      choice.add({fmt::format("train.max_steps={}", steps_for(choice.enough()))});
   }
   choice.add({fmt::format("train.optimizer.weight_decay={:.2g}", weight_decay_for(model, against.decay))});
   // A short run would end above the entropy of single bytes, at which this begins.

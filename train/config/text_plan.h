@@ -29,19 +29,19 @@ struct TextPlan {
   std::vector<std::string> settings;  ///< of the laptop preset's keys, as "key=value"
   double minutes = 0;                 ///< of training (RunOptions::minutes); 0: given train.steps end it
   int64_t steps = 0;                  ///< train.steps; an estimate where there are minutes
-  int most_steps = 0;              ///< worth doing (RunOptions::most_steps), where there are minutes; 0: any
-  double epochs = 0;               ///< how often the training split is then read; 0: not known
-  std::vector<std::string> notes;  ///< for people: the model; the steps and epochs
+  double epochs = 0;                  ///< how often the training split is then read; 0: not known
+  std::vector<std::string> notes;     ///< for people: the model; the steps and epochs
 };
 
 /// Chooses, in this order:
 /// - block and batch: a stream of a short text has eight blocks where that is possible; on a device that then reads
 ///   markedly more bytes per second, the batch is larger;
 /// - the model: the largest of a ladder that still reads some bytes per weight, which the time limits, and the number of
-///   times that a text is worth reading;
+///   times that a text is worth reading; with the learning rate of the nearest size of the ladder;
+/// - dropout and input noise, by the number of times that the text is read;
 /// - steps: those of the minutes, or of that number of times, when it is reached before; or given ones;
 /// - turns and chunks, for a text of known length that is not read often;
-/// - dropout, input noise and, for muon and adamw, weight decay, by the number of times that the text is read;
+/// - weight decay, for muon and adamw, by the number of times that the text is read;
 /// - warm-up, validations and checkpoints: shares of the steps.
 /// Calls `speed` for some rungs of the ladder, from the smallest on. Throws as parse_config does on what is given.
 TextPlan plan_for_text(const TextBudget& budget);

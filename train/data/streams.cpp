@@ -50,7 +50,7 @@ TrainReader::TrainReader(const Bytes& bytes, const ReadingOrder& order, const st
   chunks_ = count_chunks(part, order.chunk_bytes, order.block);
   chunk_step_ = even_step(chunks_);
   chunk_size_ = (part - order.block) / chunks_;
-  readable_ = chunks_ == 1 ? part : chunk_size_ + order.block;
+  readable_ = chunk_size_ + order.block;
   streams_ = {bytes, static_cast<size_t>(own_.count), static_cast<size_t>(part)};
 }
 
