@@ -19,6 +19,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -91,19 +92,24 @@ def table(results):
 def main():
     args = arguments()
     version = subprocess.run([args.fade, "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
+    header = {"fade": version, "cpu": cpu_model(), "config": args.config, "data_bytes": os.path.getsize(args.data),
+              "steps": args.steps}
     out = Path(args.out)
-    results = json.loads(out.read_text()) if out.exists() else {
-        "fade": version, "cpu": cpu_model(), "config": args.config, "data_bytes": os.path.getsize(args.data),
-        "steps": args.steps, "variants": {}}
+    results = json.loads(out.read_text()) if out.exists() else {**header, "variants": {}}
+    if {key: results.get(key) for key in header} != header:
+        sys.exit(f"{out}: holds runs of another program, machine, configuration, text or length (give another --out)")
+    writing = threading.Lock()
     jobs = []
     for name, settings in [("the configuration", []), *map(settings_of, args.variants)]:
         row = results["variants"].setdefault(name, {"settings": settings, "runs": {}})
-        jobs += [(row, settings, seed) for seed in args.seeds if str(seed) not in row["runs"]]
+        jobs += [(row, settings, seed) for seed in args.seeds if "bits" not in row["runs"].get(str(seed), {})]
 
     def run(job):
         row, settings, seed = job
-        row["runs"][str(seed)] = train(args, settings, seed)
-        out.write_text(json.dumps(results, indent=1) + "\n")
+        found = train(args, settings, seed)
+        with writing:
+            row["runs"][str(seed)] = found
+            out.write_text(json.dumps(results, indent=1) + "\n")
 
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(run, jobs))
