@@ -37,8 +37,8 @@ if [ "$corpus" = recall ]; then
   say "4. Generated text: each ?k should be followed by the value of @k=v;"
   "$fade" generate "$run" --bytes 300
 else
-  say "2. Train briefly on 100 million bytes of Wikipedia"
-  "$fade" train configs/enwik8_cpu.yaml --out "$run" --set train.steps=1500 --set model.dropout=0 --set train.eval_every=0
+  say "2. Train for two minutes on 100 million bytes of Wikipedia"
+  "$fade" train data/enwik8 --minutes 2 --out "$run"
   say "3. Generated text"
   "$fade" generate "$run" --prompt 'The history of ' --bytes 400
 fi
