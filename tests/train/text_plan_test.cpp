@@ -177,6 +177,17 @@ BOOST_AUTO_TEST_CASE(sizes_that_a_text_is_too_short_for_are_not_timed) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_long_text_has_a_larger_batch_where_enough_steps_remain) {
+  const auto batch = [](int64_t bytes, double minutes, const std::vector<std::string>& given = {}) {
+    return config_of(plan_for_text(budget_of(bytes, minutes, kLaptop, given)), given).train.batch;
+  };
+  BOOST_TEST(batch(100'000'000, 10) == 16);
+  BOOST_TEST(batch(100'000'000, 0.05) == 8);
+  BOOST_TEST(batch(30'000, 10) == 8);  // it is read often
+  BOOST_TEST(batch(100'000'000, 10, {"train.batch=4"}) == 4);
+  BOOST_TEST(batch(100'000'000, 0, {"train.steps=100000"}) == 8);
+}
+
 BOOST_AUTO_TEST_CASE(streams_fit_into_the_text_in_as_many_turns_as_are_given) {
   const std::vector<std::string> given{"train.turns=16"};
   const Config c = config_of(plan_for_text(budget_of(20'000, 0.01, kLaptop, given)), given);
