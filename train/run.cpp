@@ -116,7 +116,9 @@ class Run {
     limit_->add(step, seconds());
     if (!speed_noted_ && limit_->knows_speed()) {
       speed_noted_ = true;
-      log_.note("at this speed, {} steps fit into {}", limit_->fitting(), minutes());
+      const bool capped = limit_->fitting() == config_.max_steps;
+      log_.note("at this speed, {} steps{} fit into {}", limit_->fitting(),
+                capped ? " (train.max_steps)" : "", minutes());
       note_warmup(config_.schedule, limit_->fitting(), log_);
     }
     const std::optional<int64_t> steps = limit_->choice(trainer_.schedule(), patience_is_over());

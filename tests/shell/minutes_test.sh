@@ -52,6 +52,8 @@ cp -r open limited
 most=$((${last#step-} + 20))
 works "with a long time and a limit" train --resume limited --minutes 100000 --set train.max_steps=$most
 holds "it ends there" test "$(steps_of limited)" = $most -a "$(cat limited/latest)" = step-$most
+works "a limit without a time" "${open[@]}" --set train.steps=3 --set train.max_steps=2 --out unlimited
+holds "is said to have no effect" grep -qx -- "--set train.max_steps=2 has no effect without --minutes: train.steps is 3" err
 works "with a time that is over" train --resume open --minutes 0.01
 steps=$(steps_of open)
 holds "it ends" test "$(cat open/latest)" = "step-$steps" -a "$steps" -gt 24

@@ -52,9 +52,11 @@ holds "say that a file is needed" grep -q "^fade: --from -: can be read only onc
 # A time: the speed of the machine, which is not known here, decides.
 works "a time" train my_text.txt --minutes 0.01 --out timed
 holds "is said" grep -qE "^(about )?[0-9]+ steps.* 0.01 minutes" err
-holds "has a limit that stays when it resumes" grep -qE "^  max_steps: [1-9]" timed/config.yaml
+limit=$(grep -E "^  max_steps: [1-9]" timed/config.yaml)
+holds "has a limit" test "$limit"
 works "and the run" train timed/config.yaml --out repeated
 works "to its end, if the machine has become slower" train --resume timed
+holds "keeps its limit" test "$(grep "^  max_steps:" timed/config.yaml)" = "$limit"
 last=$(cat timed/latest)
 holds "is repeated without the clock" cmp "timed/$last/model.safetensors" "repeated/$last/model.safetensors"
 for minutes in -1 0 abc 1e9; do

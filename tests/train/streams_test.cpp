@@ -144,9 +144,10 @@ BOOST_AUTO_TEST_CASE(sets_of_streams_take_turns) {
   BOOST_TEST(refusal([&] {
                reader.restore({0, 16, 1});
              }).starts_with("data position: "));  // nothing more fits
-  BOOST_TEST(refusal([&] { TrainReader(std::span(bytes).first(19), turns, "text"); }) ==
-             "text: 19 bytes to train on, but 4 streams with blocks of 4 need 20 "
-             "(use a larger file, or reduce train.turns, train.batch or model.block)");
+  BOOST_TEST(
+      refusal([&] { TrainReader(std::span(bytes).first(19), turns, "text"); }) ==
+      "text: 19 bytes to train on, allowed: at least 20, train.batch 2 x train.turns 2 x (model.block 4 + 1) "
+      "(use a larger file, or reduce these)");
 }
 
 // But for its first byte, which is no target, and fewer at its end than there are chunks.
@@ -205,10 +206,12 @@ BOOST_AUTO_TEST_CASE(the_smallest_corpus_is_one_block_per_stream_and_one_byte) {
   TrainReader smallest(bytes, order(3, 8), "text");
   for (int i = 0; i < 5; ++i)
     BOOST_TEST(next_block(smallest, 3, 8).tokens[8] == 9);  // only offset 0 leaves room
-  BOOST_TEST(refusal([&] { TrainReader(std::span(bytes).first(26), order(3, 8), "text"); }) ==
-             "text: 26 bytes to train on, but 3 streams with blocks of 8 need 27 "
-             "(use a larger file, or reduce train.batch or model.block)");
-  BOOST_TEST(contains(refusal([&] { TrainReader({}, order(65536, 65536), "text"); }), "need 4295032832 "));
+  BOOST_TEST(
+      refusal([&] { TrainReader(std::span(bytes).first(26), order(3, 8), "text"); }) ==
+      "text: 26 bytes to train on, allowed: at least 27, train.batch 3 x train.turns 1 x (model.block 8 + 1) "
+      "(use a larger file, or reduce these)");
+  BOOST_TEST(
+      contains(refusal([&] { TrainReader({}, order(65536, 65536), "text"); }), "at least 4295032832, "));
 
   TrainReader tight(bytes, order(2, 8), "text");  // 13 bytes per stream: offsets 0..4
   std::set<int32_t> starts;

@@ -28,7 +28,7 @@ constexpr auto kLadder = std::to_array<Rung>({{2, 64, 4e-3},
                                               {8, 512, 7e-4}});
 // A larger model that reads fewer bytes per weight in the time learns less than a smaller one. 2 layers of 64 features and 3
 // of 96, bits per byte: of long prose in a minute of one core 2.001 and 2.033, 3.5 bytes per weight of the larger one; of
-// enwik8 in a minute of two cores 2.190 and 2.134, with 5 (docs/recipe.md).
+// enwik6 in a minute of two cores 2.190 and 2.134, with 5.3 (docs/recipe.md).
 constexpr double kReadsPerWeight = 4.5;
 // Nor is a model too large for a text that its weights read only so many bytes of each, however often it is read: prose of
 // 27,000 bytes, 30 times over, is predicted best by 3 layers of 96 features or of 128.
@@ -59,8 +59,8 @@ constexpr double kStepsOfBatch = 4000;  // that must remain
 // read five times two disagree, and what is read ten times is learned by heart the sooner: 1.97, with turns 2.00 (docs/recipe.md).
 constexpr double kMostEpochsInTurns = 4;
 constexpr double kStreamsInTurns = 128;  // in all: each has a memory, also in checkpoints
-// Twice the batch then teaches as much per byte, and more of a binary (4.58 instead of 4.71 bits per byte), and two threads read
-// 13 % more bytes per second, if kStepsOfBatch remain: with 3000, enwik8 gains nothing from it (docs/recipe.md).
+// Twice the batch then teaches as much in the same CPU time, and more of a binary (4.58 instead of 4.71 bits per byte); two threads
+// read 13 % more bytes per second. With 3000 steps left, enwik6 gained nothing from it (docs/recipe.md): kStepsOfBatch must remain.
 constexpr double kBatchInTurns = 16;
 // A chunk begins with an empty memory: it is long beside the spans that it shall teach, and has many blocks.
 constexpr int kSpansPerChunk = 4, kBlocksPerChunk = 32;
@@ -130,12 +130,14 @@ class Choice {
     return fits ? budget_->speed(config_) : 1;
   }
   bool has_steps() const { return gives("train.steps"); }
+  /// True when a larger batch would read more, and not fewer steps.
+  bool steps_are_given() const { return has_steps() || gives("train.max_steps"); }
   double minutes() const { return minutes_; }
   /// The most bytes that training reads, whatever the time.
   double enough() const {
     if (has_steps()) return config_.train.steps * bytes_per_step();
-    if (gives("train.max_steps") && config_.train.max_steps)
-      return config_.train.max_steps * bytes_per_step();
+    if (const int most = config_.train.max_steps; gives("train.max_steps"))
+      return most ? most * bytes_per_step() : INFINITY;
     return std::max(kMostEpochs * text(), kFewestSteps * bytes_per_step());
   }
   /// Bytes that training reads at so many per second.
@@ -162,7 +164,7 @@ Choice choose_block(Choice choice) {
 
 // A device that a small batch does not keep busy reads more bytes per second with a larger one.
 Choice choose_batch(Choice choice) {
-  if (choice.has_steps() || choice.gives("train.batch")) return choice;
+  if (choice.steps_are_given() || choice.gives("train.batch")) return choice;
   for (double speed = choice.speed();;) {
     Choice larger = choice.with({whole("train.batch", 2 * choice.config().train.batch)});
     if (larger.config().train.batch > std::min(kLargestBatch, choice.most_streams()) ||
@@ -190,7 +192,7 @@ double learning_rate_for(const ModelConfig& model) {
 void read_in_turns(Choice& choice, double reads) {
   const double batch = choice.even(std::min(choice.most_streams(), kBatchInTurns));
   const Choice larger = choice.with({whole("train.batch", batch)});
-  if (!choice.has_steps() && batch > choice.config().train.batch &&
+  if (!choice.steps_are_given() && batch > choice.config().train.batch &&
       reads >= kStepsOfBatch * larger.bytes_per_step())
     choice = larger;
   const Config& c = choice.config();
@@ -281,6 +283,7 @@ std::string length_of(const Choice& choice, const TextPlan& plan, double speed) 
   if (choice.has_steps()) return fmt::format("{} steps{}", plan.steps, read);
   if (plan.steps != choice.config().train.max_steps)
     return fmt::format("about {} steps in {} minutes (--minutes){}", plan.steps, plan.minutes, read);
+  if (choice.gives("train.max_steps")) return fmt::format("{} steps (train.max_steps){}", plan.steps, read);
   return fmt::format("{} steps{}, which is enough: about {} of {} minutes; a longer text would teach more",
                      plan.steps, read, figure(plan.steps * choice.bytes_per_step() / speed / 60, 1),
                      plan.minutes);

@@ -39,8 +39,8 @@ struct TextPlan {
 /// - the model: the largest of a ladder that still reads some bytes per weight, which the time limits, and the number of
 ///   times that a text is worth reading; with the learning rate of the nearest size of the ladder;
 /// - dropout and input noise, by the number of times that the text is read;
+/// - turns, chunks and, where no steps are given, a larger batch, for a text of known length that is not read often;
 /// - steps: those of the minutes, or of that number of times, when it is reached before; or given ones;
-/// - turns and chunks, for a text of known length that is not read often;
 /// - weight decay, for muon and adamw, by the number of times that the text is read;
 /// - warm-up, validations and checkpoints: shares of the steps.
 /// Calls `speed` for some rungs of the ladder, from the smallest on. Throws as parse_config does on what is given.

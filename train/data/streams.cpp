@@ -43,9 +43,9 @@ TrainReader::TrainReader(const Bytes& bytes, const ReadingOrder& order, const st
   const auto size = static_cast<int64_t>(bytes.size()), streams = int64_t{order.streams} * order.turns;
   if (const int64_t needed = streams * (int64_t{order.block} + 1); size < needed)
     refuse(
-        "{}: {} bytes to train on, but {} streams with blocks of {} need {} "
-        "(use a larger file, or reduce {}train.batch or model.block)",
-        name, size, streams, order.block, needed, order.turns == 1 ? "" : "train.turns, ");
+        "{}: {} bytes to train on, allowed: at least {}, train.batch {} x train.turns {} x (model.block {} + 1) "
+        "(use a larger file, or reduce these)",
+        name, size, needed, order.streams, order.turns, order.block);
   const int64_t part = size / streams;
   chunks_ = count_chunks(part, order.chunk_bytes, order.block);
   chunk_step_ = even_step(chunks_);
