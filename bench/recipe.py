@@ -13,6 +13,7 @@ A variant is "NAME: key=value key=value ..". A variant's own train.steps wins ov
 of Python is enough.
 """
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -64,6 +65,10 @@ def train(args, settings, seed):
         return {"bits": bits, "cpu_s": round(usage.ru_utime + usage.ru_stime, 1), "steps": steps}
 
 
+def sha256(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
 def cpu_model():
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -80,7 +85,7 @@ def table(results):
     for name, row in results["variants"].items():
         runs = [r for r in row["runs"].values() if "bits" in r]
         if not runs:
-            print(f"{name:<28} {next(iter(row['runs'].values())).get('error', '')}")
+            print(f"{name:<28} {next(iter(row['runs'].values()), {}).get('error', '')}")
             continue
         bits = mean(runs, lambda r: r["bits"])
         ms = mean(runs, lambda r: 1000 * r["cpu_s"] / r["steps"])
@@ -92,8 +97,8 @@ def table(results):
 def main():
     args = arguments()
     version = subprocess.run([args.fade, "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
-    header = {"fade": version, "cpu": cpu_model(), "config": args.config, "data_bytes": os.path.getsize(args.data),
-              "steps": args.steps}
+    header = {"fade": version, "cpu": cpu_model(), "config": args.config, "config_sha256": sha256(args.config),
+              "data_bytes": os.path.getsize(args.data), "data_sha256": sha256(args.data), "steps": args.steps}
     out = Path(args.out)
     results = json.loads(out.read_text()) if out.exists() else {**header, "variants": {}}
     if {key: results.get(key) for key in header} != header:
@@ -102,6 +107,8 @@ def main():
     jobs = []
     for name, settings in [("the configuration", []), *map(settings_of, args.variants)]:
         row = results["variants"].setdefault(name, {"settings": settings, "runs": {}})
+        if row["settings"] != settings:
+            sys.exit(f"{name}: is also the name of {' '.join(row['settings'])} (give another one)")
         jobs += [(row, settings, seed) for seed in args.seeds if "bits" not in row["runs"].get(str(seed), {})]
 
     def run(job):
