@@ -30,8 +30,8 @@ constexpr auto kLadder = std::to_array<Rung>({{2, 64, 4e-3},
 // of 96, bits per byte: of long prose in a minute of one core 2.001 and 2.033, 3.5 bytes per weight of the larger one; of
 // enwik6 in a minute of two cores 2.190 and 2.134, with 5.3 (docs/recipe.md).
 constexpr double kReadsPerWeight = 4.5;
-// Nor is a model too large for a text that its weights read only so many bytes of each, however often it is read: prose of
-// 27,000 bytes, 30 times over, is predicted best by 3 layers of 96 features or of 128.
+// Nor is a text too short for it, read as often as is of use: 27,000 bytes, 30 times over, are 2.1 bytes for each weight of 3
+// layers of 96 features.
 constexpr double kLeastReadsPerWeight = 2;
 // More readings gain nothing: 27,000 bytes are predicted no better after 60 than after 30.
 constexpr double kMostEpochs = 30;
@@ -180,12 +180,10 @@ Choice choose_batch(Choice choice) {
 // Of the rung nearest in size, should sizes be given.
 double learning_rate_for(const ModelConfig& model) {
   const auto size = [](double layers, double hidden) { return std::log(layers * hidden * hidden); };
-  return std::ranges::min(
-             kLadder, {},
-             [&](const Rung& rung) {
-               return std::abs(size(rung.layers, rung.hidden) - size(model.layers, model.hidden));
-             })
-      .lr;
+  const auto distance = [&](const Rung& rung) {
+    return std::abs(size(rung.layers, rung.hidden) - size(model.layers, model.hidden));
+  };
+  return std::ranges::min(kLadder, {}, distance).lr;
 }
 
 // A text that is not read often: its streams take turns, and go from chunk to chunk.
