@@ -65,6 +65,27 @@ def train(args, settings, seed):
         return {"bits": bits, "cpu_s": round(usage.ru_utime + usage.ru_stime, 1), "steps": steps}
 
 
+class Results:
+    """A JSON file: a header that describes all runs, and rows below `section` with their runs, which several threads add."""
+
+    def __init__(self, path, header, section):
+        self.path, self.lock = Path(path), threading.Lock()
+        self.all = json.loads(self.path.read_text()) if self.path.exists() else {**header, section: {}}
+        other = [key for key, value in header.items() if self.all.get(key) != value]
+        if other:
+            sys.exit(f"{path}: holds runs with another {', '.join(other)} (give another --out)")
+        self.rows = self.all[section]
+
+    def add(self, runs, name, found):
+        with self.lock:
+            runs[name] = found
+            self.path.write_text(json.dumps(self.all, indent=1) + "\n")
+
+
+def fade_version(fade):
+    return subprocess.run([fade, "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
+
+
 def sha256(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
@@ -76,13 +97,13 @@ def cpu_model():
     return platform.machine()
 
 
-def table(results):
+def table(variants):
     def mean(runs, of):
         return sum(of(r) for r in runs) / len(runs)
 
     base = None
     print(f"{'variant':<28} {'bits/byte':>18} {'change':>8} {'ms/step':>8} {'cost':>6}")
-    for name, row in results["variants"].items():
+    for name, row in variants.items():
         runs = [r for r in row["runs"].values() if "bits" in r]
         if not runs:
             print(f"{name:<28} {next(iter(row['runs'].values()), {}).get('error', '')}")
@@ -96,31 +117,23 @@ def table(results):
 
 def main():
     args = arguments()
-    version = subprocess.run([args.fade, "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
-    header = {"fade": version, "cpu": cpu_model(), "config": args.config, "config_sha256": sha256(args.config),
+    header = {"fade": fade_version(args.fade), "cpu": cpu_model(), "config": args.config, "config_sha256": sha256(args.config),
               "data_bytes": os.path.getsize(args.data), "data_sha256": sha256(args.data), "steps": args.steps}
-    out = Path(args.out)
-    results = json.loads(out.read_text()) if out.exists() else {**header, "variants": {}}
-    if {key: results.get(key) for key in header} != header:
-        sys.exit(f"{out}: holds runs of another program, machine, configuration, text or length (give another --out)")
-    writing = threading.Lock()
+    results = Results(args.out, header, "variants")
     jobs = []
     for name, settings in [("the configuration", []), *map(settings_of, args.variants)]:
-        row = results["variants"].setdefault(name, {"settings": settings, "runs": {}})
+        row = results.rows.setdefault(name, {"settings": settings, "runs": {}})
         if row["settings"] != settings:
             sys.exit(f"{name}: is also the name of {' '.join(row['settings'])} (give another one)")
         jobs += [(row, settings, seed) for seed in args.seeds if "bits" not in row["runs"].get(str(seed), {})]
 
     def run(job):
         row, settings, seed = job
-        found = train(args, settings, seed)
-        with writing:
-            row["runs"][str(seed)] = found
-            out.write_text(json.dumps(results, indent=1) + "\n")
+        results.add(row["runs"], str(seed), train(args, settings, seed))
 
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(run, jobs))
-    table(results)
+    table(results.rows)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,11 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from recipe import cpu_model
+from recipe import Results, cpu_model, fade_version
 
 PLAN = Path(__file__).parent.parent / "train/config/text_plan.cpp"
 DROPOUTS = [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5]
@@ -111,36 +110,29 @@ def neighbours(plan):
 
 def main():
     args = arguments()
-    version = subprocess.run([args.fade, "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
-    header = {"fade": version, "cpu": cpu_model(), "minutes": args.minutes, "threads": 1}
-    out = Path(args.out)
-    results = json.loads(out.read_text()) if out.exists() else {**header, "texts": {}}
-    if {key: results.get(key) for key in header} != header:
-        sys.exit(f"{out}: holds runs of another program, machine or time (give another --out)")
-    writing = threading.Lock()
+    header = {"fade": fade_version(args.fade), "cpu": cpu_model(), "minutes": args.minutes, "threads": 1}
+    results = Results(args.out, header, "texts")
 
     def run_all(jobs):
         def run(job):
             text, name, settings = job
-            runs = results["texts"][text]["runs"]
+            runs = results.rows[text]["runs"]
             if "bits" in runs.get(name, {}):
                 return
             found = {"settings": settings, **train(args, text, settings)}
-            with writing:
-                runs[name] = found
-                out.write_text(json.dumps(results, indent=1) + "\n")
-                print(f"{text}: {name}: {found.get('bits', found.get('error'))}", file=sys.stderr)
+            results.add(runs, name, found)
+            print(f"{text}: {name}: {found.get('bits', found.get('error'))}", file=sys.stderr)
 
         with ThreadPoolExecutor(args.jobs) as pool:
             list(pool.map(run, jobs))
 
     for text in args.texts:
-        results["texts"].setdefault(
+        results.rows.setdefault(
             text, {"bytes": os.path.getsize(text), "order0": round(order0(evaluated(text)), 4), "runs": {}})
     run_all([(text, "as chosen", []) for text in args.texts])
     jobs = []
     for text in args.texts:
-        plan = results["texts"][text]["runs"]["as chosen"]
+        plan = results.rows[text]["runs"]["as chosen"]
         tried = neighbours(plan) if "bits" in plan else {}
         tried |= {setting: setting.split(",") for setting in args.tried}
         jobs += [(i, text, name, settings) for i, (name, settings) in enumerate(tried.items())]
@@ -148,7 +140,7 @@ def main():
 
     print("| text | bytes | order 0 | as chosen | best of the sweep | with |\n|---|---|---|---|---|---|")
     for text in args.texts:
-        row = results["texts"][text]
+        row = results.rows[text]
         bits = {name: run["bits"] for name, run in row["runs"].items() if "bits" in run}
         if "as chosen" not in bits:
             print(f"| {Path(text).name} | {row['bytes']:,} | {row['order0']:.3f} | "

@@ -10,6 +10,7 @@
 
 #include "engine/error.h"
 #include "train/config/config.h"
+#include "train/config/file.h"
 #include "train/config/number.h"
 #include "train/config/schema.h"
 #include "train/config/suggestion.h"
@@ -93,9 +94,8 @@ inline void add_sets(CLI::App& app, std::vector<std::string>& sets, const std::s
 /// Throws InputError when `sets` give a key, too, whose place `option`, as it was given, takes.
 inline void refuse_set_beside(const std::string& option, std::string_view key,
                               const std::vector<std::string>& sets) {
-  for (const std::string& set : sets)
-    if (set.starts_with(fmt::format("{}=", key)))
-      refuse("{}: takes the place of {} (leave it or --set {} out)", option, key, set);
+  if (const std::string* set = find_override(sets, key))
+    refuse("{}: takes the place of {} (leave it or --set {} out)", option, key, *set);
 }
 
 /// Throws InputError when --minutes is given (above 0), and train.steps beside it by --set.

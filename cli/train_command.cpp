@@ -133,11 +133,10 @@ struct Train {
     TextPlan plan;
     plan.minutes = minutes;
     if (config.is_text()) plan = plan_text(ranks, c, notes);
-    for (const std::string& set : config.sets)
-      if (plan.minutes == 0 && set.starts_with("train.max_steps="))
-        notes.push_back(
-            fmt::format("--set train.max_steps={} has no effect without --minutes: train.steps is {}",
-                        c.train.max_steps, c.train.steps));
+    if (plan.minutes == 0 && find_override(config.sets, "train.max_steps"))
+      notes.push_back(
+          fmt::format("--set train.max_steps={} has no effect without --minutes: train.steps is {}",
+                      c.train.max_steps, c.train.steps));
     const std::string job = ranks.count() > 1 ? fmt::format("mpirun -np {} ", ranks.count()) : "";
     run_training(c,
                  {.out = directory,

@@ -211,6 +211,13 @@ Config parse_config(std::string_view text, const std::string& source,
   return config;
 }
 
+const std::string* find_override(const std::vector<std::string>& overrides, std::string_view key) {
+  const auto it = std::ranges::find_if(overrides, [&](std::string_view override) {
+    return override.starts_with(key) && override.substr(key.size()).starts_with('=');
+  });
+  return it == overrides.end() ? nullptr : &*it;
+}
+
 bool reads_as_config(const std::string& text) {
   YAML::Node root;
   try {

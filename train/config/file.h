@@ -22,6 +22,9 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
 Config parse_config(std::string_view text, const std::string& source,
                     const std::vector<std::string>& overrides = {});
 
+/// The first override of this key, or nullptr. It points into `overrides`.
+const std::string* find_override(const std::vector<std::string>& overrides, std::string_view key);
+
 /// True for YAML whose sections are those of a configuration, whatever is in them.
 bool reads_as_config(const std::string& text);
 

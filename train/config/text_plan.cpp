@@ -104,11 +104,7 @@ class Choice {
   const std::vector<std::string>& settings() const { return settings_; }
   const Config& config() const { return config_; }
 
-  bool gives(std::string_view key) const {
-    return std::ranges::any_of(budget_->given, [&](const std::string& s) {
-      return s.starts_with(key) && s.substr(key.size()).starts_with('=');
-    });
-  }
+  bool gives(std::string_view key) const { return find_override(budget_->given, key); }
   double text() const { return part(0); }        ///< bytes of the training split
   double validation() const { return part(1); }  ///< bytes of the validation split
   /// `streams`, or fewer, of which each rank has as many, and at least one.
@@ -201,9 +197,7 @@ void read_in_turns(Choice& choice, double reads) {
 
 struct Model {
   Choice choice;
-  double weights;
   double reads;  // bytes
-  double lr;     // that goes with its size
 };
 
 // The largest model that reads enough bytes for its weights.
@@ -212,15 +206,15 @@ Model choose_model(const Choice& before) {
   for (const Rung& rung : kLadder) {
     Choice choice = before.with({whole("model.layers", rung.layers), whole("model.hidden", rung.hidden)});
     choice.add({whole("model.ff", 4.0 * choice.config().model.hidden)});
-    const auto weights = static_cast<double>(weight_count(choice.config().model));
-    if (best && weights <= best->weights) continue;                       // its sizes are given
-    if (best && choice.enough() < kLeastReadsPerWeight * weights) break;  // before the time is taken
+    const double weights = weight_count(choice.config().model);
+    if (best && weights <= weight_count(best->choice.config().model)) continue;  // its sizes are given
+    if (best && choice.enough() < kLeastReadsPerWeight * weights) break;         // before the time is taken
     const double speed = choice.speed();
     if (best && 60 * choice.minutes() * speed < kReadsPerWeight * weights) break;
-    const double reads = choice.reads_at(speed), lr = learning_rate_for(choice.config().model);
-    choice.add({fmt::format("train.optimizer.lr={}", lr)});
-    best = Model{std::move(choice), weights, reads, lr};
+    const double reads = choice.reads_at(speed);
+    best = Model{std::move(choice), reads};
   }
+  best->choice.add({fmt::format("train.optimizer.lr={}", learning_rate_for(best->choice.config().model))});
   return *best;
 }
 
@@ -238,16 +232,16 @@ Regularisation regularisation_for(double epochs) {
 // How often the text is read, less for a model that is small beside it. 4 layers of 192, 2 weights per byte of the 900,000 that they
 // read 24 times: 1.975 bits per byte with what the table has for as many, 1.912 with half of it (docs/recipe.md).
 double readings_by_heart(const Choice& choice, double reads) {
-  const double weights_per_byte = static_cast<double>(weight_count(choice.config().model)) / choice.text();
+  const double weights_per_byte = weight_count(choice.config().model) / choice.text();
   return reads / choice.text() * std::sqrt(std::min(weights_per_byte / kWeightsByHeart, 1.0));
 }
 
 // At the learning rate of the ladder: with a lower one, as for training on, it takes less off.
-double weight_decay_for(const Model& model, double decay) {
-  const OptimizerKind kind = model.choice.config().train.optimizer.kind;
+double weight_decay_for(const Choice& choice, double decay) {
+  const OptimizerKind kind = choice.config().train.optimizer.kind;
   if (kind != OptimizerKind::muon && kind != OptimizerKind::adamw) return 0;  // others add it to the gradient
-  const double steps_per_reading = model.choice.text() / model.choice.bytes_per_step();
-  return std::min(decay / (model.lr * steps_per_reading), kMostDecay);
+  const double steps_per_reading = choice.text() / choice.bytes_per_step();
+  return std::min(decay / (learning_rate_for(choice.config().model) * steps_per_reading), kMostDecay);
 }
 
 // Warm-up, validations, checkpoints and lines of the log, for a run of so many steps.
@@ -310,7 +304,7 @@ TextPlan plan_for_text(const TextBudget& budget) {
     if (std::isfinite(choice.enough()))
       choice.add({fmt::format("train.max_steps={}", steps_for(choice.enough()))});
   }
-  choice.add({fmt::format("train.optimizer.weight_decay={:.2g}", weight_decay_for(model, against.decay))});
+  choice.add({fmt::format("train.optimizer.weight_decay={:.2g}", weight_decay_for(choice, against.decay))});
   // A short run would end above the entropy of single bytes, at which this begins.
   choice.add({fmt::format("train.steps={}", plan.steps), "train.unigram_init=true"});
   choice.add(intervals(choice, static_cast<double>(plan.steps)));
